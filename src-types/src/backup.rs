@@ -1,0 +1,221 @@
+//! Backups, their disks and the chains they form.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{BackupId, RepositoryId, VmId};
+
+/// What a backup holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BackupType {
+    /// Every allocated cluster of every disk.
+    Full,
+    /// Only what changed since its parent.
+    Incremental,
+    /// A type that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+impl BackupType {
+    /// The contract's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Incremental => "incremental",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Where a job stands, with both dialects' words folded together (contract 8.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BackupStatus {
+    /// `started`, `in_progress`, `running`, `pending`, `queued`.
+    Active,
+    /// `completed`, `success`, `succeeded`. On deployed hubs done is not finished (contract H10).
+    Completed,
+    /// `failed`, `error`.
+    Failed,
+    /// `cancelled`, `canceled`.
+    Cancelled,
+    /// A word this version does not know; treated as active for polling.
+    Unknown,
+}
+
+impl BackupStatus {
+    /// Folds a hub's word into one of ours.
+    pub fn from_hub(word: &str) -> Self {
+        match word.trim().to_ascii_lowercase().as_str() {
+            "started" | "in_progress" | "running" | "pending" | "queued" | "prepared"
+            | "qemu_started" => Self::Active,
+            "completed" | "success" | "succeeded" => Self::Completed,
+            "failed" | "error" => Self::Failed,
+            "cancelled" | "canceled" => Self::Cancelled,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The job will not change any more.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+}
+
+/// A backup job and its result.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Backup {
+    /// What the hub calls it.
+    pub backup_id: BackupId,
+    /// The machine it is of; empty on hubs that do not say.
+    pub vm_context_id: Option<VmId>,
+    /// The machine's name.
+    pub vm_name: String,
+    /// Where it is kept; `None` on hubs that do not say.
+    pub repository_id: Option<RepositoryId>,
+    /// Full or incremental.
+    pub backup_type: BackupType,
+    /// Where it stands.
+    pub status: BackupStatus,
+    /// The hub's own word for that.
+    pub hub_status: String,
+    /// Its disks; empty on hubs that do not list them (contract D19).
+    pub disks: Vec<BackupDisk>,
+    /// How many disks it has, where known.
+    pub disk_count: Option<u32>,
+    /// 0 to 100, where the hub says or it can be derived.
+    pub progress_percent: Option<f64>,
+    /// Bytes read so far. On deployed hubs of the last disk only (contract 6.5).
+    pub bytes_transferred: Option<u64>,
+    /// Bytes to read in all.
+    pub total_bytes: Option<u64>,
+    /// Size in GiB where the hub gives no bytes.
+    pub total_size_gb: Option<f64>,
+    /// `preparing`, `transferring`, …; free text.
+    pub current_phase: Option<String>,
+    /// Bytes per second, where the hub says.
+    pub transfer_speed_bps: Option<u64>,
+    /// The hub's reason for a failure.
+    pub error_message: Option<String>,
+    /// When it was asked for.
+    pub created_at: Option<Timestamp>,
+    /// When it began.
+    pub started_at: Option<Timestamp>,
+    /// When it was over.
+    pub completed_at: Option<Timestamp>,
+}
+
+/// One disk within a backup.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BackupDisk {
+    /// Position, counted from 0.
+    pub disk_index: u32,
+    /// Where it stands.
+    pub status: BackupStatus,
+    /// Size in GiB.
+    pub size_gb: Option<f64>,
+    /// The image in the repository, once it is there.
+    pub qcow2_path: Option<String>,
+    /// Bytes read so far, where the hub says.
+    pub bytes_transferred: Option<u64>,
+    /// Bytes to read, where the hub says.
+    pub total_bytes: Option<u64>,
+    /// 0 to 100, where the hub says.
+    pub progress_percent: Option<f64>,
+}
+
+/// What a hub answers to the start of a backup (contract 3.6).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StartedBackup {
+    /// What the hub calls the new job.
+    pub backup_id: BackupId,
+    /// The machine it is of.
+    pub vm_context_id: Option<VmId>,
+    /// The machine's name.
+    pub vm_name: String,
+    /// Full or incremental.
+    pub backup_type: BackupType,
+    /// The disks it will hold.
+    pub disk_results: Vec<StartedDisk>,
+    /// When it was asked for.
+    pub created_at: Option<Timestamp>,
+}
+
+/// One disk of a backup that was just started.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StartedDisk {
+    /// Position, counted from 0.
+    pub disk_index: u32,
+    /// The image that will be written.
+    pub qcow2_path: Option<String>,
+}
+
+/// The recovery points of one machine in one repository, oldest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Chain {
+    /// The machine's name.
+    pub vm_name: String,
+    /// The repository.
+    pub repository_id: Option<RepositoryId>,
+    /// Its links, oldest first.
+    pub chain: Vec<ChainLink>,
+}
+
+/// One recovery point within a chain.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChainLink {
+    /// The backup.
+    pub backup_id: BackupId,
+    /// Full or incremental.
+    pub backup_type: BackupType,
+    /// Position in the chain, counted from 1.
+    pub sequence_number: Option<u32>,
+    /// When it was taken.
+    pub created_at: Option<Timestamp>,
+    /// Size in GiB.
+    pub size_gb: Option<f64>,
+    /// The backup it builds on.
+    pub parent_backup_id: Option<BackupId>,
+    /// Whether the hub says it can be restored; `None` where it does not say.
+    pub is_restorable: Option<bool>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_dialects_words_fold_into_one_status() {
+        for word in [
+            "started",
+            "in_progress",
+            "running",
+            "pending",
+            "queued",
+            " Running ",
+        ] {
+            assert_eq!(BackupStatus::from_hub(word), BackupStatus::Active, "{word}");
+        }
+        for word in ["completed", "success", "succeeded", "COMPLETED"] {
+            assert_eq!(
+                BackupStatus::from_hub(word),
+                BackupStatus::Completed,
+                "{word}"
+            );
+        }
+        assert_eq!(BackupStatus::from_hub("error"), BackupStatus::Failed);
+        assert_eq!(BackupStatus::from_hub("canceled"), BackupStatus::Cancelled);
+        assert_eq!(
+            BackupStatus::from_hub("defragmenting"),
+            BackupStatus::Unknown
+        );
+    }
+
+    #[test]
+    fn a_newer_hubs_backup_type_does_not_break_decoding() {
+        let unknown: BackupType = serde_json::from_str("\"synthetic\"").unwrap();
+        assert_eq!(unknown, BackupType::Unknown);
+    }
+}

@@ -1,0 +1,27 @@
+//! The words that hub, core, app and terminal share: virtual machines, backups, mounts, files,
+//! and the one error type and the one event type that reach a user.
+//!
+//! Only serde types live here, no I/O, so that the crate builds for WebAssembly. Field names are
+//! those of the hub's REST contract (`backup_id`, `mount_id`, …), because the terminal prints these
+//! types as JSON. What hubs really send is decoded in `sendense-core` (two dialects); the local
+//! hub's own answers are built in `sendense-hub`.
+//!
+//! Units: sizes in bytes unless a name says otherwise (`size_gb`, `memory_mb`), times in UTC.
+
+mod backup;
+mod error;
+mod event;
+mod ids;
+mod repository;
+mod restore;
+mod vm;
+
+pub use backup::{
+    Backup, BackupDisk, BackupStatus, BackupType, Chain, ChainLink, StartedBackup, StartedDisk,
+};
+pub use error::{AppError, ErrorKind, Retry};
+pub use event::{AppEvent, BackupProgress, DownloadProgress};
+pub use ids::{BackupId, MountId, RepositoryId, VmId};
+pub use repository::Repository;
+pub use restore::{FileEntry, FileKind, Listing, Mount, MountStatus};
+pub use vm::{AddedVms, DiscoveredDisk, DiscoveredVm, Vm, VmDisk};

@@ -1,0 +1,88 @@
+//! Mounts of backup disks, and the files on them.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{BackupId, MountId};
+
+/// Whether a mount can be browsed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MountStatus {
+    /// The hub is still opening the disk: wait, then ask again (contract 6.2).
+    Mounting,
+    /// Ready.
+    Mounted,
+    /// Anything else.
+    #[serde(other)]
+    Unknown,
+}
+
+/// An open mount: one disk of one backup, read-only (contract 3.8).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mount {
+    /// What the hub calls it.
+    pub mount_id: MountId,
+    /// The backup it is of; lists do not say (contract D42).
+    pub backup_id: Option<BackupId>,
+    /// The disk within the backup; lists do not say (contract D42).
+    pub disk_index: Option<u32>,
+    /// The hub's row for that disk.
+    pub backup_disk_id: Option<u64>,
+    /// Type of the filesystem, as a hint only (contract D61).
+    pub filesystem_type: Option<String>,
+    /// Whether it can be browsed yet.
+    pub status: MountStatus,
+    /// When it was opened.
+    pub created_at: Option<Timestamp>,
+    /// When the hub will close it.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What an entry of a folder is, as far as a hub tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FileKind {
+    /// Anything that is not a folder, special files and links to folders included.
+    File,
+    /// A folder, or a volume of the disk.
+    Directory,
+    /// A kind that this version does not know; it still gets a row.
+    #[serde(other)]
+    Unknown,
+}
+
+/// One entry of a folder on a mount.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// For the eye only.
+    pub name: String,
+    /// For every further call. Never built from names (contract 8.7).
+    pub path: String,
+    /// File or folder.
+    #[serde(rename = "type")]
+    pub kind: FileKind,
+    /// Size in bytes; without meaning for folders (contract D46).
+    pub size: Option<u64>,
+    /// Permission bits, four octal digits.
+    pub mode: Option<String>,
+    /// When it was last changed.
+    pub modified_time: Option<Timestamp>,
+    /// A symbolic link, or on NTFS a reparse point that is one.
+    pub is_symlink: bool,
+    /// Where the link points, where the hub says.
+    pub symlink_target: Option<String>,
+    /// Why this entry cannot be opened (`BitLocker`, `socket`, …), where the hub says.
+    pub unreadable: Option<String>,
+}
+
+/// The entries of one folder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Listing {
+    /// The mount it is on.
+    pub mount_id: MountId,
+    /// The folder, as it was asked for.
+    pub path: String,
+    /// Its entries, in the hub's order.
+    pub files: Vec<FileEntry>,
+}
