@@ -1,2 +1,9 @@
-//! Not written yet.
-fn main() {}
+//! Everything that needs more than one crate, in one binary; a module per subject.
+//!
+//! The first part of a test's name is its group: `cargo xtask test` runs and times the groups
+//! `contract`, `engine` and `downloads` (see docs/testing.md).
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests run other programs as judges and may look at the clock"
+)]
