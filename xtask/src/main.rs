@@ -1,2 +1,60 @@
-//! Not written yet.
-fn main() {}
+//! Everything a developer or CI runs: `cargo xtask TASK`; without a task it lists them.
+
+#![allow(clippy::print_stdout, reason = "this tool talks to people")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "xtask exists to run other programs; the product itself runs none"
+)]
+
+mod breakages;
+mod check;
+mod fixtures;
+mod journey;
+mod process;
+mod setup;
+mod suite;
+mod tidy;
+mod workspace;
+
+use anyhow::Result;
+use clap::{CommandFactory, Parser, Subcommand};
+
+/// Everything a developer or CI runs.
+#[derive(Parser)]
+#[command(name = "cargo xtask", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Option<Task>,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Do the main job once: back up the sample VM, get a file back, compare it with the original
+    Run,
+    /// Do everything CI does, in CI's order
+    Test {
+        /// Also run the long tests, and see the suite turn red for every patch in tests/breakages
+        #[arg(long)]
+        long: bool,
+    },
+    /// Check formatting, lints, documentation and house rules: fast, before each commit
+    Check,
+    /// Check the house rules that no other tool knows
+    Tidy,
+    /// Rebuild the sample VM with the systems' own tools
+    Fixtures,
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().task {
+        None => Ok(Arguments::command().print_help()?),
+        Some(Task::Run) => journey::run(),
+        Some(Task::Test { long }) => suite::run(long),
+        Some(Task::Check) => {
+            setup::rust_components()?;
+            check::run()
+        }
+        Some(Task::Tidy) => tidy::run(),
+        Some(Task::Fixtures) => fixtures::run(),
+    }
+}

@@ -1,0 +1,214 @@
+//! Breaks copies of the product on purpose and sees the tests notice.
+//!
+//! A patch in `tests/breakages` begins with comment lines: `# breaks: …` says what it does, and each
+//! `# red: PACKAGE TARGET FILTER…` names tests that must fail with it, as `cargo test` would be told
+//! (`# red: sendense-hub --lib restore::range`). A patch that no longer applies, does not build or
+//! leaves these tests green is a failure: then either the patch is stale or the suite is blind.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::process::{self, cargo, program, quietly};
+use crate::suite::Tally;
+use crate::workspace;
+
+/// One patch, read.
+#[derive(Debug, PartialEq, Eq)]
+struct Breakage {
+    /// What the patch does to the product.
+    breaks: String,
+    /// Arguments for `cargo test`, a list per line.
+    red: Vec<Vec<String>>,
+}
+
+/// Runs all breakages; each counts as one test.
+pub(crate) fn run(tally: &mut Tally) {
+    match run_all(tally) {
+        Ok(0) => tally.fail("breakages: there is no patch in tests/breakages".to_owned()),
+        Ok(_) => {}
+        Err(error) => tally.step("breakages", Err(error)),
+    }
+}
+
+fn run_all(tally: &mut Tally) -> Result<usize> {
+    let folder = workspace::root().join("tests/breakages");
+    let mut patches: Vec<PathBuf> = fs::read_dir(&folder)
+        .with_context(|| format!("cannot list {}", folder.display()))?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
+    patches.retain(|path| path.extension().is_some_and(|kind| kind == "patch"));
+    patches.sort();
+    let copy = workspace::target()?.join("breakages");
+    for patch in &patches {
+        let name = patch.file_stem().unwrap_or_default().to_string_lossy();
+        let started = Instant::now();
+        let outcome = see_red(patch, &copy);
+        let seconds = started.elapsed().as_secs();
+        match outcome {
+            Ok(breaks) => {
+                println!("noticed: {name}: {breaks} ({seconds} s)");
+                tally.passed += 1;
+            }
+            Err(error) => {
+                println!("{name}: {error:#}");
+                tally.fail(format!(
+                    "breakage {name}: {}",
+                    error.to_string().lines().next().unwrap_or_default()
+                ));
+            }
+        }
+    }
+    // The copies share our target folder, where their `sendense` now lies under the name of ours.
+    refresh_copy(&copy)?;
+    process::run(cargo().args(["build", "--quiet", "--package", "sendense"]))?;
+    Ok(patches.len())
+}
+
+/// Applies one patch to a fresh copy and runs its tests, which must fail.
+fn see_red(patch: &Path, copy: &Path) -> Result<String> {
+    let text =
+        fs::read_to_string(patch).with_context(|| format!("cannot read {}", patch.display()))?;
+    let breakage = parse(&text)?;
+    refresh_copy(copy)?;
+    quietly(
+        program("patch")
+            .current_dir(copy)
+            .args([
+                "--strip=1",
+                "--fuzz=0",
+                "--no-backup-if-mismatch",
+                "--input",
+            ])
+            .arg(patch),
+    )
+    .context("the patch does not apply any more")?;
+    for red in &breakage.red {
+        quietly(in_copy(copy).arg("test").args(red).arg("--no-run"))
+            .context("the broken copy does not build")?;
+        let output = in_copy(copy)
+            .arg("test")
+            .args(red)
+            .stderr(Stdio::null())
+            .output()?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        if output.status.success() {
+            bail!(
+                "the tests did not notice: {} (`cargo test {}`)\n{said}",
+                breakage.breaks,
+                red.join(" ")
+            );
+        }
+        ensure!(
+            said.contains("test result: FAILED"),
+            "`cargo test {}` failed without a failing test:\n{said}",
+            red.join(" ")
+        );
+    }
+    Ok(breakage.breaks)
+}
+
+/// Cargo in the copy. It shares our target folder, so that libraries are not built again.
+fn in_copy(copy: &Path) -> Command {
+    let mut command = cargo();
+    command.current_dir(copy).arg("--quiet");
+    if let Ok(target) = workspace::target() {
+        command.env("CARGO_TARGET_DIR", target);
+    }
+    let skips = copy.with_extension("skips");
+    command
+        .env("SENDENSE_SKIPS", skips)
+        .env_remove("SENDENSE_BIN")
+        .env("SENDENSE_LONG", "0");
+    command
+}
+
+/// Makes the copy equal to the checkout, touching only what differs, lest cargo rebuild everything.
+fn refresh_copy(copy: &Path) -> Result<()> {
+    let files = workspace::files()?;
+    for file in &files {
+        let wanted = fs::read(workspace::root().join(file))?;
+        let path = copy.join(file);
+        if fs::read(&path).is_ok_and(|found| found == wanted) {
+            continue;
+        }
+        let folder = path.parent().context("a file lies in a folder")?;
+        fs::create_dir_all(folder)?;
+        fs::write(&path, wanted).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    remove_others(copy, copy, &files)
+}
+
+/// Removes what earlier patches left behind.
+fn remove_others(copy: &Path, folder: &Path, files: &[PathBuf]) -> Result<()> {
+    for entry in
+        fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?
+    {
+        let path = entry?.path();
+        if path.is_dir() {
+            remove_others(copy, &path, files)?;
+        } else if !files.iter().any(|file| {
+            path.strip_prefix(copy)
+                .is_ok_and(|relative| relative == file)
+        }) {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads the comment lines at the head of a patch.
+fn parse(text: &str) -> Result<Breakage> {
+    let mut breakage = Breakage {
+        breaks: String::new(),
+        red: Vec::new(),
+    };
+    for line in text.lines().map_while(|line| line.strip_prefix('#')) {
+        let line = line.trim();
+        if let Some(breaks) = line.strip_prefix("breaks:") {
+            breakage.breaks = breaks.trim().to_owned();
+        } else if let Some(red) = line.strip_prefix("red:") {
+            let mut words: Vec<String> = red.split_whitespace().map(str::to_owned).collect();
+            ensure!(
+                words.len() >= 3,
+                "`# red:` wants a package, a target and at least one test"
+            );
+            words.insert(0, "--package".to_owned());
+            breakage.red.push(words);
+        }
+    }
+    ensure!(
+        !breakage.breaks.is_empty(),
+        "the patch does not say `# breaks: …`"
+    );
+    ensure!(
+        !breakage.red.is_empty(),
+        "the patch does not say `# red: …`"
+    );
+    Ok(breakage)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_says_what_it_breaks_and_who_must_notice() {
+        let breakage =
+            parse("# breaks: the length check\n# red: sendense-hub --lib a::b\n--- a/x\n").unwrap();
+        assert_eq!(breakage.breaks, "the length check");
+        assert_eq!(
+            breakage.red,
+            [["--package", "sendense-hub", "--lib", "a::b"]]
+        );
+    }
+
+    #[test]
+    fn a_patch_without_tests_is_refused() {
+        let error = parse("# breaks: something\n--- a/x\n").unwrap_err();
+        assert!(error.to_string().contains("# red:"), "{error}");
+    }
+}
