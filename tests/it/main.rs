@@ -7,3 +7,5 @@
     clippy::disallowed_methods,
     reason = "tests run other programs as judges and may look at the clock"
 )]
+
+mod fixtures;
