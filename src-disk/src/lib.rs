@@ -1,1 +1,24 @@
-//! Not written yet.
+//! From an image file to the bytes of a file inside it, read-only: images, volumes, filesystems.
+//!
+//! ```text
+//! Image (raw, QCOW2 with backing files) -> volumes() -> Volume::open() -> FileSystem -> FileReader
+//! ```
+//!
+//! Everything is synchronous and belongs to one thread except [`Image`], which is a cheap handle
+//! that threads may share. Images are hostile input: what is read from them is checked, and a panic
+//! of a format library becomes [`Error::Corrupt`] at one boundary ([`FileSystem`]).
+
+mod error;
+mod filesystem;
+mod formats;
+mod image;
+mod path;
+mod slice;
+mod volume;
+
+pub use error::{Error, Result};
+pub use filesystem::{Entry, EntryKind, FileReader, FileSystem, FsKind};
+pub use image::{AllowedRoots, Extent, ExtentKind, Image, ImageFormat};
+pub use path::{FsPath, Name};
+pub use slice::Slice;
+pub use volume::{Content, Unreadable, Volume, volumes};

@@ -1,0 +1,262 @@
+//! One face for all filesystems: folders, entries, files, links.
+//!
+//! The readers below it are libraries for formats that an attacker may have written. They are good,
+//! and none of them promises not to panic on damage; so every call passes one boundary that turns a
+//! panic into [`Error::Corrupt`].
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use jiff::Timestamp;
+
+use crate::{
+    Error, FsPath, Name, Result, Slice,
+    formats::{ext::Ext, fat::Fat, ntfs::NtfsVolume},
+};
+
+/// Filesystems that can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FsKind {
+    /// NTFS.
+    Ntfs,
+    /// ext2.
+    Ext2,
+    /// ext3.
+    Ext3,
+    /// ext4.
+    Ext4,
+    /// FAT12, FAT16 or FAT32.
+    Fat,
+}
+
+impl FsKind {
+    /// The word that Linux and deployed hubs use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ntfs => "ntfs",
+            Self::Ext2 => "ext2",
+            Self::Ext3 => "ext3",
+            Self::Ext4 => "ext4",
+            Self::Fat => "vfat",
+        }
+    }
+}
+
+/// What an entry of a folder is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Directory,
+    /// A symbolic link, or an NTFS junction.
+    Symlink,
+    /// A named pipe.
+    Fifo,
+    /// A socket.
+    Socket,
+    /// A character device.
+    CharDevice,
+    /// A block device.
+    BlockDevice,
+    /// Something that has no name here.
+    Other,
+}
+
+/// One entry of a folder.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its name.
+    pub name: Name,
+    /// What it is.
+    pub kind: EntryKind,
+    /// Size in bytes; 0 for folders.
+    pub size_bytes: u64,
+    /// Permission bits; 0o777 where the filesystem has none.
+    pub mode: u16,
+    /// When its content was last changed. FAT keeps local time without a zone: taken as UTC.
+    pub modified: Option<Timestamp>,
+    /// Why its content cannot be read.
+    pub unreadable: Option<String>,
+}
+
+/// An open filesystem; belongs to one thread.
+pub struct FileSystem {
+    reader: Reader,
+    kind: FsKind,
+}
+
+enum Reader {
+    Ntfs(Box<NtfsVolume>),
+    Ext(Box<Ext>),
+    Fat(Box<Fat>),
+}
+
+/// An open regular file. Reads go through the [`FileSystem`] that opened it.
+#[derive(Clone, Debug)]
+pub struct FileReader {
+    path: FsPath,
+    place: Place,
+    size_bytes: u64,
+}
+
+/// How a filesystem finds the file again.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    Ntfs(u64),
+    Path(FsPath),
+}
+
+impl FileReader {
+    /// Size in bytes.
+    pub fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    /// Reads from a place in the file; 0 at its end. May read less than was asked for.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] where the filesystem is damaged, [`Error::Io`] where the image cannot be read.
+    pub fn read(
+        &mut self,
+        filesystem: &mut FileSystem,
+        offset: u64,
+        buffer: &mut [u8],
+    ) -> Result<usize> {
+        let left = usize::try_from(self.size_bytes.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let wanted = left.min(buffer.len());
+        if wanted == 0 {
+            return Ok(0);
+        }
+        let buffer = &mut buffer[..wanted];
+        let path = self.path.clone();
+        let n_read = guarded(|| match (&mut filesystem.reader, &self.place) {
+            (Reader::Ntfs(reader), Place::Ntfs(record)) => reader.read(*record, offset, buffer),
+            (Reader::Ext(reader), Place::Path(path)) => reader.read(path, offset, buffer),
+            (Reader::Fat(reader), Place::Path(path)) => reader.read(path, offset, buffer),
+            _ => Err(Error::NotFound {
+                path: path.to_string(),
+            }),
+        })?;
+        if n_read == 0 {
+            return Err(Error::Corrupt {
+                what: format!("{} ends before its size is reached", self.path),
+                offset: None,
+            });
+        }
+        Ok(n_read)
+    }
+}
+
+impl FileSystem {
+    pub(crate) fn mount(slice: Slice, kind: FsKind) -> Result<Self> {
+        let reader = guarded(|| {
+            Ok(match kind {
+                FsKind::Ntfs => Reader::Ntfs(Box::new(NtfsVolume::open(slice)?)),
+                FsKind::Ext2 | FsKind::Ext3 | FsKind::Ext4 => {
+                    Reader::Ext(Box::new(Ext::open(slice)?))
+                }
+                FsKind::Fat => Reader::Fat(Box::new(Fat::open(slice)?)),
+            })
+        })?;
+        Ok(Self { reader, kind })
+    }
+
+    /// Which filesystem it is.
+    pub fn kind(&self) -> FsKind {
+        self.kind
+    }
+
+    /// The name that it gives itself.
+    pub fn label(&self) -> Option<String> {
+        let label = match &self.reader {
+            Reader::Ntfs(reader) => reader.label(),
+            Reader::Ext(reader) => reader.label(),
+            Reader::Fat(reader) => reader.label(),
+        };
+        let label = label.trim_matches(|c: char| c == '\0' || c.is_whitespace());
+        (!label.is_empty()).then(|| label.to_owned())
+    }
+
+    /// The entries of a folder, sorted by name. Entries that are damaged still get a row.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::NotADirectory`], and damage of the folder itself.
+    pub fn read_dir(&mut self, path: &FsPath) -> Result<Vec<Entry>> {
+        let mut entries = guarded(|| match &mut self.reader {
+            Reader::Ntfs(reader) => reader.read_dir(path),
+            Reader::Ext(reader) => reader.read_dir(path),
+            Reader::Fat(reader) => reader.read_dir(path),
+        })?;
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
+    }
+
+    /// One entry; a link at the end of the path is not followed, nor is one on the way.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], and damage on the way.
+    pub fn entry(&mut self, path: &FsPath) -> Result<Entry> {
+        guarded(|| match &mut self.reader {
+            Reader::Ntfs(reader) => reader.entry(path),
+            Reader::Ext(reader) => reader.entry(path),
+            Reader::Fat(reader) => reader.entry(path),
+        })
+    }
+
+    /// Opens a regular file.
+    ///
+    /// # Errors
+    /// [`Error::NotAFile`] for folders, links and special files, [`Error::Unsupported`] for content
+    /// that cannot be read (compressed or encrypted).
+    pub fn open(&mut self, path: &FsPath) -> Result<FileReader> {
+        let entry = self.entry(path)?;
+        if entry.kind != EntryKind::File {
+            return Err(Error::NotAFile {
+                path: path.to_string(),
+            });
+        }
+        if let Some(reason) = entry.unreadable {
+            return Err(Error::unsupported(format!("{path}: {reason}")));
+        }
+        let place = match &mut self.reader {
+            Reader::Ntfs(reader) => Place::Ntfs(guarded(|| reader.record_of(path))?),
+            Reader::Ext(_) | Reader::Fat(_) => Place::Path(path.clone()),
+        };
+        Ok(FileReader {
+            path: path.clone(),
+            place,
+            size_bytes: entry.size_bytes,
+        })
+    }
+
+    /// Where a link points, as the disk holds it.
+    ///
+    /// # Errors
+    /// [`Error::NotAFile`] for anything that is no link.
+    pub fn read_link(&mut self, path: &FsPath) -> Result<Name> {
+        guarded(|| match &mut self.reader {
+            Reader::Ntfs(reader) => reader.read_link(path),
+            Reader::Ext(reader) => reader.read_link(path),
+            Reader::Fat(_) => Err(Error::NotAFile {
+                path: path.to_string(),
+            }),
+        })
+    }
+}
+
+impl fmt::Debug for FileSystem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileSystem")
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The boundary past which no panic of a format library goes.
+fn guarded<T>(read: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(read))
+        .unwrap_or_else(|_| Err(Error::corrupt("its structures contradict each other")))
+}
