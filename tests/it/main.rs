@@ -7,5 +7,11 @@
     clippy::disallowed_methods,
     reason = "tests run other programs as judges and may look at the clock"
 )]
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy allows it in test functions; the functions they share are tests as well"
+)]
 
+mod disk;
 mod fixtures;
+mod journey;

@@ -18,6 +18,13 @@ pub struct Hub {
     data: PathBuf,
 }
 
+/// A hub's REST API, asked by `curl`: whatever our own client gets wrong, curl does not.
+#[derive(Clone, Debug)]
+pub struct Api {
+    url: String,
+    headers: Vec<String>,
+}
+
 /// One HTTP answer, as `curl` received it.
 #[derive(Debug)]
 pub struct Answer {
@@ -152,30 +159,52 @@ impl Hub {
         sendense().arg("--hub").arg(self.url())
     }
 
-    /// `GET /api/v1…` through curl.
+    /// The REST API of this hub, asked as the handover does.
+    pub fn api(&self) -> Api {
+        Api::new(self.url())
+    }
+}
+
+impl Api {
+    /// The API of the hub at this address, without `/api/v1`.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            headers: Vec::new(),
+        }
+    }
+
+    /// Sends this header with each request.
+    #[must_use]
+    pub fn with_header(mut self, header: impl Into<String>) -> Self {
+        self.headers.push(header.into());
+        self
+    }
+
+    /// `GET /api/v1…`.
     #[track_caller]
     pub fn get(&self, path: &str) -> Answer {
-        self.ask("GET", path, None, &[])
+        self.ask("GET", path, None)
     }
 
-    /// `POST /api/v1…` with a JSON body through curl.
+    /// `POST /api/v1…` with a JSON body.
     #[track_caller]
     pub fn post(&self, path: &str, body: &Value) -> Answer {
-        self.ask("POST", path, Some(body), &[])
+        self.ask("POST", path, Some(body))
     }
 
-    /// `DELETE /api/v1…` through curl.
+    /// `DELETE /api/v1…`.
     #[track_caller]
     pub fn delete(&self, path: &str) -> Answer {
-        self.ask("DELETE", path, None, &[])
+        self.ask("DELETE", path, None)
     }
 
-    /// Any request through curl, path behind `/api/v1`, with further headers.
+    /// Any request, path behind `/api/v1`.
     ///
     /// # Panics
     /// When no HTTP answer arrives.
     #[track_caller]
-    pub fn ask(&self, method: &str, path: &str, body: Option<&Value>, headers: &[&str]) -> Answer {
+    pub fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
         // --globoff and --path-as-is: brackets and dots in a path are the hub's business, not curl's.
         let mut curl = tool("curl")
             .args([
@@ -187,7 +216,7 @@ impl Hub {
                 "120",
             ])
             .args(["--request", method, "--write-out", "\n%{http_code}"]);
-        for header in headers {
+        for header in &self.headers {
             curl = curl.arg("--header").arg(header);
         }
         if let Some(body) = body {
@@ -199,7 +228,7 @@ impl Hub {
             ]);
             curl = curl.stdin(body.to_string());
         }
-        let mut outcome = curl.arg(format!("{}/api/v1{path}", self.url())).run();
+        let mut outcome = curl.arg(format!("{}/api/v1{path}", self.url)).run();
         let newline = outcome
             .stdout
             .iter()

@@ -16,9 +16,10 @@ mod tool;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-pub use hub::{Answer, Hub};
+pub use hub::{Answer, Api, Hub};
 pub use judge::{
     debugfs_cat, ntfs_cat, ntfs_cat_file, qemu_img_check, qemu_img_compare, sha256, sha256_file,
 };
@@ -103,6 +104,25 @@ pub fn seed() -> u64 {
 /// Whether the long variants of tests are wanted (`cargo xtask test --long`).
 pub fn long() -> bool {
     std::env::var_os("SENDENSE_LONG").is_some_and(|value| value != "0")
+}
+
+/// Waits until something is there, looking again and again: another process gives no other sign.
+///
+/// # Panics
+/// When it is not there within `limit`.
+#[track_caller]
+pub fn until<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(
+            started.elapsed() < limit,
+            "{what} did not happen within {limit:?}"
+        );
+        thread::sleep(Duration::from_millis(2));
+    }
 }
 
 /// Peak resident memory of a running process, from the kernel.

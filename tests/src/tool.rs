@@ -76,6 +76,11 @@ fn binary() -> &'static Path {
 }
 
 impl Tool {
+    /// The program itself, for scripts that run it.
+    pub fn program(&self) -> OsString {
+        self.command.get_program().to_owned()
+    }
+
     /// Adds one argument.
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
         self.shown.push(arg.as_ref().to_owned());

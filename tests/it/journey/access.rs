@@ -1,0 +1,102 @@
+//! Who may use a hub: signing in, and what is refused without it.
+
+use std::path::Path;
+
+use sendense_tests::{Hub, sendense, temp_dir};
+use serde_json::json;
+
+use super::{refused, text};
+
+const PASSWORD: &str = "correct horse battery staple";
+
+fn hub(data: &Path) -> Hub {
+    Hub::start_with(data, &["--user", "anna"], &format!("{PASSWORD}\n"), &[])
+}
+
+#[test]
+fn no_token_and_wrong_tokens_are_turned_away_everywhere() {
+    let folder = temp_dir();
+    let hub = hub(folder.path());
+    assert_eq!(
+        hub.api().get("/health").status,
+        200,
+        "health needs no token"
+    );
+    let strangers = [
+        hub.api(),
+        hub.api().with_header("Authorization: Bearer wrong"),
+        hub.api().with_header("Authorization: Bearer "),
+        hub.api().with_header("Authorization: Basic YW5uYTp4"),
+    ];
+    for stranger in &strangers {
+        for path in [
+            "/vm-contexts",
+            "/backups?vm_name=x",
+            "/backups/x",
+            "/repositories",
+            "/restore/mounts",
+            "/restore/x/files?path=/",
+            "/restore/x/download?path=/",
+        ] {
+            let answer = stranger.get(path);
+            assert_eq!(answer.status, 401, "{path}: {answer:?}");
+            assert!(answer.json()["error"].is_string(), "{answer:?}");
+        }
+        let mount = json!({ "backup_id": "x", "disk_index": 0 });
+        assert_eq!(stranger.post("/restore/mount", &mount).status, 401);
+        assert_eq!(stranger.delete("/restore/x").status, 401);
+    }
+}
+
+#[test]
+fn the_command_says_that_one_must_sign_in() {
+    let folder = temp_dir();
+    let hub = hub(&folder.path().join("data"));
+    let words = refused(
+        sendense()
+            .arg("--hub")
+            .arg(hub.url())
+            .args(["vm", "list"])
+            .env("HOME", folder.path()),
+    );
+    assert!(
+        words.to_lowercase().contains("sign in") || words.contains("login"),
+        "{words}"
+    );
+    let wrong = sendense()
+        .arg("--hub")
+        .arg(hub.url())
+        .args(["--token-stdin", "vm", "list"])
+        .stdin("wrong\n")
+        .env("HOME", folder.path());
+    refused(wrong);
+}
+
+#[test]
+fn a_password_opens_the_hub_and_a_wrong_one_does_not() {
+    let folder = temp_dir();
+    let hub = hub(&folder.path().join("data"));
+    let login = |password: &str| {
+        hub.api().post(
+            "/auth/login",
+            &json!({ "username": "anna", "password": password }),
+        )
+    };
+    assert_eq!(login("wrong").status, 401);
+    let token = text(&login(PASSWORD).ok()["token"]);
+    let signed_in = hub
+        .api()
+        .with_header(format!("Authorization: Bearer {token}"));
+    assert_eq!(signed_in.get("/vm-contexts").ok()["count"], 0);
+    let listed = sendense()
+        .arg("--hub")
+        .arg(hub.url())
+        .args(["--token-stdin", "vm", "list", "--json"])
+        .stdin(format!("{token}\n"))
+        .env("HOME", folder.path())
+        .run();
+    assert_eq!(
+        listed.json()["vm_contexts"].as_array().map(Vec::len),
+        Some(0)
+    );
+}
