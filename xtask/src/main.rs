@@ -16,6 +16,8 @@ mod suite;
 mod tidy;
 mod workspace;
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -45,8 +47,18 @@ enum Task {
     Fixtures,
 }
 
-fn main() -> Result<()> {
-    match Arguments::parse().task {
+fn main() -> ExitCode {
+    let Err(error) = run(Arguments::parse().task) else {
+        return ExitCode::SUCCESS;
+    };
+    // Not by returning it from main: that prints a stack, which says nothing about a failed tool.
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
+}
+
+/// Does one task, or lists them all.
+fn run(task: Option<Task>) -> Result<()> {
+    match task {
         None => Ok(Arguments::command().print_help()?),
         Some(Task::Run) => journey::run(),
         Some(Task::Test { long }) => suite::run(long),
