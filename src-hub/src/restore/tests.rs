@@ -1,0 +1,717 @@
+//! Mounts from request to bytes, on small FAT images, with a clock that tests turn.
+
+use std::{
+    io::{Cursor, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
+};
+use http_body_util::BodyExt;
+use jiff::{SignedDuration, Timestamp};
+use tempfile::TempDir;
+
+use super::{
+    ArchiveFormat, Conditions, Error, MAX_MOUNTS, Mounts, RequestPath, RootLayout, RowShape,
+};
+use crate::{
+    clock::Clock,
+    db::{Db, time_text},
+};
+
+/// The beginning of a LUKS2 header: enough to be known for what it is.
+const LUKS_MAGIC: &[u8] = b"LUKS\xba\xbe\x00\x02";
+
+struct Fixture {
+    folder: TempDir,
+    clock: Clock,
+    db: Db,
+    mounts: Mounts,
+}
+
+fn at(text: &str) -> Timestamp {
+    format!("2026-11-24T{text}Z").parse().unwrap()
+}
+
+fn path(text: &str) -> RequestPath {
+    RequestPath::parse(text).unwrap()
+}
+
+fn big_content() -> Vec<u8> {
+    (0..3_000_000u32)
+        .flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes())
+        .take(3_000_000)
+        .collect()
+}
+
+/// A disk that is one FAT filesystem.
+fn fat_image() -> Vec<u8> {
+    let mut bytes = Cursor::new(vec![0; 16 << 20]);
+    fatfs::format_volume(
+        &mut bytes,
+        fatfs::FormatVolumeOptions::new().volume_label(*b"DATA       "),
+    )
+    .unwrap();
+    let filesystem = fatfs::FileSystem::new(&mut bytes, fatfs::FsOptions::new()).unwrap();
+    let root = filesystem.root_dir();
+    let file = |name: &str, content: &[u8]| {
+        root.create_file(name).unwrap().write_all(content).unwrap();
+    };
+    root.create_dir("Recovery").unwrap();
+    root.create_dir("Recovery/leer").unwrap();
+    file("Recovery/ReAgent.xml", b"<xml/>");
+    file("Übersicht 漢.txt", b"hello");
+    file("big.bin", &big_content());
+    file("empty.txt", b"");
+    drop(root);
+    drop(filesystem);
+    bytes.into_inner()
+}
+
+/// An MBR with these partitions, each 1 MiB after the one before, in megabytes-aligned places.
+fn partitioned(partitions: &[(u8, &[u8])]) -> Vec<u8> {
+    let mut disk = vec![0; 1 << 20];
+    for (slot, (kind, content)) in partitions.iter().enumerate() {
+        let start = disk.len();
+        disk.extend_from_slice(content);
+        disk.resize(disk.len().next_multiple_of(1 << 20), 0);
+        let entry = &mut disk[446 + 16 * slot..][..16];
+        entry[4] = *kind;
+        entry[8..12].copy_from_slice(&((start / 512) as u32).to_le_bytes());
+        entry[12..16].copy_from_slice(&((content.len() / 512) as u32).to_le_bytes());
+    }
+    disk[510..512].copy_from_slice(&[0x55, 0xaa]);
+    disk
+}
+
+impl Fixture {
+    fn new() -> Self {
+        Self::with_layout(RootLayout::Volumes)
+    }
+
+    fn with_layout(layout: RootLayout) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::fixed(at("10:00:00"));
+        let db = Db::in_memory().unwrap();
+        let repository = serde_json::json!({ "path": folder.path() }).to_string();
+        db.with(|connection| {
+            connection.execute(
+                "INSERT INTO backup_repositories
+                    (id, name, repository_type, config, created_at, updated_at)
+                 VALUES ('repo', 'repo', 'local', ?1, ?2, ?2)",
+                (repository, time_text(at("09:00:00"))),
+            )?;
+            connection.execute(
+                "INSERT INTO vm_replication_contexts (context_id, vm_name, vmware_vm_id, vm_path,
+                    vcenter_host, datacenter, current_status, created_at, updated_at)
+                 VALUES ('ctx', 'vm', 'vm', '/vm', '', '', 'discovered', ?1, ?1)",
+                [time_text(at("09:00:00"))],
+            )?;
+            connection.execute(
+                "INSERT INTO vm_backup_contexts
+                    (context_id, vm_name, repository_id, created_at, updated_at)
+                 VALUES ('bctx', 'vm', 'repo', ?1, ?1)",
+                [time_text(at("09:00:00"))],
+            )
+        })
+        .unwrap();
+        let mounts = Mounts::new(db.clone(), clock.clone(), layout);
+        Self {
+            folder,
+            clock,
+            db,
+            mounts,
+        }
+    }
+
+    /// Puts an image into the repository as the only disk of a finished backup.
+    fn back_up(&self, backup_id: &str, image: &[u8]) -> PathBuf {
+        let image_path = self.folder.path().join(format!("{backup_id}.raw"));
+        std::fs::write(&image_path, image).unwrap();
+        self.record(backup_id, "completed", Some(&image_path));
+        image_path
+    }
+
+    fn record(&self, backup_id: &str, status: &str, image_path: Option<&Path>) {
+        let now = time_text(at("09:30:00"));
+        self.db
+            .with(|connection| {
+                connection.execute(
+                    "INSERT INTO backup_jobs (id, vm_backup_context_id, vm_context_id, vm_name,
+                        repository_id, backup_type, status, created_at)
+                     VALUES (?1, 'bctx', 'ctx', 'vm', 'repo', 'full', ?2, ?3)",
+                    (backup_id, status, &now),
+                )?;
+                connection.execute(
+                    "INSERT INTO backup_disks (vm_backup_context_id, backup_job_id, disk_index,
+                        size_gb, status, qcow2_path, created_at)
+                     VALUES ('bctx', ?1, 0, 1, ?2, ?3, ?4)",
+                    (
+                        backup_id,
+                        status,
+                        image_path.map(|path| path.display().to_string()),
+                        &now,
+                    ),
+                )
+            })
+            .unwrap();
+    }
+
+    /// The hub after a restart: the same rows, nothing in memory.
+    fn restarted(self) -> Self {
+        let mounts = Mounts::new(self.db.clone(), self.clock.clone(), RootLayout::Volumes);
+        Self { mounts, ..self }
+    }
+
+    async fn mount(&self, backup_id: &str) -> String {
+        self.mounts.mount(backup_id, 0).await.unwrap().mount_id
+    }
+
+    async fn names(&self, mount_id: &str, folder: &str) -> Vec<String> {
+        let mount = self.mounts.enter(mount_id).await.unwrap();
+        let rows = mount.list(path(folder), RowShape::Extended).await.unwrap();
+        rows.into_iter().map(|row| row.name).collect()
+    }
+
+    async fn download(
+        &self,
+        mount_id: &str,
+        file: &str,
+        headers: &[(header::HeaderName, &str)],
+    ) -> Result<Response<Body>, Error> {
+        let mount = self.mounts.enter(mount_id).await?;
+        let headers: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()))
+            .collect();
+        mount
+            .download(path(file), &Conditions::from_headers(&headers, false))
+            .await
+    }
+}
+
+async fn bytes(response: Response<Body>) -> Vec<u8> {
+    response
+        .into_body()
+        .collect()
+        .await
+        .unwrap()
+        .to_bytes()
+        .to_vec()
+}
+
+fn header_of(response: &Response<Body>, name: header::HeaderName) -> String {
+    response.headers()[name].to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn one_disk_has_one_mount_and_the_documented_fields() {
+    let fixture = Fixture::new();
+    fixture.back_up("b1", &fat_image());
+    let row = fixture.mounts.mount("b1", 0).await.unwrap();
+    assert_eq!(row.backup_id, "b1");
+    assert_eq!(row.filesystem_type, "vfat");
+    assert_eq!(row.nbd_device, "/dev/nbd0");
+    assert_eq!(
+        row.mount_path,
+        format!("/mnt/sendense/restore/{}", row.mount_id)
+    );
+    assert_eq!(row.expires_at, at("11:00:00"));
+
+    fixture.clock.advance(SignedDuration::from_mins(10));
+    let again = fixture.mounts.mount("b1", 0).await.unwrap();
+    assert_eq!(again.mount_id, row.mount_id);
+    assert_eq!(again.expires_at, at("11:10:00"), "asking again is a use");
+    assert_eq!(fixture.mounts.list().unwrap(), [again]);
+}
+
+#[tokio::test]
+async fn requests_for_one_disk_at_the_same_time_get_the_same_mount() {
+    let fixture = Fixture::new();
+    fixture.back_up("b1", &fat_image());
+    let (a, b, c) = tokio::join!(
+        fixture.mount("b1"),
+        fixture.mount("b1"),
+        fixture.mount("b1")
+    );
+    assert_eq!(a, b);
+    assert_eq!(b, c);
+}
+
+#[tokio::test]
+async fn what_was_not_finished_or_is_gone_cannot_be_mounted() {
+    let fixture = Fixture::new();
+    let gone = fixture.back_up("gone", &fat_image());
+    std::fs::remove_file(&gone).unwrap();
+    fixture.record("running", "running", None);
+    fixture.record("failed", "failed", None);
+
+    let error = fixture.mounts.mount("nothing", 5).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "disk not found: backup_id=nothing, disk_index=5"
+    );
+    assert_eq!(error.status(), StatusCode::NOT_FOUND);
+    for (backup_id, reason) in [
+        ("running", "the backup of this disk is not finished"),
+        ("failed", "the backup failed"),
+    ] {
+        let error = fixture.mounts.mount(backup_id, 0).await.unwrap_err();
+        assert!(error.to_string().starts_with("disk not found"), "{error}");
+        assert_eq!(error.details().as_deref(), Some(reason));
+    }
+    let error = fixture.mounts.mount("gone", 0).await.unwrap_err();
+    assert_eq!(error.status(), StatusCode::NOT_FOUND);
+    assert!(
+        error.to_string().starts_with("QCOW2 file does not exist"),
+        "{error}"
+    );
+    assert_eq!(fixture.mounts.list().unwrap(), [], "failures leave no row");
+}
+
+#[tokio::test]
+async fn a_disk_without_anything_readable_says_what_was_seen() {
+    let fixture = Fixture::new();
+    let mut luks = vec![0; 2 << 20];
+    luks[..LUKS_MAGIC.len()].copy_from_slice(LUKS_MAGIC);
+    fixture.back_up("luks", &luks);
+    let error = fixture.mounts.mount("luks", 0).await.unwrap_err();
+    assert_eq!(error.to_string(), "no mountable partitions found");
+    assert_eq!(error.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let details = error.details().unwrap();
+    assert!(
+        details.contains("LUKS") && details.contains("2.0 MiB"),
+        "{details}"
+    );
+    assert_eq!(fixture.mounts.list().unwrap(), []);
+}
+
+#[tokio::test]
+async fn the_ninth_mount_is_refused_until_one_is_closed() {
+    let fixture = Fixture::new();
+    let image = fat_image();
+    for n in 0..=MAX_MOUNTS {
+        fixture.back_up(&format!("b{n}"), &image);
+    }
+    let mut mount_ids = Vec::new();
+    for n in 0..MAX_MOUNTS {
+        mount_ids.push(fixture.mount(&format!("b{n}")).await);
+    }
+    let error = fixture.mounts.mount("b8", 0).await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("maximum concurrent mounts reached")
+    );
+    assert_eq!(error.status(), StatusCode::CONFLICT);
+    fixture.mount("b3").await;
+    fixture.mounts.unmount(&mount_ids[3]).unwrap();
+    let row = fixture.mounts.mount("b8", 0).await.unwrap();
+    assert_eq!(row.nbd_device, "/dev/nbd3", "the slot that became free");
+    assert_eq!(fixture.mounts.usage().unwrap().devices.len(), MAX_MOUNTS);
+}
+
+#[tokio::test]
+async fn a_mount_that_nobody_uses_expires_and_browsing_keeps_it() {
+    let fixture = Fixture::new();
+    fixture.back_up("b1", &fat_image());
+    let mount_id = fixture.mount("b1").await;
+    fixture.clock.advance(SignedDuration::from_mins(59));
+    assert_eq!(fixture.names(&mount_id, "/Recovery").await.len(), 2);
+    fixture.clock.advance(SignedDuration::from_mins(59));
+    assert_eq!(
+        fixture.mounts.close_expired(fixture.clock.now()).unwrap(),
+        0
+    );
+    fixture.clock.advance(SignedDuration::from_mins(1));
+    let error = fixture.mounts.enter(&mount_id).await.err().unwrap();
+    assert_eq!(error.status(), StatusCode::NOT_FOUND);
+    assert!(
+        error.to_string().contains("mount not found"),
+        "refused before it is reaped"
+    );
+    assert_eq!(fixture.mounts.usage().unwrap().n_expired, 1);
+    assert_eq!(
+        fixture.mounts.close_expired(fixture.clock.now()).unwrap(),
+        1
+    );
+    assert_eq!(fixture.mounts.list().unwrap(), []);
+    assert!(fixture.mounts.unmount(&mount_id).is_err());
+}
+
+#[tokio::test]
+async fn mounts_survive_a_restart_with_the_time_they_had_left() {
+    let fixture = Fixture::new();
+    let image = fixture.back_up("b1", &fat_image());
+    let mount_id = fixture.mount("b1").await;
+    fixture.clock.advance(SignedDuration::from_mins(30));
+    fixture.names(&mount_id, "/").await;
+    fixture.mounts.close_expired(fixture.clock.now()).unwrap();
+
+    let fixture = fixture.restarted();
+    fixture.clock.advance(SignedDuration::from_mins(45));
+    assert_eq!(
+        fixture.names(&mount_id, "/Recovery").await,
+        ["ReAgent.xml", "leer"]
+    );
+
+    let fixture = fixture.restarted();
+    std::fs::remove_file(image).unwrap();
+    let error = fixture.mounts.enter(&mount_id).await.err().unwrap();
+    assert!(
+        error.to_string().starts_with("QCOW2 file does not exist"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_deleted_backup_takes_its_mounts_with_it() {
+    let fixture = Fixture::new();
+    fixture.back_up("b1", &fat_image());
+    let mount_id = fixture.mount("b1").await;
+    fixture
+        .db
+        .with(|connection| connection.execute("DELETE FROM backup_jobs WHERE id = 'b1'", []))
+        .unwrap();
+    let error = fixture.mounts.enter(&mount_id).await.err().unwrap();
+    assert!(error.to_string().contains("mount not found"));
+    assert_eq!(fixture.mounts.list().unwrap(), []);
+}
+
+#[tokio::test]
+async fn an_image_that_is_deleted_while_it_is_open_stays_readable() {
+    let fixture = Fixture::new();
+    let image = fixture.back_up("b1", &fat_image());
+    let mount_id = fixture.mount("b1").await;
+    std::fs::remove_file(image).unwrap();
+    let answer = fixture
+        .download(&mount_id, "/Recovery/ReAgent.xml", &[])
+        .await;
+    assert_eq!(bytes(answer.unwrap()).await, b"<xml/>");
+}
+
+#[tokio::test]
+async fn the_root_lists_volumes_and_other_paths_lie_on_the_largest() {
+    let fixture = Fixture::new();
+    let mut luks = vec![0; 1 << 20];
+    luks[..LUKS_MAGIC.len()].copy_from_slice(LUKS_MAGIC);
+    let disk = partitioned(&[(0x83, &luks), (0x0c, &fat_image())]);
+    fixture.back_up("b1", &disk);
+    let mount_id = fixture.mount("b1").await;
+    let mount = fixture.mounts.enter(&mount_id).await.unwrap();
+    let rows = mount.list(path("/"), RowShape::Extended).await.unwrap();
+    assert_eq!(rows.len(), 2, "what cannot be read is listed too");
+    assert_eq!(rows[0].name, "Partition 1 (1.0 MB)");
+    assert!(rows[0].unreadable.as_ref().unwrap().contains("LUKS"));
+    assert_eq!(rows[1].path, "/partition-2");
+    assert!(rows[1].name.starts_with("Partition 2"), "{}", rows[1].name);
+    assert!(rows[1].name.ends_with("(16.0 MB)"), "{}", rows[1].name);
+    assert_eq!(rows[1].unreadable, None);
+
+    let error = mount.list(path("/partition-1"), RowShape::Extended).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(error.to_string().contains("LUKS"), "{error}");
+    assert!(
+        mount
+            .list(path("/partition-3"), RowShape::Extended)
+            .await
+            .is_err()
+    );
+
+    for folder in ["/partition-2/Recovery", "/Recovery"] {
+        let rows = mount.list(path(folder), RowShape::Extended).await.unwrap();
+        let paths: Vec<_> = rows.iter().map(|row| row.path.clone()).collect();
+        assert_eq!(
+            paths,
+            [format!("{folder}/ReAgent.xml"), format!("{folder}/leer")]
+        );
+        assert_eq!((rows[0].kind, rows[0].size), ("file", 6));
+        assert_eq!(rows[0].mode, "0777");
+        assert_eq!((rows[1].kind, rows[1].size), ("directory", 0));
+    }
+    let row = mount
+        .row_of(path("/partition-2/Recovery"), RowShape::Extended)
+        .await;
+    assert_eq!(row.unwrap().path, "/partition-2/Recovery");
+}
+
+#[tokio::test]
+async fn the_documented_root_is_the_largest_volume() {
+    let fixture = Fixture::with_layout(RootLayout::OneVolume);
+    let disk = partitioned(&[(0x0c, &fat_image())]);
+    fixture.back_up("b1", &disk);
+    let mount_id = fixture.mount("b1").await;
+    let names = fixture.names(&mount_id, "/").await;
+    assert!(names.contains(&"Recovery".to_owned()), "{names:?}");
+    let mount = fixture.mounts.enter(&mount_id).await.unwrap();
+    let error = mount.list(path("/partition-1"), RowShape::Documented).await;
+    assert_eq!(error.unwrap_err().status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn wrong_paths_are_answered_in_words() {
+    let fixture = Fixture::new();
+    fixture.back_up("b1", &fat_image());
+    let mount_id = fixture.mount("b1").await;
+    let mount = fixture.mounts.enter(&mount_id).await.unwrap();
+    let missing = mount
+        .list(path("/nope"), RowShape::Extended)
+        .await
+        .unwrap_err();
+    assert_eq!(missing.to_string(), "path does not exist: /nope");
+    let file = mount
+        .list(path("/empty.txt"), RowShape::Extended)
+        .await
+        .unwrap_err();
+    assert!(file.to_string().contains("not a directory"), "{file}");
+    assert_eq!(file.status(), StatusCode::BAD_REQUEST);
+    let archive = mount
+        .archive(
+            path("/empty.txt"),
+            ArchiveFormat::Zip,
+            &Conditions::default(),
+        )
+        .await
+        .unwrap_err();
+    assert!(
+        archive.to_string().contains("path is not a directory"),
+        "{archive}"
+    );
+}
+
+#[tokio::test]
+async fn a_file_arrives_whole_with_its_headers() {
+    let fixture = Fixture::new();
+    fixture.back_up("b1", &fat_image());
+    let mount_id = fixture.mount("b1").await;
+    let answer = fixture
+        .download(&mount_id, "/partition-1/Übersicht 漢.txt", &[])
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(header_of(&answer, header::CONTENT_LENGTH), "5");
+    assert_eq!(header_of(&answer, header::CONTENT_TYPE), "text/plain");
+    assert_eq!(header_of(&answer, header::ACCEPT_RANGES), "bytes");
+    assert!(
+        header_of(&answer, header::CONTENT_DISPOSITION)
+            .ends_with("filename*=UTF-8''%C3%9Cbersicht%20%E6%BC%A2.txt")
+    );
+    assert_eq!(bytes(answer).await, b"hello");
+
+    let answer = fixture.download(&mount_id, "/big.bin", &[]).await.unwrap();
+    assert_eq!(
+        header_of(&answer, header::CONTENT_TYPE),
+        "application/octet-stream"
+    );
+    assert!(bytes(answer).await == big_content());
+    let answer = fixture
+        .download(&mount_id, "/empty.txt", &[])
+        .await
+        .unwrap();
+    assert_eq!(header_of(&answer, header::CONTENT_LENGTH), "0");
+    assert_eq!(bytes(answer).await, b"");
+}
+
+#[tokio::test]
+async fn ranges_resume_where_the_file_is_still_the_same() {
+    let fixture = Fixture::new();
+    fixture.back_up("b1", &fat_image());
+    let mount_id = fixture.mount("b1").await;
+    let range = (header::RANGE, "bytes=1000000-1999999");
+    let answer = fixture
+        .download(&mount_id, "/big.bin", std::slice::from_ref(&range))
+        .await;
+    let answer = answer.unwrap();
+    assert_eq!(answer.status(), StatusCode::PARTIAL_CONTENT);
+    assert_eq!(
+        header_of(&answer, header::CONTENT_RANGE),
+        "bytes 1000000-1999999/3000000"
+    );
+    let etag = header_of(&answer, header::ETAG);
+    assert!(bytes(answer).await == big_content()[1_000_000..2_000_000]);
+
+    fixture.mounts.unmount(&mount_id).unwrap();
+    let mount_id = fixture.mount("b1").await;
+    for (condition, status) in [
+        (etag.as_str(), StatusCode::PARTIAL_CONTENT),
+        ("\"other\"", StatusCode::OK),
+    ] {
+        let headers = [range.clone(), (header::IF_RANGE, condition)];
+        let answer = fixture
+            .download(&mount_id, "/big.bin", &headers)
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), status, "the tag outlives the mount");
+    }
+    let headers = [(header::RANGE, "bytes=3000000-")];
+    let answer = fixture
+        .download(&mount_id, "/big.bin", &headers)
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), StatusCode::RANGE_NOT_SATISFIABLE);
+    assert_eq!(header_of(&answer, header::CONTENT_RANGE), "bytes */3000000");
+}
+
+#[tokio::test]
+async fn a_folder_is_answered_with_a_zip_that_keeps_empty_folders() {
+    let fixture = Fixture::new();
+    fixture.back_up("b1", &fat_image());
+    let mount_id = fixture.mount("b1").await;
+    let answer = fixture.download(&mount_id, "/Recovery", &[]).await.unwrap();
+    assert_eq!(header_of(&answer, header::CONTENT_TYPE), "application/zip");
+    assert!(!answer.headers().contains_key(header::CONTENT_LENGTH));
+    assert!(header_of(&answer, header::CONTENT_DISPOSITION).contains("Recovery.zip"));
+    let archive = bytes(answer).await;
+    let mut archive = zip::ZipArchive::new(Cursor::new(archive)).unwrap();
+    let mut names: Vec<_> = archive
+        .file_names()
+        .map(|name| name.unwrap().into_owned())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["ReAgent.xml", "leer/"]);
+    let mut content = Vec::new();
+    archive
+        .by_name("ReAgent.xml")
+        .unwrap()
+        .read_to_end(&mut content)
+        .unwrap();
+    assert_eq!(content, b"<xml/>");
+}
+
+#[tokio::test]
+async fn the_whole_disk_is_archived_by_volume_with_a_note_on_the_rest() {
+    let fixture = Fixture::new();
+    let mut luks = vec![0; 1 << 20];
+    luks[..LUKS_MAGIC.len()].copy_from_slice(LUKS_MAGIC);
+    fixture.back_up("b1", &partitioned(&[(0x0c, &fat_image()), (0x83, &luks)]));
+    let mount_id = fixture.mount("b1").await;
+    let answer = fixture.download(&mount_id, "/", &[]).await.unwrap();
+    assert!(header_of(&answer, header::CONTENT_DISPOSITION).contains("b1-disk0.zip"));
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes(answer).await)).unwrap();
+    let mut content = Vec::new();
+    archive
+        .by_name("partition-1/big.bin")
+        .unwrap()
+        .read_to_end(&mut content)
+        .unwrap();
+    assert!(content == big_content());
+    let mut note = String::new();
+    archive
+        .by_name("_NOT RESTORED.txt")
+        .unwrap()
+        .read_to_string(&mut note)
+        .unwrap();
+    assert!(
+        note.contains("/partition-2: ") && note.contains("LUKS"),
+        "{note}"
+    );
+}
+
+#[tokio::test]
+async fn an_open_download_holds_the_mount_and_frees_its_thread_when_it_is_dropped() {
+    let fixture = Fixture::new();
+    fixture.back_up("b1", &fat_image());
+    let mount_id = fixture.mount("b1").await;
+    let answer = fixture.download(&mount_id, "/big.bin", &[]).await.unwrap();
+    assert_eq!(fixture.mounts.usage().unwrap().n_downloads, 1);
+    fixture.clock.advance(SignedDuration::from_hours(5));
+    assert_eq!(
+        fixture.mounts.close_expired(fixture.clock.now()).unwrap(),
+        0
+    );
+    assert_eq!(
+        fixture.names(&mount_id, "/Recovery").await.len(),
+        2,
+        "a download that nobody reads does not hold up a listing"
+    );
+    drop(answer);
+    while fixture.mounts.usage().unwrap().n_downloads > 0 {
+        tokio::task::yield_now().await;
+    }
+    fixture.clock.advance(SignedDuration::from_hours(1));
+    assert_eq!(
+        fixture.mounts.close_expired(fixture.clock.now()).unwrap(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn many_downloads_of_one_mount_run_side_by_side() {
+    let fixture = Fixture::new();
+    fixture.back_up("b1", &fat_image());
+    let mount_id = fixture.mount("b1").await;
+    let downloads = (0..24).map(|_| async {
+        let answer = fixture.download(&mount_id, "/big.bin", &[]).await.unwrap();
+        bytes(answer).await
+    });
+    let expected = big_content();
+    for content in futures::future::join_all(downloads).await {
+        assert!(content == expected);
+    }
+}
+
+#[tokio::test]
+async fn damage_in_a_file_breaks_the_download_and_the_archive() {
+    let fixture = Fixture::new();
+    let mut image = fat_image();
+    // Without its allocation tables a file ends after its first cluster.
+    let at = |offset: usize| usize::from(u16::from_le_bytes([image[offset], image[offset + 1]]));
+    let (n_reserved_sectors, n_table_sectors) = (at(14), at(22));
+    let tables = n_reserved_sectors * 512..(n_reserved_sectors + 2 * n_table_sectors) * 512;
+    image[tables][4..].fill(0);
+    fixture.back_up("b1", &image);
+    let mount_id = fixture.mount("b1").await;
+
+    let answer = fixture.download(&mount_id, "/big.bin", &[]).await.unwrap();
+    assert!(answer.into_body().collect().await.is_err());
+    let mount = fixture.mounts.enter(&mount_id).await.unwrap();
+    for format in [ArchiveFormat::Zip, ArchiveFormat::TarGz] {
+        let answer = mount
+            .archive(path("/"), format, &Conditions::default())
+            .await
+            .unwrap();
+        assert!(
+            answer.into_body().collect().await.is_err(),
+            "{format:?}: a part must not look like the whole"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_recursive_listing_is_one_json_document_with_everything_in_it() {
+    let fixture = Fixture::new();
+    fixture.back_up("b1", &fat_image());
+    let mount_id = fixture.mount("b1").await;
+    let mount = fixture.mounts.enter(&mount_id).await.unwrap();
+    let body = mount
+        .list_recursively(path("/"), "/".to_owned(), RowShape::Extended)
+        .await
+        .unwrap();
+    let json: serde_json::Value =
+        serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap();
+    assert_eq!(json["mount_id"], mount_id.as_str());
+    assert_eq!(json["path"], "/");
+    let mut paths: Vec<_> = json["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["path"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(json["total_count"], paths.len());
+    paths.sort();
+    assert_eq!(
+        paths,
+        [
+            "/partition-1",
+            "/partition-1/Recovery",
+            "/partition-1/Recovery/ReAgent.xml",
+            "/partition-1/Recovery/leer",
+            "/partition-1/big.bin",
+            "/partition-1/empty.txt",
+            "/partition-1/Übersicht 漢.txt",
+        ]
+    );
+}
