@@ -11,7 +11,7 @@ use sendense_disk::{Entry, EntryKind, FileReader, FsPath};
 
 use super::{
     Error, Result,
-    archive::{ArchiveFormat, write_folder},
+    archive::{ArchiveFormat, ArchiveSource, write_archive},
     disposition::attachment,
     entry::why_unreadable,
     mounts::MountInUse,
@@ -178,8 +178,8 @@ impl MountInUse {
             self.session()
                 .stream(
                     guard,
-                    move |readers| readers.find_folder(&path),
-                    move |readers, folder, sink| write_folder(sink, format, readers, folder, now),
+                    move |readers| ArchiveSource::open(readers, &path),
+                    move |readers, source, sink| write_archive(sink, format, readers, source, now),
                 )
                 .await?
         };

@@ -3,11 +3,7 @@
 //! Two halves, because the readers of a filesystem stay on the thread that opened them: an
 //! [`OpenDisk`] can be shared by any number of threads, [`Readers`] belong to one.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use jiff::Timestamp;
 use sendense_disk::{AllowedRoots, Content, Entry, EntryKind, FileSystem, FsPath, Image, Volume};
@@ -67,11 +63,6 @@ impl OpenDisk {
                 Content::Unreadable(_) => None,
             })
             .unwrap_or_default()
-    }
-
-    /// The image and all it builds on.
-    pub(crate) fn files(&self) -> &[PathBuf] {
-        self.image.files()
     }
 
     fn volume(&self, number: Option<u32>) -> Result<&Volume> {

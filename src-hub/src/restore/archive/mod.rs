@@ -13,7 +13,7 @@ use std::io;
 
 use jiff::Timestamp;
 
-pub(crate) use walk::write_folder;
+pub(crate) use walk::{ArchiveSource, write_archive};
 
 /// What a file is copied through.
 const COPY_BYTES: usize = 256 * 1024;
@@ -80,14 +80,14 @@ type ReadFile<'r> = &'r mut dyn FnMut(&mut [u8]) -> io::Result<usize>;
 /// An archive that is being written.
 enum ArchiveWriter<W: io::Write> {
     Zip(Box<zip::ZipFolder<W>>),
-    TarGz(tar::TarGzFolder<W>),
+    TarGz(Box<tar::TarGzFolder<W>>),
 }
 
 impl<W: io::Write> ArchiveWriter<W> {
     fn new(format: ArchiveFormat, out: W) -> Self {
         match format {
             ArchiveFormat::Zip => Self::Zip(Box::new(zip::ZipFolder::new(out))),
-            ArchiveFormat::TarGz => Self::TarGz(tar::TarGzFolder::new(out)),
+            ArchiveFormat::TarGz => Self::TarGz(Box::new(tar::TarGzFolder::new(out))),
         }
     }
 

@@ -11,9 +11,10 @@ use sendense_disk::{Content, Entry, EntryKind, FileSystem, FsKind, FsPath};
 
 use super::{ArchiveFormat, ArchiveWriter, Attributes, EntryName};
 use crate::restore::{
+    Error, Result,
     entry::why_unreadable,
     listing::MAX_DEPTH,
-    path::volume_folder,
+    path::{RequestPath, volume_folder},
     tree::{Folder, Readers},
 };
 
@@ -23,17 +24,43 @@ const NOTE_NAME: &str = "_NOT RESTORED.txt";
 /// Millions of sockets are no reason to keep millions of lines in memory.
 const MAX_NOTE_LINES: usize = 10_000;
 
+/// A folder that is about to be archived; its own entries are read, so it can be.
+pub(crate) struct ArchiveSource(Source);
+
+enum Source {
+    Folder { volume: u32, top: Frame },
+    Disk,
+}
+
+impl ArchiveSource {
+    /// Reads the top of the tree, while a failure can still be answered in words.
+    pub(crate) fn open(readers: &mut Readers, path: &RequestPath) -> Result<Self> {
+        Ok(Self(match readers.find_folder(path)? {
+            Folder::Disk => Source::Disk,
+            Folder::OnVolume {
+                volume,
+                path: folder,
+            } => {
+                let filesystem = readers.filesystem(volume)?;
+                let top = Frame::open(filesystem, "", Vec::new(), folder)
+                    .map_err(|error| Error::at(path, error))?;
+                Source::Folder { volume, top }
+            }
+        }))
+    }
+}
+
 /// Writes a folder with everything below it, entries relative to that folder.
 ///
 /// # Errors
 /// A folder or file that cannot be read fails the whole archive, which then has no end: a part
 /// must not look complete. Entries of which it is known beforehand that they cannot be stored are
 /// left out, and listed in a note.
-pub(crate) fn write_folder(
+pub(crate) fn write_archive(
     out: impl Write,
     format: ArchiveFormat,
     readers: &mut Readers,
-    folder: Folder,
+    source: ArchiveSource,
     now: Timestamp,
 ) -> io::Result<()> {
     let is_broken = Cell::new(false);
@@ -44,7 +71,7 @@ pub(crate) fn write_folder(
             is_broken: &is_broken,
         },
     );
-    let written = fill(&mut archive, readers, folder, now);
+    let written = fill(&mut archive, readers, source.0, now);
     if written.is_err() {
         is_broken.set(true);
     }
@@ -79,18 +106,17 @@ impl<W: Write> Write for Breakable<'_, W> {
 fn fill(
     archive: &mut ArchiveWriter<impl Write>,
     readers: &mut Readers,
-    folder: Folder,
+    source: Source,
     now: Timestamp,
 ) -> io::Result<()> {
     let mut note = Note::default();
-    match folder {
-        Folder::OnVolume { volume, path } => {
+    match source {
+        Source::Folder { volume, top } => {
             let filesystem = readers.filesystem(volume).map_err(io::Error::other)?;
-            let top = Frame::open(filesystem, "", Vec::new(), path)?;
             note.reserve_name(&top.entries);
             walk(archive, filesystem, top, &mut note)?;
         }
-        Folder::Disk => {
+        Source::Disk => {
             let volumes: Vec<_> = readers
                 .volumes()
                 .iter()
@@ -117,8 +143,8 @@ fn fill(
                     },
                     attributes,
                 )?;
-                let top =
-                    Frame::open(filesystem, &name, name.clone().into_bytes(), FsPath::root())?;
+                let top = Frame::open(filesystem, &name, name.clone().into_bytes(), FsPath::root())
+                    .map_err(io::Error::other)?;
                 walk(archive, filesystem, top, &mut note)?;
             }
         }
@@ -143,8 +169,8 @@ impl Frame {
         text: &str,
         bytes: Vec<u8>,
         path: FsPath,
-    ) -> io::Result<Self> {
-        let entries = filesystem.read_dir(&path).map_err(io::Error::other)?;
+    ) -> sendense_disk::Result<Self> {
+        let entries = filesystem.read_dir(&path)?;
         Ok(Self {
             text: text.to_owned(),
             bytes,
@@ -200,7 +226,9 @@ fn walk(
                         format!("folders are nested too deeply at {text}"),
                     ));
                 }
-                frames.push(Frame::open(filesystem, &text, bytes, path)?);
+                let below =
+                    Frame::open(filesystem, &text, bytes, path).map_err(io::Error::other)?;
+                frames.push(below);
             }
             EntryKind::Symlink => match filesystem.read_link(&path) {
                 Ok(target) => archive.add_link(name, &target.to_bytes(), attributes)?,
