@@ -1,0 +1,39 @@
+//! `/health`: whether the hub is there and can read what it knows. Needs no token.
+
+use axum::{Json, Router, extract::State, routing::get};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::{Hub, error::Result};
+
+/// The route, which exists with and without `/api/v1` (contract D1).
+pub(crate) fn router() -> Router<Hub> {
+    Router::new().route("/health", get(health))
+}
+
+#[derive(Serialize)]
+struct Health {
+    service: &'static str,
+    status: &'static str,
+    timestamp: Timestamp,
+    version: &'static str,
+    database: &'static str,
+}
+
+/// Asks the database too: a hub that cannot is not healthy (contract H40).
+async fn health(State(hub): State<Hub>) -> Result<Json<Health>> {
+    let timestamp = hub.clock().now();
+    hub.blocking(|hub| {
+        Ok(hub
+            .db()
+            .with(|connection| connection.query_row("SELECT 1", [], |_| Ok(())))?)
+    })
+    .await?;
+    Ok(Json(Health {
+        service: "Sendense local hub",
+        status: "healthy",
+        timestamp,
+        version: env!("CARGO_PKG_VERSION"),
+        database: "connected",
+    }))
+}

@@ -1,0 +1,56 @@
+//! The REST API: one file for each resource, merged here and wrapped in what all of them share.
+//!
+//! From outside in: a panic becomes a 500, a body has a largest size, a call needs a token.
+
+mod health;
+mod login;
+mod request;
+mod restore;
+
+use std::any::Any;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::DefaultBodyLimit,
+    http::{Response, Uri},
+    middleware,
+    response::IntoResponse,
+};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::{Hub, auth, error::Error};
+
+/// Bodies are short JSON texts; nothing is uploaded to a hub.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// Everything a hub answers.
+pub(crate) fn router(hub: Hub) -> Router {
+    let guarded = Router::new()
+        .merge(restore::router())
+        .route_layer(middleware::from_fn_with_state(
+            hub.clone(),
+            auth::require_token,
+        ));
+    let v1 = Router::new()
+        .merge(health::router())
+        .merge(login::router())
+        .merge(guarded);
+    Router::new()
+        .merge(health::router())
+        .nest("/api/v1", v1)
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(async || Error::WrongMethod)
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(CatchPanicLayer::custom(panicked))
+        .with_state(hub)
+}
+
+async fn unknown_path(uri: Uri) -> Error {
+    Error::UnknownPath(uri.path().to_owned())
+}
+
+/// The panic's own text goes to the log by the panic hook; the client learns that it happened.
+fn panicked(_: Box<dyn Any + Send>) -> Response<Body> {
+    Error::Panicked.into_response()
+}

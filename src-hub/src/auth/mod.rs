@@ -1,0 +1,140 @@
+//! Who may use the hub: the bearer token of every call, and signing in.
+//!
+//! Three kinds of tokens are good: the key of this run, which lies in the data directory for the
+//! hub's own user, and tokens that a user got by signing in, until they expire. Of neither more
+//! than a hash is kept.
+
+mod tokens;
+mod users;
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, header},
+    middleware::Next,
+    response::Response,
+};
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+
+use crate::{
+    Clock, Hub, NewUser, ServeError,
+    db::Db,
+    error::{Error, Result},
+    secret::{self, SecretHash},
+};
+
+/// Each check of a password takes 19 MiB and a core: a storm of sign-ins waits in line.
+const PASSWORD_CHECKS: usize = 2;
+
+/// Decides who comes in; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Gate {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    db: Db,
+    clock: Clock,
+    policy: Policy,
+    password_checks: Semaphore,
+}
+
+enum Policy {
+    Open,
+    Guarded { key: SecretHash },
+}
+
+/// What a user gets for a name and a password.
+pub(crate) struct SignedIn {
+    pub(crate) token: String,
+    pub(crate) expires_at: Timestamp,
+}
+
+impl Gate {
+    /// Everybody comes in, and nobody can sign in.
+    pub(crate) fn open(db: Db, clock: Clock) -> Self {
+        Self::new(db, clock, Policy::Open)
+    }
+
+    /// Only who has the key or a token comes in. Creates or updates the given users.
+    pub(crate) fn guarded(
+        db: Db,
+        clock: Clock,
+        key: SecretHash,
+        users: Vec<NewUser>,
+    ) -> Result<Self, ServeError> {
+        for user in &users {
+            users::ensure(&db, &clock, user)?;
+        }
+        Ok(Self::new(db, clock, Policy::Guarded { key }))
+    }
+
+    fn new(db: Db, clock: Clock, policy: Policy) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                db,
+                clock,
+                policy,
+                password_checks: Semaphore::new(PASSWORD_CHECKS),
+            }),
+        }
+    }
+
+    /// Checks the token of a call.
+    pub(crate) fn check(&self, headers: &HeaderMap) -> Result<()> {
+        let Policy::Guarded { key } = &self.inner.policy else {
+            return Ok(());
+        };
+        let header = headers
+            .get(header::AUTHORIZATION)
+            .ok_or(Error::NoAuthorization)?;
+        let token = header
+            .to_str()
+            .ok()
+            .and_then(|text| text.strip_prefix("Bearer "))
+            .ok_or(Error::BadAuthorization)?;
+        let hash = secret::hash(token);
+        // Equality of hashes: how long it takes depends on nothing an attacker can steer.
+        if hash == *key {
+            return Ok(());
+        }
+        let now = self.inner.clock.now();
+        let is_known = self
+            .inner
+            .db
+            .with(|connection| tokens::is_valid(connection, &hash, now))?;
+        if is_known {
+            Ok(())
+        } else {
+            Err(Error::BadToken)
+        }
+    }
+
+    /// Gives a token for a name and a password.
+    pub(crate) async fn sign_in(&self, username: String, password: String) -> Result<SignedIn> {
+        if matches!(self.inner.policy, Policy::Open) {
+            return Err(Error::BadCredentials);
+        }
+        let _in_line = self.inner.password_checks.acquire().await;
+        let gate = self.clone();
+        // Argon2 is made to take long: not on a thread that answers requests.
+        tokio::task::spawn_blocking(move || {
+            let Inner { db, clock, .. } = &*gate.inner;
+            let user_id = users::check(db, clock, &username, password.as_bytes())?;
+            Ok(db.transaction(|transaction| tokens::issue(transaction, user_id, clock.now()))?)
+        })
+        .await?
+    }
+}
+
+/// Lets a call through when its token is good.
+pub(crate) async fn require_token(
+    State(hub): State<Hub>,
+    request: Request,
+    next: Next,
+) -> Result<Response> {
+    hub.gate().check(request.headers())?;
+    Ok(next.run(request).await)
+}

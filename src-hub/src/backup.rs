@@ -1,0 +1,259 @@
+//! Backups on record: rows of `backup_jobs` and `backup_disks`.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
+
+use crate::db;
+
+/// What a backup holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BackupType {
+    Full,
+    Incremental,
+}
+
+/// Where a job, or one of its disks, stands; the words are those of the deployed schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    Pending,
+    Running,
+    Completed,
+    Failed,
+    Cancelled,
+}
+
+/// A backup job and its result.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Backup {
+    pub(crate) backup_id: String,
+    pub(crate) vm_context_id: String,
+    pub(crate) vm_name: String,
+    pub(crate) repository_id: String,
+    pub(crate) backup_type: BackupType,
+    pub(crate) status: Status,
+    pub(crate) parent_backup_id: Option<String>,
+    pub(crate) bytes_transferred: u64,
+    pub(crate) total_bytes: u64,
+    pub(crate) error_message: Option<String>,
+    pub(crate) current_phase: String,
+    pub(crate) transfer_speed_bps: u64,
+    pub(crate) last_telemetry_at: Option<Timestamp>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) started_at: Option<Timestamp>,
+    pub(crate) completed_at: Option<Timestamp>,
+    /// In order.
+    pub(crate) disks: Vec<BackupDisk>,
+}
+
+/// One disk within a backup.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct BackupDisk {
+    pub(crate) disk_index: u32,
+    pub(crate) vmware_disk_key: u32,
+    pub(crate) status: Status,
+    /// Size of the virtual disk.
+    pub(crate) capacity_bytes: u64,
+    /// Bytes of the source that had to be read.
+    pub(crate) bytes_transferred: u64,
+    pub(crate) total_bytes: u64,
+    /// Bytes of them that were not zero and take room in the repository.
+    pub(crate) stored_bytes: u64,
+    /// Where the image lies, or will lie while the job runs.
+    pub(crate) qcow2_path: Option<PathBuf>,
+    pub(crate) error_message: Option<String>,
+}
+
+/// Which backups are wanted; what is `None` does not matter.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Filter {
+    pub(crate) backup_id: Option<String>,
+    pub(crate) vm_context_id: Option<String>,
+    pub(crate) repository_id: Option<String>,
+    pub(crate) backup_type: Option<BackupType>,
+    pub(crate) status: Option<Status>,
+}
+
+impl BackupType {
+    /// The contract's word.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Incremental => "incremental",
+        }
+    }
+
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "full" => Some(Self::Full),
+            "incremental" => Some(Self::Incremental),
+            _ => None,
+        }
+    }
+}
+
+impl Status {
+    /// The schema's word.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The documented contract's word (contract D17).
+    pub(crate) fn documented(self) -> &'static str {
+        match self {
+            Self::Pending => "started",
+            Self::Running => "in_progress",
+            _ => self.as_str(),
+        }
+    }
+
+    /// Understands the words of both.
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "pending" | "started" => Some(Self::Pending),
+            "running" | "in_progress" => Some(Self::Running),
+            "completed" => Some(Self::Completed),
+            "failed" => Some(Self::Failed),
+            "cancelled" => Some(Self::Cancelled),
+            _ => None,
+        }
+    }
+
+    /// The job will not change any more.
+    pub(crate) fn is_over(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+}
+
+impl Backup {
+    /// Room that its images take.
+    pub(crate) fn stored_bytes(&self) -> u64 {
+        self.disks.iter().map(|disk| disk.stored_bytes).sum()
+    }
+}
+
+/// Matching backups, newest first.
+pub(crate) fn list(connection: &Connection, filter: &Filter) -> rusqlite::Result<Vec<Backup>> {
+    let mut backups: Vec<Backup> = connection
+        .prepare_cached(
+            "SELECT * FROM backup_jobs
+             WHERE (:id IS NULL OR id = :id)
+               AND (:vm IS NULL OR vm_context_id = :vm)
+               AND (:repository IS NULL OR repository_id = :repository)
+               AND (:type IS NULL OR backup_type = :type)
+               AND (:status IS NULL OR status = :status)
+             ORDER BY created_at DESC, rowid DESC",
+        )?
+        .query_map(
+            named_params! {
+                ":id": filter.backup_id,
+                ":vm": filter.vm_context_id,
+                ":repository": filter.repository_id,
+                ":type": filter.backup_type.map(BackupType::as_str),
+                ":status": filter.status.map(Status::as_str),
+            },
+            backup,
+        )?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut disks = connection.prepare_cached(
+        "SELECT * FROM backup_disks WHERE backup_job_id = ?1 ORDER BY disk_index",
+    )?;
+    for backup in &mut backups {
+        backup.disks = disks
+            .query_map([&backup.backup_id], disk)?
+            .collect::<rusqlite::Result<_>>()?;
+    }
+    Ok(backups)
+}
+
+/// One backup.
+pub(crate) fn find(connection: &Connection, backup_id: &str) -> rusqlite::Result<Option<Backup>> {
+    let filter = Filter {
+        backup_id: Some(backup_id.to_owned()),
+        ..Filter::default()
+    };
+    Ok(list(connection, &filter)?.pop())
+}
+
+/// Whether there is a backup with that id.
+pub(crate) fn exists(connection: &Connection, backup_id: &str) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM backup_jobs WHERE id = ?1)")?
+        .query_row([backup_id], |row| row.get(0))
+}
+
+/// The backup of that VM that is not over yet.
+pub(crate) fn running(
+    connection: &Connection,
+    vm_context_id: &str,
+) -> rusqlite::Result<Option<String>> {
+    connection
+        .query_row(
+            "SELECT id FROM backup_jobs WHERE vm_context_id = ?1 AND status IN ('pending', 'running')",
+            [vm_context_id],
+            |row| row.get(0),
+        )
+        .optional()
+}
+
+fn backup(row: &Row<'_>) -> rusqlite::Result<Backup> {
+    Ok(Backup {
+        backup_id: row.get("id")?,
+        vm_context_id: row.get("vm_context_id")?,
+        vm_name: row.get("vm_name")?,
+        repository_id: row.get("repository_id")?,
+        backup_type: match row.get::<_, String>("backup_type")?.as_str() {
+            "incremental" => BackupType::Incremental,
+            _ => BackupType::Full,
+        },
+        status: status(row)?,
+        parent_backup_id: row.get("parent_backup_id")?,
+        bytes_transferred: row.get("bytes_transferred")?,
+        total_bytes: row.get("total_bytes")?,
+        error_message: row.get("error_message")?,
+        current_phase: row.get("current_phase")?,
+        transfer_speed_bps: row.get("transfer_speed_bps")?,
+        last_telemetry_at: db::optional_time(row, "last_telemetry_at")?,
+        created_at: db::time(row, "created_at")?,
+        started_at: db::optional_time(row, "started_at")?,
+        completed_at: db::optional_time(row, "completed_at")?,
+        disks: Vec::new(),
+    })
+}
+
+fn disk(row: &Row<'_>) -> rusqlite::Result<BackupDisk> {
+    let bytes_transferred = row.get("bytes_transferred")?;
+    Ok(BackupDisk {
+        disk_index: row.get("disk_index")?,
+        vmware_disk_key: row.get("vmware_disk_key")?,
+        status: status(row)?,
+        capacity_bytes: row.get("capacity_bytes")?,
+        bytes_transferred,
+        // A disk whose size is on record is complete: what had to be read has been read.
+        total_bytes: bytes_transferred,
+        stored_bytes: row.get("stored_bytes")?,
+        qcow2_path: row
+            .get::<_, Option<String>>("qcow2_path")?
+            .map(PathBuf::from),
+        error_message: row.get("error_message")?,
+    })
+}
+
+/// The table allows no other words, so an unknown one is a damaged database.
+fn status(row: &Row<'_>) -> rusqlite::Result<Status> {
+    let word: String = row.get("status")?;
+    Status::from_word(&word).ok_or_else(|| {
+        rusqlite::Error::FromSqlConversionFailure(
+            0,
+            rusqlite::types::Type::Text,
+            format!("'{word}' is no status").into(),
+        )
+    })
+}

@@ -1,0 +1,173 @@
+//! The hub's database: one SQLite connection behind a lock, and the migrations that shape it.
+//!
+//! SQL lives in the file that uses it. Statements are short and the lock is held for one of them or
+//! one transaction, so a single connection serves a hub for one site; WAL keeps a kill at any moment
+//! harmless. Times are stored as RFC 3339 in UTC to the second, which sorts as text.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Row, Transaction, TransactionBehavior, types::Type};
+use rusqlite_migration::{M, Migrations};
+
+/// Never changed once released; new ones are put behind.
+static MIGRATIONS: [M<'static>; 1] = [M::up(include_str!("migrations/0001-initial.sql"))];
+
+/// Another process may have the file open for a moment, a backup program for instance.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What opening the database can fail with.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// SQLite cannot open or write the file.
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    /// The tables cannot be brought to the form that this version needs.
+    #[error(transparent)]
+    Migration(#[from] rusqlite_migration::Error),
+}
+
+/// The database; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Db {
+    connection: Arc<Mutex<Connection>>,
+}
+
+impl Db {
+    /// Opens or creates the database file and brings its tables up to date.
+    pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
+        let connection = Connection::open(path)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        // A finished backup's row must survive a power cut: NORMAL may lose the last commits.
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        Self::prepare(connection)
+    }
+
+    /// A database that is gone with the value.
+    #[cfg(test)]
+    pub(crate) fn in_memory() -> Result<Self, OpenError> {
+        Self::prepare(Connection::open_in_memory()?)
+    }
+
+    fn prepare(mut connection: Connection) -> Result<Self, OpenError> {
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        Migrations::from_slice(&MIGRATIONS).to_latest(&mut connection)?;
+        Ok(Self {
+            connection: Arc::new(Mutex::new(connection)),
+        })
+    }
+
+    /// Runs statements on the calling thread.
+    pub(crate) fn with<T, E>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        // A panic under the lock leaves no open transaction: dropping one rolls it back.
+        work(
+            &self
+                .connection
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
+    }
+
+    /// Runs statements of which either all or none come to be, on the calling thread.
+    pub(crate) fn transaction<T, E: From<rusqlite::Error>>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut connection = self
+            .connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let outcome = work(&transaction)?;
+        transaction.commit()?;
+        Ok(outcome)
+    }
+}
+
+/// The stored form of a time.
+pub(crate) fn time_text(time: Timestamp) -> String {
+    format!("{time:.0}")
+}
+
+/// A time that is always there.
+pub(crate) fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<Timestamp> {
+    let text: String = row.get(column)?;
+    parse_time(&text)
+}
+
+/// A time that may be missing.
+pub(crate) fn optional_time(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Timestamp>> {
+    let text: Option<String> = row.get(column)?;
+    text.as_deref().map(parse_time).transpose()
+}
+
+fn parse_time(text: &str) -> rusqlite::Result<Timestamp> {
+    text.parse()
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn migrations_are_valid() {
+        Migrations::from_slice(&MIGRATIONS).validate().unwrap();
+    }
+
+    #[test]
+    fn an_existing_database_is_opened_again_with_its_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hub.db");
+        let insert = |connection: &Connection| {
+            connection.execute(
+                "INSERT INTO users (username, password_hash, created_at) VALUES ('anna', 'x', '2026-01-01T00:00:00Z')",
+                [],
+            )
+        };
+        Db::open(&path).unwrap().with(insert).unwrap();
+
+        let n_users: i64 = Db::open(&path)
+            .unwrap()
+            .with(|connection| {
+                connection.query_row("SELECT count(*) FROM users", [], |row| row.get(0))
+            })
+            .unwrap();
+        assert_eq!(n_users, 1);
+    }
+
+    #[test]
+    fn a_transaction_that_fails_leaves_nothing_behind() {
+        let db = Db::in_memory().unwrap();
+        let outcome = db.transaction(|transaction| {
+            transaction.execute(
+                "INSERT INTO users (username, password_hash, created_at) VALUES ('anna', 'x', '')",
+                [],
+            )?;
+            Err::<(), _>(rusqlite::Error::InvalidQuery)
+        });
+        assert!(outcome.is_err());
+        let n_users: i64 = db
+            .with(|connection| {
+                connection.query_row("SELECT count(*) FROM users", [], |row| row.get(0))
+            })
+            .unwrap();
+        assert_eq!(n_users, 0);
+    }
+
+    #[test]
+    fn stored_times_sort_as_text() {
+        let early: Timestamp = "2026-11-24T10:00:00.9Z".parse().unwrap();
+        let late: Timestamp = "2026-11-24T10:00:01Z".parse().unwrap();
+        assert_eq!(time_text(early), "2026-11-24T10:00:00Z");
+        assert!(time_text(early) < time_text(late));
+    }
+}

@@ -1,0 +1,213 @@
+//! What an image file says about itself, and which files are images at all.
+
+use std::{
+    fs::File,
+    io::{ErrorKind, Read},
+    path::{Path, PathBuf},
+};
+
+use sendense_disk::{AllowedRoots, Image};
+
+use super::survey::extension;
+
+/// Formats by the extension that their tools give them, readable or not: what cannot be read is
+/// listed with the reason, not left out.
+const EXTENSIONS: [&str; 9] = [
+    "raw", "img", "qcow2", "qcow", "qed", "vmdk", "vdi", "vhd", "vhdx",
+];
+
+/// An image file, as far as it could be opened.
+pub(super) struct ImageFile {
+    pub(super) path: PathBuf,
+    /// The image and what it builds on, links resolved; the image alone where it cannot be opened.
+    pub(super) files: Vec<PathBuf>,
+    pub(super) size_bytes: Option<u64>,
+    /// Why it cannot be backed up, and what to do about it.
+    pub(super) problem: Option<String>,
+}
+
+/// What an image file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Disk,
+    /// Part of an image whose description lies beside it.
+    Part,
+    /// What a firmware remembers, in the form of an image.
+    Nvram,
+}
+
+impl ImageFile {
+    /// Opens an image of a VM in the folder `root`, outside of which nothing is opened: whoever can
+    /// write a description or a link must not be able to have any file of this computer backed up.
+    pub(super) fn open(path: &Path, root: &Path) -> Self {
+        let failed = |files: Vec<PathBuf>, problem: String| Self {
+            path: path.to_path_buf(),
+            files,
+            size_bytes: None,
+            problem: Some(problem),
+        };
+        let canonical = match path.canonicalize() {
+            Ok(canonical) => canonical,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return failed(Vec::new(), format!("{} does not exist", path.display()));
+            }
+            Err(error) => {
+                return failed(Vec::new(), cannot_read(path, &error));
+            }
+        };
+        if !canonical.starts_with(root) {
+            let problem = format!(
+                "{} lies outside the chosen folder {}; choose a folder that holds both",
+                canonical.display(),
+                root.display()
+            );
+            return failed(vec![canonical], problem);
+        }
+        if path.to_str().is_none() {
+            let problem = "its path is not valid Unicode text; rename it".to_owned();
+            return failed(vec![canonical], problem);
+        }
+        let allowed = AllowedRoots::new([root.to_path_buf()]);
+        match Image::open(&canonical, &allowed) {
+            Ok(image) if image.size_bytes() == 0 => {
+                failed(vec![canonical], "the image is empty".to_owned())
+            }
+            Ok(image) => Self {
+                path: path.to_path_buf(),
+                files: image.files().to_vec(),
+                size_bytes: Some(image.size_bytes()),
+                problem: None,
+            },
+            Err(error) => failed(vec![canonical], in_words(path, error)),
+        }
+    }
+
+    /// What makes two paths the same image.
+    pub(super) fn identity(&self) -> &Path {
+        self.files.first().unwrap_or(&self.path)
+    }
+}
+
+fn in_words(path: &Path, error: sendense_disk::Error) -> String {
+    match error {
+        sendense_disk::Error::Io(error) => cannot_read(path, &error),
+        sendense_disk::Error::BackingFileOutside { path } => format!(
+            "the image builds on {}, which lies outside the chosen folder; choose a folder that holds both",
+            path.display()
+        ),
+        other => other.to_string(),
+    }
+}
+
+fn cannot_read(path: &Path, error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::PermissionDenied => format!(
+            "{} cannot be read: permission denied; {}",
+            path.display(),
+            permission_remedy(path)
+        ),
+        _ => format!("{} cannot be read: {error}", path.display()),
+    }
+}
+
+/// What to do about a file of somebody else, usually of the system.
+pub(super) fn permission_remedy(path: &Path) -> String {
+    if cfg!(target_os = "linux") {
+        format!(
+            "let your user read it, for instance with: sudo setfacl -R -m u:$USER:rX '{}'",
+            path.display()
+        )
+    } else {
+        "let your user read it".to_owned()
+    }
+}
+
+/// Whether a file is an image, by its name, or by its first bytes where the name says nothing.
+pub(super) fn is_image(path: &Path) -> bool {
+    let extension = extension(path);
+    if EXTENSIONS.contains(&extension.as_str()) {
+        return true;
+    }
+    // Overlays are often named after a snapshot (`web.before-update`); raw images without a telling
+    // name could be anything.
+    !matches!(extension.as_str(), "partial" | "iso" | "fd" | "nvram") && is_qcow2(path)
+}
+
+fn is_qcow2(path: &Path) -> bool {
+    let mut magic = [0; 4];
+    File::open(path).is_ok_and(|mut file| file.read_exact(&mut magic).is_ok())
+        && magic == *b"QFI\xfb"
+}
+
+/// What an image is for, by its name.
+pub(super) fn role(path: &Path) -> Role {
+    let stem = path
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_ascii_lowercase();
+    if stem.ends_with("_vars") || stem.ends_with("-nvram") || stem.ends_with("_nvram") {
+        return Role::Nvram;
+    }
+    if extension(path) == "vmdk" && is_vmdk_part(&stem) {
+        return Role::Part;
+    }
+    Role::Disk
+}
+
+/// VMware names the files of one image after its descriptor: `web-flat.vmdk`, `web-s001.vmdk`,
+/// `web-f001.vmdk`, `web-ctk.vmdk`, `web-delta.vmdk`.
+fn is_vmdk_part(stem: &str) -> bool {
+    let Some((_, suffix)) = stem.rsplit_once('-') else {
+        return false;
+    };
+    match suffix.split_at_checked(1) {
+        Some(("s" | "f", number)) if !number.is_empty() => {
+            number.bytes().all(|b| b.is_ascii_digit())
+        }
+        _ => matches!(
+            suffix,
+            "flat" | "ctk" | "delta" | "sesparse" | "rdm" | "rdmp"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_and_firmware_memory_are_no_disks() {
+        for (name, expected) in [
+            ("web.vmdk", Role::Disk),
+            ("web-server.vmdk", Role::Disk),
+            ("web-flat.vmdk", Role::Part),
+            ("web-s001.vmdk", Role::Part),
+            ("web-f12.vmdk", Role::Part),
+            ("web-1-ctk.vmdk", Role::Part),
+            ("web-s.vmdk", Role::Disk),
+            ("data-flat.raw", Role::Disk),
+            ("web_VARS.qcow2", Role::Nvram),
+            ("my_vars.img", Role::Nvram),
+        ] {
+            assert_eq!(role(Path::new(name)), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn images_are_known_by_name_or_by_their_first_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, content: &[u8]| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            path
+        };
+        assert!(is_image(&file("a.IMG", b"")));
+        assert!(is_image(&file("a.vdi", b"")));
+        assert!(is_image(&file("web.before-update", b"QFI\xfb....")));
+        assert!(!is_image(&file("web.iso", b"QFI\xfb....")));
+        assert!(!is_image(&file("unfinished.qcow2.partial", b"QFI\xfb....")));
+        assert!(!is_image(&file("notes.txt", b"hello")));
+        assert!(!is_image(&file("noextension", b"")));
+    }
+}

@@ -1,0 +1,53 @@
+//! Why a backup failed, in words that end up in its row for the user to read.
+
+use std::{io, path::PathBuf};
+
+/// The reason that jobs get which a killed hub left behind, or which it gave up when it stopped.
+pub(super) const HUB_STOPPED: &str = "the hub stopped while this backup ran";
+
+/// Why a backup failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("{HUB_STOPPED}")]
+    Stopped,
+    #[error("disk {disk_index} cannot be read: {}: {source}", path.display())]
+    Source {
+        disk_index: u32,
+        path: PathBuf,
+        source: sendense_disk::Error,
+    },
+    #[error(
+        "disk {disk_index} changed while it was being read: {}; shut the VM down and back it up again",
+        path.display()
+    )]
+    SourceChanged { disk_index: u32, path: PathBuf },
+    #[error("the file of disk {disk_index} is gone: {}; discover the VM again", path.display())]
+    SourceGone { disk_index: u32, path: PathBuf },
+    #[error(
+        "the repository has too little room: {needed_bytes} bytes are needed, {available_bytes} are free"
+    )]
+    NoRoom {
+        needed_bytes: u64,
+        available_bytes: u64,
+    },
+    #[error("the repository is full")]
+    RepositoryFull,
+    #[error("cannot write to the repository: {}: {source}", path.display())]
+    Repository { path: PathBuf, source: io::Error },
+    #[error("the backup could not be recorded in the hub's database: {0}")]
+    Record(#[from] rusqlite::Error),
+    /// A bug; the panic itself is in the log.
+    #[error("the backup stopped unexpectedly because of an error in the hub")]
+    Panicked,
+}
+
+impl Failure {
+    /// A failure to write a file of the repository.
+    pub(super) fn repository(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::RepositoryFull,
+            _ => Self::Repository { path, source },
+        }
+    }
+}

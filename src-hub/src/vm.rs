@@ -1,0 +1,198 @@
+//! VMs the hub knows and their disks: rows of `vm_replication_contexts` and `vm_disks`.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
+
+use crate::{
+    db::{self, time_text},
+    discovery::FoundVm,
+    ids,
+};
+
+/// The hub's word for a VM that can be backed up.
+const READY: &str = "ready";
+
+/// A VM the hub knows.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Vm {
+    pub(crate) context_id: String,
+    pub(crate) vm_name: String,
+    pub(crate) vmware_vm_id: String,
+    pub(crate) vm_path: String,
+    pub(crate) vcenter_host: String,
+    pub(crate) datacenter: String,
+    /// The folder that was searched; its disks' backing files may lie in it.
+    pub(crate) source_folder: PathBuf,
+    pub(crate) current_status: String,
+    pub(crate) cpu_count: Option<u32>,
+    pub(crate) memory_mb: Option<u64>,
+    pub(crate) os_type: Option<String>,
+    pub(crate) power_state: Option<String>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+}
+
+/// One disk of a VM, in the order in which backups number them.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Disk {
+    pub(crate) disk_index: u32,
+    pub(crate) disk_id: String,
+    pub(crate) label: String,
+    pub(crate) path: PathBuf,
+    pub(crate) datastore: String,
+    pub(crate) capacity_bytes: u64,
+}
+
+impl Disk {
+    /// What VMware would call it: clients of deployed hubs know disks by this key.
+    pub(crate) fn vmware_disk_key(&self) -> u32 {
+        vmware_disk_key(self.disk_index)
+    }
+}
+
+pub(crate) fn vmware_disk_key(disk_index: u32) -> u32 {
+    2000_u32.saturating_add(disk_index)
+}
+
+/// All VMs by name.
+pub(crate) fn list(connection: &Connection) -> rusqlite::Result<Vec<Vm>> {
+    connection
+        .prepare_cached("SELECT * FROM vm_replication_contexts ORDER BY vm_name, context_id")?
+        .query_map([], vm)?
+        .collect()
+}
+
+/// The VM of that name; failing that the one whose name differs only in case, as on deployed hubs.
+pub(crate) fn find_by_name(connection: &Connection, name: &str) -> rusqlite::Result<Option<Vm>> {
+    connection
+        .prepare_cached(
+            "SELECT * FROM vm_replication_contexts WHERE vm_name = ?1 COLLATE NOCASE
+             ORDER BY vm_name = ?1 DESC, vm_name LIMIT 1",
+        )?
+        .query_row([name], vm)
+        .optional()
+}
+
+/// The VM with that id.
+pub(crate) fn find_by_id(connection: &Connection, id: &str) -> rusqlite::Result<Option<Vm>> {
+    connection
+        .prepare_cached("SELECT * FROM vm_replication_contexts WHERE context_id = ?1")?
+        .query_row([id], vm)
+        .optional()
+}
+
+/// The VM that was found in that place.
+pub(crate) fn find_by_path(connection: &Connection, path: &str) -> rusqlite::Result<Option<Vm>> {
+    connection
+        .prepare_cached("SELECT * FROM vm_replication_contexts WHERE vm_path = ?1")?
+        .query_row([path], vm)
+        .optional()
+}
+
+/// The disks of a VM in order.
+pub(crate) fn disks(connection: &Connection, context_id: &str) -> rusqlite::Result<Vec<Disk>> {
+    connection
+        .prepare_cached("SELECT * FROM vm_disks WHERE vm_context_id = ?1 ORDER BY unit_number")?
+        .query_map([context_id], disk)?
+        .collect()
+}
+
+/// Adds a VM that was found, or brings one that is known already up to date; returns its id.
+pub(crate) fn save(
+    connection: &Connection,
+    found: &FoundVm,
+    source_folder: &str,
+    now: Timestamp,
+) -> rusqlite::Result<String> {
+    let known = find_by_path(connection, &found.path_text())?;
+    let context_id = match known {
+        Some(vm) => vm.context_id,
+        None => ids::vm_id(&found.name, now, |id| {
+            find_by_id(connection, id).map(|vm| vm.is_some())
+        })?,
+    };
+    connection.execute(
+        "INSERT INTO vm_replication_contexts (context_id, vm_name, vmware_vm_id, vm_path,
+            source_folder, current_status, cpu_count, memory_mb, os_type, power_state,
+            created_at, updated_at)
+         VALUES (:id, :name, :vmware_vm_id, :path, :source, :status, :cpus, :memory, :os, :power, :now, :now)
+         ON CONFLICT (context_id) DO UPDATE SET vmware_vm_id = :vmware_vm_id,
+            source_folder = :source, cpu_count = :cpus, memory_mb = :memory, os_type = :os,
+            power_state = :power, updated_at = :now",
+        named_params! {
+            ":id": context_id,
+            ":name": found.name,
+            ":vmware_vm_id": found.id,
+            ":path": found.path_text(),
+            ":source": source_folder,
+            ":status": READY,
+            ":cpus": found.num_cpu,
+            ":memory": found.memory_mb,
+            ":os": found.guest_os,
+            ":power": found.power_state,
+            ":now": time_text(now),
+        },
+    )?;
+    connection.execute(
+        "DELETE FROM vm_disks WHERE vm_context_id = ?1",
+        [&context_id],
+    )?;
+    for (index, disk) in (0_u32..).zip(&found.disks) {
+        connection.execute(
+            "INSERT INTO vm_disks (vm_context_id, disk_id, unit_number, label, vm_dk_path, datastore,
+                capacity_bytes)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            (
+                &context_id,
+                format!("disk-{}", vmware_disk_key(index)),
+                index,
+                &disk.label,
+                disk.path_text(),
+                source_folder,
+                disk.capacity_bytes.unwrap_or(0),
+            ),
+        )?;
+    }
+    Ok(context_id)
+}
+
+/// Takes a VM off the list.
+pub(crate) fn remove(connection: &Connection, context_id: &str) -> rusqlite::Result<()> {
+    connection.execute(
+        "DELETE FROM vm_replication_contexts WHERE context_id = ?1",
+        [context_id],
+    )?;
+    Ok(())
+}
+
+fn vm(row: &Row<'_>) -> rusqlite::Result<Vm> {
+    Ok(Vm {
+        context_id: row.get("context_id")?,
+        vm_name: row.get("vm_name")?,
+        vmware_vm_id: row.get("vmware_vm_id")?,
+        vm_path: row.get("vm_path")?,
+        vcenter_host: row.get("vcenter_host")?,
+        datacenter: row.get("datacenter")?,
+        source_folder: row.get::<_, String>("source_folder")?.into(),
+        current_status: row.get("current_status")?,
+        cpu_count: row.get("cpu_count")?,
+        memory_mb: row.get("memory_mb")?,
+        os_type: row.get("os_type")?,
+        power_state: row.get("power_state")?,
+        created_at: db::time(row, "created_at")?,
+        updated_at: db::time(row, "updated_at")?,
+    })
+}
+
+fn disk(row: &Row<'_>) -> rusqlite::Result<Disk> {
+    Ok(Disk {
+        disk_index: row.get("unit_number")?,
+        disk_id: row.get("disk_id")?,
+        label: row.get("label")?,
+        path: row.get::<_, String>("vm_dk_path")?.into(),
+        datastore: row.get("datastore")?,
+        capacity_bytes: row.get("capacity_bytes")?,
+    })
+}
