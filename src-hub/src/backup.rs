@@ -173,15 +173,6 @@ pub(crate) fn list(connection: &Connection, filter: &Filter) -> rusqlite::Result
     Ok(backups)
 }
 
-/// One backup.
-pub(crate) fn find(connection: &Connection, backup_id: &str) -> rusqlite::Result<Option<Backup>> {
-    let filter = Filter {
-        backup_id: Some(backup_id.to_owned()),
-        ..Filter::default()
-    };
-    Ok(list(connection, &filter)?.pop())
-}
-
 /// Whether there is a backup with that id.
 pub(crate) fn exists(connection: &Connection, backup_id: &str) -> rusqlite::Result<bool> {
     connection

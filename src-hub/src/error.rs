@@ -88,14 +88,8 @@ pub(crate) enum Error {
 
     #[error("VM context not found for: {0}")]
     VmNotFound(String),
-    #[error("VM context not found for context_id: {0}")]
-    VmIdNotFound(String),
     #[error("No disks found for VM {0}; discover it again")]
     NoDisks(String),
-    #[error("the VM {vm_name} has {n_backups} backups in this hub and stays in its list")]
-    VmHasBackups { vm_name: String, n_backups: u64 },
-    #[error("the VM {0} is being backed up")]
-    VmIsBusy(String),
     #[error("path does not exist: {}", .0.display())]
     FolderMissing(PathBuf),
     #[error("not a directory: {}", .0.display())]
@@ -166,15 +160,12 @@ impl Error {
             | Self::NoPreviousBackup { .. } => StatusCode::BAD_REQUEST,
             Self::UnknownPath(_)
             | Self::VmNotFound(_)
-            | Self::VmIdNotFound(_)
             | Self::NoDisks(_)
             | Self::FolderMissing(_)
             | Self::RepositoryNotFound(_)
             | Self::BackupNotFound(_) => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
-            Self::VmHasBackups { .. } | Self::VmIsBusy(_) | Self::BackupRunning { .. } => {
-                StatusCode::CONFLICT
-            }
+            Self::BackupRunning { .. } => StatusCode::CONFLICT,
             Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Self::Restore(error) => error.status(),
             Self::Database(_) | Self::TaskDied(_) | Self::PasswordCheck(_) | Self::Panicked => {

@@ -1,6 +1,9 @@
 //! A hub's state, shared by all its requests and jobs.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use crate::{
     Clock, Config, Profile, ServeError,
@@ -20,6 +23,7 @@ pub(crate) struct Hub {
 }
 
 struct Inner {
+    data_dir: PathBuf,
     db: Db,
     clock: Clock,
     profile: Profile,
@@ -40,10 +44,10 @@ impl Hub {
         key: &Secret,
     ) -> Result<Self, ServeError> {
         let Config {
+            data_dir,
             auth,
             profile,
             clock,
-            ..
         } = config;
         repository::ensure_local(&db, &clock, repository_folder)?;
         let jobs = Jobs::recover(db.clone(), clock.clone())?;
@@ -58,6 +62,7 @@ impl Hub {
         let mounts = Mounts::new(db.clone(), clock.clone(), layout);
         Ok(Self {
             inner: Arc::new(Inner {
+                data_dir,
                 db,
                 clock,
                 profile,
@@ -66,6 +71,11 @@ impl Hub {
                 jobs,
             }),
         })
+    }
+
+    /// The hub's own folder, in which no VMs are looked for.
+    pub(crate) fn data_dir(&self) -> &Path {
+        &self.inner.data_dir
     }
 
     /// Everything on record.

@@ -158,15 +158,6 @@ pub(crate) fn save(
     Ok(context_id)
 }
 
-/// Takes a VM off the list.
-pub(crate) fn remove(connection: &Connection, context_id: &str) -> rusqlite::Result<()> {
-    connection.execute(
-        "DELETE FROM vm_replication_contexts WHERE context_id = ?1",
-        [context_id],
-    )?;
-    Ok(())
-}
-
 fn vm(row: &Row<'_>) -> rusqlite::Result<Vm> {
     Ok(Vm {
         context_id: row.get("context_id")?,

@@ -2,10 +2,14 @@
 //!
 //! From outside in: a panic becomes a 500, a body has a largest size, a call needs a token.
 
+mod backups;
+mod discovery;
 mod health;
 mod login;
+mod repositories;
 mod request;
 mod restore;
+mod vms;
 
 use std::any::Any;
 
@@ -27,6 +31,10 @@ const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// Everything a hub answers.
 pub(crate) fn router(hub: Hub) -> Router {
     let guarded = Router::new()
+        .merge(vms::router())
+        .merge(discovery::router())
+        .merge(repositories::router())
+        .merge(backups::router())
         .merge(restore::router())
         .route_layer(middleware::from_fn_with_state(
             hub.clone(),
@@ -53,4 +61,9 @@ async fn unknown_path(uri: Uri) -> Error {
 /// The panic's own text goes to the log by the panic hook; the client learns that it happened.
 fn panicked(_: Box<dyn Any + Send>) -> Response<Body> {
     Error::Panicked.into_response()
+}
+
+/// Bytes as the contract's `…_gb`: units of 1024³.
+fn gibibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 30)
 }

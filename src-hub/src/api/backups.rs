@@ -1,0 +1,494 @@
+//! `/backups`: starting backups, and what is known of those that were started (contract 3.6).
+
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    routing::get,
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    gibibytes,
+    request::{JsonBody, Query},
+};
+use crate::{
+    Hub, Profile,
+    backup::{Backup, BackupDisk, BackupType, Filter, Status},
+    engine::Started,
+    error::{Error, Result},
+    repository, vm,
+};
+
+/// The routes below `/api/v1`.
+pub(crate) fn router() -> Router<Hub> {
+    Router::new()
+        .route("/backups", get(list).post(start))
+        .route("/backups/chain", get(chain))
+        .route("/backups/{backup_id}", get(detail))
+}
+
+#[derive(Deserialize)]
+struct StartRequest {
+    #[serde(default)]
+    vm_name: String,
+    #[serde(default)]
+    repository_id: String,
+    #[serde(default)]
+    backup_type: String,
+}
+
+#[derive(Serialize)]
+struct StartAnswer {
+    backup_id: String,
+    vm_context_id: String,
+    vm_name: String,
+    disk_results: Vec<StartedDisk>,
+    backup_type: &'static str,
+    status: &'static str,
+    created_at: Timestamp,
+    #[serde(flatten)]
+    deployed: Option<DeployedStart>,
+}
+
+#[derive(Serialize)]
+struct DeployedStart {
+    repository_id: String,
+}
+
+#[derive(Serialize)]
+struct StartedDisk {
+    disk_id: u32,
+    disk_index: u32,
+    vmware_disk_key: u32,
+    /// 0: this hub reads images itself and opens no port.
+    nbd_port: u16,
+    qcow2_path: String,
+    status: &'static str,
+}
+
+impl StartAnswer {
+    fn new(started: Started, repository_id: String, profile: Profile) -> Self {
+        let status = match profile {
+            Profile::Default => "prepared",
+            Profile::Documented => "qemu_started",
+        };
+        Self {
+            backup_id: started.backup_id,
+            vm_context_id: started.vm.context_id,
+            vm_name: started.vm.vm_name,
+            disk_results: started
+                .disks
+                .into_iter()
+                .map(|(disk, image)| StartedDisk {
+                    disk_id: disk.disk_index,
+                    disk_index: disk.disk_index,
+                    vmware_disk_key: disk.vmware_disk_key(),
+                    nbd_port: 0,
+                    qcow2_path: image.display().to_string(),
+                    status,
+                })
+                .collect(),
+            backup_type: started.backup_type.as_str(),
+            status: Status::Pending.documented(),
+            created_at: started.created_at,
+            deployed: profile.deployed(|| DeployedStart { repository_id }),
+        }
+    }
+}
+
+async fn start(
+    State(hub): State<Hub>,
+    JsonBody(request): JsonBody<StartRequest>,
+) -> Result<Json<StartAnswer>> {
+    for (field, value) in [
+        ("vm_name", &request.vm_name),
+        ("repository_id", &request.repository_id),
+        ("backup_type", &request.backup_type),
+    ] {
+        if value.is_empty() {
+            return Err(Error::Required(field));
+        }
+    }
+    let Some(backup_type) = BackupType::from_word(&request.backup_type) else {
+        return Err(Error::BackupType(request.backup_type));
+    };
+    hub.blocking(move |hub| {
+        let repository_id = request.repository_id;
+        let started = hub
+            .jobs()
+            .start(&request.vm_name, &repository_id, backup_type)?;
+        Ok(Json(StartAnswer::new(
+            started,
+            repository_id,
+            hub.profile(),
+        )))
+    })
+    .await
+}
+
+/// What is empty does not matter; all that is given must hold.
+#[derive(Deserialize)]
+struct ListQuery {
+    #[serde(default)]
+    vm_context_id: String,
+    #[serde(default)]
+    vm_name: String,
+    #[serde(default)]
+    repository_id: String,
+    #[serde(default)]
+    backup_type: String,
+    #[serde(default)]
+    status: String,
+}
+
+impl ListQuery {
+    fn into_filter(self, hub: &Hub) -> Result<Filter> {
+        let backup_type = given(self.backup_type)
+            .map(|word| BackupType::from_word(&word).ok_or(Error::BackupType(word)))
+            .transpose()?;
+        let status = given(self.status)
+            .map(|word| Status::from_word(&word).ok_or(Error::StatusFilter(word)))
+            .transpose()?;
+        // The id wins, as on deployed hubs (contract 3.6).
+        let vm_context_id = match (given(self.vm_context_id), given(self.vm_name)) {
+            (Some(id), _) => Some(id),
+            (None, Some(name)) => Some(vm_id(hub, name)?),
+            (None, None) => None,
+        };
+        Ok(Filter {
+            backup_id: None,
+            vm_context_id,
+            repository_id: given(self.repository_id),
+            backup_type,
+            status,
+        })
+    }
+}
+
+fn given(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
+fn vm_id(hub: &Hub, name: String) -> Result<String> {
+    let vm = hub
+        .db()
+        .with(|connection| vm::find_by_name(connection, &name))?
+        .ok_or(Error::VmNotFound(name))?;
+    Ok(vm.context_id)
+}
+
+#[derive(Serialize)]
+struct BackupList {
+    backups: Vec<ListRow>,
+    total_count: usize,
+    #[serde(flatten)]
+    deployed: Option<DeployedList>,
+}
+
+#[derive(Serialize)]
+struct DeployedList {
+    total: usize,
+}
+
+#[derive(Serialize)]
+struct ListRow {
+    backup_id: String,
+    vm_name: String,
+    backup_type: &'static str,
+    status: &'static str,
+    total_size_gb: f64,
+    disk_count: usize,
+    created_at: Timestamp,
+    completed_at: Option<Timestamp>,
+    #[serde(flatten)]
+    deployed: Option<DeployedListRow>,
+}
+
+/// What deployed hubs say in lists beside what they say in details.
+#[derive(Serialize)]
+struct DeployedListRow {
+    disks_count: usize,
+    progress_percent: f64,
+    bytes_transferred: u64,
+    total_bytes: u64,
+    #[serde(flatten)]
+    common: Deployed,
+}
+
+/// What deployed hubs say of a backup wherever they show it.
+#[derive(Serialize)]
+struct Deployed {
+    vm_context_id: String,
+    repository_id: String,
+    current_phase: String,
+    transfer_speed_bps: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_message: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_telemetry_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started_at: Option<Timestamp>,
+}
+
+impl ListRow {
+    fn new(backup: Backup, profile: Profile) -> Self {
+        Self {
+            total_size_gb: gibibytes(backup.stored_bytes()),
+            disk_count: backup.disks.len(),
+            backup_type: backup.backup_type.as_str(),
+            status: backup.status.documented(),
+            created_at: backup.created_at,
+            completed_at: backup.completed_at,
+            deployed: profile.deployed(|| DeployedListRow {
+                disks_count: backup.disks.len(),
+                progress_percent: percent(&backup),
+                bytes_transferred: backup.bytes_transferred,
+                total_bytes: backup.total_bytes,
+                common: Deployed::of(&backup),
+            }),
+            backup_id: backup.backup_id,
+            vm_name: backup.vm_name,
+        }
+    }
+}
+
+impl Deployed {
+    fn of(backup: &Backup) -> Self {
+        Self {
+            vm_context_id: backup.vm_context_id.clone(),
+            repository_id: backup.repository_id.clone(),
+            current_phase: backup.current_phase.clone(),
+            transfer_speed_bps: backup.transfer_speed_bps,
+            error_message: backup.error_message.clone(),
+            last_telemetry_at: backup.last_telemetry_at,
+            started_at: backup.started_at,
+        }
+    }
+}
+
+async fn list(State(hub): State<Hub>, Query(query): Query<ListQuery>) -> Result<Json<BackupList>> {
+    hub.blocking(move |hub| {
+        let filter = query.into_filter(&hub)?;
+        let profile = hub.profile();
+        let backups: Vec<_> = hub
+            .jobs()
+            .list(&filter)?
+            .into_iter()
+            .map(|backup| ListRow::new(backup, profile))
+            .collect();
+        Ok(Json(BackupList {
+            total_count: backups.len(),
+            deployed: profile.deployed(|| DeployedList {
+                total: backups.len(),
+            }),
+            backups,
+        }))
+    })
+    .await
+}
+
+#[derive(Serialize)]
+struct Detail {
+    backup_id: String,
+    vm_name: String,
+    status: &'static str,
+    backup_type: &'static str,
+    disks: Vec<DiskRow>,
+    progress_percent: f64,
+    bytes_transferred: u64,
+    total_bytes: u64,
+    created_at: Timestamp,
+    completed_at: Option<Timestamp>,
+    #[serde(flatten)]
+    deployed: Option<DeployedDetail>,
+}
+
+#[derive(Serialize)]
+struct DeployedDetail {
+    disks_count: usize,
+    #[serde(flatten)]
+    common: Deployed,
+}
+
+#[derive(Serialize)]
+struct DiskRow {
+    disk_index: u32,
+    status: &'static str,
+    size_gb: f64,
+    /// Only where there is an image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    qcow2_path: Option<String>,
+    #[serde(flatten)]
+    deployed: Option<DeployedDisk>,
+}
+
+/// No hub has these; what a bar for each disk needs.
+#[derive(Serialize)]
+struct DeployedDisk {
+    vmware_disk_key: u32,
+    capacity_bytes: u64,
+    bytes_transferred: u64,
+    total_bytes: u64,
+    stored_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_message: Option<String>,
+}
+
+impl Detail {
+    fn new(backup: Backup, profile: Profile) -> Self {
+        Self {
+            progress_percent: percent(&backup),
+            status: backup.status.documented(),
+            backup_type: backup.backup_type.as_str(),
+            bytes_transferred: backup.bytes_transferred,
+            total_bytes: backup.total_bytes,
+            created_at: backup.created_at,
+            completed_at: backup.completed_at,
+            deployed: profile.deployed(|| DeployedDetail {
+                disks_count: backup.disks.len(),
+                common: Deployed::of(&backup),
+            }),
+            backup_id: backup.backup_id,
+            vm_name: backup.vm_name,
+            disks: backup
+                .disks
+                .into_iter()
+                .map(|disk| DiskRow::new(disk, profile))
+                .collect(),
+        }
+    }
+}
+
+impl DiskRow {
+    fn new(disk: BackupDisk, profile: Profile) -> Self {
+        let has_image = disk.status == Status::Completed;
+        Self {
+            disk_index: disk.disk_index,
+            status: disk.status.documented(),
+            size_gb: gibibytes(disk.capacity_bytes),
+            qcow2_path: disk
+                .qcow2_path
+                .filter(|_| has_image)
+                .map(|path| path.display().to_string()),
+            deployed: profile.deployed(|| DeployedDisk {
+                vmware_disk_key: disk.vmware_disk_key,
+                capacity_bytes: disk.capacity_bytes,
+                bytes_transferred: disk.bytes_transferred,
+                total_bytes: disk.total_bytes,
+                stored_bytes: disk.stored_bytes,
+                error_message: disk.error_message,
+            }),
+        }
+    }
+}
+
+/// 100 only when the whole backup is on record.
+fn percent(backup: &Backup) -> f64 {
+    match backup.status {
+        Status::Completed => 100.0,
+        _ if backup.total_bytes == 0 => 0.0,
+        _ => (100.0 * backup.bytes_transferred as f64 / backup.total_bytes as f64).min(99.9),
+    }
+}
+
+async fn detail(State(hub): State<Hub>, Path(backup_id): Path<String>) -> Result<Json<Detail>> {
+    hub.blocking(move |hub| {
+        let filter = Filter {
+            backup_id: Some(backup_id.clone()),
+            ..Filter::default()
+        };
+        let backup = hub.jobs().list(&filter)?.pop();
+        let backup = backup.ok_or(Error::BackupNotFound(backup_id))?;
+        Ok(Json(Detail::new(backup, hub.profile())))
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+struct ChainQuery {
+    #[serde(default)]
+    vm_name: String,
+    #[serde(default)]
+    repository_id: String,
+}
+
+#[derive(Serialize)]
+struct Chain {
+    vm_name: String,
+    repository_id: String,
+    chain: Vec<Link>,
+    total_backups: usize,
+    chain_size_gb: f64,
+}
+
+#[derive(Serialize)]
+struct Link {
+    backup_id: String,
+    backup_type: &'static str,
+    /// Counted from the full backup, which is 1.
+    sequence_number: u32,
+    created_at: Timestamp,
+    size_gb: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_backup_id: Option<String>,
+    is_restorable: bool,
+}
+
+/// The recovery points of a VM in a repository, oldest first.
+async fn chain(State(hub): State<Hub>, Query(query): Query<ChainQuery>) -> Result<Json<Chain>> {
+    let vm_name = given(query.vm_name).ok_or(Error::Required("vm_name"))?;
+    let repository_id = given(query.repository_id).ok_or(Error::Required("repository_id"))?;
+    hub.blocking(move |hub| {
+        let known = hub
+            .db()
+            .with(|connection| repository::find(connection, &repository_id))?;
+        if known.is_none() {
+            return Err(Error::RepositoryNotFound(repository_id));
+        }
+        let filter = Filter {
+            vm_context_id: Some(vm_id(&hub, vm_name.clone())?),
+            repository_id: Some(repository_id.clone()),
+            status: Some(Status::Completed),
+            ..Filter::default()
+        };
+        let mut backups = hub.jobs().list(&filter)?;
+        backups.reverse();
+        let stored_bytes = backups.iter().map(Backup::stored_bytes).sum();
+        let mut sequence_number = 0;
+        let chain: Vec<_> = backups
+            .into_iter()
+            .map(|backup| {
+                sequence_number = match backup.backup_type {
+                    BackupType::Full => 1,
+                    BackupType::Incremental => sequence_number + 1,
+                };
+                link(backup, sequence_number)
+            })
+            .collect();
+        Ok(Json(Chain {
+            vm_name,
+            repository_id,
+            total_backups: chain.len(),
+            chain,
+            chain_size_gb: gibibytes(stored_bytes),
+        }))
+    })
+    .await
+}
+
+fn link(backup: Backup, sequence_number: u32) -> Link {
+    Link {
+        backup_type: backup.backup_type.as_str(),
+        sequence_number,
+        created_at: backup.created_at,
+        size_gb: gibibytes(backup.stored_bytes()),
+        // Somebody may have removed an image behind the hub's back.
+        is_restorable: backup
+            .disks
+            .iter()
+            .all(|disk| disk.qcow2_path.as_ref().is_some_and(|path| path.exists())),
+        parent_backup_id: backup.parent_backup_id,
+        backup_id: backup.backup_id,
+    }
+}
