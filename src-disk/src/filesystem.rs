@@ -1,19 +1,16 @@
 //! One face for all filesystems: folders, entries, files, links.
 //!
-//! The readers below it are libraries for formats that an attacker may have written. They are good,
-//! and none of them promises not to panic on damage; so every call passes one boundary that turns a
-//! panic into [`Error::Corrupt`].
+//! The readers below it are libraries for formats that an attacker may have written; so every call
+//! passes one boundary that turns a panic into [`Error::Corrupt`].
 
-use std::{
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::fmt;
 
 use jiff::Timestamp;
 
 use crate::{
     Error, FsPath, Name, Result, Slice,
     formats::{ext::Ext, fat::Fat, ntfs::NtfsVolume},
+    guard::guarded,
 };
 
 /// Filesystems that can be read.
@@ -253,10 +250,4 @@ impl fmt::Debug for FileSystem {
             .field("kind", &self.kind)
             .finish_non_exhaustive()
     }
-}
-
-/// The boundary past which no panic of a format library goes.
-fn guarded<T>(read: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(read))
-        .unwrap_or_else(|_| Err(Error::corrupt("its structures contradict each other")))
 }

@@ -16,10 +16,14 @@ use imago::{
     raw::Raw,
 };
 
-use crate::{Error, Result};
+use crate::{Error, Result, guard::guarded};
 
 /// Longer chains are refused: each link costs open files and time, and a loop never ends.
 const MAX_CHAIN: usize = 256;
+/// A larger disk than QEMU, Hyper-V or VMware make is damage. Work is bounded by the size of the disk.
+const MAX_DISK_BYTES: u64 = 1 << 51;
+/// `imago` walks over the whole extent that it is asked for, table by table.
+const MAX_EXTENT_BYTES: u64 = 16 << 30;
 
 /// The folders whose files an image may build on.
 #[derive(Clone, Debug)]
@@ -71,6 +75,8 @@ pub enum ExtentKind {
 pub struct Image(Arc<Inner>);
 
 struct Inner {
+    /// A raw image once more: its filesystem knows what was never written.
+    sparse: Option<fs::File>,
     access: FormatAccess<ImagoFile>,
     format: ImageFormat,
     files: Vec<PathBuf>,
@@ -85,8 +91,20 @@ impl Image {
     /// [`Error::Corrupt`] a damaged header.
     pub fn open(path: &Path, allowed: &AllowedRoots) -> Result<Self> {
         let mut files = Vec::new();
-        let (access, format) = open_chain(path, allowed, &mut files)?;
+        let (access, format) = guarded(|| open_chain(path, allowed, &mut files))?;
+        if access.size() > MAX_DISK_BYTES {
+            return Err(Error::corrupt(format!(
+                "{} claims a disk of {} bytes, which is larger than any",
+                path.display(),
+                access.size()
+            )));
+        }
+        let sparse = match format {
+            ImageFormat::Raw => Some(fs::File::open(path)?),
+            ImageFormat::Qcow2 => None,
+        };
         Ok(Self(Arc::new(Inner {
+            sparse,
             access,
             format,
             files,
@@ -120,17 +138,28 @@ impl Image {
                 offset: Some(offset),
             });
         }
-        Ok(self.0.access.read(buffer, offset)?)
+        guarded(|| Ok(self.0.access.read(buffer, offset)?))
     }
 
-    /// The extent at a place, up to the end of the disk. Zero where that is known without reading:
-    /// a QCOW2 cluster that is not allocated, or one marked as zero.
+    /// The extent at a place. Zero where that is known without reading: a QCOW2 cluster that is not
+    /// allocated, one marked as zero, a hole in a raw image. The next extent may be of the same kind.
     ///
     /// # Errors
     /// [`Error::Io`] where the image's tables cannot be read.
     pub fn extent_at(&self, offset: u64) -> Result<Extent> {
-        let left = self.size_bytes().saturating_sub(offset);
-        let (mapping, len_bytes) = self.0.access.get_mapping(offset, left)?;
+        let left = self
+            .size_bytes()
+            .saturating_sub(offset)
+            .min(MAX_EXTENT_BYTES);
+        if let Some((kind, len_bytes)) = self.0.sparse.as_ref().and_then(|raw| hole_at(raw, offset))
+        {
+            return Ok(Extent {
+                start: offset,
+                len_bytes: len_bytes.min(left),
+                kind,
+            });
+        }
+        let (mapping, len_bytes) = guarded(|| Ok(self.0.access.get_mapping(offset, left)?))?;
         let (kind, len_bytes) = match mapping {
             Mapping::Zero { .. } => (ExtentKind::Zero, len_bytes),
             // An image file that ends before its disk does: the rest reads as zeros.
@@ -152,6 +181,31 @@ impl fmt::Debug for Image {
             .field("size_bytes", &self.size_bytes())
             .finish_non_exhaustive()
     }
+}
+
+/// Whether a raw image has data at a place, and for how long; `None` where its filesystem cannot tell.
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+fn hole_at(raw: &fs::File, offset: u64) -> Option<(ExtentKind, u64)> {
+    use rustix::{
+        fs::{SeekFrom, seek},
+        io::Errno,
+    };
+    let data = match seek(raw, SeekFrom::Data(offset)) {
+        Ok(data) => data,
+        // No data from here to the end of the file.
+        Err(Errno::NXIO) => return Some((ExtentKind::Zero, u64::MAX)),
+        Err(_) => return None,
+    };
+    if data > offset {
+        return Some((ExtentKind::Zero, data - offset));
+    }
+    let hole = seek(raw, SeekFrom::Hole(offset)).ok()?;
+    (hole > offset).then(|| (ExtentKind::Data, hole - offset))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+fn hole_at(_: &fs::File, _: u64) -> Option<(ExtentKind, u64)> {
+    None
 }
 
 fn open_chain(

@@ -5,12 +5,13 @@
 //! ```
 //!
 //! Everything is synchronous and belongs to one thread except [`Image`], which is a cheap handle
-//! that threads may share. Images are hostile input: what is read from them is checked, and a panic
-//! of a format library becomes [`Error::Corrupt`] at one boundary ([`FileSystem`]).
+//! that threads may share. Images are hostile input: what is read from them is checked, a panic
+//! of a format library becomes [`Error::Corrupt`], and what runs in a circle is stopped (`guard.rs`).
 
 mod error;
 mod filesystem;
 mod formats;
+mod guard;
 mod image;
 mod path;
 mod slice;

@@ -8,7 +8,7 @@ use std::{
     io::{self, Read, Seek, SeekFrom, Write},
 };
 
-use crate::Image;
+use crate::{Image, guard::Budget};
 
 const BLOCK_BYTES: u64 = 64 << 10;
 const N_CACHED_BLOCKS: usize = 64;
@@ -21,6 +21,7 @@ pub struct Slice {
     position: u64,
     /// Most recently used first.
     cache: VecDeque<(u64, Vec<u8>)>,
+    budget: Budget,
 }
 
 impl Slice {
@@ -33,12 +34,18 @@ impl Slice {
             len,
             position: 0,
             cache: VecDeque::new(),
+            budget: Budget::unlimited(),
         }
     }
 
     /// Length in bytes.
     pub fn len_bytes(&self) -> u64 {
         self.len
+    }
+
+    /// The limit on what may be read, for whoever hands this to a library and has to stop it.
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// Fills a buffer from a place in the range.
@@ -98,6 +105,7 @@ impl Read for Slice {
         if wanted == 0 {
             return Ok(0);
         }
+        self.budget.spend(wanted as u64)?;
         let buffer = &mut buffer[..wanted];
         let n_read = if wanted as u64 >= BLOCK_BYTES {
             self.image

@@ -6,10 +6,14 @@
 
 use std::fmt;
 
-use crate::{Error, FileSystem, FsKind, Image, Result, Slice};
+use crate::{Error, FileSystem, FsKind, Image, Result, Slice, guard::guarded};
 
 /// More partitions than that are not listed: the rest is damage.
 const MAX_VOLUMES: usize = 256;
+/// What reading a partition table may take: each logical partition costs a sector.
+const TABLE_BYTES: u64 = 4 << 20;
+/// The largest GPT that is read; Windows and Linux make 128 entries.
+const MAX_GPT_ENTRIES: u32 = 1024;
 
 /// A partition, or the whole disk.
 #[derive(Clone, Debug)]
@@ -112,8 +116,10 @@ pub fn volumes(image: &Image) -> Result<Vec<Volume>> {
     if matches!(content, Content::Readable(_)) || is_known(&content) {
         return Ok(vec![volume(image, 1, 0, size, content, None)]);
     }
+    whole.budget().allow(TABLE_BYTES);
     let mut partitions = guarded(|| gpt_partitions(&mut whole)).unwrap_or_default();
     if partitions.is_empty() {
+        whole.budget().allow(TABLE_BYTES);
         partitions = guarded(|| mbr_partitions(&mut whole)).unwrap_or_default();
     }
     partitions.retain(|partition| partition.len > 0 && partition.start < size);
@@ -125,7 +131,9 @@ pub fn volumes(image: &Image) -> Result<Vec<Volume>> {
     let mut found = Vec::with_capacity(partitions.len());
     for (number, partition) in (1..).zip(partitions) {
         let mut slice = Slice::new(image.clone(), partition.start, partition.len);
-        let content = inspect(&mut slice)?;
+        // A place that cannot be read makes one volume unreadable, not the disk.
+        let content = inspect(&mut slice)
+            .unwrap_or_else(|error| unreadable("damaged volume", &error.to_string()));
         found.push(volume(
             image,
             number,
@@ -260,8 +268,9 @@ fn is_fat(head: &[u8]) -> bool {
         && named
 }
 
-fn gpt_partitions(disk: &mut Slice) -> Option<Vec<Partition>> {
-    let gpt = gptman::GPT::find_from(disk).ok()?;
+fn gpt_partitions(disk: &mut Slice) -> Result<Vec<Partition>> {
+    refuse_large_gpt(disk)?;
+    let gpt = gptman::GPT::find_from(disk).map_err(|error| Error::corrupt(error.to_string()))?;
     let partitions = gpt.iter().filter(|(_, entry)| entry.is_used());
     let partition = |(_, entry): (u32, &gptman::GPTPartitionEntry)| {
         let n_sectors = entry
@@ -275,11 +284,35 @@ fn gpt_partitions(disk: &mut Slice) -> Option<Vec<Partition>> {
             name: (!name.is_empty()).then(|| name.to_owned()),
         })
     };
-    Some(partitions.filter_map(partition).collect())
+    Ok(partitions.filter_map(partition).collect())
 }
 
-fn mbr_partitions(disk: &mut Slice) -> Option<Vec<Partition>> {
-    let mbr = mbrman::MBR::read_from(disk, 512).ok()?;
+/// `gptman` allocates as many entries as a header says, before it reads one: 2^32 end the process.
+fn refuse_large_gpt(disk: &mut Slice) -> Result<()> {
+    let len = disk.len_bytes();
+    for sector_bytes in [512, 4096] {
+        let last = (len / sector_bytes).saturating_sub(1) * sector_bytes;
+        for header in [sector_bytes, last] {
+            let mut bytes = [0; 92];
+            if header + 92 > len {
+                continue;
+            }
+            disk.read_at(header, &mut bytes)?;
+            let n_entries = u32::from_le_bytes([bytes[80], bytes[81], bytes[82], bytes[83]]);
+            if bytes.starts_with(b"EFI PART") && n_entries > MAX_GPT_ENTRIES {
+                return Err(Error::Corrupt {
+                    what: format!("a partition table of {n_entries} entries"),
+                    offset: Some(header),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn mbr_partitions(disk: &mut Slice) -> Result<Vec<Partition>> {
+    let mbr =
+        mbrman::MBR::read_from(disk, 512).map_err(|error| Error::corrupt(error.to_string()))?;
     let partitions = mbr
         .iter()
         .filter(|(_, entry)| entry.is_used() && !entry.is_extended());
@@ -288,14 +321,7 @@ fn mbr_partitions(disk: &mut Slice) -> Option<Vec<Partition>> {
         len: u64::from(entry.sectors) * 512,
         name: None,
     };
-    Some(partitions.map(partition).collect())
-}
-
-/// A format library that panics on a damaged table has found damage.
-fn guarded<T>(read: impl FnOnce() -> Option<T>) -> Option<T> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(read))
-        .ok()
-        .flatten()
+    Ok(partitions.map(partition).collect())
 }
 
 #[cfg(test)]

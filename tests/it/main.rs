@@ -15,3 +15,4 @@
 mod disk;
 mod fixtures;
 mod journey;
+mod mutations;

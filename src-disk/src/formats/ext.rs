@@ -5,15 +5,31 @@ use std::error::Error as StdError;
 use ext4_view::{Ext4, Ext4Error, Ext4Read, FileType, Metadata, Path, PathBuf};
 use jiff::Timestamp;
 
+use super::{MAX_ENTRIES, too_many_entries};
 use crate::{Entry, EntryKind, Error, FsPath, Name, Result, Slice};
+
+/// The largest block is 64 KiB.
+const MAX_LOG_BLOCK_KIB: u32 = 6;
+/// `ext4-view` keeps all group descriptors: 64 MiB for these.
+const MAX_GROUPS: u64 = 1 << 22;
+/// The kernel allows a block for a target.
+const MAX_LINK_BYTES: u64 = 64 << 10;
+/// Room for far more entries than are listed.
+const MAX_FOLDER_BYTES: u64 = 1 << 30;
+/// `ext4-view` seeks by walking over every block from the beginning: about half a second for these.
+const MAX_SKIPPED_BLOCKS: u64 = 1 << 26;
 
 pub(crate) struct Ext {
     volume: Ext4,
     /// The file that was read last, so that reading on does not look it up again.
     open: Option<(FsPath, ext4_view::File)>,
+    block_bytes: u64,
 }
 
-struct Reader(Slice);
+struct Reader {
+    slice: Slice,
+    block_bytes: usize,
+}
 
 impl Ext4Read for Reader {
     fn read(
@@ -21,15 +37,29 @@ impl Ext4Read for Reader {
         start: u64,
         buffer: &mut [u8],
     ) -> Result<(), Box<dyn StdError + Send + Sync>> {
-        Ok(self.0.read_at(start, buffer)?)
+        self.slice.read_at(start, buffer)?;
+        // Block 0 belongs to no file: a pointer to it means a hole. `ext4-view` knows that for files'
+        // blocks but not for the blocks of pointers to them (ext2, ext3), and would take the superblock
+        // for pointers. Nothing else is read from there: it reads the superblock from byte 1024.
+        if start == 0 {
+            let n_hole = self.block_bytes.min(buffer.len());
+            buffer[..n_hole].fill(0);
+        }
+        Ok(())
     }
 }
 
 impl Ext {
-    pub(crate) fn open(slice: Slice) -> Result<Self> {
+    pub(crate) fn open(mut slice: Slice) -> Result<Self> {
+        let block_bytes = checked_block_bytes(&mut slice)?;
+        let reader = Reader { slice, block_bytes };
         let volume =
-            Ext4::load(Box::new(Reader(slice))).map_err(|error| present(error, &FsPath::root()))?;
-        Ok(Self { volume, open: None })
+            Ext4::load(Box::new(reader)).map_err(|error| present(error, &FsPath::root()))?;
+        Ok(Self {
+            volume,
+            open: None,
+            block_bytes: block_bytes as u64,
+        })
     }
 
     pub(crate) fn label(&self) -> String {
@@ -38,11 +68,13 @@ impl Ext {
 
     pub(crate) fn read_dir(&self, path: &FsPath) -> Result<Vec<Entry>> {
         let as_here = |error| present(error, path);
-        if self.metadata(path)?.is_symlink() {
+        let metadata = self.metadata(path)?;
+        if !metadata.is_dir() {
             return Err(Error::NotADirectory {
                 path: path.to_string(),
             });
         }
+        refuse_large_folder(&metadata, path)?;
         let mut entries = Vec::new();
         for entry in self.volume.read_dir(&native(path)).map_err(as_here)? {
             let entry = entry.map_err(as_here)?;
@@ -64,6 +96,9 @@ impl Ext {
                 },
             };
             entries.push(row);
+            if entries.len() > MAX_ENTRIES {
+                return Err(too_many_entries(path));
+            }
         }
         Ok(entries)
     }
@@ -86,6 +121,11 @@ impl Ext {
                 .map_err(|error| present(error, path))?,
         };
         if file.position() != offset {
+            if offset / self.block_bytes > MAX_SKIPPED_BLOCKS {
+                return Err(Error::unsupported(format!(
+                    "{path} can only be read from its beginning: it is too large"
+                )));
+            }
             file.seek_to(offset).map_err(|error| present(error, path))?;
         }
         let mut n_read = 0;
@@ -103,6 +143,12 @@ impl Ext {
     }
 
     pub(crate) fn read_link(&self, path: &FsPath) -> Result<Name> {
+        // `ext4-view` allocates what the link claims as its length.
+        if self.metadata(path)?.len() > MAX_LINK_BYTES {
+            return Err(Error::corrupt(format!(
+                "ext filesystem, {path}: a link longer than any is"
+            )));
+        }
         let target = self
             .volume
             .read_link(&native(path))
@@ -113,24 +159,57 @@ impl Ext {
 
     /// Links on the way are not followed: a path says exactly which folders it goes through.
     fn metadata(&self, path: &FsPath) -> Result<Metadata> {
+        let here = |folder: &FsPath| {
+            let metadata = self.volume.symlink_metadata(&native(folder));
+            metadata.map_err(|error| present(error, path))
+        };
         let mut folder = FsPath::root();
-        for name in path
-            .names()
-            .iter()
-            .take(path.names().len().saturating_sub(1))
-        {
-            folder = folder.join(name);
-            let metadata = self.volume.symlink_metadata(&native(&folder));
-            if metadata.map_err(|error| present(error, path))?.is_symlink() {
+        let mut metadata = here(&folder)?;
+        for name in path.names() {
+            if metadata.is_symlink() {
                 return Err(Error::NotFound {
                     path: path.to_string(),
                 });
             }
+            refuse_large_folder(&metadata, &folder)?;
+            folder = folder.join(name);
+            metadata = here(&folder)?;
         }
-        self.volume
-            .symlink_metadata(&native(path))
-            .map_err(|error| present(error, path))
+        Ok(metadata)
     }
+}
+
+/// The block size of a superblock whose numbers `ext4-view` can be trusted with: it allocates caches of
+/// blocks and a descriptor for each group before it has seen any of them.
+fn checked_block_bytes(slice: &mut Slice) -> Result<usize> {
+    let mut superblock = [0; 1024];
+    slice.read_at(1024, &mut superblock)?;
+    let number = |at: usize| {
+        let bytes = [0, 1, 2, 3].map(|byte| superblock[at + byte]);
+        u64::from(u32::from_le_bytes(bytes))
+    };
+    let log_block_kib = u32::try_from(number(0x18)).unwrap_or(u32::MAX);
+    if log_block_kib > MAX_LOG_BLOCK_KIB {
+        return Err(Error::corrupt("ext filesystem: blocks larger than 64 KiB"));
+    }
+    let n_blocks = number(0x04) | (number(0x150) << 32);
+    let n_groups = n_blocks / number(0x20).max(1);
+    if n_groups > MAX_GROUPS.min(slice.len_bytes() / 32) {
+        return Err(Error::corrupt(
+            "ext filesystem: more groups of blocks than the volume has room for",
+        ));
+    }
+    Ok(1024 << log_block_kib)
+}
+
+/// A folder has no holes, so one of this size is damage, and walking over it takes forever.
+fn refuse_large_folder(metadata: &Metadata, path: &FsPath) -> Result<()> {
+    if metadata.is_dir() && metadata.len() > MAX_FOLDER_BYTES {
+        return Err(Error::corrupt(format!(
+            "ext filesystem, {path}: a folder larger than any is"
+        )));
+    }
+    Ok(())
 }
 
 fn native(path: &FsPath) -> PathBuf {

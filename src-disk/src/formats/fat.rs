@@ -3,21 +3,40 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
-use fatfs::{DirEntry, FileSystem, FsOptions};
+use fatfs::{DirEntry, File, FileSystem, FsOptions};
 use jiff::{Timestamp, civil, tz::TimeZone};
 
-use crate::{Entry, EntryKind, Error, FsPath, Name, Result, Slice};
+use crate::{Entry, EntryKind, Error, FsPath, Name, Result, Slice, guard::Budget};
 
 /// FAT holds 65 536 entries in a folder at most.
 const MAX_ENTRIES: usize = 1 << 17;
+/// What looking through a folder may read, several times what the largest has. A folder whose clusters
+/// run in a circle and hold nothing but deleted entries would keep `fatfs` busy forever.
+const FOLDER_BYTES: u64 = 64 << 20;
 
 pub(crate) struct Fat {
-    volume: FileSystem<Slice>,
+    opened: Opened,
     label: String,
+    budget: Budget,
 }
+
+/// The file that was read last, with its path: reading on goes on from its cluster. Found again for each
+/// piece, a large file would be walked through from its first cluster each time.
+type LastFile<'volume> = Option<(FsPath, File<'volume, Slice>)>;
+
+self_cell::self_cell!(
+    /// A file of `fatfs` borrows its filesystem.
+    struct Opened {
+        owner: FileSystem<Slice>,
+        #[covariant]
+        dependent: LastFile,
+    }
+);
 
 impl Fat {
     pub(crate) fn open(slice: Slice) -> Result<Self> {
+        let budget = slice.budget().clone();
+        budget.allow(FOLDER_BYTES);
         let volume = FileSystem::new(slice, FsOptions::new().update_accessed_date(false))
             .map_err(|error| Error::corrupt(format!("FAT filesystem: {error}")))?;
         let in_root = volume.read_volume_label_from_root_dir().ok().flatten();
@@ -27,7 +46,11 @@ impl Fat {
         } else {
             label
         };
-        Ok(Self { volume, label })
+        Ok(Self {
+            opened: Opened::new(volume, |_| None),
+            label,
+            budget,
+        })
     }
 
     pub(crate) fn label(&self) -> String {
@@ -36,7 +59,9 @@ impl Fat {
 
     pub(crate) fn read_dir(&self, path: &FsPath) -> Result<Vec<Entry>> {
         let mut entries = Vec::new();
-        for found in self.folder(path)?.iter().take(MAX_ENTRIES) {
+        let folder = self.folder(path)?;
+        self.budget.allow(FOLDER_BYTES);
+        for found in folder.iter().take(MAX_ENTRIES) {
             let found = found.map_err(|error| damaged(path, &error))?;
             let name = found.file_name();
             if name != "." && name != ".." {
@@ -57,31 +82,40 @@ impl Fat {
                 unreadable: None,
             });
         }
-        Ok(row(&self.find(path)?))
+        Ok(row(&find(self.opened.borrow_owner(), &self.budget, path)?))
     }
 
-    pub(crate) fn read(&self, path: &FsPath, offset: u64, buffer: &mut [u8]) -> Result<usize> {
-        let mut file = self.find(path)?.to_file();
-        file.seek(SeekFrom::Start(offset))
-            .map_err(|error| damaged(path, &error))?;
-        let mut n_read = 0;
-        while n_read < buffer.len() {
-            match file
-                .read(&mut buffer[n_read..])
-                .map_err(|error| damaged(path, &error))?
-            {
-                0 => break,
-                n => n_read += n,
+    pub(crate) fn read(&mut self, path: &FsPath, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        let budget = &self.budget;
+        self.opened.with_dependent_mut(|volume, last| {
+            let mut file = match last.take() {
+                Some((last_path, file)) if last_path == *path => file,
+                _ => find(volume, budget, path)?.to_file(),
+            };
+            // No circle is endless here: a file's chain is followed as far as its size says.
+            budget.allow(u64::MAX);
+            file.seek(SeekFrom::Start(offset))
+                .map_err(|error| damaged(path, &error))?;
+            let mut n_read = 0;
+            while n_read < buffer.len() {
+                match file
+                    .read(&mut buffer[n_read..])
+                    .map_err(|error| damaged(path, &error))?
+                {
+                    0 => break,
+                    n => n_read += n,
+                }
             }
-        }
-        Ok(n_read)
+            *last = Some((path.clone(), file));
+            Ok(n_read)
+        })
     }
 
     fn folder(&self, path: &FsPath) -> Result<fatfs::Dir<'_, Slice>> {
         if path.is_root() {
-            return Ok(self.volume.root_dir());
+            return Ok(self.opened.borrow_owner().root_dir());
         }
-        let found = self.find(path)?;
+        let found = find(self.opened.borrow_owner(), &self.budget, path)?;
         if !found.is_dir() {
             return Err(Error::NotADirectory {
                 path: path.to_string(),
@@ -89,40 +123,45 @@ impl Fat {
         }
         Ok(found.to_dir())
     }
+}
 
-    /// Component by component, because `fatfs` would read `\` and `..` as its own.
-    fn find(&self, path: &FsPath) -> Result<DirEntry<'_, Slice>> {
-        let mut folder = self.volume.root_dir();
-        let mut names = path.names().iter().peekable();
-        while let Some(name) = names.next() {
-            let mut alike = None;
-            let mut exact = None;
-            for found in folder.iter().take(MAX_ENTRIES) {
-                let found = found.map_err(|error| damaged(path, &error))?;
-                let candidate = Name::from_bytes(found.file_name());
-                if candidate == *name {
-                    exact = Some(found);
-                    break;
-                }
-                if alike.is_none() && candidate.matches_ignoring_case(name) {
-                    alike = Some(found);
-                }
+/// Component by component, because `fatfs` would read `\` and `..` as its own.
+fn find<'volume>(
+    volume: &'volume FileSystem<Slice>,
+    budget: &Budget,
+    path: &FsPath,
+) -> Result<DirEntry<'volume, Slice>> {
+    let mut folder = volume.root_dir();
+    let mut names = path.names().iter().peekable();
+    while let Some(name) = names.next() {
+        let mut alike = None;
+        let mut exact = None;
+        budget.allow(FOLDER_BYTES);
+        for found in folder.iter().take(MAX_ENTRIES) {
+            let found = found.map_err(|error| damaged(path, &error))?;
+            let candidate = Name::from_bytes(found.file_name());
+            if candidate == *name {
+                exact = Some(found);
+                break;
             }
-            let Some(found) = exact.or(alike) else { break };
-            if names.peek().is_none() {
-                return Ok(found);
+            if alike.is_none() && candidate.matches_ignoring_case(name) {
+                alike = Some(found);
             }
-            if !found.is_dir() {
-                return Err(Error::NotADirectory {
-                    path: path.to_string(),
-                });
-            }
-            folder = found.to_dir();
         }
-        Err(Error::NotFound {
-            path: path.to_string(),
-        })
+        let Some(found) = exact.or(alike) else { break };
+        if names.peek().is_none() {
+            return Ok(found);
+        }
+        if !found.is_dir() {
+            return Err(Error::NotADirectory {
+                path: path.to_string(),
+            });
+        }
+        folder = found.to_dir();
     }
+    Err(Error::NotFound {
+        path: path.to_string(),
+    })
 }
 
 fn row(found: &DirEntry<'_, Slice>) -> Entry {

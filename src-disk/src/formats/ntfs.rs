@@ -8,9 +8,10 @@ use ntfs::{
     Ntfs, NtfsAttribute, NtfsAttributeType, NtfsError, NtfsFile, NtfsReadSeek,
     attribute_value::NtfsAttributeValue,
     indexes::NtfsFileNameIndex,
-    structured_values::{NtfsFileAttributeFlags, NtfsFileNamespace},
+    structured_values::{NtfsFileAttributeFlags, NtfsFileNamespace, NtfsIndexRoot},
 };
 
+use super::{MAX_ENTRIES, too_many_entries};
 use crate::{Entry, EntryKind, Error, FsPath, Name, Result, Slice};
 
 const ROOT_RECORD: u64 = 5;
@@ -20,6 +21,13 @@ const FIRST_USER_RECORD: u64 = 24;
 const UNIX_EPOCH_NT: i128 = 116_444_736_000_000_000;
 /// The largest reparse point that Windows writes.
 const MAX_REPARSE_BYTES: u64 = 16 << 10;
+/// Windows makes file records of 1 or 4 KiB and index records of 4 KiB; `ntfs` allocates what it is told.
+const MAX_RECORD_BYTES: u32 = 64 << 10;
+/// What one step of the library may read: trees of records are walked within one, and a tree may be
+/// a circle. Far more than a file in ten thousand pieces takes.
+const STEP_BYTES: u64 = 64 << 20;
+/// Where a non-resident attribute keeps its initialized size.
+const INITIALIZED_SIZE: u64 = 0x38;
 
 const TAG_SYMLINK: u32 = 0xA000_000C;
 const TAG_MOUNT_POINT: u32 = 0xA000_0003;
@@ -37,7 +45,11 @@ pub(crate) struct NtfsVolume {
 impl NtfsVolume {
     pub(crate) fn open(mut disk: Slice) -> Result<Self> {
         let at_root = |error| present(error, &FsPath::root());
+        disk.budget().allow(STEP_BYTES);
         let mut ntfs = Ntfs::new(&mut disk).map_err(at_root)?;
+        if ntfs.file_record_size() > MAX_RECORD_BYTES {
+            return Err(Error::corrupt("NTFS: file records larger than any are"));
+        }
         ntfs.read_upcase_table(&mut disk).map_err(at_root)?;
         let label = ntfs
             .volume_name(&mut disk)
@@ -72,12 +84,16 @@ impl NtfsVolume {
     pub(crate) fn read(&mut self, record: u64, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         let here = FsPath::root();
         let as_here = |error| present(error, &here);
+        self.disk
+            .budget()
+            .allow(STEP_BYTES + 2 * buffer.len() as u64);
         let file = self.ntfs.file(&mut self.disk, record).map_err(as_here)?;
         let data = file
             .data(&mut self.disk, "")
             .ok_or_else(|| Error::corrupt("a file without content"))?;
         let data = data.map_err(as_here)?;
         let attribute = data.to_attribute().map_err(as_here)?;
+        let initialized = initialized_size(&attribute, &mut self.disk)?;
         let mut value = attribute.value(&mut self.disk).map_err(as_here)?;
         value
             .seek(&mut self.disk, SeekFrom::Start(offset))
@@ -92,11 +108,17 @@ impl NtfsVolume {
                 n => n_read += n,
             }
         }
+        // What was never written reads as zeros; what lies there on the disk belonged to another file.
+        let n_written = usize::try_from(initialized.saturating_sub(offset)).unwrap_or(usize::MAX);
+        if n_written < n_read {
+            buffer[n_written..n_read].fill(0);
+        }
         Ok(n_read)
     }
 
     pub(crate) fn read_link(&mut self, path: &FsPath) -> Result<Name> {
         let record = self.record_of(path)?;
+        self.disk.budget().allow(STEP_BYTES);
         let file = self
             .ntfs
             .file(&mut self.disk, record)
@@ -121,7 +143,9 @@ impl NtfsVolume {
         // The index is a tree ordered by upper-case name: one look-up, not a walk through the folder.
         if let Some(text) = name.as_str() {
             let as_here = |error| present(error, path);
+            self.disk.budget().allow(STEP_BYTES);
             let file = self.ntfs.file(&mut self.disk, folder).map_err(as_here)?;
+            refuse_large_index(&file, &mut self.disk, path)?;
             let index = file.directory_index(&mut self.disk).map_err(as_here)?;
             let mut finder = index.finder();
             let found = NtfsFileNameIndex::find(&mut finder, &self.ntfs, &mut self.disk, text);
@@ -150,18 +174,24 @@ impl NtfsVolume {
 
     fn entries(&mut self, folder: u64, path: &FsPath) -> Result<Vec<(Name, u64)>> {
         let as_here = |error| present(error, path);
+        self.disk.budget().allow(STEP_BYTES);
         let file = self.ntfs.file(&mut self.disk, folder).map_err(as_here)?;
         if !file.is_directory() {
             return Err(Error::NotADirectory {
                 path: path.to_string(),
             });
         }
+        refuse_large_index(&file, &mut self.disk, path)?;
         let index = file.directory_index(&mut self.disk).map_err(as_here)?;
         let mut iterator = index.entries();
         let mut entries = Vec::new();
         // Every entry takes at least 0x52 bytes of the disk: more of them than that is a loop.
         let n_possible = self.disk.len_bytes() / 0x52;
-        while let Some(entry) = iterator.next(&mut self.disk) {
+        loop {
+            self.disk.budget().allow(STEP_BYTES);
+            let Some(entry) = iterator.next(&mut self.disk) else {
+                break;
+            };
             let entry = entry.map_err(as_here)?;
             let Some(key) = entry.key() else { continue };
             let key = key.map_err(as_here)?;
@@ -175,6 +205,9 @@ impl NtfsVolume {
                 return Err(Error::corrupt(format!(
                     "NTFS, {path}: the folder's index runs in a circle"
                 )));
+            }
+            if entries.len() > MAX_ENTRIES {
+                return Err(too_many_entries(path));
             }
         }
         Ok(entries)
@@ -197,6 +230,7 @@ impl NtfsVolume {
     }
 
     fn describe(&mut self, record: u64, entry: &mut Entry) -> Result<(), NtfsError> {
+        self.disk.budget().allow(STEP_BYTES);
         let file = self.ntfs.file(&mut self.disk, record)?;
         let info = file.info()?;
         entry.modified = timestamp(info.modification_time().nt_timestamp());
@@ -241,6 +275,43 @@ impl NtfsVolume {
         }
         Ok(())
     }
+}
+
+/// `ntfs` allocates each index record in the size that the folder claims, up to 4 GiB.
+fn refuse_large_index(file: &NtfsFile<'_>, disk: &mut Slice, path: &FsPath) -> Result<()> {
+    let as_here = |error| present(error, path);
+    let mut attributes = file.attributes();
+    while let Some(item) = attributes.next(disk) {
+        let item = item.map_err(as_here)?;
+        let attribute = item.to_attribute().map_err(as_here)?;
+        if attribute.ty().map_err(as_here)? != NtfsAttributeType::IndexRoot {
+            continue;
+        }
+        let root = attribute.resident_structured_value::<NtfsIndexRoot<'_>>();
+        if root.map_err(as_here)?.index_record_size() > MAX_RECORD_BYTES {
+            return Err(Error::corrupt(format!(
+                "NTFS, {path}: index records larger than any are"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// How much of an attribute has ever been written. `ntfs` does not tell, so the field is read from where
+/// the attribute lies on the disk.
+fn initialized_size(attribute: &NtfsAttribute<'_, '_>, disk: &mut Slice) -> Result<u64> {
+    if attribute.is_resident() {
+        return Ok(u64::MAX);
+    }
+    let Some(start) = attribute.position().value() else {
+        return Err(Error::corrupt("an attribute outside the disk"));
+    };
+    let mut bytes = [0; 8];
+    disk.read_at(start.get() + INITIALIZED_SIZE, &mut bytes)?;
+    // The last two bytes of a sector are not the record's own (they detect torn writes). They can only
+    // be the upper ones of this field, which are zero: no file is larger than 256 TiB.
+    bytes[6..].fill(0);
+    Ok(u64::from_le_bytes(bytes))
 }
 
 fn unreadable(attribute: &NtfsAttribute<'_, '_>) -> Option<String> {
