@@ -1,1 +1,19 @@
-//! Not written yet.
+//! The core that app and terminal share: it speaks to a hub, saves files and watches backups.
+//!
+//! It knows no window, no hub internals and no disks; a hub is an address that answers HTTP, whether
+//! it is a remote appliance or the local hub of this computer. Reading order: [`HubClient`] (one
+//! method per question), `hub/wire` (what hubs really send, decoded once), `hub/error` (what their
+//! failures mean), [`download`] (files and archives onto a disk), [`watch_backup`], [`local_name`].
+
+pub mod download;
+mod hub;
+mod names;
+mod speed;
+mod watch;
+
+pub use hub::{HubClient, SignIn, Token};
+pub use names::{Platform, local_name};
+pub use watch::watch_backup;
+
+/// Shorthand for results: what a user reads is decided where a failure is understood.
+pub type Result<T, E = sendense_types::AppError> = std::result::Result<T, E>;

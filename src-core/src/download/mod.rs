@@ -1,0 +1,336 @@
+//! Saving files and folders of a mount onto this computer.
+//!
+//! What has the wanted name is complete: everything arrives under `NAME.part`, is checked, written
+//! through to the disk and only then renamed. A download that fails or is stopped leaves nothing
+//! behind. Memory does not depend on the size of what is saved.
+
+mod part;
+mod zip;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use sendense_types::{AppError, DownloadProgress, ErrorKind, MountId, Retry};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use self::part::PartFile;
+use crate::hub::{Body, normal_path, why_not_a_file};
+use crate::speed::Speed;
+use crate::{HubClient, Result};
+
+/// At most ten reports a second, and the last one always.
+const REPORT_EVERY: Duration = Duration::from_millis(100);
+/// Pieces on their way from the network to the disk: enough for both to be busy, little memory.
+const PIECES_IN_FLIGHT: usize = 16;
+
+/// What to do when the wanted name is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Existing {
+    /// Leave it as it is, and fail.
+    #[default]
+    Keep,
+    /// Replace it once the new one is complete.
+    Replace,
+}
+
+/// Where something is saved.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// The file to write.
+    pub path: PathBuf,
+    /// What to do when it is there.
+    pub existing: Existing,
+}
+
+/// What was saved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// The file that was written.
+    pub path: PathBuf,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+}
+
+/// An archive that was saved and read through.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SavedArchive {
+    /// The archive.
+    pub saved: Saved,
+    /// Files in it.
+    pub n_files: usize,
+    /// What the hub says it could not put into the archive, in its own words.
+    pub not_restored: Option<String>,
+    /// Why it is not known whether everything is in the archive, where the hub could not list the folder.
+    pub unchecked: Option<AppError>,
+}
+
+/// Saves one file.
+///
+/// `report` is called at most ten times a second and once at the end.
+///
+/// # Errors
+/// `Invalid` for a folder, `Unsupported` for links and what cannot be read, `Conflict` when the name
+/// is taken, `Full` without room, `Cut` when the connection breaks or less arrives than was announced,
+/// `Cancelled` after `cancel`. In every case nothing is left behind.
+pub async fn save_file(
+    hub: &HubClient,
+    mount_id: &MountId,
+    path: &str,
+    destination: &Destination,
+    report: &mut (dyn FnMut(DownloadProgress) + Send),
+    cancel: &CancellationToken,
+) -> Result<Saved> {
+    let path = normal_path(path)?;
+    // A hub answers a folder with an archive (contract D50), so what it is has to be known before.
+    let entry = hub.file(mount_id, &path).await?;
+    if let Some(why) = why_not_a_file(&entry) {
+        return Err(why);
+    }
+    let part = PartFile::create(destination)?;
+    let body = unless_cancelled(hub.open_file(mount_id, &path), cancel).await?;
+    let announced = body.length();
+    let expected = announced.or(entry.size);
+    let (part, received) = receive(body, part, expected, report, cancel).await?;
+    for expected in [announced, entry.size].into_iter().flatten() {
+        if received != expected {
+            return Err(incomplete(received, expected));
+        }
+    }
+    keep(part, entry.modified_time).await?;
+    Ok(Saved {
+        path: destination.path.clone(),
+        size_bytes: received,
+    })
+}
+
+/// Saves a folder as a zip archive.
+///
+/// Deployed hubs end an archive as if it were whole after an error (contract H15). So it is read
+/// through, and its names and sizes are compared with a listing taken before.
+///
+/// # Errors
+/// As [`save_file`]; also `Cut` when the archive is damaged or files are missing in it.
+pub async fn save_zip(
+    hub: &HubClient,
+    mount_id: &MountId,
+    path: &str,
+    destination: &Destination,
+    report: &mut (dyn FnMut(DownloadProgress) + Send),
+    cancel: &CancellationToken,
+) -> Result<SavedArchive> {
+    let path = normal_path(path)?;
+    if path != "/" {
+        let entry = hub.file(mount_id, &path).await?;
+        if entry.kind != sendense_types::FileKind::Directory {
+            return Err(AppError::new(
+                ErrorKind::Invalid,
+                format!("{path} is a file, not a folder."),
+                Retry::Never,
+            )
+            .with_hint("Save it as a file instead."));
+        }
+    }
+    let part = PartFile::create(destination)?;
+    let listed = unless_cancelled(hub.list_tree(mount_id, &path), cancel).await;
+    let (expected, unchecked) = match listed {
+        Ok(listing) => (Some(zip::expected_files(&path, &listing.files)), None),
+        Err(error) if error.kind == ErrorKind::Cancelled => return Err(error),
+        Err(error) => (None, Some(error)),
+    };
+    let body = unless_cancelled(hub.open_zip(mount_id, &path), cancel).await?;
+    let announced = body.length();
+    let (part, received) = receive(body, part, announced, report, cancel).await?;
+    if let Some(expected) = announced.filter(|expected| received != *expected) {
+        return Err(incomplete(received, expected));
+    }
+    let (part, contents) = blocking(move || {
+        let contents = zip::read_through(part.file(), expected.as_ref())?;
+        Ok((part, contents))
+    })
+    .await?;
+    keep(part, None).await?;
+    Ok(SavedArchive {
+        saved: Saved {
+            path: destination.path.clone(),
+            size_bytes: received,
+        },
+        n_files: contents.n_files,
+        not_restored: contents.note,
+        unchecked,
+    })
+}
+
+/// Writes a body into a file; reading and writing go on at the same time.
+async fn receive(
+    mut body: Body,
+    mut part: PartFile,
+    total_bytes: Option<u64>,
+    report: &mut (dyn FnMut(DownloadProgress) + Send),
+    cancel: &CancellationToken,
+) -> Result<(PartFile, u64)> {
+    let (pieces, mut arriving) = mpsc::channel::<Bytes>(PIECES_IN_FLIGHT);
+    let writer = tokio::task::spawn_blocking(move || {
+        while let Some(piece) = arriving.blocking_recv() {
+            part.write(&piece)?;
+        }
+        Ok(part)
+    });
+    let mut progress = Progress::new(total_bytes);
+    let ended = loop {
+        let piece = tokio::select! {
+            biased;
+            () = cancel.cancelled() => break Err(cancelled()),
+            piece = body.next() => piece,
+        };
+        match piece {
+            Err(error) => break Err(error),
+            Ok(None) => break Ok(()),
+            Ok(Some(piece)) => {
+                let length = piece.len() as u64;
+                // The writer only ends early when it failed; its own error says why.
+                if pieces.send(piece).await.is_err() {
+                    break Ok(());
+                }
+                progress.add(length, report);
+            }
+        }
+    };
+    drop(pieces);
+    let written = writer.await.map_err(|died| stopped(&died))?;
+    ended?;
+    let part = written?;
+    report(progress.now());
+    Ok((part, progress.received_bytes))
+}
+
+/// Gives a complete file its name.
+async fn keep(part: PartFile, modified: Option<jiff::Timestamp>) -> Result<()> {
+    blocking(move || part.keep(modified)).await
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|died| stopped(&died))?
+}
+
+async fn unless_cancelled<T>(
+    work: impl Future<Output = Result<T>>,
+    cancel: &CancellationToken,
+) -> Result<T> {
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(cancelled()),
+        outcome = work => outcome,
+    }
+}
+
+/// How far one download is.
+struct Progress {
+    received_bytes: u64,
+    total_bytes: Option<u64>,
+    speed: Speed,
+    reported: Option<Instant>,
+}
+
+impl Progress {
+    fn new(total_bytes: Option<u64>) -> Self {
+        Self {
+            received_bytes: 0,
+            total_bytes,
+            speed: Speed::default(),
+            reported: None,
+        }
+    }
+
+    fn add(&mut self, bytes: u64, report: &mut (dyn FnMut(DownloadProgress) + Send)) {
+        self.received_bytes += bytes;
+        let now = Instant::now();
+        if self
+            .reported
+            .is_none_or(|last| now.duration_since(last) >= REPORT_EVERY)
+        {
+            self.reported = Some(now);
+            self.speed.sample(now, self.received_bytes);
+            report(self.now());
+        }
+    }
+
+    fn now(&self) -> DownloadProgress {
+        DownloadProgress {
+            received_bytes: self.received_bytes,
+            total_bytes: self.total_bytes,
+            speed_bps: self.speed.bytes_per_second(),
+            eta_seconds: self
+                .total_bytes
+                .and_then(|total_bytes| self.speed.seconds_left(total_bytes)),
+        }
+    }
+}
+
+fn incomplete(received: u64, expected: u64) -> AppError {
+    AppError::new(
+        ErrorKind::Cut,
+        format!("Only {received} of {expected} bytes arrived."),
+        Retry::Manual,
+    )
+    .with_hint("What arrived was not kept.")
+}
+
+fn cancelled() -> AppError {
+    AppError::new(
+        ErrorKind::Cancelled,
+        "The download was stopped.",
+        Retry::Manual,
+    )
+    .with_hint("Nothing of it was kept.")
+}
+
+fn stopped(died: &tokio::task::JoinError) -> AppError {
+    AppError::new(
+        ErrorKind::Internal,
+        "The download stopped unexpectedly.",
+        Retry::Manual,
+    )
+    .with_details(died.to_string())
+}
+
+/// A failure to write to this computer.
+fn local_failure(path: &Path, error: &std::io::Error) -> AppError {
+    use std::io::ErrorKind as Io;
+    let shown = path.display();
+    let (kind, message, hint) = match error.kind() {
+        Io::StorageFull | Io::QuotaExceeded => (
+            ErrorKind::Full,
+            format!("There is no room left for {shown}: the disk is full."),
+            "Make room or save to another disk; nothing was kept.",
+        ),
+        Io::FileTooLarge => (
+            ErrorKind::Full,
+            format!("{shown} is larger than this filesystem allows."),
+            "Save to another disk; nothing was kept.",
+        ),
+        Io::NotFound => (
+            ErrorKind::NotFound,
+            format!("The folder for {shown} does not exist."),
+            "Create it or save elsewhere.",
+        ),
+        Io::PermissionDenied | Io::ReadOnlyFilesystem => (
+            ErrorKind::Forbidden,
+            format!("{shown} cannot be written: you have no permission for that."),
+            "Save elsewhere.",
+        ),
+        _ => (
+            ErrorKind::Internal,
+            format!("{shown} cannot be written."),
+            "Save elsewhere; nothing was kept.",
+        ),
+    };
+    AppError::new(kind, message, Retry::Manual)
+        .with_hint(hint)
+        .with_details(error.to_string())
+}

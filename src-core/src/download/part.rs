@@ -1,0 +1,244 @@
+//! A file under construction: `NAME.part` beside the wanted name, gone unless it is kept.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use sendense_types::{AppError, ErrorKind, Retry};
+
+use super::{Destination, Existing, local_failure};
+use crate::Result;
+
+/// A file under construction; dropping it removes it.
+#[derive(Debug)]
+pub(super) struct PartFile {
+    file: File,
+    path: PathBuf,
+    destination: Destination,
+    is_kept: bool,
+}
+
+impl PartFile {
+    /// Begins a file; refuses before anything is written when its name is taken.
+    pub(super) fn create(destination: &Destination) -> Result<Self> {
+        let wanted = &destination.path;
+        refuse_taken(destination)?;
+        let mut name: OsString = wanted.clone().into_os_string();
+        name.push(".part");
+        let path = PathBuf::from(name);
+        let failed = |error: io::Error| local_failure(wanted, &error);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(failed)?;
+        // What a crash left behind has no owner and is written anew; what has one is left alone.
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(AppError::new(
+                    ErrorKind::Conflict,
+                    format!("{} is being saved already.", wanted.display()),
+                    Retry::Manual,
+                ));
+            }
+            // Some network filesystems cannot lock; two downloads of one name are rarer than those.
+            Err(TryLockError::Error(error)) => {
+                tracing::debug!(%error, "this filesystem cannot lock");
+            }
+        }
+        file.set_len(0).map_err(failed)?;
+        Ok(Self {
+            file,
+            path,
+            destination: destination.clone(),
+            is_kept: false,
+        })
+    }
+
+    /// Appends.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file
+            .write_all(bytes)
+            .map_err(|error| local_failure(&self.destination.path, &error))
+    }
+
+    /// What has been written so far.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Writes everything through to the disk and gives the file its name.
+    pub(super) fn keep(mut self, modified: Option<Timestamp>) -> Result<()> {
+        // A time that this system or filesystem cannot hold is no reason to lose the file.
+        if let Some(modified) = modified.and_then(|time| SystemTime::try_from(time).ok())
+            && let Err(error) = self.file.set_modified(modified)
+        {
+            tracing::debug!(%error, "could not set the time of a restored file");
+        }
+        let wanted = self.destination.path.clone();
+        let failed = |error: io::Error| local_failure(&wanted, &error);
+        self.file.sync_all().map_err(failed)?;
+        // Somebody may have taken the name while this one was being written.
+        refuse_taken(&self.destination)?;
+        fs::rename(&self.path, &wanted).map_err(failed)?;
+        self.is_kept = true;
+        sync_folder_of(&wanted).map_err(failed)
+    }
+}
+
+impl Drop for PartFile {
+    fn drop(&mut self) {
+        if !self.is_kept
+            && let Err(error) = fs::remove_file(&self.path)
+        {
+            tracing::warn!(path = %self.path.display(), %error, "could not remove an unfinished file");
+        }
+    }
+}
+
+fn refuse_taken(destination: &Destination) -> Result<()> {
+    let path = &destination.path;
+    let shown = path.display();
+    // Links count as taken, whatever they point to.
+    let taken = match fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(local_failure(path, &error)),
+    };
+    if taken.is_dir() {
+        return Err(AppError::new(
+            ErrorKind::Conflict,
+            format!("{shown} is a folder."),
+            Retry::Never,
+        )
+        .with_hint("Name the file to write."));
+    }
+    match destination.existing {
+        Existing::Replace => Ok(()),
+        Existing::Keep => Err(AppError::new(
+            ErrorKind::Conflict,
+            format!("{shown} exists already."),
+            Retry::Never,
+        )
+        .with_hint("It was left as it is; choose another name, or replace it on purpose.")),
+    }
+}
+
+/// Makes a new name survive a power cut; on Windows the system does that itself.
+fn sync_folder_of(path: &Path) -> io::Result<()> {
+    if cfg!(windows) {
+        return Ok(());
+    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn destination(folder: &Path, existing: Existing) -> Destination {
+        Destination {
+            path: folder.join("file.txt"),
+            existing,
+        }
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn only_a_kept_file_has_the_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut part = PartFile::create(&destination(folder.path(), Existing::Keep)).unwrap();
+        part.write(b"hello").unwrap();
+        assert_eq!(names(folder.path()), ["file.txt.part"]);
+        let modified: Timestamp = "2024-01-29T11:49:24Z".parse().unwrap();
+        part.keep(Some(modified)).unwrap();
+        assert_eq!(names(folder.path()), ["file.txt"]);
+        let path = folder.path().join("file.txt");
+        assert_eq!(fs::read(&path).unwrap(), b"hello");
+        assert_eq!(
+            fs::metadata(&path).unwrap().modified().unwrap(),
+            SystemTime::try_from(modified).unwrap()
+        );
+    }
+
+    #[test]
+    fn an_abandoned_file_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut part = PartFile::create(&destination(folder.path(), Existing::Keep)).unwrap();
+        part.write(b"half").unwrap();
+        drop(part);
+        assert!(names(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn what_is_there_stays_unless_it_is_to_be_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file.txt");
+        fs::write(&path, "old").unwrap();
+        let error = PartFile::create(&destination(folder.path(), Existing::Keep)).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Conflict);
+
+        let mut part = PartFile::create(&destination(folder.path(), Existing::Replace)).unwrap();
+        part.write(b"new").unwrap();
+        assert_eq!(
+            fs::read(&path).unwrap(),
+            b"old",
+            "until the new one is complete"
+        );
+        part.keep(None).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_name_that_is_taken_meanwhile_is_not_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let part = PartFile::create(&destination(folder.path(), Existing::Keep)).unwrap();
+        let path = folder.path().join("file.txt");
+        fs::write(&path, "somebody else's").unwrap();
+        let error = part.keep(None).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Conflict);
+        assert_eq!(fs::read(&path).unwrap(), b"somebody else's");
+        assert_eq!(names(folder.path()), ["file.txt"]);
+    }
+
+    #[test]
+    fn a_second_download_of_one_name_is_refused_and_a_crashed_one_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let wanted = destination(folder.path(), Existing::Keep);
+        fs::write(folder.path().join("file.txt.part"), "left by a crash").unwrap();
+        let mut first = PartFile::create(&wanted).unwrap();
+        let error = PartFile::create(&wanted).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Conflict, "{error}");
+        first.write(b"x").unwrap();
+        first.keep(None).unwrap();
+        assert_eq!(fs::read(&wanted.path).unwrap(), b"x");
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let wanted = destination(&folder.path().join("nowhere"), Existing::Keep);
+        assert_eq!(
+            PartFile::create(&wanted).unwrap_err().kind,
+            ErrorKind::NotFound
+        );
+    }
+}

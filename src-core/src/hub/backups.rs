@@ -1,0 +1,169 @@
+//! Backups: starting them and what is known of them (contract 3.6).
+
+use std::collections::BTreeSet;
+
+use sendense_types::{
+    AppError, Backup, BackupId, BackupStatus, BackupType, Chain, ErrorKind, RepositoryId, Retry,
+    StartedBackup, Vm,
+};
+use serde_json::json;
+
+use super::{HubClient, error, request::Effect, session::is_missing, wire};
+use crate::Result;
+
+impl HubClient {
+    /// Starts a backup of all disks of a VM.
+    ///
+    /// Deployed hubs let two backups of one VM destroy each other (contract H7), so a running one is
+    /// refused here. When the connection breaks before the answer, the hub's list says whether the
+    /// backup was started; it is never asked for twice (contract H1).
+    ///
+    /// # Errors
+    /// `Conflict` while one is running, `NeedsFull` when an incremental one has nothing to build on.
+    pub async fn start_backup(
+        &self,
+        vm: &Vm,
+        repository_id: &RepositoryId,
+        backup_type: BackupType,
+    ) -> Result<StartedBackup> {
+        let before = self.backups(vm).await?;
+        if let Some(running) = before
+            .iter()
+            .find(|backup| backup.status == BackupStatus::Active)
+        {
+            return Err(AppError::new(
+                ErrorKind::Conflict,
+                format!("A backup of {} is already running.", vm.vm_name),
+                Retry::Manual,
+            )
+            .with_hint(format!(
+                "It is {}; wait until it is done.",
+                running.backup_id
+            )));
+        }
+        let body = json!({
+            "vm_name": vm.vm_name,
+            "repository_id": repository_id,
+            "backup_type": backup_type.as_str(),
+        });
+        let answer = self.post(self.v1(&["backups"])?, &body, Effect::Once).await;
+        match answer {
+            Err(error) if error.kind == ErrorKind::OutcomeUnknown => {
+                let known: BTreeSet<&BackupId> =
+                    before.iter().map(|backup| &backup.backup_id).collect();
+                let begun = self
+                    .backups(vm)
+                    .await?
+                    .into_iter()
+                    .find(|backup| !known.contains(&backup.backup_id));
+                begun.map(as_started).ok_or(error)
+            }
+            answer => wire::started(&answer?),
+        }
+    }
+
+    /// The backups of a VM, newest first.
+    pub async fn backups(&self, vm: &Vm) -> Result<Vec<Backup>> {
+        let mut url = self.v1(&["backups"])?;
+        // Deployed hubs go by the id, documented ones by the name (contract 8.4).
+        url.query_pairs_mut()
+            .append_pair("vm_context_id", vm.context_id.as_str())
+            .append_pair("vm_name", &vm.vm_name);
+        let mut backups = wire::backups(&self.get(url).await?)?;
+        backups.retain(|backup| match &backup.vm_context_id {
+            Some(id) => *id == vm.context_id,
+            None => backup.vm_name.to_lowercase() == vm.vm_name.to_lowercase(),
+        });
+        Ok(backups)
+    }
+
+    /// One backup, as it is now.
+    ///
+    /// # Errors
+    /// `NotFound` when the hub has not got it.
+    pub async fn backup(&self, id: &BackupId) -> Result<Backup> {
+        let answer = self.get(self.v1(&["backups", id.as_str()])?).await?;
+        wire::backup(&answer)
+    }
+
+    /// The recovery points of a VM in a repository, oldest first, as far as the hub tells (contract D30).
+    pub async fn chain(&self, vm: &Vm, repository_id: &RepositoryId) -> Result<Chain> {
+        let with_query = |mut url: reqwest::Url| {
+            url.query_pairs_mut()
+                .append_pair("vm_context_id", vm.context_id.as_str())
+                .append_pair("vm_name", &vm.vm_name)
+                .append_pair("repository_id", repository_id.as_str());
+            url
+        };
+        let documented = with_query(self.v1(&["backups", "chain"])?);
+        let answer = match self.get(documented).await {
+            // Deployed hubs take "chain" for an id; they want one before it, and ignore it.
+            Err(error) if is_missing(&error) => {
+                let deployed = self.v1(&["backups", vm.context_id.as_str(), "chain"])?;
+                self.get(with_query(deployed)).await?
+            }
+            answer => answer?,
+        };
+        wire::chain(&answer, &vm.vm_name)
+    }
+
+    /// Whether the hub confirms that this disk of this backup is finished, where it can tell.
+    ///
+    /// On deployed hubs a completed backup may still be writing (contract H10); the change id names
+    /// the newest backup whose disk really is done.
+    ///
+    /// # Errors
+    /// `Unsupported` or `NotFound` on hubs without change ids.
+    pub(crate) async fn is_disk_confirmed(&self, backup: &Backup, disk_index: u32) -> Result<bool> {
+        let mut url = self.v1(&["backups", "changeid"])?;
+        url.query_pairs_mut()
+            .append_pair("vm_name", &backup.vm_name)
+            .append_pair("disk_id", &disk_index.to_string());
+        let answer = self.get(url).await?;
+        let fields = wire::Fields::of(&answer)?;
+        Ok(fields.text(&["backup_job_id"]).as_deref() == Some(backup.backup_id.as_str()))
+    }
+}
+
+/// What a backup that failed means, in words; `None` for one that did not.
+pub(crate) fn failure_of(backup: &Backup) -> Option<AppError> {
+    match backup.status {
+        BackupStatus::Active | BackupStatus::Completed | BackupStatus::Unknown => None,
+        BackupStatus::Cancelled => Some(AppError::new(
+            ErrorKind::Cancelled,
+            format!("The backup of {} was cancelled.", backup.vm_name),
+            Retry::Manual,
+        )),
+        BackupStatus::Failed => {
+            let reason = backup.error_message.as_deref().unwrap_or_default();
+            let known = error::of_text(reason);
+            let mut failure = AppError::new(
+                known
+                    .as_ref()
+                    .map_or(ErrorKind::Internal, |known| known.kind),
+                if reason.is_empty() {
+                    format!("The backup of {} failed.", backup.vm_name)
+                } else {
+                    format!("The backup of {} failed: {reason}.", backup.vm_name)
+                },
+                Retry::Manual,
+            )
+            .with_hint("Nothing of it was kept; earlier backups are as they were.");
+            if let Some(hint) = known.and_then(|known| known.hint) {
+                failure = failure.with_hint(hint);
+            }
+            Some(failure)
+        }
+    }
+}
+
+fn as_started(backup: Backup) -> StartedBackup {
+    StartedBackup {
+        backup_id: backup.backup_id,
+        vm_context_id: backup.vm_context_id,
+        vm_name: backup.vm_name,
+        backup_type: backup.backup_type,
+        disk_results: Vec::new(),
+        created_at: backup.created_at,
+    }
+}

@@ -1,0 +1,850 @@
+//! What the failures of hubs mean: one table of the tokens that their texts hold (contract 5), and
+//! one reader for the five shapes of error bodies (contract 2.4 and 8.5).
+
+use reqwest::StatusCode;
+use sendense_types::{AppError, ErrorKind, Retry};
+use serde_json::Value;
+
+/// One row of the table: a text that holds `token` means this.
+struct Meaning {
+    /// Part of the hub's text, in lower case.
+    token: &'static str,
+    kind: ErrorKind,
+    message: &'static str,
+    hint: Option<&'static str>,
+    retry: Retry,
+}
+
+const fn row(
+    token: &'static str,
+    kind: ErrorKind,
+    retry: Retry,
+    message: &'static str,
+    hint: Option<&'static str>,
+) -> Meaning {
+    Meaning {
+        token,
+        kind,
+        message,
+        hint,
+        retry,
+    }
+}
+
+/// Hubs chain their texts, so the more telling token stands first: `mount not found` before
+/// `record not found` before `not found`.
+const MEANINGS: &[Meaning] = &[
+    // Who may come in.
+    row(
+        "missing authorization header",
+        ErrorKind::Unauthorized,
+        Retry::AfterSignIn,
+        "This hub wants you to sign in.",
+        Some("Sign in and try again."),
+    ),
+    row(
+        "invalid authorization format",
+        ErrorKind::Unauthorized,
+        Retry::AfterSignIn,
+        "The hub did not understand the token.",
+        Some("Sign in again."),
+    ),
+    row(
+        "expired token",
+        ErrorKind::Unauthorized,
+        Retry::AfterSignIn,
+        "The hub does not accept this sign-in any more.",
+        Some("Sign in again."),
+    ),
+    row(
+        "invalid credentials",
+        ErrorKind::Unauthorized,
+        Retry::AfterSignIn,
+        "The hub does not accept this user name and password.",
+        Some("Check both and try again."),
+    ),
+    row(
+        "too many failed sign-ins",
+        ErrorKind::Unauthorized,
+        Retry::Manual,
+        "There were too many failed sign-ins for this user.",
+        Some("Wait a moment, then try again."),
+    ),
+    // Mounts and files.
+    row(
+        "mount not found",
+        ErrorKind::Expired,
+        Retry::Manual,
+        "Mount expired, please remount.",
+        Some("It was closed, it expired, or the hub knows no such mount."),
+    ),
+    row(
+        "mount not ready: status=mounting",
+        ErrorKind::Conflict,
+        Retry::AfterSeconds(2),
+        "The hub is still opening this disk.",
+        None,
+    ),
+    row(
+        "mount not ready",
+        ErrorKind::Expired,
+        Retry::Manual,
+        "This mount cannot be used any more.",
+        Some("Mount the disk again."),
+    ),
+    row(
+        "disk not found",
+        ErrorKind::NotFound,
+        Retry::Never,
+        "This disk of the backup cannot be restored.",
+        Some("The backup has no such disk, or the disk was never finished."),
+    ),
+    row(
+        "qcow2 file does not exist",
+        ErrorKind::NotFound,
+        Retry::Never,
+        "The data of this backup is missing on the hub.",
+        Some("Restore from another backup, and look into the repository's folder."),
+    ),
+    row(
+        "maximum concurrent mounts reached",
+        ErrorKind::Full,
+        Retry::Manual,
+        "The hub has no free place for another mount.",
+        Some("Close a mount, then try again."),
+    ),
+    row(
+        "no available nbd devices",
+        ErrorKind::Full,
+        Retry::Manual,
+        "The hub has no free device for another mount.",
+        Some("Close a mount, then try again."),
+    ),
+    row(
+        "failed to create mount record",
+        ErrorKind::Conflict,
+        Retry::AfterSeconds(2),
+        "The hub still holds a leftover of an earlier mount.",
+        Some("If it stays, the hub's administrator has to remove the stale row of restore_mounts."),
+    ),
+    row(
+        "timeout waiting for nbd device",
+        ErrorKind::Internal,
+        Retry::Manual,
+        "The hub took too long to open this disk.",
+        Some("Try again later."),
+    ),
+    row(
+        "qemu-nbd failed",
+        ErrorKind::Conflict,
+        Retry::Manual,
+        "The hub could not open the image of this disk.",
+        Some("If the backup is still being written, wait until it is done."),
+    ),
+    row(
+        "no mountable partitions found",
+        ErrorKind::Unsupported,
+        Retry::Never,
+        "There is nothing on this disk that can be browsed.",
+        Some("Its contents are backed up all the same; the whole image can be restored."),
+    ),
+    row(
+        "invalid partition path",
+        ErrorKind::NotFound,
+        Retry::Never,
+        "There is no such partition on this disk.",
+        None,
+    ),
+    row(
+        "path is not a directory",
+        ErrorKind::Invalid,
+        Retry::Never,
+        "This is a file, not a folder.",
+        None,
+    ),
+    row(
+        "not a directory",
+        ErrorKind::Invalid,
+        Retry::Never,
+        "This is a file, not a folder.",
+        None,
+    ),
+    row(
+        "not a regular file",
+        ErrorKind::Unsupported,
+        Retry::Never,
+        "This cannot be downloaded as a file.",
+        Some("It is a link, a special file, or its content cannot be read."),
+    ),
+    row(
+        "unsupported archive type",
+        ErrorKind::Unsupported,
+        Retry::Never,
+        "The hub does not offer this kind of archive.",
+        None,
+    ),
+    row(
+        "path does not exist",
+        ErrorKind::NotFound,
+        Retry::Never,
+        "The path does not exist.",
+        None,
+    ),
+    row(
+        "invalid path",
+        ErrorKind::Invalid,
+        Retry::Never,
+        "This path is not allowed.",
+        Some("Paths lead down from the root of the mount; '..' is refused."),
+    ),
+    row(
+        "permission denied",
+        ErrorKind::Internal,
+        Retry::Never,
+        "The hub is not allowed to read this.",
+        None,
+    ),
+    row(
+        "input/output error",
+        ErrorKind::Corrupt,
+        Retry::Manual,
+        "The hub could not read this from its disk.",
+        Some("The backup may be damaged there; other files can still be restored."),
+    ),
+    row(
+        "too many downloads",
+        ErrorKind::Full,
+        Retry::AfterSeconds(10),
+        "The hub is busy with other downloads.",
+        Some("Try again when one of them has finished."),
+    ),
+    // Starting backups.
+    row(
+        "is already running",
+        ErrorKind::Conflict,
+        Retry::Manual,
+        "A backup of this VM is already running.",
+        Some("Wait until it is done."),
+    ),
+    row(
+        "failed to create parent backup job",
+        ErrorKind::Conflict,
+        Retry::Manual,
+        "A backup of this VM is already starting.",
+        Some("Look at its backups before you try again."),
+    ),
+    row(
+        "incremental backups are not offered",
+        ErrorKind::NeedsFull,
+        Retry::Manual,
+        "This hub does not offer incremental backups yet.",
+        Some("Run a full backup instead."),
+    ),
+    row(
+        "no previous backup found",
+        ErrorKind::NeedsFull,
+        Retry::Manual,
+        "There is no finished backup to build on.",
+        Some("Run a full backup first."),
+    ),
+    row(
+        "backup chain not found",
+        ErrorKind::NeedsFull,
+        Retry::Manual,
+        "The hub has lost track of the last full backup.",
+        Some("Run a full backup."),
+    ),
+    row(
+        "no parent backup found",
+        ErrorKind::NeedsFull,
+        Retry::Manual,
+        "The hub has lost track of the last full backup.",
+        Some("Run a full backup."),
+    ),
+    row(
+        "parent backup not found",
+        ErrorKind::NeedsFull,
+        Retry::Manual,
+        "The last full backup lies in another repository.",
+        Some("Back up into that repository, or run a full backup into this one."),
+    ),
+    row(
+        "no disks found for vm",
+        ErrorKind::NotFound,
+        Retry::Manual,
+        "The hub knows no disks of this VM.",
+        Some("Discover it again."),
+    ),
+    row(
+        "total_bytes must be greater than 0",
+        ErrorKind::Unsupported,
+        Retry::Never,
+        "This hub cannot back up disks of less than 1 GiB.",
+        None,
+    ),
+    row(
+        "no available ports",
+        ErrorKind::Full,
+        Retry::Manual,
+        "The hub has too many backups open.",
+        Some("Wait until one of them is done."),
+    ),
+    row(
+        "missing credential_id",
+        ErrorKind::Invalid,
+        Retry::Manual,
+        "The hub has no vCenter credential for this VM.",
+        Some("Add the VM again with a saved credential."),
+    ),
+    row(
+        "failed to get vmware credentials",
+        ErrorKind::Invalid,
+        Retry::Manual,
+        "The hub cannot use the vCenter credential of this VM.",
+        Some("Check the credential on the hub."),
+    ),
+    row(
+        "failed to call sna api",
+        ErrorKind::Offline,
+        Retry::Manual,
+        "The hub cannot reach its capture appliance.",
+        Some("Nothing was backed up."),
+    ),
+    row(
+        "sna api error",
+        ErrorKind::Internal,
+        Retry::Manual,
+        "The capture appliance refused the backup.",
+        Some("Nothing was backed up."),
+    ),
+    row(
+        "existing backups",
+        ErrorKind::Conflict,
+        Retry::Never,
+        "There are backups in this repository.",
+        Some("Delete them first."),
+    ),
+    row(
+        "repository not found",
+        ErrorKind::NotFound,
+        Retry::Never,
+        "The hub knows no such repository, or could not open it.",
+        None,
+    ),
+    row(
+        "foreign key",
+        ErrorKind::NotFound,
+        Retry::Never,
+        "The repository no longer exists on the hub.",
+        None,
+    ),
+    row(
+        "failed to prepare backup disk",
+        ErrorKind::Internal,
+        Retry::Manual,
+        "The hub could not create the image of a disk.",
+        Some("Look for room in the repository; nothing was backed up."),
+    ),
+    row(
+        "hub is stopping",
+        ErrorKind::Offline,
+        Retry::AfterSeconds(10),
+        "The hub is stopping and starts no more backups.",
+        None,
+    ),
+    row(
+        "duplicate entry",
+        ErrorKind::Conflict,
+        Retry::Never,
+        "Something of that name is there already.",
+        None,
+    ),
+    row(
+        "not writable",
+        ErrorKind::Forbidden,
+        Retry::Manual,
+        "The hub may not write into this folder.",
+        None,
+    ),
+    // Finding VMs.
+    row(
+        "vm context not found",
+        ErrorKind::NotFound,
+        Retry::Never,
+        "The hub knows no such VM.",
+        Some("Discover it first."),
+    ),
+    row(
+        "vm discovery failed",
+        ErrorKind::Internal,
+        Retry::Manual,
+        "The hub could not look for VMs.",
+        None,
+    ),
+    row(
+        "sna discovery failed",
+        ErrorKind::Internal,
+        Retry::Manual,
+        "The capture appliance could not look for VMs.",
+        None,
+    ),
+    row(
+        "backup not found",
+        ErrorKind::NotFound,
+        Retry::Never,
+        "Backup not found.",
+        Some("It was removed, or the id is wrong."),
+    ),
+    // What Go's router says to a path it has not got.
+    row(
+        "404 page not found",
+        ErrorKind::Unsupported,
+        Retry::Never,
+        "This hub does not offer that.",
+        None,
+    ),
+    row(
+        "the hub has no such address",
+        ErrorKind::Unsupported,
+        Retry::Never,
+        "This hub does not offer that.",
+        None,
+    ),
+];
+
+/// What a failed answer means.
+pub(super) fn of_answer(status: StatusCode, body: &[u8]) -> AppError {
+    let said = Said::read(body);
+    let error = said.meaning().unwrap_or_else(|| of_status(status));
+    match said.in_full() {
+        Some(text) => error.with_details(text),
+        None => error.with_details(format!("HTTP {status}")),
+    }
+}
+
+/// What a failure means that a hub tells with a good status, such as `"success": false` or the
+/// reason of a failed backup; `None` where no token is known.
+pub(super) fn of_text(text: &str) -> Option<AppError> {
+    let lower = text.to_lowercase();
+    MEANINGS
+        .iter()
+        .find(|meaning| lower.contains(meaning.token))
+        .map(|meaning| {
+            let mut error = AppError::new(meaning.kind, meaning.message, meaning.retry);
+            error.hint = meaning.hint.map(str::to_owned);
+            error.with_details(text)
+        })
+}
+
+/// A failure without a known token, by its status alone.
+fn of_status(status: StatusCode) -> AppError {
+    let (kind, retry, message) = match status.as_u16() {
+        401 => (
+            ErrorKind::Unauthorized,
+            Retry::AfterSignIn,
+            "This hub wants you to sign in.",
+        ),
+        403 => (
+            ErrorKind::Forbidden,
+            Retry::Never,
+            "You are not allowed to do this on this hub.",
+        ),
+        404 => (
+            ErrorKind::NotFound,
+            Retry::Never,
+            "The hub has not got that.",
+        ),
+        405 | 501 => (
+            ErrorKind::Unsupported,
+            Retry::Never,
+            "This hub does not offer that.",
+        ),
+        409 => (
+            ErrorKind::Conflict,
+            Retry::Manual,
+            "Something else on the hub is in the way.",
+        ),
+        429 | 503 => (
+            ErrorKind::Internal,
+            Retry::AfterSeconds(10),
+            "The hub is busy.",
+        ),
+        400..=499 => (
+            ErrorKind::Invalid,
+            Retry::Never,
+            "The hub did not accept this.",
+        ),
+        500..=599 => (
+            ErrorKind::Internal,
+            Retry::Manual,
+            "Server error, please try again.",
+        ),
+        _ => (
+            ErrorKind::Internal,
+            Retry::Never,
+            "This does not answer like a hub.",
+        ),
+    };
+    let error = AppError::new(kind, message, retry);
+    match kind {
+        ErrorKind::Unauthorized => error.with_hint("Sign in and try again."),
+        _ => error,
+    }
+}
+
+/// The words of an error body.
+#[derive(Debug, PartialEq)]
+struct Said {
+    message: Option<String>,
+    details: Option<String>,
+}
+
+/// Texts are for a fold in a window; a hub that sends a whole page instead gets its beginning shown.
+const LONGEST_TEXT: usize = 2000;
+
+impl Said {
+    fn read(body: &[u8]) -> Self {
+        if let Ok(Value::Object(fields)) = serde_json::from_slice(body) {
+            let first = |keys: &[&str]| {
+                keys.iter()
+                    .filter_map(|key| fields.get(*key)?.as_str())
+                    .map(str::trim)
+                    .find(|text| !text.is_empty())
+                    .map(str::to_owned)
+            };
+            return Self {
+                message: first(&["error", "error_message", "message"]),
+                details: first(&["details", "error_details"]),
+            };
+        }
+        let text = String::from_utf8_lossy(body);
+        let text: String = text.trim().chars().take(LONGEST_TEXT).collect();
+        Self {
+            message: (!text.is_empty()).then_some(text),
+            details: None,
+        }
+    }
+
+    fn in_full(&self) -> Option<String> {
+        match (&self.message, &self.details) {
+            (Some(message), Some(details)) if message != details => {
+                Some(format!("{message}: {details}"))
+            }
+            (Some(text), _) | (None, Some(text)) => Some(text.clone()),
+            (None, None) => None,
+        }
+    }
+
+    /// The details often hold the more telling token (contract 5), the message the operation.
+    fn meaning(&self) -> Option<AppError> {
+        of_text(&self.in_full()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The texts of contract 5 as hubs chain them, and what they are to the user.
+    const CATALOGUE: &[(u16, &str, ErrorKind)] = &[
+        (
+            401,
+            r#"{"error":"Missing authorization header","details":"","timestamp":"2025-10-10T14:00:00+01:00"}"#,
+            ErrorKind::Unauthorized,
+        ),
+        (
+            401,
+            r#"{"error":"Invalid authorization format"}"#,
+            ErrorKind::Unauthorized,
+        ),
+        (
+            401,
+            r#"{"error":"Invalid or expired token","details":""}"#,
+            ErrorKind::Unauthorized,
+        ),
+        (
+            401,
+            r#"{"success":false,"error_message":"Invalid credentials"}"#,
+            ErrorKind::Unauthorized,
+        ),
+        (
+            429,
+            r#"{"error":"too many failed sign-ins for this user; try again in 30 s"}"#,
+            ErrorKind::Unauthorized,
+        ),
+        (
+            500,
+            r#"{"error":"failed to list files: mount not found: record not found"}"#,
+            ErrorKind::Expired,
+        ),
+        (
+            500,
+            r#"{"error":"mount not ready: status=mounting"}"#,
+            ErrorKind::Conflict,
+        ),
+        (
+            500,
+            r#"{"error":"mount not ready: status=failed"}"#,
+            ErrorKind::Expired,
+        ),
+        (
+            500,
+            r#"{"error":"failed to mount: disk not found: backup_id=b, disk_index=5: record not found"}"#,
+            ErrorKind::NotFound,
+        ),
+        (
+            500,
+            r#"{"error":"QCOW2 file does not exist: /x.qcow2"}"#,
+            ErrorKind::NotFound,
+        ),
+        (
+            500,
+            r#"{"error":"maximum concurrent mounts reached (8)"}"#,
+            ErrorKind::Full,
+        ),
+        (
+            500,
+            r#"{"error":"no available NBD devices"}"#,
+            ErrorKind::Full,
+        ),
+        (
+            500,
+            r#"{"error":"failed to create mount record: Error 1062: Duplicate entry '/dev/nbd0'"}"#,
+            ErrorKind::Conflict,
+        ),
+        (
+            500,
+            r#"{"error":"qemu-nbd failed: exit status 1: Failed to get shared \"write\" lock"}"#,
+            ErrorKind::Conflict,
+        ),
+        (
+            500,
+            r#"{"error":"timeout waiting for NBD device"}"#,
+            ErrorKind::Internal,
+        ),
+        (
+            500,
+            r#"{"error":"no mountable partitions found"}"#,
+            ErrorKind::Unsupported,
+        ),
+        (
+            500,
+            r#"{"error":"path does not exist: /x"}"#,
+            ErrorKind::NotFound,
+        ),
+        (
+            500,
+            r#"{"error":"path is not a directory: /x"}"#,
+            ErrorKind::Invalid,
+        ),
+        (
+            500,
+            r#"{"error":"readdirent /x: not a directory"}"#,
+            ErrorKind::Invalid,
+        ),
+        (
+            500,
+            r#"{"error":"open /x: permission denied"}"#,
+            ErrorKind::Internal,
+        ),
+        (
+            500,
+            r#"{"error":"read /x: input/output error"}"#,
+            ErrorKind::Corrupt,
+        ),
+        (
+            500,
+            r#"{"error":"invalid partition path: partition-x"}"#,
+            ErrorKind::NotFound,
+        ),
+        (
+            500,
+            r#"{"error":"not a regular file: /dev/null"}"#,
+            ErrorKind::Unsupported,
+        ),
+        (
+            500,
+            r#"{"error":"unsupported archive type: rar"}"#,
+            ErrorKind::Unsupported,
+        ),
+        (
+            400,
+            r#"{"error":"invalid path: '..' leads out of the disk"}"#,
+            ErrorKind::Invalid,
+        ),
+        (
+            400,
+            r#"{"error":"vm_name is required","details":"","timestamp":""}"#,
+            ErrorKind::Invalid,
+        ),
+        (
+            404,
+            r#"{"error":"No disks found for VM","details":"","timestamp":""}"#,
+            ErrorKind::NotFound,
+        ),
+        (
+            500,
+            r#"{"error":"failed to create backup context","details":"a foreign key constraint fails","timestamp":""}"#,
+            ErrorKind::NotFound,
+        ),
+        (
+            500,
+            r#"{"error":"failed to prepare backup disk 0","details":"repository not found: 7","timestamp":""}"#,
+            ErrorKind::NotFound,
+        ),
+        (
+            500,
+            r#"{"error":"failed to create parent backup job","details":"Duplicate entry 'backup-x-1'","timestamp":""}"#,
+            ErrorKind::Conflict,
+        ),
+        (
+            400,
+            r#"{"error":"no previous backup found for incremental","details":"","timestamp":""}"#,
+            ErrorKind::NeedsFull,
+        ),
+        (
+            500,
+            r#"{"error":"failed to prepare backup disk 0","details":"backup chain not found","timestamp":""}"#,
+            ErrorKind::NeedsFull,
+        ),
+        (
+            500,
+            r#"{"error":"failed to prepare backup disk 0","details":"no parent backup found","timestamp":""}"#,
+            ErrorKind::NeedsFull,
+        ),
+        (
+            500,
+            r#"{"error":"failed to prepare backup disk 0","details":"parent backup not found: x","timestamp":""}"#,
+            ErrorKind::NeedsFull,
+        ),
+        (
+            500,
+            r#"{"error":"failed to prepare backup disk 0","details":"total_bytes must be greater than 0","timestamp":""}"#,
+            ErrorKind::Unsupported,
+        ),
+        (
+            500,
+            r#"{"error":"failed to prepare backup disk 0","details":"qemu-img create failed","timestamp":""}"#,
+            ErrorKind::Internal,
+        ),
+        (
+            500,
+            r#"{"error":"failed to allocate","details":"no available ports","timestamp":""}"#,
+            ErrorKind::Full,
+        ),
+        (
+            400,
+            r#"{"error":"missing credential_id","details":"","timestamp":""}"#,
+            ErrorKind::Invalid,
+        ),
+        (
+            500,
+            r#"{"error":"failed to get VMware credentials","details":"","timestamp":""}"#,
+            ErrorKind::Invalid,
+        ),
+        (
+            500,
+            r#"{"error":"failed to call SNA API","details":"connection refused","timestamp":""}"#,
+            ErrorKind::Offline,
+        ),
+        (
+            500,
+            r#"{"error":"SNA API error","details":"","timestamp":""}"#,
+            ErrorKind::Internal,
+        ),
+        (
+            404,
+            r#"{"error":"backup not found","details":"","timestamp":""}"#,
+            ErrorKind::NotFound,
+        ),
+        (
+            409,
+            r#"{"error":"a backup of x is already running: backup-x-1"}"#,
+            ErrorKind::Conflict,
+        ),
+        (
+            500,
+            r#"{"success":false,"error":"cannot delete repository with 3 existing backups"}"#,
+            ErrorKind::Conflict,
+        ),
+        (
+            500,
+            r#"{"success":false,"error":"Failed to register repository: path is not writable"}"#,
+            ErrorKind::Forbidden,
+        ),
+        (
+            500,
+            r#"{"success":false,"error":"Failed to register repository: Duplicate entry 'x'"}"#,
+            ErrorKind::Conflict,
+        ),
+        (
+            500,
+            r#"{"error":"VM discovery failed: timeout","timestamp":"2025-10-10T14:00:00Z"}"#,
+            ErrorKind::Internal,
+        ),
+        (
+            404,
+            r#"{"error":"VM context not found for: x","timestamp":"2025-10-10T14:00:00Z"}"#,
+            ErrorKind::NotFound,
+        ),
+        (404, "404 page not found\n", ErrorKind::Unsupported),
+        (405, "", ErrorKind::Unsupported),
+        (500, "Failed to list credentials\n", ErrorKind::Internal),
+        (
+            502,
+            "<html><body>Bad Gateway</body></html>",
+            ErrorKind::Internal,
+        ),
+        (
+            503,
+            r#"{"error":"the hub is stopping and starts no more backups"}"#,
+            ErrorKind::Offline,
+        ),
+    ];
+
+    #[test]
+    fn every_failure_of_the_catalogue_is_understood() {
+        for (status, body, kind) in CATALOGUE {
+            let status = StatusCode::from_u16(*status).unwrap();
+            let error = of_answer(status, body.as_bytes());
+            assert_eq!(error.kind, *kind, "{status} {body} became {error:?}");
+        }
+    }
+
+    #[test]
+    fn every_row_of_the_table_is_reached_by_its_own_token() {
+        for meaning in MEANINGS {
+            let error = of_text(&meaning.token.to_uppercase()).unwrap();
+            assert_eq!(error.message, meaning.message, "{}", meaning.token);
+            assert!(meaning.message.ends_with('.'), "{}", meaning.message);
+        }
+    }
+
+    #[test]
+    fn the_hubs_own_words_are_kept() {
+        let body = br#"{"error":"failed to prepare backup disk 0","details":"qemu-img: \u003cno space\u003e"}"#;
+        let error = of_answer(StatusCode::INTERNAL_SERVER_ERROR, body);
+        assert_eq!(
+            error.details.as_deref(),
+            Some("failed to prepare backup disk 0: qemu-img: <no space>")
+        );
+        let error = of_answer(StatusCode::INTERNAL_SERVER_ERROR, b"  plain text \n");
+        assert_eq!(error.message, "Server error, please try again.");
+        assert_eq!(error.details.as_deref(), Some("plain text"));
+    }
+
+    #[test]
+    fn an_unknown_body_is_no_reason_to_fail() {
+        for body in [
+            &b""[..],
+            b"\xff\xfe",
+            b"[]",
+            b"{}",
+            b"{\"error\":7}",
+            b"null",
+        ] {
+            let error = of_answer(StatusCode::INTERNAL_SERVER_ERROR, body);
+            assert_eq!(error.kind, ErrorKind::Internal);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! One hub: its address, a token, and a method for each question it answers.
+//!
+//! A file for each resource; `request` sends and reads, `wire` decodes, `error` translates failures.
+
+mod address;
+mod backups;
+mod error;
+mod repositories;
+mod request;
+mod restore;
+mod session;
+mod vms;
+mod wire;
+
+use std::fmt;
+
+use reqwest::Url;
+
+pub(crate) use self::backups::failure_of;
+pub(crate) use self::restore::{Body, normal_path, why_not_a_file};
+pub use self::session::SignIn;
+use crate::Result;
+
+/// A hub that can be asked. Cheap to clone; clones share their connections.
+#[derive(Clone, Debug)]
+pub struct HubClient {
+    http: reqwest::Client,
+    /// Ends with a slash and holds no `/api/v1`.
+    base: Url,
+    token: Option<Token>,
+}
+
+/// A bearer token; shows itself to nobody.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl HubClient {
+    /// A client for the hub at `http://host:port`; scheme, trailing slash and `/api/v1` may be there
+    /// or not. Hubs without sign-in need no token (contract D5).
+    ///
+    /// # Errors
+    /// When the address makes no sense.
+    pub fn new(address: &str, token: Option<Token>) -> Result<Self> {
+        let base = address::parse(address)?;
+        Ok(Self {
+            http: request::http_client(&base)?,
+            base,
+            token,
+        })
+    }
+
+    /// The same hub, asked with this token.
+    #[must_use]
+    pub fn with_token(mut self, token: Token) -> Self {
+        self.token = Some(token);
+        self
+    }
+
+    /// `http://host:port`, as it is shown.
+    pub fn address(&self) -> &str {
+        self.base.as_str().trim_end_matches('/')
+    }
+}
+
+impl Token {
+    /// Takes a token as it was issued.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The secret itself, for whoever asked for it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<redacted>")
+    }
+}

@@ -1,0 +1,259 @@
+//! Mounts, folders and the streams that downloads are made of (contract 3.8).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::{Method, Response};
+use sendense_types::{
+    AppError, BackupId, ErrorKind, FileEntry, FileKind, Listing, Mount, MountId, MountStatus, Retry,
+};
+use serde_json::json;
+
+use super::{
+    HubClient,
+    request::{Effect, cut},
+    wire,
+};
+use crate::Result;
+
+/// A disk that a hub opens for somebody else at this moment; it takes ten seconds at most (contract 6.2).
+const MOUNTING_ATTEMPTS: u32 = 60;
+const MOUNTING_PAUSE: Duration = Duration::from_secs(1);
+/// A mount whose answer got lost, or that met a leftover, is asked for once more after this.
+const SECOND_TRY: Duration = Duration::from_secs(2);
+
+impl HubClient {
+    /// Opens a disk of a backup for reading. One that is open already is shared (contract 6.2).
+    ///
+    /// # Errors
+    /// `NotFound` without such a disk, `Full` without a free slot, `Unsupported` when nothing on the
+    /// disk can be browsed.
+    pub async fn mount(&self, backup_id: &BackupId, disk_index: u32) -> Result<Mount> {
+        let mut mount = match self.try_mount(backup_id, disk_index).await {
+            // Mounting twice is mounting once, so it may simply be asked for again (contract 6.2).
+            Err(error) if is_worth_a_second_try(&error) => {
+                tokio::time::sleep(SECOND_TRY).await;
+                self.try_mount(backup_id, disk_index).await?
+            }
+            mount => mount?,
+        };
+        for _ in 0..MOUNTING_ATTEMPTS {
+            if mount.status != MountStatus::Mounting {
+                return Ok(mount);
+            }
+            tokio::time::sleep(MOUNTING_PAUSE).await;
+            mount = self.try_mount(backup_id, disk_index).await?;
+        }
+        Err(AppError::new(
+            ErrorKind::Internal,
+            "The hub took too long to open this disk.",
+            Retry::Manual,
+        )
+        .with_hint("Close the mount, then mount it again."))
+    }
+
+    async fn try_mount(&self, backup_id: &BackupId, disk_index: u32) -> Result<Mount> {
+        let body = json!({ "backup_id": backup_id, "disk_index": disk_index });
+        let url = self.v1(&["restore", "mount"])?;
+        let mut mount = wire::mount(&self.post(url, &body, Effect::Once).await?)?;
+        // Whatever the answer leaves out is known from the question.
+        mount.backup_id = Some(backup_id.clone());
+        mount.disk_index = Some(disk_index);
+        Ok(mount)
+    }
+
+    /// The open mounts of the hub, those of others included.
+    pub async fn mounts(&self) -> Result<Vec<Mount>> {
+        wire::mounts(&self.get(self.v1(&["restore", "mounts"])?).await?)
+    }
+
+    /// Closes a mount; one that is gone already counts as closed (contract 8.7).
+    pub async fn unmount(&self, mount_id: &MountId) -> Result<()> {
+        let url = self.v1(&["restore", mount_id.as_str()])?;
+        match self.delete(url).await {
+            Err(error) if error.kind == ErrorKind::Expired => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    /// The entries of a folder, which is named by a path that the hub gave.
+    pub async fn list_files(&self, mount_id: &MountId, path: &str) -> Result<Listing> {
+        self.list(mount_id, path, false).await
+    }
+
+    /// Everything below a folder, in one answer without a limit (contract H31).
+    pub(crate) async fn list_tree(&self, mount_id: &MountId, path: &str) -> Result<Listing> {
+        self.list(mount_id, path, true).await
+    }
+
+    async fn list(&self, mount_id: &MountId, path: &str, recursive: bool) -> Result<Listing> {
+        let path = normal_path(path)?;
+        let mut url = self.v1(&["restore", mount_id.as_str(), "files"])?;
+        url.query_pairs_mut().append_pair("path", &path);
+        if recursive {
+            url.query_pairs_mut().append_pair("recursive", "true");
+        }
+        wire::listing(&self.get(url).await?, mount_id, &path)
+    }
+
+    /// One file or folder. Hubs without `file-info` are asked for its folder (contract D56).
+    ///
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub async fn file(&self, mount_id: &MountId, path: &str) -> Result<FileEntry> {
+        let path = normal_path(path)?;
+        let mut url = self.v1(&["restore", mount_id.as_str(), "file-info"])?;
+        url.query_pairs_mut().append_pair("path", &path);
+        match self.get(url).await {
+            Err(error) if error.kind == ErrorKind::Unsupported => {}
+            answer => return wire::file(&answer?),
+        }
+        let parent = match path.rsplit_once('/') {
+            Some(("", _)) | None => "/",
+            Some((parent, _)) => parent,
+        };
+        let listing = self.list_files(mount_id, parent).await?;
+        listing
+            .files
+            .into_iter()
+            .find(|entry| entry.path == path)
+            .ok_or_else(|| {
+                AppError::new(
+                    ErrorKind::NotFound,
+                    format!("There is no {path} on this disk."),
+                    Retry::Never,
+                )
+            })
+    }
+
+    /// The content of a file.
+    pub(crate) async fn open_file(&self, mount_id: &MountId, path: &str) -> Result<Body> {
+        let mut url = self.v1(&["restore", mount_id.as_str(), "download"])?;
+        url.query_pairs_mut().append_pair("path", path);
+        let request = self.request(Method::GET, url);
+        Ok(Body(self.send(request, Effect::Repeatable).await?))
+    }
+
+    /// A folder as a zip archive, whose length is not known (contract D51).
+    pub(crate) async fn open_zip(&self, mount_id: &MountId, path: &str) -> Result<Body> {
+        let mut url = self.v1(&["restore", mount_id.as_str(), "download-directory"])?;
+        url.query_pairs_mut()
+            .append_pair("path", path)
+            .append_pair("format", "zip");
+        let request = self.request(Method::GET, url);
+        Ok(Body(self.send(request, Effect::Repeatable).await?))
+    }
+}
+
+fn is_worth_a_second_try(error: &AppError) -> bool {
+    error.kind == ErrorKind::OutcomeUnknown
+        || (error.kind == ErrorKind::Conflict && matches!(error.retry, Retry::AfterSeconds(_)))
+}
+
+/// The body of a download, piece by piece.
+pub(crate) struct Body(Response);
+
+impl Body {
+    /// Its length, where the hub says it.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.0.content_length()
+    }
+
+    /// The next piece; `None` at the end.
+    ///
+    /// # Errors
+    /// `Cut` when the connection breaks before the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>> {
+        self.0.chunk().await.map_err(|error| cut(&error))
+    }
+}
+
+/// A path as it is sent: absolute, without `.` and doubled slashes. `..` is refused here already,
+/// because deployed hubs let it lead out of the disk (contract H20).
+pub(crate) fn normal_path(path: &str) -> Result<String> {
+    let mut normal = String::with_capacity(path.len() + 1);
+    for component in path.split('/') {
+        match component {
+            "" | "." => continue,
+            ".." => {
+                return Err(AppError::new(
+                    ErrorKind::Invalid,
+                    format!("The path '{path}' is not allowed."),
+                    Retry::Never,
+                )
+                .with_hint("Paths lead down from the root of the mount; '..' is refused."));
+            }
+            component => {
+                normal.push('/');
+                normal.push_str(component);
+            }
+        }
+    }
+    if normal.is_empty() {
+        normal.push('/');
+    }
+    Ok(normal)
+}
+
+/// Why an entry cannot be saved as a file, in words; `None` where it can.
+pub(crate) fn why_not_a_file(entry: &FileEntry) -> Option<AppError> {
+    let path = &entry.path;
+    let (kind, message, hint) = if entry.kind == FileKind::Directory {
+        (
+            ErrorKind::Invalid,
+            format!("{path} is a folder, not a file."),
+            "Save it as an archive instead.".to_owned(),
+        )
+    } else if entry.is_symlink {
+        // Deployed hubs follow links on their own filesystem (contract H16).
+        (
+            ErrorKind::Unsupported,
+            format!("{path} is a link and has no content of its own."),
+            match &entry.symlink_target {
+                Some(target) => format!("It points to {target}; save that instead."),
+                None => "Save what it points to instead.".to_owned(),
+            },
+        )
+    } else if let Some(reason) = &entry.unreadable {
+        (
+            ErrorKind::Unsupported,
+            format!("{path} cannot be read: {reason}."),
+            "The rest of the disk can still be restored.".to_owned(),
+        )
+    } else {
+        return None;
+    };
+    Some(AppError::new(kind, message, Retry::Never).with_hint(hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_sent_in_their_shortest_form() {
+        for (path, normal) in [
+            ("", "/"),
+            ("/", "/"),
+            ("Recovery", "/Recovery"),
+            ("//a/./b//", "/a/b"),
+            ("/ a /\u{fffd}", "/ a /\u{fffd}"),
+            ("/...", "/..."),
+        ] {
+            assert_eq!(normal_path(path).unwrap(), normal, "{path:?}");
+        }
+        for path in [
+            "..",
+            "/..",
+            "/a/../b",
+            "../../etc/passwd",
+            "/partition-1/..",
+        ] {
+            assert_eq!(
+                normal_path(path).unwrap_err().kind,
+                ErrorKind::Invalid,
+                "{path}"
+            );
+        }
+    }
+}

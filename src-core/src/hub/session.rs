@@ -1,0 +1,102 @@
+//! Reaching a hub and signing in (contract 8.1 and 8.2).
+
+use jiff::Timestamp;
+use reqwest::Method;
+use sendense_types::{AppError, ErrorKind, Retry};
+use serde_json::json;
+
+use super::{HubClient, Token, address, request::Effect, wire::Fields};
+use crate::Result;
+
+/// What came of signing in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignIn {
+    /// The hub issued a token.
+    Token {
+        /// For every further request.
+        token: Token,
+        /// When it ends, where the hub says.
+        expires_at: Option<Timestamp>,
+    },
+    /// The hub knows no sign-in: everybody who reaches it may use it.
+    NotNeeded,
+}
+
+impl HubClient {
+    /// Whether there is a hub at this address: deployed ones have `/health`, documented ones
+    /// `/api/v1/health` (contract D1).
+    ///
+    /// # Errors
+    /// When nothing answers, or what answers is no hub.
+    pub async fn health(&self) -> Result<()> {
+        let deployed = address::below(&self.base, &["health"])?;
+        let documented = self.v1(&["health"])?;
+        for url in [deployed, documented] {
+            let request = self.request(Method::GET, url);
+            match self.send(request, Effect::Repeatable).await {
+                Ok(_) => return Ok(()),
+                Err(error) if is_missing(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(AppError::new(
+            ErrorKind::Unsupported,
+            format!("There is no hub at {}.", self.address()),
+            Retry::Never,
+        )
+        .with_hint("Something answers there, but it is something else."))
+    }
+
+    /// Whether the token, or its absence, is good: not every call of a deployed hub looks at it, this
+    /// one does (contract 2.3).
+    ///
+    /// # Errors
+    /// `Unauthorized` when it is not.
+    pub async fn check_sign_in(&self) -> Result<()> {
+        self.get(self.v1(&["vm-contexts"])?).await.map(drop)
+    }
+
+    /// Signs in with a name and a password.
+    ///
+    /// A hub that knows no sign-in refuses them too, so a refusal is checked without any (contract 8.2).
+    ///
+    /// # Errors
+    /// When the hub does not accept them.
+    pub async fn sign_in(&self, username: &str, password: &str) -> Result<SignIn> {
+        let body = json!({ "username": username, "password": password });
+        let url = self.v1(&["auth", "login"])?;
+        let answer = match self.post(url, &body, Effect::Once).await {
+            Ok(answer) => answer,
+            Err(refused) if refused.kind == ErrorKind::Unauthorized => {
+                let anonymous = Self {
+                    token: None,
+                    ..self.clone()
+                };
+                return match anonymous.check_sign_in().await {
+                    Ok(()) => Ok(SignIn::NotNeeded),
+                    Err(_) => Err(refused),
+                };
+            }
+            Err(error) => return Err(error),
+        };
+        let fields = Fields::of(&answer)?;
+        let token = fields
+            .text(&["token", "session_token", "access_token"])
+            .ok_or_else(|| {
+                AppError::new(
+                    ErrorKind::Internal,
+                    "The hub accepted the sign-in but gave no token.",
+                    Retry::Manual,
+                )
+            })?;
+        Ok(SignIn::Token {
+            token: Token::new(token),
+            expires_at: fields.time("expires_at"),
+        })
+    }
+}
+
+/// The hub has not got what was asked for, as opposed to: it failed.
+pub(super) fn is_missing(error: &AppError) -> bool {
+    matches!(error.kind, ErrorKind::Unsupported | ErrorKind::NotFound)
+}

@@ -1,0 +1,108 @@
+//! VMs: the list, their disks, finding and adding them (contract 3.3 and 3.4).
+
+use std::path::Path;
+
+use sendense_types::{AddedVms, AppError, DiscoveredVm, ErrorKind, Retry, Vm, VmDisk};
+use serde_json::json;
+
+use super::{HubClient, request::Effect, session::is_missing, wire};
+use crate::Result;
+
+impl HubClient {
+    /// All VMs the hub knows, by name.
+    pub async fn vms(&self) -> Result<Vec<Vm>> {
+        wire::vms(&self.get(self.v1(&["vm-contexts"])?).await?)
+    }
+
+    /// The VM with that id or name. Ids come first, then names as they are, then names but for case.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none, `Conflict` when the name means several (contract H32).
+    pub async fn find_vm(&self, id_or_name: &str) -> Result<Vm> {
+        let vms = self.vms().await?;
+        let lower = id_or_name.to_lowercase();
+        let matches: [&dyn Fn(&Vm) -> bool; 3] = [
+            &|vm| vm.context_id.as_str() == id_or_name,
+            &|vm| vm.vm_name == id_or_name,
+            &|vm| vm.vm_name.to_lowercase() == lower,
+        ];
+        for is_meant in matches {
+            let mut found = vms.iter().filter(|vm| is_meant(vm));
+            let (Some(vm), another) = (found.next(), found.next()) else {
+                continue;
+            };
+            return match another {
+                None => Ok(vm.clone()),
+                Some(other) => Err(AppError::new(
+                    ErrorKind::Conflict,
+                    format!("The hub knows several VMs called '{id_or_name}'."),
+                    Retry::Never,
+                )
+                .with_hint(format!(
+                    "Name one by its id, such as {} or {}.",
+                    vm.context_id, other.context_id
+                ))),
+            };
+        }
+        Err(AppError::new(
+            ErrorKind::NotFound,
+            format!("The hub knows no VM called '{id_or_name}'."),
+            Retry::Never,
+        )
+        .with_hint("List the VMs it knows, or discover this one first."))
+    }
+
+    /// The disks of a VM in backup order: by id as deployed hubs want it, by name as documented (contract D12).
+    pub async fn vm_disks(&self, vm: &Vm) -> Result<Vec<VmDisk>> {
+        let by_id = self.v1(&["vm-contexts", vm.context_id.as_str(), "disks"])?;
+        match self.get(by_id).await {
+            Err(error) if is_missing(&error) => {}
+            answer => {
+                let disks = wire::vm_disks(&answer?)?;
+                if !disks.is_empty() {
+                    return Ok(disks);
+                }
+            }
+        }
+        let by_name = self.v1(&["vm-contexts", &vm.vm_name, "disks"])?;
+        wire::vm_disks(&self.get(by_name).await?)
+    }
+
+    /// Looks for VMs in a folder of the hub's computer; only the local hub can.
+    pub async fn discover_vms(&self, folder: &Path) -> Result<Vec<DiscoveredVm>> {
+        // Said explicitly: deployed hubs add everything they find when told to create (contract H33).
+        let body = json!({ "source": { "folder": folder }, "create_context": false });
+        let url = self.v1(&["discovery", "discover-vms"])?;
+        wire::discovered(&self.post(url, &body, Effect::Repeatable).await?)
+    }
+
+    /// Adds VMs of a folder to those the hub knows. Those it knows already are brought up to date.
+    pub async fn add_vms(&self, folder: &Path, names: &[String]) -> Result<AddedVms> {
+        let mut added = AddedVms {
+            vms: Vec::new(),
+            failed: Vec::new(),
+        };
+        if names.is_empty() {
+            return Ok(added);
+        }
+        let body = json!({ "source": { "folder": folder }, "vm_names": names });
+        let url = self.v1(&["discovery", "add-vms"])?;
+        let processed = wire::processed(&self.post(url, &body, Effect::Repeatable).await?)?;
+        // Hubs leave names out of their answer, so what counts is the list (contract 3.4).
+        let known = self.vms().await?;
+        for name in names {
+            let row = processed.iter().find(|row| row.vm_name == *name);
+            let id = row.and_then(|row| row.context_id.as_ref());
+            let refused = row.and_then(|row| row.error.clone());
+            let vm = known.iter().find(|vm| match id {
+                Some(id) => vm.context_id == *id,
+                None => refused.is_none() && vm.vm_name == *name,
+            });
+            match vm {
+                Some(vm) => added.vms.push(vm.clone()),
+                None => added.failed.push((name.clone(), refused)),
+            }
+        }
+        Ok(added)
+    }
+}

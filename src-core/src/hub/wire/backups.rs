@@ -1,0 +1,234 @@
+//! Backups and chains.
+
+use sendense_types::{
+    Backup, BackupDisk, BackupId, BackupStatus, BackupType, Chain, ChainLink, RepositoryId,
+    StartedBackup, StartedDisk, VmId,
+};
+use serde_json::Value;
+
+use super::Fields;
+use crate::Result;
+
+/// `POST /backups`.
+pub(in crate::hub) fn started(answer: &Value) -> Result<StartedBackup> {
+    let fields = Fields::of(answer)?;
+    Ok(StartedBackup {
+        backup_id: BackupId::new(fields.required("backup_id")?),
+        vm_context_id: fields.text(&["vm_context_id"]).map(VmId::new),
+        vm_name: fields.text_or_empty("vm_name"),
+        backup_type: backup_type(fields),
+        disk_results: fields.list(&["disk_results"], |disk| {
+            Ok(StartedDisk {
+                disk_index: disk_index(disk),
+                qcow2_path: disk.text(&["qcow2_path"]),
+            })
+        })?,
+        created_at: fields.time("created_at"),
+    })
+}
+
+/// `GET /backups/{backup_id}`.
+pub(in crate::hub) fn backup(answer: &Value) -> Result<Backup> {
+    decode(Fields::of(answer)?)
+}
+
+/// `GET /backups`, newest first; rows of one second are told apart by id (contract H37).
+pub(in crate::hub) fn backups(answer: &Value) -> Result<Vec<Backup>> {
+    let mut backups = Fields::of(answer)?.list(&["backups"], decode)?;
+    backups.sort_by(|a, b| (b.created_at, &b.backup_id).cmp(&(a.created_at, &a.backup_id)));
+    Ok(backups)
+}
+
+fn decode(fields: Fields<'_>) -> Result<Backup> {
+    let hub_status = fields.text_or_empty("status");
+    let disks = fields.list(&["disks"], disk)?;
+    let bytes_transferred = fields.count(&["bytes_transferred"]);
+    let total_bytes = fields.count(&["total_bytes"]);
+    Ok(Backup {
+        backup_id: BackupId::new(fields.required("backup_id")?),
+        vm_context_id: fields.text(&["vm_context_id"]).map(VmId::new),
+        vm_name: fields.text_or_empty("vm_name"),
+        repository_id: fields.text(&["repository_id"]).map(RepositoryId::new),
+        backup_type: backup_type(fields),
+        status: BackupStatus::from_hub(&hub_status),
+        hub_status,
+        disk_count: fields
+            .small_count(&["disks_count", "disk_count"])
+            .filter(|count| *count > 0)
+            .or_else(|| u32::try_from(disks.len()).ok().filter(|count| *count > 0)),
+        disks,
+        progress_percent: fields
+            .real(&["progress_percent"])
+            .or_else(|| share(bytes_transferred?, total_bytes?))
+            .map(|percent| percent.clamp(0.0, 100.0)),
+        bytes_transferred,
+        total_bytes,
+        total_size_gb: fields.real(&["total_size_gb", "size_gb"]),
+        current_phase: fields.text(&["current_phase"]),
+        transfer_speed_bps: fields.count(&["transfer_speed_bps"]),
+        error_message: fields.text(&["error_message"]),
+        created_at: fields.time("created_at"),
+        started_at: fields.time("started_at"),
+        completed_at: fields.time("completed_at"),
+    })
+}
+
+fn disk(fields: Fields<'_>) -> Result<BackupDisk> {
+    Ok(BackupDisk {
+        disk_index: disk_index(fields),
+        status: BackupStatus::from_hub(&fields.text_or_empty("status")),
+        size_gb: fields.real(&["size_gb"]),
+        qcow2_path: fields.text(&["qcow2_path"]),
+        bytes_transferred: fields.count(&["bytes_transferred"]),
+        total_bytes: fields.count(&["total_bytes"]),
+        progress_percent: fields
+            .real(&["progress_percent"])
+            .map(|percent| percent.clamp(0.0, 100.0)),
+    })
+}
+
+/// `disk_id` is a number in answers to a start, and a key such as `disk-2000` elsewhere.
+fn disk_index(fields: Fields<'_>) -> u32 {
+    fields
+        .small_count(&["disk_index", "disk_id"])
+        .unwrap_or_default()
+}
+
+/// Answers to a start give an empty `type` beside the real one (contract D16).
+fn backup_type(fields: Fields<'_>) -> BackupType {
+    match fields.text(&["backup_type", "type"]).as_deref() {
+        Some("full") => BackupType::Full,
+        Some("incremental") => BackupType::Incremental,
+        _ => BackupType::Unknown,
+    }
+}
+
+fn share(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| 100.0 * part as f64 / whole as f64)
+}
+
+/// The chain, documented or deployed (contract D32); `vm_name` for hubs that leave it empty.
+pub(in crate::hub) fn chain(answer: &Value, vm_name: &str) -> Result<Chain> {
+    let fields = Fields::of(answer)?;
+    Ok(Chain {
+        vm_name: fields
+            .text(&["vm_name"])
+            .unwrap_or_else(|| vm_name.to_owned()),
+        repository_id: fields.text(&["repository_id"]).map(RepositoryId::new),
+        chain: fields.list(&["chain", "backups"], |link| {
+            Ok(ChainLink {
+                backup_id: BackupId::new(link.required("backup_id")?),
+                backup_type: backup_type(link),
+                sequence_number: link.small_count(&["sequence_number"]),
+                created_at: link.time("created_at"),
+                size_gb: link.real(&["size_gb", "total_size_gb"]),
+                parent_backup_id: link.text(&["parent_backup_id"]).map(BackupId::new),
+                is_restorable: link
+                    .text(&["sequence_number"])
+                    .map(|_| link.flag("is_restorable")),
+            })
+        })?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_documented_detail_lists_its_disks() {
+        let sample = include_str!("samples/documented/backup.json");
+        let backup = backup(&serde_json::from_str(sample).unwrap()).unwrap();
+        assert_eq!(backup.status, BackupStatus::Active);
+        assert_eq!(backup.hub_status, "in_progress");
+        assert_eq!(backup.disk_count, Some(2));
+        assert_eq!(backup.disks[0].status, BackupStatus::Completed);
+        assert!(backup.disks[1].qcow2_path.is_none());
+        assert_eq!(backup.progress_percent, Some(50.0));
+        assert!(backup.completed_at.is_none());
+    }
+
+    #[test]
+    fn a_deployed_list_has_nulls_and_other_names() {
+        let sample = include_str!("samples/deployed/backups.json");
+        let backups = backups(&serde_json::from_str(sample).unwrap()).unwrap();
+        assert_eq!(backups.len(), 1);
+        assert_eq!(backups[0].disk_count, Some(2));
+        assert_eq!(backups[0].bytes_transferred, Some(8_455_192_576));
+        assert!(backups[0].disks.is_empty(), "null is an empty list");
+        assert_eq!(backups[0].backup_type, BackupType::Incremental);
+    }
+
+    #[test]
+    fn a_start_answers_in_both_dialects() {
+        for sample in [
+            include_str!("samples/documented/start.json"),
+            include_str!("samples/deployed/start.json"),
+        ] {
+            let started = started(&serde_json::from_str(sample).unwrap()).unwrap();
+            assert_eq!(started.backup_type, BackupType::Full);
+            let last = started.disk_results.last().unwrap();
+            assert_eq!(last.disk_index as usize, started.disk_results.len() - 1);
+        }
+    }
+
+    #[test]
+    fn odd_progress_stays_within_a_bar() {
+        for (answer, percent) in [
+            (
+                json!({ "backup_id": "b", "progress_percent": 140.5 }),
+                Some(100.0),
+            ),
+            (
+                json!({ "backup_id": "b", "progress_percent": -3 }),
+                Some(0.0),
+            ),
+            (
+                json!({ "backup_id": "b", "bytes_transferred": 5, "total_bytes": 10 }),
+                Some(50.0),
+            ),
+            (
+                json!({ "backup_id": "b", "bytes_transferred": 5, "total_bytes": 0 }),
+                None,
+            ),
+            (json!({ "backup_id": "b" }), None),
+        ] {
+            assert_eq!(
+                backup(&answer).unwrap().progress_percent,
+                percent,
+                "{answer}"
+            );
+        }
+    }
+
+    #[test]
+    fn lists_have_the_newest_first_whatever_the_hub_does() {
+        let row = |id: &str, at: &str| json!({ "backup_id": id, "created_at": at });
+        let answer = json!({ "backups": [
+            row("a", "2025-10-08T10:00:00Z"), row("c", "2025-10-08T11:00:00Z"), row("b", "2025-10-08T11:00:00Z"),
+        ]});
+        let ids: Vec<String> = backups(&answer)
+            .unwrap()
+            .into_iter()
+            .map(|backup| backup.backup_id.to_string())
+            .collect();
+        assert_eq!(ids, ["c", "b", "a"]);
+    }
+
+    #[test]
+    fn chains_come_in_both_dialects() {
+        let documented = include_str!("samples/documented/chain.json");
+        let chain_of =
+            |sample: &str| chain(&serde_json::from_str(sample).unwrap(), "pgtest1").unwrap();
+        let documented = chain_of(documented);
+        assert_eq!(documented.chain[0].is_restorable, Some(true));
+        assert_eq!(documented.chain[1].sequence_number, Some(2));
+        let deployed = chain_of(
+            r#"{"chain_id":"","vm_name":"","backups":[{"backup_id":"b","type":"full"}],"backup_count":1}"#,
+        );
+        assert_eq!(deployed.vm_name, "pgtest1");
+        assert_eq!(deployed.chain[0].is_restorable, None);
+    }
+}

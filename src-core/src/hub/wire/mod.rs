@@ -1,0 +1,14 @@
+//! What hubs send, in both dialects, decoded once into the types of `sendense-types`.
+//!
+//! Nothing outside knows that there are two dialects. Serde's derive cannot do this: both spellings
+//! of one field may be there at once, and the first one that says something counts (contract 8.6).
+
+mod backups;
+mod fields;
+mod restore;
+mod vms;
+
+pub(super) use self::backups::{backup, backups, chain, started};
+pub(super) use self::fields::Fields;
+pub(super) use self::restore::{file, listing, mount, mounts};
+pub(super) use self::vms::{discovered, processed, repositories, vm_disks, vms};

@@ -1,0 +1,127 @@
+//! Mounts and files.
+
+use sendense_types::{BackupId, FileEntry, FileKind, Listing, Mount, MountId, MountStatus};
+use serde_json::Value;
+
+use super::Fields;
+use crate::Result;
+
+/// `POST /restore/mount`.
+pub(in crate::hub) fn mount(answer: &Value) -> Result<Mount> {
+    decode_mount(Fields::of(answer)?)
+}
+
+/// `GET /restore/mounts`.
+pub(in crate::hub) fn mounts(answer: &Value) -> Result<Vec<Mount>> {
+    Fields::of(answer)?.list(&["mounts"], decode_mount)
+}
+
+fn decode_mount(fields: Fields<'_>) -> Result<Mount> {
+    let backup_id = fields.text(&["backup_id"]).map(BackupId::new);
+    Ok(Mount {
+        mount_id: MountId::new(fields.required("mount_id")?),
+        // Lists of deployed hubs say "" and 0 for "unknown" (contract D42).
+        disk_index: fields
+            .small_count(&["disk_index"])
+            .filter(|_| backup_id.is_some()),
+        backup_id,
+        backup_disk_id: fields.count(&["backup_disk_id"]),
+        filesystem_type: fields.text(&["filesystem_type"]),
+        status: match fields.text(&["status"]).as_deref() {
+            Some("mounting") => MountStatus::Mounting,
+            Some("mounted") => MountStatus::Mounted,
+            _ => MountStatus::Unknown,
+        },
+        created_at: fields.time("created_at"),
+        expires_at: fields.time("expires_at"),
+    })
+}
+
+/// `GET /restore/{mount_id}/files`.
+pub(in crate::hub) fn listing(answer: &Value, mount_id: &MountId, path: &str) -> Result<Listing> {
+    let fields = Fields::of(answer)?;
+    Ok(Listing {
+        mount_id: mount_id.clone(),
+        path: fields.text(&["path"]).unwrap_or_else(|| path.to_owned()),
+        files: fields.list(&["files"], decode_file)?,
+    })
+}
+
+/// `GET /restore/{mount_id}/file-info`.
+pub(in crate::hub) fn file(answer: &Value) -> Result<FileEntry> {
+    decode_file(Fields::of(answer)?)
+}
+
+fn decode_file(fields: Fields<'_>) -> Result<FileEntry> {
+    let kind = match fields.text(&["type"]).as_deref() {
+        Some("file") => FileKind::File,
+        Some("directory") => FileKind::Directory,
+        _ => FileKind::Unknown,
+    };
+    Ok(FileEntry {
+        name: fields.text_or_empty("name"),
+        path: fields.required("path")?,
+        kind,
+        size: fields
+            .count(&["size"])
+            .filter(|_| kind != FileKind::Directory),
+        mode: fields.text(&["mode"]),
+        modified_time: fields.time("modified_time"),
+        is_symlink: fields.flag("is_symlink"),
+        symlink_target: fields.text(&["symlink_target"]),
+        unreadable: fields.text(&["unreadable"]),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_mount_says_what_it_is_of_and_a_list_does_not() {
+        let sample = include_str!("samples/documented/mount.json");
+        let mounted = mount(&serde_json::from_str(sample).unwrap()).unwrap();
+        assert_eq!(mounted.status, MountStatus::Mounted);
+        assert_eq!(mounted.disk_index, Some(0));
+        for sample in [
+            include_str!("samples/documented/mounts.json"),
+            include_str!("samples/deployed/mounts.json"),
+        ] {
+            let mounts = mounts(&serde_json::from_str(sample).unwrap()).unwrap();
+            assert_eq!(mounts[0].backup_id, None);
+            assert_eq!(mounts[0].disk_index, None);
+            assert!(mounts[0].expires_at.is_some());
+        }
+    }
+
+    #[test]
+    fn files_keep_their_path_and_folders_have_no_size() {
+        let sample = include_str!("samples/documented/files.json");
+        let listing = listing(
+            &serde_json::from_str(sample).unwrap(),
+            &MountId::from("m"),
+            "/",
+        )
+        .unwrap();
+        assert_eq!(listing.files[0].path, "/$RECYCLE.BIN");
+        assert_eq!(listing.files[0].kind, FileKind::Directory);
+        assert_eq!(listing.files[0].size, None, "contract D46");
+    }
+
+    #[test]
+    fn an_empty_folder_is_null_when_listed_recursively() {
+        let empty = json!({ "mount_id": "m", "path": "/x", "files": null, "total_count": 0 });
+        let listing = listing(&empty, &MountId::from("m"), "/x").unwrap();
+        assert!(listing.files.is_empty());
+    }
+
+    #[test]
+    fn a_kind_that_is_not_known_still_gets_a_row() {
+        let row =
+            file(&json!({ "name": "x", "path": "/x", "type": "hologram", "size": 3 })).unwrap();
+        assert_eq!(row.kind, FileKind::Unknown);
+        assert_eq!(row.size, Some(3));
+    }
+}

@@ -1,0 +1,179 @@
+//! VMs, what discovery finds, and repositories.
+
+use sendense_types::{DiscoveredDisk, DiscoveredVm, Repository, RepositoryId, Vm, VmDisk, VmId};
+use serde_json::Value;
+
+use super::Fields;
+use crate::Result;
+
+/// `GET /vm-contexts`.
+pub(in crate::hub) fn vms(answer: &Value) -> Result<Vec<Vm>> {
+    Fields::of(answer)?.list(&["vm_contexts"], |fields| {
+        Ok(Vm {
+            context_id: VmId::new(fields.required("context_id")?),
+            vm_name: fields.required("vm_name")?,
+            vm_path: fields.text_or_empty("vm_path"),
+            vcenter_host: fields.text_or_empty("vcenter_host"),
+            datacenter: fields.text_or_empty("datacenter"),
+            current_status: fields.text_or_empty("current_status"),
+            cpu_count: fields.small_count(&["cpu_count"]).filter(|n| *n > 0),
+            memory_mb: fields.count(&["memory_mb"]).filter(|n| *n > 0),
+            os_type: fields.text(&["os_type"]),
+            power_state: fields.text(&["power_state"]),
+            created_at: fields.time("created_at"),
+        })
+    })
+}
+
+/// `GET /vm-contexts/…/disks`: deployed rows say little, their position is their index (contract D13).
+pub(in crate::hub) fn vm_disks(answer: &Value) -> Result<Vec<VmDisk>> {
+    let mut disks = Fields::of(answer)?.list(&["disks"], |fields| {
+        Ok(VmDisk {
+            disk_index: fields.small_count(&["disk_index"]).unwrap_or(u32::MAX),
+            label: fields.text_or_empty("label"),
+            size_gb: fields.real(&["size_gb"]),
+            capacity_bytes: fields.count(&["capacity_bytes"]).filter(|n| *n > 0),
+            datastore: fields.text(&["datastore"]),
+            path: fields.text(&["path", "vmdk_path"]),
+        })
+    })?;
+    for (position, disk) in (0..).zip(&mut disks) {
+        if disk.disk_index == u32::MAX {
+            disk.disk_index = position;
+        }
+        if disk.label.is_empty() {
+            disk.label = format!("Disk {}", disk.disk_index);
+        }
+    }
+    Ok(disks)
+}
+
+/// `POST /discovery/discover-vms`.
+pub(in crate::hub) fn discovered(answer: &Value) -> Result<Vec<DiscoveredVm>> {
+    Fields::of(answer)?.list(&["discovered_vms"], |fields| {
+        Ok(DiscoveredVm {
+            name: fields.required("name")?,
+            path: fields.text_or_empty("path"),
+            num_cpu: fields.small_count(&["num_cpu"]).filter(|n| *n > 0),
+            memory_mb: fields.count(&["memory_mb"]).filter(|n| *n > 0),
+            guest_os: fields.text(&["guest_os"]),
+            power_state: fields.text(&["power_state"]),
+            disks: fields.list(&["disks"], |disk| {
+                Ok(DiscoveredDisk {
+                    label: disk.text_or_empty("label"),
+                    path: disk.text_or_empty("path"),
+                    capacity_bytes: disk.count(&["capacity_bytes"]).filter(|n| *n > 0),
+                    problem: disk.text(&["problem"]),
+                })
+            })?,
+            existing: fields.flag("existing"),
+            context_id: fields.text(&["context_id"]).map(VmId::new),
+            problem: fields.text(&["problem"]),
+        })
+    })
+}
+
+/// What a hub says of one VM it was asked to add.
+pub(in crate::hub) struct Processed {
+    /// The name that was asked for.
+    pub(in crate::hub) vm_name: String,
+    /// Its id, where it was added.
+    pub(in crate::hub) context_id: Option<VmId>,
+    /// Why it was not.
+    pub(in crate::hub) error: Option<String>,
+}
+
+/// `POST /discovery/add-vms`; rows may be missing (contract 3.4).
+pub(in crate::hub) fn processed(answer: &Value) -> Result<Vec<Processed>> {
+    Fields::of(answer)?.list(&["processed_vms"], |fields| {
+        Ok(Processed {
+            vm_name: fields.required("vm_name")?,
+            context_id: fields.text(&["context_id"]).map(VmId::new),
+            error: fields.text(&["error", "error_message", "message"]),
+        })
+    })
+}
+
+/// `GET /repositories`, by name: some hubs give them in another order each time (contract H24).
+pub(in crate::hub) fn repositories(answer: &Value) -> Result<Vec<Repository>> {
+    let decode = |fields: Fields<'_>| {
+        let storage = fields.object(&["storage_info", "storage"]);
+        let bytes = |name| storage.and_then(|storage| storage.count(&[name]));
+        Ok(Repository {
+            id: RepositoryId::new(fields.required("id")?),
+            name: fields.text_or_empty("name"),
+            repository_type: fields.text_or_empty("type"),
+            enabled: fields.flag("enabled"),
+            path: fields
+                .object(&["config"])
+                .and_then(|config| config.text(&["path"])),
+            total_bytes: bytes("total_bytes"),
+            available_bytes: bytes("available_bytes"),
+            backup_count: bytes("backup_count"),
+        })
+    };
+    let mut repositories = match answer {
+        Value::Array(rows) => rows
+            .iter()
+            .map(|row| decode(Fields::of(row)?))
+            .collect::<Result<Vec<_>>>()?,
+        answer => Fields::of(answer)?.list(&["repositories"], decode)?,
+    };
+    repositories.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+    Ok(repositories)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn documented_and_deployed_vms_are_one() {
+        let documented = include_str!("samples/documented/vm-contexts.json");
+        let deployed = include_str!("samples/deployed/vm-contexts.json");
+        for sample in [documented, deployed] {
+            let vms = vms(&serde_json::from_str(sample).unwrap()).unwrap();
+            assert_eq!(vms.len(), 1);
+            assert_eq!(vms[0].vm_name, "pgtest1");
+            assert_eq!(vms[0].memory_mb, Some(4096));
+            assert!(vms[0].created_at.is_some());
+        }
+    }
+
+    #[test]
+    fn deployed_disks_are_numbered_by_their_position() {
+        let answer = json!({ "disks": [{ "disk_id": "disk-2000", "size_gb": 102 }, { "disk_id": "disk-2001", "size_gb": 5 }], "count": 2 });
+        let disks = vm_disks(&answer).unwrap();
+        assert_eq!(
+            (disks[1].disk_index, disks[1].label.as_str()),
+            (1, "Disk 1")
+        );
+        let documented = include_str!("samples/documented/vm-disks.json");
+        let disks = vm_disks(&serde_json::from_str(documented).unwrap()).unwrap();
+        assert_eq!(
+            (disks[1].disk_index, disks[1].label.as_str()),
+            (1, "Hard disk 2")
+        );
+    }
+
+    #[test]
+    fn a_vm_without_disks_has_null() {
+        assert_eq!(vm_disks(&json!({ "disks": null })).unwrap(), []);
+    }
+
+    #[test]
+    fn repositories_are_sorted_and_their_ids_may_be_numbers() {
+        let answer = json!({ "success": true, "repositories": [
+            { "id": 2, "name": "b", "type": "nfs", "enabled": true },
+            { "id": "repo-local-1", "name": "a", "type": "local", "enabled": true, "config": { "path": "/backup" },
+              "storage_info": { "total_bytes": 10, "available_bytes": 4, "backup_count": 3 } },
+        ]});
+        let repositories = repositories(&answer).unwrap();
+        assert_eq!(repositories[0].path.as_deref(), Some("/backup"));
+        assert_eq!(repositories[0].available_bytes, Some(4));
+        assert_eq!(repositories[1].id.as_str(), "2");
+        assert_eq!(repositories[1].total_bytes, None);
+    }
+}
