@@ -102,7 +102,8 @@ pub struct FileReader {
 /// How a filesystem finds the file again.
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
-    Ntfs(u64),
+    Record(u64),
+    Inode(u32),
     Path(FsPath),
 }
 
@@ -130,8 +131,8 @@ impl FileReader {
         let buffer = &mut buffer[..wanted];
         let path = self.path.clone();
         let n_read = guarded(|| match (&mut filesystem.reader, &self.place) {
-            (Reader::Ntfs(reader), Place::Ntfs(record)) => reader.read(*record, offset, buffer),
-            (Reader::Ext(reader), Place::Path(path)) => reader.read(path, offset, buffer),
+            (Reader::Ntfs(reader), Place::Record(record)) => reader.read(*record, offset, buffer),
+            (Reader::Ext(reader), Place::Inode(number)) => reader.read(*number, offset, buffer),
             (Reader::Fat(reader), Place::Path(path)) => reader.read(path, offset, buffer),
             _ => Err(Error::NotFound {
                 path: path.to_string(),
@@ -219,8 +220,9 @@ impl FileSystem {
             return Err(Error::unsupported(format!("{path}: {reason}")));
         }
         let place = match &mut self.reader {
-            Reader::Ntfs(reader) => Place::Ntfs(guarded(|| reader.record_of(path))?),
-            Reader::Ext(_) | Reader::Fat(_) => Place::Path(path.clone()),
+            Reader::Ntfs(reader) => Place::Record(guarded(|| reader.record_of(path))?),
+            Reader::Ext(reader) => Place::Inode(guarded(|| reader.inode_of(path))?),
+            Reader::Fat(_) => Place::Path(path.clone()),
         };
         Ok(FileReader {
             path: path.clone(),

@@ -1,5 +1,11 @@
 //! The disk readers on the sample VM and on images of `qemu-img`, beside what other programs read there.
 
+mod ext;
+mod fat;
+mod ntfs;
+mod tables;
+mod trees;
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},

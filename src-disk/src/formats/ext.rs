@@ -1,267 +1,243 @@
-//! ext2, ext3 and ext4, by `ext4-view`. Names and link targets are bytes.
+//! ext2, ext3 and ext4: folders, entries, files and links. Names and link targets are bytes.
+//!
+//! Read here and not by a library: the one there is (`ext4-view` 1.0) takes blocks that were reserved but
+//! never written for content, and everything behind them for other places of the file. Databases
+//! reserve blocks. The format: <https://docs.kernel.org/filesystems/ext4/>.
 
-use std::error::Error as StdError;
+mod bytes;
+mod inode;
+mod journal;
+mod map;
+mod volume;
 
-use ext4_view::{Ext4, Ext4Error, Ext4Read, FileType, Metadata, Path, PathBuf};
-use jiff::Timestamp;
+use std::collections::HashMap;
 
+use self::{
+    bytes::{u16_at, u32_at},
+    inode::{Inode, ROOT},
+    map::Run,
+    volume::Volume,
+};
 use super::{MAX_ENTRIES, too_many_entries};
 use crate::{Entry, EntryKind, Error, FsPath, Name, Result, Slice};
 
-/// The largest block is 64 KiB.
-const MAX_LOG_BLOCK_KIB: u32 = 6;
-/// `ext4-view` keeps all group descriptors: 64 MiB for these.
-const MAX_GROUPS: u64 = 1 << 22;
-/// The kernel allows a block for a target.
-const MAX_LINK_BYTES: u64 = 64 << 10;
 /// Room for far more entries than are listed.
 const MAX_FOLDER_BYTES: u64 = 1 << 30;
-/// `ext4-view` seeks by walking over every block from the beginning: about half a second for these.
-const MAX_SKIPPED_BLOCKS: u64 = 1 << 26;
+/// The kernel allows a block for a target, and blocks of 64 KiB.
+const MAX_LINK_BYTES: u64 = 64 << 10;
 
 pub(crate) struct Ext {
-    volume: Ext4,
-    /// The file that was read last, so that reading on does not look it up again.
-    open: Option<(FsPath, ext4_view::File)>,
-    block_bytes: u64,
-}
-
-struct Reader {
-    slice: Slice,
-    block_bytes: usize,
-}
-
-impl Ext4Read for Reader {
-    fn read(
-        &mut self,
-        start: u64,
-        buffer: &mut [u8],
-    ) -> Result<(), Box<dyn StdError + Send + Sync>> {
-        self.slice.read_at(start, buffer)?;
-        // Block 0 belongs to no file: a pointer to it means a hole. `ext4-view` knows that for files'
-        // blocks but not for the blocks of pointers to them (ext2, ext3), and would take the superblock
-        // for pointers. Nothing else is read from there: it reads the superblock from byte 1024.
-        if start == 0 {
-            let n_hole = self.block_bytes.min(buffer.len());
-            buffer[..n_hole].fill(0);
-        }
-        Ok(())
-    }
+    volume: Volume,
+    /// The folder that was looked into last: without it, opening every file of a large folder would read
+    /// that folder as often as it has files.
+    folder: Option<(u32, HashMap<Vec<u8>, u32>)>,
+    /// The file that was read last.
+    file: Option<Inode>,
 }
 
 impl Ext {
-    pub(crate) fn open(mut slice: Slice) -> Result<Self> {
-        let block_bytes = checked_block_bytes(&mut slice)?;
-        let reader = Reader { slice, block_bytes };
-        let volume =
-            Ext4::load(Box::new(reader)).map_err(|error| present(error, &FsPath::root()))?;
+    pub(crate) fn open(slice: Slice) -> Result<Self> {
         Ok(Self {
-            volume,
-            open: None,
-            block_bytes: block_bytes as u64,
+            volume: Volume::open(slice)?,
+            folder: None,
+            file: None,
         })
     }
 
     pub(crate) fn label(&self) -> String {
-        self.volume.label().display().to_string()
+        self.volume.label.clone()
     }
 
-    pub(crate) fn read_dir(&self, path: &FsPath) -> Result<Vec<Entry>> {
-        let as_here = |error| present(error, path);
-        let metadata = self.metadata(path)?;
-        if !metadata.is_dir() {
-            return Err(Error::NotADirectory {
-                path: path.to_string(),
-            });
-        }
-        refuse_large_folder(&metadata, path)?;
+    pub(crate) fn read_dir(&mut self, path: &FsPath) -> Result<Vec<Entry>> {
+        let number = self.inode_of(path)?;
+        let folder = self.volume.inode(number)?;
         let mut entries = Vec::new();
-        for entry in self.volume.read_dir(&native(path)).map_err(as_here)? {
-            let entry = entry.map_err(as_here)?;
-            let file_name = entry.file_name();
-            let bytes: &[u8] = file_name.as_ref();
-            if bytes == b"." || bytes == b".." {
-                continue;
-            }
-            let name = Name::from_bytes(bytes);
-            let row = match entry.metadata() {
-                Ok(metadata) => row(name, &metadata),
-                Err(error) => Entry {
-                    name,
-                    kind: EntryKind::Other,
-                    size_bytes: 0,
-                    mode: 0,
-                    modified: None,
-                    unreadable: Some(present(error, path).to_string()),
-                },
-            };
-            entries.push(row);
-            if entries.len() > MAX_ENTRIES {
-                return Err(too_many_entries(path));
-            }
+        for (name, number) in self.names(&folder, path)? {
+            let name = Name::from_bytes(name);
+            // Damage of one entry stays with that entry.
+            entries.push(match self.volume.inode(number) {
+                Ok(inode) => row(name, &inode),
+                Err(error) => damaged(name, &error),
+            });
         }
         Ok(entries)
     }
 
-    pub(crate) fn entry(&self, path: &FsPath) -> Result<Entry> {
-        let name = path
-            .names()
-            .last()
-            .cloned()
-            .unwrap_or(Name::from_bytes("/"));
-        Ok(row(name, &self.metadata(path)?))
+    pub(crate) fn entry(&mut self, path: &FsPath) -> Result<Entry> {
+        let number = self.inode_of(path)?;
+        let inode = self.volume.inode(number)?;
+        let name = path.names().last().cloned();
+        Ok(row(name.unwrap_or(Name::from_bytes("/")), &inode))
     }
 
-    pub(crate) fn read(&mut self, path: &FsPath, offset: u64, buffer: &mut [u8]) -> Result<usize> {
-        let mut file = match self.open.take() {
-            Some((open, file)) if open == *path => file,
-            _ => self
-                .volume
-                .open(&native(path))
-                .map_err(|error| present(error, path))?,
+    /// The number of a path's inode. Links on the way are not followed: a path says exactly which
+    /// folders it goes through.
+    pub(crate) fn inode_of(&mut self, path: &FsPath) -> Result<u32> {
+        let mut number = ROOT;
+        for name in path.names() {
+            if self.folder.as_ref().is_none_or(|(of, _)| *of != number) {
+                let folder = self.volume.inode(number)?;
+                let names = self.names(&folder, path)?;
+                self.folder = Some((number, names.into_iter().collect()));
+            }
+            let found = self.folder.as_ref();
+            let found = found.and_then(|(_, names)| names.get(name.as_bytes()));
+            number = *found.ok_or_else(|| Error::NotFound {
+                path: path.to_string(),
+            })?;
+        }
+        Ok(number)
+    }
+
+    pub(crate) fn read(&mut self, number: u32, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        let inode = match self.file.take() {
+            Some(inode) if inode.number == number => inode,
+            _ => self.volume.inode(number)?,
         };
-        if file.position() != offset {
-            if offset / self.block_bytes > MAX_SKIPPED_BLOCKS {
-                return Err(Error::unsupported(format!(
-                    "{path} can only be read from its beginning: it is too large"
-                )));
-            }
-            file.seek_to(offset).map_err(|error| present(error, path))?;
+        let n_read = self.content(&inode, offset, buffer);
+        self.file = Some(inode);
+        n_read
+    }
+
+    pub(crate) fn read_link(&mut self, path: &FsPath) -> Result<Name> {
+        let number = self.inode_of(path)?;
+        let inode = self.volume.inode(number)?;
+        if inode.kind() != EntryKind::Symlink {
+            return Err(Error::NotAFile {
+                path: path.to_string(),
+            });
         }
+        if let Some(reason) = inode.unreadable() {
+            return Err(Error::unsupported(format!("{path}: {reason}")));
+        }
+        if inode.size > MAX_LINK_BYTES {
+            return Err(Error::corrupt(format!("{path}: a link longer than any is")));
+        }
+        if let Some(target) = inode.inline_link() {
+            return Ok(Name::from_bytes(target));
+        }
+        let mut target = vec![0; usize::try_from(inode.size).unwrap_or(0)];
+        let n_read = self.content(&inode, 0, &mut target)?;
+        target.truncate(n_read);
+        Ok(Name::from_bytes(target))
+    }
+
+    /// Reads from a place in a file, as far as its size and the buffer go.
+    fn content(&mut self, inode: &Inode, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        if let Some(bytes) = inode.inline_content() {
+            let rest = usize::try_from(offset).ok().and_then(|at| bytes.get(at..));
+            let rest = rest.unwrap_or_default();
+            let n_read = rest.len().min(buffer.len());
+            buffer[..n_read].copy_from_slice(&rest[..n_read]);
+            return Ok(n_read);
+        }
+        let block_bytes = self.volume.block_bytes;
+        let left = usize::try_from(inode.size.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let wanted = left.min(buffer.len());
         let mut n_read = 0;
-        while n_read < buffer.len() {
-            match file
-                .read_bytes(&mut buffer[n_read..])
-                .map_err(|error| present(error, path))?
-            {
-                0 => break,
-                n => n_read += n,
+        while n_read < wanted {
+            let at = offset + n_read as u64;
+            let within = at % block_bytes;
+            let Run { block, n_blocks } = map::run_at(&mut self.volume, inode, at / block_bytes)?;
+            let run_bytes = n_blocks.saturating_mul(block_bytes).saturating_sub(within);
+            let n = usize::try_from(run_bytes)
+                .unwrap_or(usize::MAX)
+                .min(wanted - n_read);
+            let piece = &mut buffer[n_read..n_read + n];
+            match block {
+                Some(block) => self.volume.read_blocks(block, within, piece)?,
+                None => piece.fill(0),
             }
+            n_read += n;
         }
-        self.open = Some((path.clone(), file));
         Ok(n_read)
     }
 
-    pub(crate) fn read_link(&self, path: &FsPath) -> Result<Name> {
-        // `ext4-view` allocates what the link claims as its length.
-        if self.metadata(path)?.len() > MAX_LINK_BYTES {
+    /// The names in a folder and the inodes behind them. Indexed folders read like others: to whoever
+    /// does not look at the index, it is an unused entry.
+    fn names(&mut self, folder: &Inode, path: &FsPath) -> Result<Vec<(Vec<u8>, u32)>> {
+        if folder.kind() != EntryKind::Directory {
+            return Err(match folder.kind() {
+                EntryKind::Symlink => Error::NotFound {
+                    path: path.to_string(),
+                },
+                _ => Error::NotADirectory {
+                    path: path.to_string(),
+                },
+            });
+        }
+        if let Some(reason) = folder.unreadable() {
+            return Err(Error::unsupported(format!("{path}: {reason}")));
+        }
+        if folder.size > MAX_FOLDER_BYTES {
             return Err(Error::corrupt(format!(
-                "ext filesystem, {path}: a link longer than any is"
+                "ext filesystem, {path}: a folder larger than any is"
             )));
         }
-        let target = self
-            .volume
-            .read_link(&native(path))
-            .map_err(|error| present(error, path))?;
-        let bytes: &[u8] = target.as_ref();
-        Ok(Name::from_bytes(bytes))
-    }
-
-    /// Links on the way are not followed: a path says exactly which folders it goes through.
-    fn metadata(&self, path: &FsPath) -> Result<Metadata> {
-        let here = |folder: &FsPath| {
-            let metadata = self.volume.symlink_metadata(&native(folder));
-            metadata.map_err(|error| present(error, path))
-        };
-        let mut folder = FsPath::root();
-        let mut metadata = here(&folder)?;
-        for name in path.names() {
-            if metadata.is_symlink() {
-                return Err(Error::NotFound {
-                    path: path.to_string(),
-                });
+        let mut names = Vec::new();
+        let mut block = vec![0; usize::try_from(self.volume.block_bytes).unwrap_or(0)];
+        let mut offset = 0;
+        while offset < folder.size {
+            let n_read = self.content(folder, offset, &mut block)?;
+            let mut rest = block.get(..n_read).unwrap_or_default();
+            // A block of zeros is a hole, which the kernel passes over as well.
+            while !rest.is_empty() && rest.iter().any(|byte| *byte != 0) {
+                let (name, number, len) = split_entry(rest).ok_or_else(|| {
+                    Error::corrupt(format!(
+                        "ext filesystem, {path}: entries of no sound length"
+                    ))
+                })?;
+                if number != 0 && name != b"." && name != b".." {
+                    names.push((name.to_vec(), number));
+                }
+                rest = rest.get(len..).unwrap_or_default();
             }
-            refuse_large_folder(&metadata, &folder)?;
-            folder = folder.join(name);
-            metadata = here(&folder)?;
+            if names.len() > MAX_ENTRIES {
+                return Err(too_many_entries(path));
+            }
+            offset += self.volume.block_bytes;
         }
-        Ok(metadata)
+        Ok(names)
     }
 }
 
-/// The block size of a superblock whose numbers `ext4-view` can be trusted with: it allocates caches of
-/// blocks and a descriptor for each group before it has seen any of them.
-fn checked_block_bytes(slice: &mut Slice) -> Result<usize> {
-    let mut superblock = [0; 1024];
-    slice.read_at(1024, &mut superblock)?;
-    let number = |at: usize| {
-        let bytes = [0, 1, 2, 3].map(|byte| superblock[at + byte]);
-        u64::from(u32::from_le_bytes(bytes))
+/// The first entry of a folder's block: name, inode and length of the entry.
+fn split_entry(block: &[u8]) -> Option<(&[u8], u32, usize)> {
+    let number = u32_at(block, 0)?;
+    // In blocks of 64 KiB the largest length does not fit, and is written as one that cannot be.
+    let len = match u16_at(block, 4)? {
+        0 | u16::MAX => 1 << 16,
+        len => usize::from(len),
     };
-    let log_block_kib = u32::try_from(number(0x18)).unwrap_or(u32::MAX);
-    if log_block_kib > MAX_LOG_BLOCK_KIB {
-        return Err(Error::corrupt("ext filesystem: blocks larger than 64 KiB"));
-    }
-    let n_blocks = number(0x04) | (number(0x150) << 32);
-    let n_groups = n_blocks / number(0x20).max(1);
-    if n_groups > MAX_GROUPS.min(slice.len_bytes() / 32) {
-        return Err(Error::corrupt(
-            "ext filesystem: more groups of blocks than the volume has room for",
-        ));
-    }
-    Ok(1024 << log_block_kib)
+    let name_len = usize::from(*block.get(6)?);
+    let is_sound = len >= 8 + name_len && len % 4 == 0 && len <= block.len();
+    is_sound.then_some(())?;
+    Some((block.get(8..8 + name_len)?, number, len))
 }
 
-/// A folder has no holes, so one of this size is damage, and walking over it takes forever.
-fn refuse_large_folder(metadata: &Metadata, path: &FsPath) -> Result<()> {
-    if metadata.is_dir() && metadata.len() > MAX_FOLDER_BYTES {
-        return Err(Error::corrupt(format!(
-            "ext filesystem, {path}: a folder larger than any is"
-        )));
-    }
-    Ok(())
-}
-
-fn native(path: &FsPath) -> PathBuf {
-    let mut bytes = Vec::new();
-    for name in path.names() {
-        bytes.push(b'/');
-        bytes.extend_from_slice(name.as_bytes());
-    }
-    if bytes.is_empty() {
-        bytes.push(b'/');
-    }
-    // Cannot fail: the path is absolute, and NUL was refused when it was parsed.
-    Path::try_from(bytes.as_slice()).map_or_else(|_| PathBuf::new("/\u{FFFD}"), PathBuf::from)
-}
-
-fn row(name: Name, metadata: &Metadata) -> Entry {
-    let kind = match metadata.file_type() {
-        FileType::Regular => EntryKind::File,
-        FileType::Directory => EntryKind::Directory,
-        FileType::Symlink => EntryKind::Symlink,
-        FileType::Fifo => EntryKind::Fifo,
-        FileType::Socket => EntryKind::Socket,
-        FileType::CharacterDevice => EntryKind::CharDevice,
-        FileType::BlockDevice => EntryKind::BlockDevice,
-    };
-    let time = metadata.modified();
-    let nanoseconds = i32::try_from(time.nanoseconds()).unwrap_or(0);
+fn row(name: Name, inode: &Inode) -> Entry {
+    let kind = inode.kind();
     Entry {
         name,
         kind,
         size_bytes: if kind == EntryKind::Directory {
             0
         } else {
-            metadata.len()
+            inode.size
         },
-        mode: metadata.mode() & 0o7777,
-        modified: Timestamp::new(time.seconds(), nanoseconds).ok(),
-        unreadable: None,
+        mode: inode.mode & 0o7777,
+        modified: inode.modified,
+        unreadable: inode.unreadable().map(str::to_owned),
     }
 }
 
-fn present(error: Ext4Error, path: &FsPath) -> Error {
-    let path = path.to_string();
-    match error {
-        Ext4Error::NotFound | Ext4Error::MalformedPath => Error::NotFound { path },
-        Ext4Error::NotADirectory => Error::NotADirectory { path },
-        Ext4Error::IsADirectory | Ext4Error::IsASpecialFile | Ext4Error::NotASymlink => {
-            Error::NotAFile { path }
-        }
-        Ext4Error::Incompatible(what) => Error::unsupported(format!(
-            "this ext filesystem uses a feature that cannot be read: {what}"
-        )),
-        other => Error::corrupt(format!("ext filesystem, {path}: {other}")),
+fn damaged(name: Name, error: &Error) -> Entry {
+    Entry {
+        name,
+        kind: EntryKind::Other,
+        size_bytes: 0,
+        mode: 0,
+        modified: None,
+        unreadable: Some(error.to_string()),
     }
 }

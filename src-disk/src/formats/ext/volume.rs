@@ -1,0 +1,203 @@
+//! The superblock, and how blocks and inodes are found by their numbers.
+
+use super::{
+    bytes::{joined, u16_at, u32_at},
+    inode::{Inode, ROOT},
+    journal::{self, Newer},
+};
+use crate::{EntryKind, Error, Result, Slice};
+
+const SUPERBLOCK: u64 = 1024;
+/// The largest block is 64 KiB.
+const MAX_LOG_BLOCK_KIB: u32 = 6;
+const HAS_JOURNAL: u32 = 0x4;
+
+const RECOVER: u32 = 0x4;
+const META_BG: u32 = 0x10;
+const IS_64BIT: u32 = 0x80;
+/// Names with types, recovery, scattered descriptors, extents, 64 bit, protection against two mounts,
+/// flexible groups, attributes in inodes, seeds, large folders, inline data, encryption, case folding:
+/// read, or met where a file has it.
+const READABLE: u32 = 0x2_0000
+    | 0x1_0000
+    | 0x8000
+    | 0x4000
+    | 0x2000
+    | 0x400
+    | 0x200
+    | 0x100
+    | IS_64BIT
+    | 0x40
+    | META_BG
+    | RECOVER
+    | 0x2;
+
+pub(super) struct Volume {
+    pub(super) label: String,
+    pub(super) block_bytes: u64,
+    slice: Slice,
+    first_block: u64,
+    inode_bytes: usize,
+    inodes_per_group: u32,
+    n_inodes: u32,
+    blocks_per_group: u64,
+    descriptor_bytes: u64,
+    /// The first group whose descriptor lies in the group itself.
+    first_meta_group: Option<u64>,
+    newer: Newer,
+}
+
+impl Volume {
+    pub(super) fn open(mut slice: Slice) -> Result<Self> {
+        let mut superblock = [0; 1024];
+        slice.read_at(SUPERBLOCK, &mut superblock)?;
+        // All places below lie within these 1024 bytes.
+        let word = |at: usize| u32_at(&superblock, at).unwrap_or(0);
+        let half = |at: usize| u16_at(&superblock, at).unwrap_or(0);
+        let incompatible = word(0x60);
+        if incompatible & !READABLE != 0 {
+            return Err(Error::unsupported(format!(
+                "this ext filesystem uses features that cannot be read: {:#x}",
+                incompatible & !READABLE
+            )));
+        }
+        let log_block_kib = word(0x18);
+        let inodes_per_group = word(0x28);
+        let is_old = word(0x4C) == 0;
+        let inode_bytes = if is_old { 128 } else { half(0x58) };
+        let block_bytes = 1024 << log_block_kib.min(MAX_LOG_BLOCK_KIB);
+        let descriptor_bytes = match incompatible & IS_64BIT {
+            0 => 32,
+            _ => u64::from(half(0xFE)),
+        };
+        if log_block_kib > MAX_LOG_BLOCK_KIB
+            || inodes_per_group == 0
+            || word(0x20) == 0
+            || !(128..=block_bytes).contains(&u64::from(inode_bytes))
+            || !(32..=block_bytes).contains(&descriptor_bytes)
+        {
+            return Err(Error::corrupt(
+                "ext filesystem: its superblock makes no sense",
+            ));
+        }
+        let name = superblock.get(0x78..0x88).unwrap_or_default();
+        let mut volume = Self {
+            label: String::from_utf8_lossy(name).into_owned(),
+            block_bytes,
+            slice,
+            first_block: u64::from(word(0x14)),
+            inode_bytes: usize::from(inode_bytes),
+            inodes_per_group,
+            n_inodes: word(0x00),
+            blocks_per_group: u64::from(word(0x20)),
+            descriptor_bytes,
+            first_meta_group: (incompatible & META_BG != 0)
+                .then(|| u64::from(word(0x104)) * (block_bytes / descriptor_bytes)),
+            newer: Newer::default(),
+        };
+        if word(0x5C) & HAS_JOURNAL != 0 && incompatible & RECOVER != 0 {
+            let journal = volume.inode(word(0xE0))?;
+            volume.newer = journal::load(&mut volume, &journal)?;
+        }
+        if volume.inode(ROOT)?.kind() != EntryKind::Directory {
+            return Err(Error::corrupt("ext filesystem: its root is no folder"));
+        }
+        Ok(volume)
+    }
+
+    pub(super) fn inode(&mut self, number: u32) -> Result<Inode> {
+        let damaged = || Error::corrupt(format!("ext filesystem: there is no file {number}"));
+        if number == 0 || number > self.n_inodes {
+            return Err(damaged());
+        }
+        let index = number - 1;
+        let table = self.inode_table(u64::from(index / self.inodes_per_group))?;
+        let offset = u64::from(index % self.inodes_per_group) * self.inode_bytes as u64;
+        let block = table
+            .checked_add(offset / self.block_bytes)
+            .ok_or_else(damaged)?;
+        let mut bytes = vec![0; self.inode_bytes];
+        self.read_blocks(block, offset % self.block_bytes, &mut bytes)?;
+        Inode::new(number, &bytes).ok_or_else(damaged)
+    }
+
+    fn inode_table(&mut self, group: u64) -> Result<u64> {
+        let per_block = self.block_bytes / self.descriptor_bytes;
+        let block = match self.first_meta_group {
+            Some(first) if group >= first => {
+                // In the first group of as many as one block has descriptors for, behind a superblock
+                // that the very first and some others have.
+                let leader = group / per_block * per_block;
+                let has_superblock = has_superblock(leader);
+                self.first_block + leader * self.blocks_per_group + u64::from(has_superblock)
+            }
+            _ => self.first_block + 1 + group / per_block,
+        };
+        let mut bytes = vec![0; usize::try_from(self.descriptor_bytes).unwrap_or(0)];
+        self.read_blocks(block, group % per_block * self.descriptor_bytes, &mut bytes)?;
+        let low = u32_at(&bytes, 0x08).unwrap_or(0);
+        let high = u32_at(&bytes, 0x28).unwrap_or(0);
+        Ok(joined(low, high))
+    }
+
+    /// A whole block, in its newest state.
+    pub(super) fn read_block(&mut self, block: u64) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; usize::try_from(self.block_bytes).unwrap_or(0)];
+        self.read_blocks(block, 0, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Fills a buffer from a place in blocks that lie in a row, in their newest state.
+    pub(super) fn read_blocks(&mut self, block: u64, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        if self.newer.is_empty() {
+            return self.read_old(block, offset, buffer);
+        }
+        let block_bytes = self.block_bytes;
+        let mut start = offset;
+        let mut rest = buffer;
+        while !rest.is_empty() {
+            let at = block.saturating_add(start / block_bytes);
+            let within = start % block_bytes;
+            let piece_bytes = usize::try_from(block_bytes - within).unwrap_or(0);
+            let n = rest.len().min(piece_bytes);
+            let (piece, after) = rest.split_at_mut(n);
+            let copy = self.newer.get(at);
+            self.read_old(copy.map_or(at, |copy| copy.block), within, piece)?;
+            if let Some(copy) = copy
+                && copy.is_escaped
+            {
+                copy.restore(within, piece);
+            }
+            start += n as u64;
+            rest = after;
+        }
+        Ok(())
+    }
+
+    fn read_old(&mut self, block: u64, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        let place = block
+            .checked_mul(self.block_bytes)
+            .and_then(|start| start.checked_add(offset));
+        let place = place.ok_or_else(|| {
+            Error::corrupt(format!("ext filesystem: block {block} lies outside of it"))
+        })?;
+        self.slice
+            .read_at(place, buffer)
+            .map_err(|error| Error::Corrupt {
+                what: format!("ext filesystem, block {block}: {error}"),
+                offset: Some(place),
+            })
+    }
+}
+
+/// Groups 0 and 1 and the powers of 3, 5 and 7 keep copies of the superblock.
+fn has_superblock(group: u64) -> bool {
+    let is_power_of = |base: u64| {
+        let mut power = base;
+        while power < group {
+            power = power.saturating_mul(base);
+        }
+        power == group
+    };
+    group <= 1 || [3, 5, 7].into_iter().any(is_power_of)
+}
