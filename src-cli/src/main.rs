@@ -1,2 +1,91 @@
-//! Not written yet.
-fn main() {}
+//! `sendense`: the core from a terminal, for scripts and machines without a display.
+//!
+//! Results go to standard output, everything else to standard error. Reading order: [`args`] (what
+//! can be asked), [`connection`] (of which hub), [`commands`] (a file for each subject), [`output`]
+//! (for people or as one JSON document), [`exit`] (what scripts learn).
+
+mod args;
+mod commands;
+mod connection;
+mod exit;
+mod output;
+mod progress;
+mod secrets;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use sendense_types::AppError;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::{Arguments, Command};
+use crate::output::Output;
+
+/// Shorthand for results: what the user reads is decided where a failure is understood.
+type Result<T, E = AppError> = std::result::Result<T, E>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    log_to_stderr();
+    match run(arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::print_error(&error);
+            exit::code(&error)
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<()> {
+    let Arguments { global, command } = arguments;
+    let output = Output::new(global.json);
+    let cancel = cancelled_by_ctrl_c();
+    match command {
+        Command::Hub(command) => commands::hub::run(command, global, &output).await,
+        Command::Login => commands::login::run(&global, &output).await,
+        Command::Vm(command) => {
+            connection::with(&global, &cancel, async |hub| {
+                commands::vm::run(command, hub, &output).await
+            })
+            .await
+        }
+        Command::Backup(command) => {
+            connection::with(&global, &cancel, async |hub| {
+                commands::backup::run(command, hub, &output).await
+            })
+            .await
+        }
+        Command::Restore(command) => {
+            connection::with(&global, &cancel, async |hub| {
+                commands::restore::run(command, hub, &output, &cancel).await
+            })
+            .await
+        }
+    }
+}
+
+/// Warnings by default; `SENDENSE_LOG=debug` and the like for more.
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("SENDENSE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+/// Ctrl-C ends work in an orderly way; a second one ends the program at once.
+fn cancelled_by_ctrl_c() -> CancellationToken {
+    let cancel = CancellationToken::new();
+    let cancelled = cancel.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            cancelled.cancel();
+        }
+        if tokio::signal::ctrl_c().await.is_ok() {
+            std::process::exit(exit::CANCELLED.into());
+        }
+    });
+    cancel
+}

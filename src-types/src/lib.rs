@@ -14,6 +14,7 @@ mod event;
 mod ids;
 mod repository;
 mod restore;
+mod size;
 mod vm;
 
 pub use backup::{
@@ -24,4 +25,5 @@ pub use event::{AppEvent, BackupProgress, DownloadProgress};
 pub use ids::{BackupId, MountId, RepositoryId, VmId};
 pub use repository::Repository;
 pub use restore::{FileEntry, FileKind, Listing, Mount, MountStatus};
+pub use size::ByteSize;
 pub use vm::{AddedVms, DiscoveredDisk, DiscoveredVm, Vm, VmDisk};

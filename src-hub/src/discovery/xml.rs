@@ -16,7 +16,7 @@ pub(super) struct Element {
     attributes: Vec<(String, String)>,
     /// All text directly inside, trimmed.
     pub(super) text: String,
-    pub(super) children: Vec<Element>,
+    pub(super) children: Vec<Self>,
 }
 
 impl Element {

@@ -19,7 +19,7 @@ const CHUNK_BYTES: u64 = 1024 * 1024;
 /// Buffers that go round: one being read, one being written, the rest even out the two.
 const N_BUFFERS: usize = 6;
 
-const ZEROS: [u8; CLUSTER_BYTES as usize] = [0; CLUSTER_BYTES as usize];
+static ZEROS: [u8; CLUSTER_BYTES as usize] = [0; CLUSTER_BYTES as usize];
 
 /// A piece of a disk on its way.
 struct Chunk {

@@ -1,0 +1,205 @@
+//! What can be asked for on the command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Back up virtual machines, and get single files back.
+#[derive(Debug, Parser)]
+#[command(name = "sendense", version, after_help = AFTER_HELP)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Without --hub, the hub that runs on the data directory is asked, else one is started for the command.
+
+Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 not found, 4 sign-in refused, 5 hub not reached,
+6 something is in the way, 7 no room, 130 stopped by Ctrl-C.";
+
+/// Options of all commands.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Global {
+    /// Address of a hub, such as http://backup.example.com:8082.
+    #[arg(long, global = true, value_name = "URL", env = "SENDENSE_HUB")]
+    pub(crate) hub: Option<String>,
+    /// Data directory of the hub on this computer.
+    #[arg(long, global = true, value_name = "DIR", env = "SENDENSE_DATA")]
+    pub(crate) data: Option<PathBuf>,
+    /// User to sign in as; the password is asked for unless it comes on standard input.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+    /// Read the password from standard input.
+    #[arg(long, global = true, requires = "user")]
+    pub(crate) password_stdin: bool,
+    /// Read a bearer token from standard input.
+    #[arg(long, global = true, conflicts_with_all = ["user", "password_stdin"])]
+    pub(crate) token_stdin: bool,
+    /// Print one JSON document instead of text.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a hub on this computer.
+    #[command(subcommand)]
+    Hub(HubCommand),
+    /// Sign in and print the token, or check that it is good.
+    Login,
+    /// Virtual machines.
+    #[command(subcommand)]
+    Vm(VmCommand),
+    /// Backups.
+    #[command(subcommand)]
+    Backup(BackupCommand),
+    /// Disks of backups, and the files on them.
+    #[command(subcommand)]
+    Restore(RestoreCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum HubCommand {
+    /// Run a hub until Ctrl-C. With --user, that user is created, or gets this password.
+    Serve {
+        /// Address and port to listen on.
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8082")]
+        listen: SocketAddr,
+        /// Let in everybody who reaches it; only on this computer's own addresses.
+        #[arg(long, conflicts_with = "user")]
+        no_auth: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum VmCommand {
+    /// Find VMs in a folder of disk images, and add them.
+    Discover {
+        /// A folder of the hub's computer.
+        dir: PathBuf,
+    },
+    /// List the VMs the hub knows.
+    List,
+    /// Show one VM and its disks.
+    Show {
+        /// Name or id.
+        vm: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BackupCommand {
+    /// Start a backup of all disks of a VM.
+    Start {
+        /// Name or id.
+        vm: String,
+        /// What to back up.
+        #[arg(long = "type", value_enum, default_value_t = Kind::Full)]
+        kind: Kind,
+        /// Where to keep it; by id or name, needed when there are several.
+        #[arg(long, value_name = "ID")]
+        repository: Option<String>,
+        /// Wait until it is done, and fail if it does.
+        #[arg(long)]
+        wait: bool,
+    },
+    /// List the backups of a VM, newest first.
+    List {
+        /// Name or id.
+        vm: String,
+    },
+    /// Show one backup and its disks.
+    Show {
+        /// Id of the backup.
+        id: String,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Everything.
+    Full,
+    /// What changed since the last backup.
+    Incremental,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RestoreCommand {
+    /// Open a disk of a backup for browsing.
+    Mount {
+        /// Id of the backup.
+        backup: String,
+        /// Number of the disk, from 0.
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        disk: u32,
+    },
+    /// List the open mounts.
+    Mounts,
+    /// List a folder.
+    Ls {
+        /// Id of the mount.
+        mount: String,
+        /// Path of the folder.
+        #[arg(default_value = "/")]
+        path: String,
+    },
+    /// Save a file.
+    Get {
+        /// Id of the mount.
+        mount: String,
+        /// Path of the file.
+        path: String,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Save a folder as an archive.
+    GetDir {
+        /// Id of the mount.
+        mount: String,
+        /// Path of the folder.
+        path: String,
+        #[command(flatten)]
+        target: Target,
+        /// Kind of archive.
+        #[arg(long, value_enum, default_value_t = Format::Zip)]
+        format: Format,
+    },
+    /// Close a mount.
+    Unmount {
+        /// Id of the mount.
+        mount: String,
+    },
+}
+
+/// Where to save.
+#[derive(Args, Debug)]
+pub(crate) struct Target {
+    /// File to write, or folder to write into; this folder unless given.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace a file that is there already.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Opens everywhere.
+    Zip,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,194 @@
+//! `sendense backup`: starting backups and looking at them.
+
+use sendense_core::{HubClient, watch_backup};
+use sendense_types::{
+    AppError, Backup, BackupId, BackupStatus, BackupType, ErrorKind, Repository, Retry,
+};
+use serde_json::json;
+
+use crate::Result;
+use crate::args::{BackupCommand, Kind};
+use crate::connection::Connection;
+use crate::output::{self, Output, printable};
+use crate::progress::Line;
+
+pub(crate) async fn run(
+    command: BackupCommand,
+    connection: &Connection,
+    output: &Output,
+) -> Result<()> {
+    let hub = &connection.client;
+    match command {
+        BackupCommand::Start {
+            vm,
+            kind,
+            repository,
+            wait,
+        } => {
+            let vm = hub.find_vm(&vm).await?;
+            let repository = choose_repository(hub, repository.as_deref()).await?;
+            let backup_type = match kind {
+                Kind::Full => BackupType::Full,
+                Kind::Incremental => BackupType::Incremental,
+            };
+            let started = hub.start_backup(&vm, &repository.id, backup_type).await?;
+            if !wait && !connection.ends_with_command {
+                return output.show(&started, || {
+                    format!(
+                        "Backup of {} started: {}",
+                        printable(&vm.vm_name),
+                        started.backup_id
+                    )
+                });
+            }
+            if !wait {
+                output.note(
+                    "No hub is running here, so this command waits until the backup is done.",
+                );
+            }
+            let finished = {
+                let mut line = Line::new(*output, format!("Backing up {}", printable(&vm.vm_name)));
+                watch_backup(hub, &started.backup_id, &mut |event| line.backup(&event)).await?
+            };
+            output.show(&finished, || {
+                format!(
+                    "Backup of {} is done: {}\n\n{}",
+                    printable(&vm.vm_name),
+                    finished.backup_id,
+                    show(&finished)
+                )
+            })
+        }
+        BackupCommand::List { vm } => {
+            let vm = hub.find_vm(&vm).await?;
+            let backups = hub.backups(&vm).await?;
+            output.show(&json!({ "backups": backups }), || {
+                list(&vm.vm_name, &backups)
+            })
+        }
+        BackupCommand::Show { id } => {
+            let backup = hub.backup(&BackupId::new(id)).await?;
+            output.show(&backup, || show(&backup))
+        }
+    }
+}
+
+/// The repository that is named by id or name, or the only one there is.
+async fn choose_repository(hub: &HubClient, named: Option<&str>) -> Result<Repository> {
+    let mut repositories = hub.repositories().await?;
+    let names = repositories
+        .iter()
+        .map(|repository| format!("{} ({})", repository.name, repository.id))
+        .collect::<Vec<_>>()
+        .join(", ");
+    if let Some(named) = named {
+        let by_id = repositories
+            .iter()
+            .position(|repository| repository.id.as_str() == named);
+        let by_name = || {
+            repositories
+                .iter()
+                .position(|repository| repository.name == named)
+        };
+        return match by_id.or_else(by_name) {
+            Some(position) => Ok(repositories.swap_remove(position)),
+            None => Err(AppError::new(
+                ErrorKind::NotFound,
+                format!("The hub knows no repository called '{named}'."),
+                Retry::Never,
+            )
+            .with_hint(format!("It has: {names}."))),
+        };
+    }
+    repositories.retain(|repository| repository.enabled);
+    if repositories.len() > 1 {
+        return Err(AppError::new(
+            ErrorKind::Invalid,
+            "The hub has several repositories.",
+            Retry::Never,
+        )
+        .with_hint(format!("Choose one with --repository: {names}.")));
+    }
+    repositories.pop().ok_or_else(|| {
+        AppError::new(
+            ErrorKind::NotFound,
+            "The hub has no repository to back up into.",
+            Retry::Never,
+        )
+    })
+}
+
+fn list(vm_name: &str, backups: &[Backup]) -> String {
+    if backups.is_empty() {
+        return format!("{} was never backed up.", printable(vm_name));
+    }
+    let rows = backups.iter().map(|backup| {
+        [
+            output::time(backup.created_at),
+            backup.backup_type.as_str().to_owned(),
+            status(backup),
+            size(backup),
+            backup.backup_id.to_string(),
+        ]
+    });
+    output::table(["started", "type", "status", "size", "id"], &[3], rows)
+}
+
+fn show(backup: &Backup) -> String {
+    let sheet = output::sheet(&[
+        ("Id", Some(backup.backup_id.to_string())),
+        ("VM", Some(backup.vm_name.clone())),
+        ("Type", Some(backup.backup_type.as_str().to_owned())),
+        ("Status", Some(status(backup))),
+        ("Reason", backup.error_message.clone()),
+        (
+            "Repository",
+            backup.repository_id.as_ref().map(ToString::to_string),
+        ),
+        ("Size", Some(size(backup))),
+        ("Started", Some(output::time(backup.created_at))),
+        ("Ended", Some(output::time(backup.completed_at))),
+    ]);
+    if backup.disks.is_empty() {
+        return sheet;
+    }
+    let rows = backup.disks.iter().map(|disk| {
+        [
+            disk.disk_index.to_string(),
+            word(disk.status).to_owned(),
+            disk.size_gb.map_or_else(String::new, gibibytes),
+            disk.qcow2_path.clone().unwrap_or_default(),
+        ]
+    });
+    sheet + "\n" + &output::table(["disk", "status", "size", "image"], &[0, 2], rows)
+}
+
+/// Ours first, with how far it is; the hub's own word where it says more.
+fn status(backup: &Backup) -> String {
+    match (backup.status, backup.progress_percent) {
+        (BackupStatus::Active, Some(percent)) => format!("running, {percent:.0} %"),
+        (BackupStatus::Unknown, _) => backup.hub_status.clone(),
+        (status, _) => word(status).to_owned(),
+    }
+}
+
+fn word(status: BackupStatus) -> &'static str {
+    match status {
+        BackupStatus::Active => "running",
+        BackupStatus::Completed => "completed",
+        BackupStatus::Failed => "failed",
+        BackupStatus::Cancelled => "cancelled",
+        BackupStatus::Unknown => "unknown",
+    }
+}
+
+fn size(backup: &Backup) -> String {
+    match (backup.total_size_gb, backup.bytes_transferred) {
+        (Some(gib), _) => gibibytes(gib),
+        (None, bytes) => output::size(bytes),
+    }
+}
+
+fn gibibytes(gib: f64) -> String {
+    output::size(Some((gib * f64::from(1 << 30)) as u64))
+}

@@ -1,0 +1,70 @@
+//! `sendense hub`: a hub of one's own.
+
+use sendense_hub::{Auth, Config, NewUser, Password, serve};
+use sendense_types::{AppError, ErrorKind, Retry};
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use crate::args::{Global, HubCommand};
+use crate::output::{self, Output};
+use crate::{Result, connection, secrets};
+
+pub(crate) async fn run(command: HubCommand, global: Global, output: &Output) -> Result<()> {
+    let HubCommand::Serve { listen, no_auth } = command;
+    let mut config = Config::new(connection::data_dir(&global)?);
+    if no_auth {
+        config.auth = Auth::Off;
+    } else if let Some(username) = global.user {
+        let password = secrets::new_password(&username)?;
+        config.auth = Auth::Users(vec![NewUser {
+            username,
+            password: Password::new(password),
+        }]);
+    }
+    let listener = TcpListener::bind(listen).await.map_err(|error| {
+        AppError::new(
+            ErrorKind::Conflict,
+            format!("The hub cannot listen on {listen}."),
+            Retry::Manual,
+        )
+        .with_hint("Choose another address with --listen.")
+        .with_details(error.to_string())
+    })?;
+    let address = listener.local_addr().unwrap_or(listen);
+    let data = config.data_dir.display().to_string();
+    let output = *output;
+    // Polled only when the hub is ready to answer.
+    let until_told = async move {
+        let url = format!("http://{address}");
+        let shown = output.show(&json!({ "url": url, "data": data }), || {
+            format!("The hub is ready on {url}; it keeps its data in {data}.")
+        });
+        if let Err(error) = shown {
+            output::print_error(&error);
+        }
+        output.note("Ctrl-C stops it.");
+        told_to_stop().await;
+    };
+    serve(listener, config, until_told)
+        .await
+        .map_err(connection::refused)
+}
+
+/// Ctrl-C, or what a service manager sends.
+async fn told_to_stop() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    // Without signals there is nothing to wait for: the hub runs until it is killed.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,66 @@
+//! `sendense login`: a token for scripts, or whether one is good.
+
+use sendense_core::{HubClient, SignIn, Token};
+use sendense_types::{AppError, ErrorKind, Retry};
+use serde_json::json;
+
+use crate::args::Global;
+use crate::output::{self, Output};
+use crate::{Result, connection, secrets};
+
+pub(crate) async fn run(global: &Global, output: &Output) -> Result<()> {
+    let Some(address) = &global.hub else {
+        // The hub of this computer lets its user in by a key that lies in the data directory.
+        let (local, own_hub) = connection::open(global).await?;
+        let checked = local.client.check_sign_in().await;
+        if let Some(hub) = own_hub {
+            hub.stop().await;
+        }
+        checked?;
+        return output.show(&json!({ "signed_in": true }), || {
+            "The hub of this computer needs no sign-in.".to_owned()
+        });
+    };
+    let client = HubClient::new(address, None)?;
+    client.health().await?;
+    if global.token_stdin {
+        let token = Token::new(secrets::from_stdin("token")?);
+        client.clone().with_token(token).check_sign_in().await?;
+        return output.show(&json!({ "signed_in": true }), || {
+            format!("The token is good for {}.", client.address())
+        });
+    }
+    let not_needed = || {
+        output.show(&json!({ "signed_in": true }), || {
+            format!("The hub at {} needs no sign-in.", client.address())
+        })
+    };
+    let Some(user) = &global.user else {
+        return match client.check_sign_in().await {
+            Ok(()) => not_needed(),
+            Err(error) if error.kind == ErrorKind::Unauthorized => Err(AppError::new(
+                ErrorKind::Unauthorized,
+                "This hub wants you to sign in.",
+                Retry::AfterSignIn,
+            )
+            .with_hint("Name a user with --user, or give a token with --token-stdin.")),
+            Err(error) => Err(error),
+        };
+    };
+    let password = secrets::password(user, global.password_stdin)?;
+    match client.sign_in(user, &password).await? {
+        SignIn::NotNeeded => not_needed(),
+        SignIn::Token { token, expires_at } => {
+            let until = output::time(expires_at);
+            if !until.is_empty() {
+                output.note(format_args!(
+                    "Signed in as {user} until {until}. The token:"
+                ));
+            }
+            output.show(
+                &json!({ "token": token.reveal(), "expires_at": expires_at }),
+                || token.reveal().to_owned(),
+            )
+        }
+    }
+}

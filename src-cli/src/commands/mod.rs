@@ -1,0 +1,7 @@
+//! The commands, a file for each subject.
+
+pub(crate) mod backup;
+pub(crate) mod hub;
+pub(crate) mod login;
+pub(crate) mod restore;
+pub(crate) mod vm;

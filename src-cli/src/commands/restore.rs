@@ -1,0 +1,246 @@
+//! `sendense restore`: opening disks, looking around and saving files.
+
+use std::path::PathBuf;
+
+use sendense_core::download::{Destination, Existing, save_file, save_zip};
+use sendense_core::{Platform, local_name};
+use sendense_types::{BackupId, ByteSize, FileEntry, FileKind, Listing, Mount, MountId};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::Result;
+use crate::args::{Format, RestoreCommand, Target};
+use crate::connection::Connection;
+use crate::output::{self, Output, printable};
+use crate::progress::Line;
+
+pub(crate) async fn run(
+    command: RestoreCommand,
+    connection: &Connection,
+    output: &Output,
+    cancel: &CancellationToken,
+) -> Result<()> {
+    let hub = &connection.client;
+    match command {
+        RestoreCommand::Mount { backup, disk } => {
+            let mount = hub.mount(&BackupId::new(backup), disk).await?;
+            output.show(&mount, || opened(&mount))
+        }
+        RestoreCommand::Mounts => {
+            let mounts = hub.mounts().await?;
+            output.show(&json!({ "mounts": mounts }), || list_mounts(&mounts))
+        }
+        RestoreCommand::Ls { mount, path } => {
+            let listing = hub.list_files(&MountId::new(mount), &path).await?;
+            output.show(&listing, || list_files(&listing))
+        }
+        RestoreCommand::Get {
+            mount,
+            path,
+            target,
+        } => {
+            let destination = destination(&target, &path, "");
+            let mut line = Line::new(*output, format!("Saving {}", printable(&path)));
+            let saved = save_file(
+                hub,
+                &MountId::new(mount),
+                &path,
+                &destination,
+                &mut |progress| line.download(&progress),
+                cancel,
+            )
+            .await?;
+            drop(line);
+            let document = json!({ "path": saved.path, "size_bytes": saved.size_bytes });
+            output.show(&document, || {
+                format!(
+                    "{} saved, {}.",
+                    saved.path.display(),
+                    ByteSize(saved.size_bytes)
+                )
+            })
+        }
+        RestoreCommand::GetDir {
+            mount,
+            path,
+            target,
+            format: Format::Zip,
+        } => {
+            let destination = destination(&target, &path, ".zip");
+            let mut line = Line::new(*output, format!("Saving {}", printable(&path)));
+            let archive = save_zip(
+                hub,
+                &MountId::new(mount),
+                &path,
+                &destination,
+                &mut |progress| line.download(&progress),
+                cancel,
+            )
+            .await?;
+            drop(line);
+            if let Some(error) = &archive.unchecked {
+                output::say(format_args!(
+                    "warning: the archive is sound, but the hub could not say what has to be in it: {}",
+                    printable(&error.message)
+                ));
+            }
+            if let Some(note) = &archive.not_restored {
+                output::say("warning: some entries are not in the archive; it holds this note:");
+                note.lines().for_each(|line| output::say(printable(line)));
+            }
+            let saved = &archive.saved;
+            let document = json!({
+                "path": saved.path,
+                "size_bytes": saved.size_bytes,
+                "file_count": archive.n_files,
+                "not_restored": archive.not_restored,
+            });
+            output.show(&document, || {
+                format!(
+                    "{} saved, {} files, {}.",
+                    saved.path.display(),
+                    archive.n_files,
+                    ByteSize(saved.size_bytes)
+                )
+            })
+        }
+        RestoreCommand::Unmount { mount } => {
+            let mount = MountId::new(mount);
+            hub.unmount(&mount).await?;
+            output.show(&json!({ "mount_id": mount }), || {
+                format!("{mount} is closed.")
+            })
+        }
+    }
+}
+
+/// Where to save: the file that was named, else a file called as on the disk in the folder that was.
+fn destination(target: &Target, path: &str, extension: &str) -> Destination {
+    let name = path
+        .trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .unwrap_or_default();
+    let name = local_name(&format!("{name}{extension}"), Platform::current());
+    let path = match &target.output {
+        Some(folder) if folder.is_dir() => folder.join(name),
+        Some(file) => file.clone(),
+        None => PathBuf::from(name),
+    };
+    Destination {
+        path,
+        existing: if target.force {
+            Existing::Replace
+        } else {
+            Existing::Keep
+        },
+    }
+}
+
+fn opened(mount: &Mount) -> String {
+    output::sheet(&[
+        ("Mount", Some(mount.mount_id.to_string())),
+        ("Backup", mount.backup_id.as_ref().map(ToString::to_string)),
+        ("Disk", mount.disk_index.map(|index| index.to_string())),
+        ("Filesystem", mount.filesystem_type.clone()),
+        ("Expires", Some(output::time(mount.expires_at))),
+    ])
+}
+
+fn list_mounts(mounts: &[Mount]) -> String {
+    if mounts.is_empty() {
+        return "Nothing is mounted.".to_owned();
+    }
+    let rows = mounts.iter().map(|mount| {
+        [
+            mount.mount_id.to_string(),
+            mount
+                .backup_id
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+            mount
+                .disk_index
+                .map_or_else(String::new, |index| index.to_string()),
+            mount.filesystem_type.clone().unwrap_or_default(),
+            output::time(mount.expires_at),
+        ]
+    });
+    output::table(
+        ["mount", "backup", "disk", "filesystem", "expires"],
+        &[2],
+        rows,
+    )
+}
+
+fn list_files(listing: &Listing) -> String {
+    if listing.files.is_empty() {
+        return "This folder is empty.".to_owned();
+    }
+    let rows = listing.files.iter().map(|file| {
+        [
+            output::time(file.modified_time),
+            output::size(file.size),
+            shown_name(file),
+            remark(file),
+        ]
+    });
+    output::table(["modified", "size", "name", ""], &[1], rows)
+}
+
+/// Folders end with a slash. Where a name is for the eye only, the path says what to ask for.
+fn shown_name(file: &FileEntry) -> String {
+    let slash = if file.kind == FileKind::Directory {
+        "/"
+    } else {
+        ""
+    };
+    if file.path.rsplit('/').next() == Some(file.name.as_str()) {
+        format!("{}{slash}", file.name)
+    } else {
+        format!("{}{slash}  {}", file.path, file.name)
+    }
+}
+
+fn remark(file: &FileEntry) -> String {
+    match (&file.unreadable, &file.symlink_target, file.is_symlink) {
+        (Some(reason), _, _) => reason.clone(),
+        (None, Some(target), _) => format!("-> {target}"),
+        (None, None, true) => "link".to_owned(),
+        (None, None, false) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(output: Option<&str>) -> Target {
+        Target {
+            output: output.map(PathBuf::from),
+            force: false,
+        }
+    }
+
+    #[test]
+    fn a_file_is_saved_under_its_own_name_unless_one_is_given() {
+        let folder = std::env::temp_dir();
+        let folder_text = folder.to_str();
+        assert_eq!(
+            destination(&target(None), "/a/b.txt", "").path,
+            PathBuf::from("b.txt")
+        );
+        assert_eq!(
+            destination(&target(Some("x")), "/a/b.txt", "").path,
+            PathBuf::from("x")
+        );
+        assert_eq!(
+            destination(&target(folder_text), "/a/b/", ".zip").path,
+            folder.join("b.zip")
+        );
+        assert_eq!(
+            destination(&target(None), "/", ".zip").path,
+            PathBuf::from(".zip")
+        );
+    }
+}

@@ -1,0 +1,151 @@
+//! Which hub a command asks: the one that is named, else the one that runs on the data directory,
+//! else one that is started for the command.
+
+use std::path::{Path, PathBuf};
+
+use sendense_core::{HubClient, SignIn, Token};
+use sendense_hub::{Config, LocalHub, ServeError, find_running};
+use sendense_types::{AppError, ErrorKind, Retry};
+use tokio_util::sync::CancellationToken;
+
+use crate::args::Global;
+use crate::{Result, secrets};
+
+/// A hub to ask, and whether it ends with the command.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) client: HubClient,
+    /// Work that is not done when the command ends is lost.
+    pub(crate) ends_with_command: bool,
+}
+
+/// Runs a command against the hub that is meant; Ctrl-C ends it.
+pub(crate) async fn with<T>(
+    global: &Global,
+    cancel: &CancellationToken,
+    command: impl AsyncFnOnce(&Connection) -> Result<T>,
+) -> Result<T> {
+    let (connection, own_hub) = open(global).await?;
+    let outcome = tokio::select! {
+        outcome = command(&connection) => outcome,
+        // Commands that have something to clean up look at the token themselves, and end first.
+        () = long_after(cancel) => Err(stopped()),
+    };
+    if let Some(hub) = own_hub {
+        hub.stop().await;
+    }
+    outcome
+}
+
+/// Only names the hub, for `login`.
+pub(crate) async fn open(global: &Global) -> Result<(Connection, Option<LocalHub>)> {
+    if let Some(address) = &global.hub {
+        let client = sign_in(HubClient::new(address, None)?, global).await?;
+        let connection = Connection {
+            client,
+            ends_with_command: false,
+        };
+        return Ok((connection, None));
+    }
+    let data_dir = data_dir(global)?;
+    if let Some(running) = find_running(&data_dir).await.map_err(refused)? {
+        let connection = Connection {
+            client: HubClient::new(&running.url, Some(Token::new(running.key)))?,
+            ends_with_command: false,
+        };
+        return Ok((connection, None));
+    }
+    let hub = LocalHub::start(Config::new(data_dir))
+        .await
+        .map_err(refused)?;
+    let connection = Connection {
+        client: HubClient::new(hub.url(), Some(Token::new(hub.key())))?,
+        ends_with_command: true,
+    };
+    Ok((connection, Some(hub)))
+}
+
+/// With what the options give; without any, as nobody.
+async fn sign_in(client: HubClient, global: &Global) -> Result<HubClient> {
+    if global.token_stdin {
+        return Ok(client.with_token(Token::new(secrets::from_stdin("token")?)));
+    }
+    let Some(user) = &global.user else {
+        return Ok(client);
+    };
+    let password = secrets::password(user, global.password_stdin)?;
+    Ok(match client.sign_in(user, &password).await? {
+        SignIn::Token { token, .. } => client.with_token(token),
+        SignIn::NotNeeded => client,
+    })
+}
+
+/// Where the hub of this computer keeps its data.
+pub(crate) fn data_dir(global: &Global) -> Result<PathBuf> {
+    let chosen = match &global.data {
+        Some(chosen) => chosen.clone(),
+        None => directories::ProjectDirs::from("", "Sendense", "Sendense")
+            .map(|folders| folders.data_local_dir().join("hub"))
+            .ok_or_else(|| {
+                AppError::new(
+                    ErrorKind::Invalid,
+                    "This user has no home folder to keep data in.",
+                    Retry::Never,
+                )
+                .with_hint("Name a folder with --data.")
+            })?,
+    };
+    absolute(&chosen)
+}
+
+/// A path that means the same to a hub, which runs elsewhere.
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|error| {
+        AppError::new(
+            ErrorKind::Invalid,
+            format!("'{}' is no path.", path.display()),
+            Retry::Never,
+        )
+        .with_details(error.to_string())
+    })
+}
+
+/// A hub of this computer that cannot start.
+pub(crate) fn refused(error: ServeError) -> AppError {
+    let (kind, hint) = match &error {
+        ServeError::DataDirInUse(_) => (
+            ErrorKind::Conflict,
+            "Wait until it has ended, or choose another data directory.",
+        ),
+        ServeError::NoAuthNeedsLoopback(_) => (
+            ErrorKind::Invalid,
+            "Create a user with --user, or listen on 127.0.0.1.",
+        ),
+        ServeError::DataDir { .. } => (
+            ErrorKind::Forbidden,
+            "Choose another data directory with --data.",
+        ),
+        ServeError::Listen { .. } => (ErrorKind::Conflict, "Choose another address with --listen."),
+        ServeError::Database(_) | ServeError::Records(_) => (
+            ErrorKind::Corrupt,
+            "Backups are not touched; the database is the file hub.db in the data directory.",
+        ),
+        ServeError::Password(_) => (ErrorKind::Invalid, "Choose another password."),
+    };
+    let text = error.to_string();
+    let mut letters = text.chars();
+    let message = letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).chain(['.']).collect()
+    });
+    AppError::new(kind, message, Retry::Manual).with_hint(hint)
+}
+
+/// Downloads and the like remove their unfinished files first.
+async fn long_after(cancel: &CancellationToken) {
+    cancel.cancelled().await;
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+}
+
+pub(crate) fn stopped() -> AppError {
+    AppError::new(ErrorKind::Cancelled, "Stopped.", Retry::Manual)
+}

@@ -1,0 +1,101 @@
+//! Progress on a terminal; nothing in a pipe, where it would only be in the way.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use sendense_types::{AppEvent, DownloadProgress};
+
+use crate::output::{self, Output};
+
+/// A bar as long as the total is known, a counter otherwise.
+const BAR: &str =
+    "{msg}  {bar:30} {binary_bytes} of {binary_total_bytes}  {binary_bytes_per_sec}  {eta} left";
+const COUNTER: &str = "{msg}  {spinner} {binary_bytes}  {binary_bytes_per_sec}";
+
+/// One line that shows how far something is; gone when it is dropped.
+pub(crate) struct Line {
+    bar: ProgressBar,
+    total_bytes: Option<u64>,
+}
+
+impl Line {
+    /// A line that begins with this text.
+    pub(crate) fn new(output: Output, text: String) -> Self {
+        // indicatif itself draws nothing where standard error is no terminal.
+        let target = if output.is_json() {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr_with_hz(10)
+        };
+        let bar = ProgressBar::with_draw_target(None, target).with_message(text);
+        bar.set_style(style(COUNTER));
+        bar.enable_steady_tick(Duration::from_millis(250));
+        Self {
+            bar,
+            total_bytes: None,
+        }
+    }
+
+    /// Shows a download.
+    pub(crate) fn download(&mut self, progress: &DownloadProgress) {
+        self.update(progress.received_bytes, progress.total_bytes);
+    }
+
+    /// Shows a backup.
+    pub(crate) fn backup(&mut self, event: &AppEvent) {
+        match event {
+            AppEvent::BackupProgressed(progress) => {
+                let backup = &progress.backup;
+                self.update(
+                    backup.bytes_transferred.unwrap_or(0),
+                    backup.total_bytes.filter(|total| *total > 0),
+                );
+            }
+            AppEvent::BackupUnreachable { error, .. } => {
+                self.bar.suspend(|| {
+                    output::say(format_args!(
+                        "{} Asking again.",
+                        output::printable(&error.message)
+                    ));
+                });
+            }
+            AppEvent::BackupFinished { .. } | AppEvent::DownloadProgressed(_) => {}
+        }
+    }
+
+    fn update(&mut self, done_bytes: u64, total_bytes: Option<u64>) {
+        if self.total_bytes != total_bytes {
+            self.total_bytes = total_bytes;
+            match total_bytes {
+                Some(total_bytes) => {
+                    self.bar.set_length(total_bytes);
+                    self.bar.set_style(style(BAR));
+                }
+                None => self.bar.set_style(style(COUNTER)),
+            }
+        }
+        self.bar.set_position(done_bytes);
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_templates_are_valid() {
+        for template in [BAR, COUNTER] {
+            assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
+        }
+    }
+}
