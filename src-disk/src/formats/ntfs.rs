@@ -1,7 +1,7 @@
 //! NTFS, by the `ntfs` crate, which reads neither compressed nor encrypted content nor reparse
 //! points: those are recognised here by their flags.
 
-use std::io::SeekFrom;
+mod stream;
 
 use jiff::Timestamp;
 use ntfs::{
@@ -11,6 +11,7 @@ use ntfs::{
     structured_values::{NtfsFileAttributeFlags, NtfsFileNamespace, NtfsIndexRoot},
 };
 
+use self::stream::Stream;
 use super::{MAX_ENTRIES, too_many_entries};
 use crate::{Entry, EntryKind, Error, FsPath, Name, Result, Slice};
 
@@ -26,8 +27,6 @@ const MAX_RECORD_BYTES: u32 = 64 << 10;
 /// What one step of the library may read: trees of records are walked within one, and a tree may be
 /// a circle. Far more than a file in ten thousand pieces takes.
 const STEP_BYTES: u64 = 64 << 20;
-/// Where a non-resident attribute keeps its initialized size.
-const INITIALIZED_SIZE: u64 = 0x38;
 
 const TAG_SYMLINK: u32 = 0xA000_000C;
 const TAG_MOUNT_POINT: u32 = 0xA000_0003;
@@ -40,6 +39,8 @@ pub(crate) struct NtfsVolume {
     ntfs: Ntfs,
     disk: Slice,
     label: String,
+    /// The file that was read last.
+    last: Option<(u64, Stream)>,
 }
 
 impl NtfsVolume {
@@ -56,7 +57,12 @@ impl NtfsVolume {
             .and_then(Result::ok)
             .map(|name| name.name().to_string_lossy())
             .unwrap_or_default();
-        Ok(Self { ntfs, disk, label })
+        Ok(Self {
+            ntfs,
+            disk,
+            label,
+            last: None,
+        })
     }
 
     pub(crate) fn label(&self) -> String {
@@ -82,38 +88,25 @@ impl NtfsVolume {
     }
 
     pub(crate) fn read(&mut self, record: u64, offset: u64, buffer: &mut [u8]) -> Result<usize> {
-        let here = FsPath::root();
-        let as_here = |error| present(error, &here);
         self.disk
             .budget()
             .allow(STEP_BYTES + 2 * buffer.len() as u64);
+        let stream = match self.last.take() {
+            Some((last, stream)) if last == record => stream,
+            _ => self.stream(record)?,
+        };
+        let n_read = stream.read(&mut self.disk, offset, buffer);
+        self.last = Some((record, stream));
+        n_read
+    }
+
+    fn stream(&mut self, record: u64) -> Result<Stream> {
+        let here = FsPath::root();
+        let as_here = |error| present(error, &here);
         let file = self.ntfs.file(&mut self.disk, record).map_err(as_here)?;
-        let data = file
-            .data(&mut self.disk, "")
-            .ok_or_else(|| Error::corrupt("a file without content"))?;
-        let data = data.map_err(as_here)?;
-        let attribute = data.to_attribute().map_err(as_here)?;
-        let initialized = initialized_size(&attribute, &mut self.disk)?;
-        let mut value = attribute.value(&mut self.disk).map_err(as_here)?;
-        value
-            .seek(&mut self.disk, SeekFrom::Start(offset))
-            .map_err(as_here)?;
-        let mut n_read = 0;
-        while n_read < buffer.len() {
-            match value
-                .read(&mut self.disk, &mut buffer[n_read..])
-                .map_err(as_here)?
-            {
-                0 => break,
-                n => n_read += n,
-            }
-        }
-        // What was never written reads as zeros; what lies there on the disk belonged to another file.
-        let n_written = usize::try_from(initialized.saturating_sub(offset)).unwrap_or(usize::MAX);
-        if n_written < n_read {
-            buffer[n_written..n_read].fill(0);
-        }
-        Ok(n_read)
+        Stream::load(&self.ntfs, &file, &mut self.disk)
+            .map_err(as_here)?
+            .ok_or_else(|| Error::corrupt("a file without content"))
     }
 
     pub(crate) fn read_link(&mut self, path: &FsPath) -> Result<Name> {
@@ -264,14 +257,16 @@ impl NtfsVolume {
         if is_folder {
             return Ok(());
         }
-        let Some(data) = file.data(&mut self.disk, "") else {
+        // The first part speaks for all of them.
+        let Some(first) = stream::parts(&file, &mut self.disk)?.into_iter().next() else {
             return Ok(());
         };
-        let data = data?;
-        let attribute = data.to_attribute()?;
-        entry.size_bytes = attribute.value(&mut self.disk)?.len();
-        if entry.unreadable.is_none() {
-            entry.unreadable = unreadable(&attribute);
+        let data = first.attribute(&self.ntfs, &file, &mut self.disk, |attribute, _| {
+            Ok((attribute.value_length(), unreadable(attribute)))
+        })?;
+        if let Some((size, reason)) = data {
+            entry.size_bytes = size;
+            entry.unreadable = entry.unreadable.take().or(reason);
         }
         Ok(())
     }
@@ -295,23 +290,6 @@ fn refuse_large_index(file: &NtfsFile<'_>, disk: &mut Slice, path: &FsPath) -> R
         }
     }
     Ok(())
-}
-
-/// How much of an attribute has ever been written. `ntfs` does not tell, so the field is read from where
-/// the attribute lies on the disk.
-fn initialized_size(attribute: &NtfsAttribute<'_, '_>, disk: &mut Slice) -> Result<u64> {
-    if attribute.is_resident() {
-        return Ok(u64::MAX);
-    }
-    let Some(start) = attribute.position().value() else {
-        return Err(Error::corrupt("an attribute outside the disk"));
-    };
-    let mut bytes = [0; 8];
-    disk.read_at(start.get() + INITIALIZED_SIZE, &mut bytes)?;
-    // The last two bytes of a sector are not the record's own (they detect torn writes). They can only
-    // be the upper ones of this field, which are zero: no file is larger than 256 TiB.
-    bytes[6..].fill(0);
-    Ok(u64::from_le_bytes(bytes))
 }
 
 fn unreadable(attribute: &NtfsAttribute<'_, '_>) -> Option<String> {

@@ -103,3 +103,154 @@ fn disk_what_was_never_written_to_an_ntfs_file_reads_as_zeros() {
         assert_eq!(piece[..n_read], theirs[at..at + n_read], "{at}");
     }
 }
+
+/// A file record of 1024 bytes without the marks at the ends of its sectors, and the way back.
+struct Record {
+    at: usize,
+    bytes: Vec<u8>,
+}
+
+impl Record {
+    /// The record that the byte at `inside` belongs to.
+    fn around(volume: &[u8], inside: usize) -> Self {
+        let at = inside / 1024 * 1024;
+        let mut bytes = volume[at..at + 1024].to_vec();
+        assert!(bytes.starts_with(b"FILE"));
+        let marks = usize::from(u16::from_le_bytes([bytes[4], bytes[5]]));
+        for sector in 1..=2 {
+            bytes.copy_within(marks + 2 * sector..marks + 2 * sector + 2, 512 * sector - 2);
+        }
+        Self { at, bytes }
+    }
+
+    fn write(mut self, volume: &mut [u8]) {
+        let marks = usize::from(u16::from_le_bytes([self.bytes[4], self.bytes[5]]));
+        for sector in 1..=2 {
+            let end = 512 * sector - 2;
+            self.bytes.copy_within(end..end + 2, marks + 2 * sector);
+            self.bytes.copy_within(marks..marks + 2, end);
+        }
+        volume[self.at..self.at + 1024].copy_from_slice(&self.bytes);
+    }
+
+    fn word(&self, at: usize) -> usize {
+        usize::try_from(u32::from_le_bytes(
+            self.bytes[at..at + 4].try_into().unwrap(),
+        ))
+        .unwrap()
+    }
+
+    /// Number and sequence number, as other records refer to it.
+    fn reference(&self) -> u64 {
+        let sequence = u64::from(u16::from_le_bytes([self.bytes[16], self.bytes[17]]));
+        self.word(44) as u64 | (sequence << 48)
+    }
+
+    fn attributes(&self) -> Vec<Vec<u8>> {
+        let mut at = usize::from(u16::from_le_bytes([self.bytes[20], self.bytes[21]]));
+        let mut attributes = Vec::new();
+        while self.word(at) != 0xFFFF_FFFF {
+            let len = self.word(at + 4);
+            attributes.push(self.bytes[at..at + len].to_vec());
+            at += len;
+        }
+        attributes
+    }
+
+    fn set_attributes(&mut self, attributes: &[Vec<u8>]) {
+        let first = usize::from(u16::from_le_bytes([self.bytes[20], self.bytes[21]]));
+        let mut all = attributes.concat();
+        all.extend_from_slice(&0xFFFF_FFFF_u64.to_le_bytes());
+        self.bytes[first..].fill(0);
+        self.bytes[first..first + all.len()].copy_from_slice(&all);
+        let used = u32::try_from(first + all.len()).unwrap();
+        self.bytes[24..28].copy_from_slice(&used.to_le_bytes());
+    }
+}
+
+/// An entry of an attribute list: whose attribute it is, and which cluster of the content it begins with.
+fn list_entry(attribute: &[u8], cluster: u64, owner: u64) -> Vec<u8> {
+    let mut entry = attribute[..4].to_vec();
+    entry.extend_from_slice(&[32, 0, 0, 26]);
+    entry.extend_from_slice(&cluster.to_le_bytes());
+    entry.extend_from_slice(&owner.to_le_bytes());
+    entry.extend_from_slice(&attribute[14..16]);
+    entry.resize(32, 0);
+    entry
+}
+
+/// A data attribute of one run, out of one that has the sizes.
+fn data_part(whole: &[u8], first: u64, n_clusters: u8, place: u32) -> Vec<u8> {
+    let mut part = whole[..64].to_vec();
+    part[4..8].copy_from_slice(&72u32.to_le_bytes());
+    part[16..24].copy_from_slice(&first.to_le_bytes());
+    part[24..32].copy_from_slice(&(first + u64::from(n_clusters) - 1).to_le_bytes());
+    part[32..34].copy_from_slice(&64u16.to_le_bytes());
+    if first > 0 {
+        part[40..64].fill(0);
+    }
+    let place = place.to_le_bytes();
+    part.extend_from_slice(&[0x31, n_clusters, place[0], place[1], place[2], 0, 0, 0]);
+    part
+}
+
+#[test]
+fn disk_an_ntfs_file_whose_own_record_keeps_only_its_first_part_is_read_whole() {
+    let folder = temp_dir();
+    let tree = folder.path().join("tree");
+    fs::create_dir(&tree).unwrap();
+    // No tool fragments a file on demand: the record of another file becomes this one's second.
+    fs::write(tree.join("log.bin"), content(200_000, 1)).unwrap();
+    fs::write(tree.join("other.bin"), content(8000, 2)).unwrap();
+    let volume = ntfs_volume(folder.path(), &tree, "4096");
+    let mut bytes = fs::read(&volume).unwrap();
+    let record_of = |len: u64| {
+        let sizes = [len.next_multiple_of(4096), len, len]
+            .map(u64::to_le_bytes)
+            .concat();
+        let found = bytes.windows(24).position(|window| window == sizes);
+        Record::around(&bytes, found.unwrap())
+    };
+    let (mut own, mut second) = (record_of(200_000), record_of(8000));
+    let mut attributes = own.attributes();
+    let whole = attributes.pop().unwrap();
+    let runs = usize::from(u16::from_le_bytes([whole[32], whole[33]]));
+    let mut place = [0; 4];
+    let place_bytes = usize::from(whole[runs] >> 4);
+    assert_eq!(
+        (whole[0], whole[runs] & 15, whole[runs + 1]),
+        (0x80, 1, 49),
+        "one run"
+    );
+    place[..place_bytes].copy_from_slice(&whole[runs + 2..runs + 2 + place_bytes]);
+    let place = u32::from_le_bytes(place);
+    let first = data_part(&whole, 0, 24, place);
+    let rest = data_part(&whole, 24, 25, place + 24);
+    attributes.push(first);
+    let mut entries: Vec<u8> = attributes
+        .iter()
+        .flat_map(|attribute| list_entry(attribute, 0, own.reference()))
+        .collect();
+    entries.extend(list_entry(&rest, 24, second.reference()));
+    let mut list = vec![0; 24];
+    list[0] = 0x20;
+    list[4..8].copy_from_slice(&u32::try_from(24 + entries.len()).unwrap().to_le_bytes());
+    list[10] = 24;
+    list[14] = 99;
+    list[16..20].copy_from_slice(&u32::try_from(entries.len()).unwrap().to_le_bytes());
+    list[20] = 24;
+    list.extend(entries);
+    attributes.insert(1, list);
+    own.set_attributes(&attributes);
+    second.set_attributes(&[rest]);
+    second.bytes[32..40].copy_from_slice(&own.reference().to_le_bytes());
+    own.write(&mut bytes);
+    second.write(&mut bytes);
+    fs::write(&volume, &bytes).unwrap();
+
+    let theirs = ntfs_cat(&volume, "/log.bin");
+    assert!(theirs == content(200_000, 1), "the judge reads it whole");
+    let image = open(&volume);
+    let mut ntfs = readable(&image, FsKind::Ntfs).open(&image).unwrap();
+    assert!(read(&mut ntfs, "/log.bin") == theirs);
+}
