@@ -2,6 +2,7 @@
 
 mod ext;
 mod fat;
+mod hostile;
 mod ntfs;
 mod tables;
 mod trees;
@@ -12,7 +13,8 @@ use std::{
 };
 
 use sendense_disk::{
-    AllowedRoots, Content, EntryKind, Error, FileSystem, FsKind, FsPath, Image, Volume, volumes,
+    AllowedRoots, Content, EntryKind, Error, ExtentKind, FileSystem, FsKind, FsPath, Image, Volume,
+    volumes,
 };
 use sendense_tests::{debugfs_cat, ntfs_cat, sample_vm, sha256, temp_dir, tool};
 
@@ -250,4 +252,70 @@ fn disk_an_image_that_builds_on_itself_is_refused() {
     let allowed = AllowedRoots::new([folder.path().to_owned()]);
     let error = Image::open(&top, &allowed).unwrap_err();
     assert!(error.to_string().contains("builds on itself"), "{error}");
+}
+
+/// Every extent of an image, which has to cover it; zeros have to be zeros, and some have to be known.
+#[track_caller]
+fn assert_zeros_are_zeros(image: &Image, content: &[u8]) {
+    let mut offset = 0;
+    let mut n_zeros = 0;
+    while offset < image.size_bytes() {
+        let extent = image.extent_at(offset).unwrap();
+        assert_eq!(extent.start, offset);
+        let end = offset + extent.len_bytes;
+        if extent.kind == ExtentKind::Zero {
+            let range = usize::try_from(offset).unwrap()..usize::try_from(end).unwrap();
+            let is_empty = content[range].iter().all(|byte| *byte == 0);
+            assert!(is_empty, "{offset}..{end} is said to be zeros");
+            n_zeros += extent.len_bytes;
+        }
+        offset = end;
+    }
+    assert_eq!(offset, image.size_bytes());
+    assert!(
+        n_zeros > 1 << 20,
+        "only {n_zeros} bytes are known to be zeros"
+    );
+}
+
+#[test]
+fn disk_what_is_said_to_be_zeros_is_zeros() {
+    let folder = temp_dir();
+    let raw = folder.path().join("raw.img");
+    // Clusters of data between holes, and data again in the overlay.
+    let mut content = vec![0; 8 << 20];
+    for cluster in [0, 3, 4, 40, 127] {
+        content[cluster << 16..(cluster + 1) << 16].fill(0x11);
+    }
+    let file = std::fs::File::create(&raw).unwrap();
+    for (number, cluster) in content.chunks(1 << 16).enumerate() {
+        if cluster[0] != 0 {
+            std::os::unix::fs::FileExt::write_all_at(&file, cluster, (number as u64) << 16)
+                .unwrap();
+        }
+    }
+    file.set_len(content.len() as u64).unwrap();
+    assert_zeros_are_zeros(&open(&raw), &content);
+
+    let allowed = AllowedRoots::new([folder.path().to_owned()]);
+    for arguments in [&["-c"][..], &["-o", "cluster_size=4096"], &[]] {
+        let base = folder.path().join("base.qcow2");
+        let converted = ["convert", "-f", "raw", "-O", "qcow2"];
+        let all = [&converted, arguments, &[text(&raw), text(&base)]].concat();
+        qemu_img(&all);
+        assert_zeros_are_zeros(&open(&base), &content);
+        let top = folder.path().join("top.qcow2");
+        qemu_img(&[
+            "create",
+            "-q",
+            "-f",
+            "qcow2",
+            "-F",
+            "qcow2",
+            "-b",
+            text(&base),
+            text(&top),
+        ]);
+        assert_zeros_are_zeros(&Image::open(&top, &allowed).unwrap(), &content);
+    }
 }

@@ -72,6 +72,7 @@ fn run(test: &str, n_images: u64, bases: fn(&Path) -> Vec<Base>) {
 }
 
 /// The second process: a line for each image, before it is read.
+#[allow(clippy::print_stdout, reason = "the first process reads it")]
 fn damage_and_read(seed: u64, n_images: u64, bases: fn(&Path) -> Vec<Base>) {
     let folder = temp_dir();
     let mut bases = bases(folder.path());

@@ -13,7 +13,7 @@ use super::{
     trees::{Item, assert_same, content, empty, plain_tree, tree_of, tree_of_folder},
 };
 
-fn ntfs_volume(folder: &Path, tree: &Path, cluster_bytes: &str) -> PathBuf {
+pub(super) fn ntfs_volume(folder: &Path, tree: &Path, cluster_bytes: &str) -> PathBuf {
     let wim = folder.join("tree.wim");
     tool("wimcapture")
         .args([tree, &wim])
@@ -104,36 +104,41 @@ fn disk_what_was_never_written_to_an_ntfs_file_reads_as_zeros() {
     }
 }
 
-/// A file record of 1024 bytes without the marks at the ends of its sectors, and the way back.
-struct Record {
+/// A record without the marks at the ends of its sectors, and the way back.
+pub(super) struct Record {
     at: usize,
-    bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
 }
 
 impl Record {
-    /// The record that the byte at `inside` belongs to.
-    fn around(volume: &[u8], inside: usize) -> Self {
-        let at = inside / 1024 * 1024;
-        let mut bytes = volume[at..at + 1024].to_vec();
-        assert!(bytes.starts_with(b"FILE"));
+    pub(super) fn at(volume: &[u8], at: usize, len: usize) -> Self {
+        let mut bytes = volume[at..at + len].to_vec();
         let marks = usize::from(u16::from_le_bytes([bytes[4], bytes[5]]));
-        for sector in 1..=2 {
-            bytes.copy_within(marks + 2 * sector..marks + 2 * sector + 2, 512 * sector - 2);
+        for sector in 1..=len / 512 {
+            let mark = marks + 2 * sector;
+            bytes.copy_within(mark..mark + 2, 512 * sector - 2);
         }
         Self { at, bytes }
     }
 
-    fn write(mut self, volume: &mut [u8]) {
+    /// The file record that a byte belongs to.
+    fn around(volume: &[u8], inside: usize) -> Self {
+        let record = Self::at(volume, inside / 1024 * 1024, 1024);
+        assert!(record.bytes.starts_with(b"FILE"));
+        record
+    }
+
+    pub(super) fn write(mut self, volume: &mut [u8]) {
         let marks = usize::from(u16::from_le_bytes([self.bytes[4], self.bytes[5]]));
-        for sector in 1..=2 {
+        for sector in 1..=self.bytes.len() / 512 {
             let end = 512 * sector - 2;
             self.bytes.copy_within(end..end + 2, marks + 2 * sector);
             self.bytes.copy_within(marks..marks + 2, end);
         }
-        volume[self.at..self.at + 1024].copy_from_slice(&self.bytes);
+        volume[self.at..self.at + self.bytes.len()].copy_from_slice(&self.bytes);
     }
 
-    fn word(&self, at: usize) -> usize {
+    pub(super) fn word(&self, at: usize) -> usize {
         usize::try_from(u32::from_le_bytes(
             self.bytes[at..at + 4].try_into().unwrap(),
         ))
