@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use sendense_tests::{seed, temp_dir, tool};
+use sendense_tests::{long, seed, temp_dir, tool};
 
 use damage::{Damaged, Random};
 use images::Base;
@@ -65,6 +65,7 @@ fn mutations_qcow2() {
 /// Both sides of one test.
 #[track_caller]
 fn run(test: &str, n_images: u64, bases: fn(&Path) -> Vec<Base>) {
+    let n_images = if long() { 10 * n_images } else { n_images };
     match std::env::var(SEED) {
         Ok(seed) => damage_and_read(seed.parse().unwrap(), n_images, bases),
         Err(_) => watch(test, n_images),

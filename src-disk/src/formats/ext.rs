@@ -5,6 +5,7 @@
 //! reserve blocks. The format: <https://docs.kernel.org/filesystems/ext4/>.
 
 mod bytes;
+mod checksum;
 mod inode;
 mod journal;
 mod map;
@@ -180,6 +181,11 @@ impl Ext {
         while offset < folder.size {
             let n_read = self.content(folder, offset, &mut block)?;
             let mut rest = block.get(..n_read).unwrap_or_default();
+            if folder.checksum.is_some_and(|sum| !sum.is_folder(rest)) {
+                return Err(Error::corrupt(format!(
+                    "ext filesystem, {path}: a block of names has the wrong checksum"
+                )));
+            }
             // A block of zeros is a hole, which the kernel passes over as well.
             while !rest.is_empty() && rest.iter().any(|byte| *byte != 0) {
                 let (name, number, len) = split_entry(rest).ok_or_else(|| {

@@ -101,6 +101,43 @@ fn disk_ext4_without_checksums_reads_like_debugfs() {
 }
 
 #[test]
+fn disk_ext4_with_its_descriptors_in_many_places_reads_like_debugfs() {
+    let features = "meta_bg,^resize_inode,^flex_bg";
+    let arguments = ["-t", "ext4", "-b", "1024", "-g", "512", "-O", features];
+    ext_reads_like_debugfs(&arguments, FsKind::Ext4);
+}
+
+#[test]
+fn disk_an_ext4_file_with_a_wrong_checksum_is_damaged_and_the_others_are_not() {
+    let folder = temp_dir();
+    let tree = plain_tree(folder.path());
+    let volume = ext_volume(folder.path(), &tree, &["-t", "ext4", "-b", "4096"]);
+    let number = tool("debugfs")
+        .args(["-R", "stat /nothing"])
+        .arg(&volume)
+        .run();
+    let number = number.text();
+    let number = number.split_whitespace().nth(1).unwrap();
+    let place = tool("debugfs")
+        .args(["-R", &format!("imap <{number}>")])
+        .arg(&volume)
+        .run();
+    let place = place.text();
+    let (_, place) = place.split_once("located at block ").unwrap();
+    let (block, offset) = place.split_once(", offset 0x").unwrap();
+    let at = block.parse::<u64>().unwrap() * 4096 + u64::from_str_radix(offset.trim(), 16).unwrap();
+    // A size, where there was none.
+    let file = File::options().write(true).open(&volume).unwrap();
+    file.write_all_at(&[1], at + 5).unwrap();
+    let image = open(&volume);
+    let mut ext = readable(&image, FsKind::Ext4).open(&image).unwrap();
+    for entry in ext.read_dir(&FsPath::root()).unwrap() {
+        let is_damaged = entry.name.to_bytes() == b"nothing";
+        assert_eq!(entry.unreadable.is_some(), is_damaged, "{entry:?}");
+    }
+}
+
+#[test]
 fn disk_a_fragmented_ext4_file_reads_like_debugfs() {
     let folder = temp_dir();
     let tree = folder.path().join("tree");

@@ -2,7 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::bytes::{joined, u16_at, u32_at};
+use super::{
+    bytes::{joined, u16_at, u32_at},
+    checksum::Checksum,
+};
 use crate::EntryKind;
 
 /// The root folder.
@@ -21,12 +24,14 @@ pub(super) struct Inode {
     pub(super) size: u64,
     pub(super) modified: Option<Timestamp>,
     pub(super) pointers: [u8; 60],
+    /// What the checksums of its other structures begin with, where there are any.
+    pub(super) checksum: Option<Checksum>,
     flags: u32,
 }
 
 impl Inode {
     /// `None` for bytes that are too few.
-    pub(super) fn new(number: u32, bytes: &[u8]) -> Option<Self> {
+    pub(super) fn new(number: u32, bytes: &[u8], checksum: Option<Checksum>) -> Option<Self> {
         let mode = u16_at(bytes, 0)?;
         let is_folder = mode >> 12 == 4;
         // For folders of old filesystems the upper half is something else.
@@ -42,6 +47,7 @@ impl Inode {
             size: joined(u32_at(bytes, 0x04)?, size_high),
             modified: time(u32_at(bytes, 0x10)?, extra),
             pointers: bytes.get(POINTERS)?.try_into().ok()?,
+            checksum,
             flags: u32_at(bytes, 0x20)?,
         })
     }
@@ -69,7 +75,10 @@ impl Inode {
             Some("its kind is none that exists")
         } else if self.flags & ENCRYPTED != 0 {
             Some("encrypted by the filesystem, which cannot be read")
-        } else if self.flags & INLINE_DATA != 0 && self.inline_content().is_none() {
+        } else if self.flags & INLINE_DATA != 0
+            && self.inline_content().is_none()
+            && self.inline_link().is_none()
+        {
             Some("kept beside its attributes, where it cannot be read yet")
         } else {
             None
@@ -86,7 +95,8 @@ impl Inode {
     /// A target without blocks.
     pub(super) fn inline_link(&self) -> Option<&[u8]> {
         let len = usize::try_from(self.size).ok()?;
-        let is_short = len < self.pointers.len() && !self.has_extents();
+        let is_link = self.kind() == EntryKind::Symlink;
+        let is_short = is_link && len < self.pointers.len() && !self.has_extents();
         is_short.then(|| &self.pointers[..len])
     }
 }

@@ -68,6 +68,9 @@ fn extent_at(volume: &mut Volume, inode: &Inode, block: u64) -> Result<Option<Ru
                 return Ok(None);
             };
             node = volume.read_block(joined(low, u32::from(high)))?;
+            if inode.checksum.is_some_and(|sum| !sum.is_extents(&node)) {
+                return Ok(None);
+            }
             continue;
         }
         let (Some(start), Some(len)) = (u32_at(entry, 0), u16_at(entry, 4)) else {

@@ -2,6 +2,7 @@
 
 use super::{
     bytes::{joined, u16_at, u32_at},
+    checksum::Checksum,
     inode::{Inode, ROOT},
     journal::{self, Newer},
 };
@@ -11,10 +12,12 @@ const SUPERBLOCK: u64 = 1024;
 /// The largest block is 64 KiB.
 const MAX_LOG_BLOCK_KIB: u32 = 6;
 const HAS_JOURNAL: u32 = 0x4;
+const CHECKSUMS: u32 = 0x400;
 
 const RECOVER: u32 = 0x4;
 const META_BG: u32 = 0x10;
 const IS_64BIT: u32 = 0x80;
+const CHECKSUM_SEED: u32 = 0x2000;
 /// Names with types, recovery, scattered descriptors, extents, 64 bit, protection against two mounts,
 /// flexible groups, attributes in inodes, seeds, large folders, inline data, encryption, case folding:
 /// read, or met where a file has it.
@@ -22,7 +25,7 @@ const READABLE: u32 = 0x2_0000
     | 0x1_0000
     | 0x8000
     | 0x4000
-    | 0x2000
+    | CHECKSUM_SEED
     | 0x400
     | 0x200
     | 0x100
@@ -44,6 +47,8 @@ pub(super) struct Volume {
     descriptor_bytes: u64,
     /// The first group whose descriptor lies in the group itself.
     first_meta_group: Option<u64>,
+    /// What all checksums begin with, where there are any.
+    checksum: Option<Checksum>,
     newer: Newer,
 }
 
@@ -80,6 +85,17 @@ impl Volume {
                 "ext filesystem: its superblock makes no sense",
             ));
         }
+        let has_checksums = word(0x64) & CHECKSUMS != 0;
+        if has_checksums && !Checksum::is_superblock(&superblock) {
+            return Err(Error::corrupt(
+                "ext filesystem: its superblock has the wrong checksum",
+            ));
+        }
+        let uuid = superblock.get(0x68..0x78).unwrap_or_default();
+        let seed = match incompatible & CHECKSUM_SEED {
+            0 => Checksum::new().of(uuid),
+            _ => Checksum::seeded(word(0x270)),
+        };
         let name = superblock.get(0x78..0x88).unwrap_or_default();
         let mut volume = Self {
             label: String::from_utf8_lossy(name).into_owned(),
@@ -93,6 +109,7 @@ impl Volume {
             descriptor_bytes,
             first_meta_group: (incompatible & META_BG != 0)
                 .then(|| u64::from(word(0x104)) * (block_bytes / descriptor_bytes)),
+            checksum: has_checksums.then_some(seed),
             newer: Newer::default(),
         };
         if word(0x5C) & HAS_JOURNAL != 0 && incompatible & RECOVER != 0 {
@@ -111,17 +128,24 @@ impl Volume {
             return Err(damaged());
         }
         let index = number - 1;
-        let table = self.inode_table(u64::from(index / self.inodes_per_group))?;
+        let table = self.inode_table(index / self.inodes_per_group)?;
         let offset = u64::from(index % self.inodes_per_group) * self.inode_bytes as u64;
         let block = table
             .checked_add(offset / self.block_bytes)
             .ok_or_else(damaged)?;
         let mut bytes = vec![0; self.inode_bytes];
         self.read_blocks(block, offset % self.block_bytes, &mut bytes)?;
-        Inode::new(number, &bytes).ok_or_else(damaged)
+        let checksum = self.checksum.map(|sum| sum.of_file(number, &bytes));
+        if checksum.is_some_and(|sum| !sum.is_inode(&bytes)) {
+            return Err(Error::corrupt(format!(
+                "ext filesystem: file {number} has the wrong checksum"
+            )));
+        }
+        Inode::new(number, &bytes, checksum).ok_or_else(damaged)
     }
 
-    fn inode_table(&mut self, group: u64) -> Result<u64> {
+    fn inode_table(&mut self, number: u32) -> Result<u64> {
+        let group = u64::from(number);
         let per_block = self.block_bytes / self.descriptor_bytes;
         let block = match self.first_meta_group {
             Some(first) if group >= first => {
@@ -135,6 +159,14 @@ impl Volume {
         };
         let mut bytes = vec![0; usize::try_from(self.descriptor_bytes).unwrap_or(0)];
         self.read_blocks(block, group % per_block * self.descriptor_bytes, &mut bytes)?;
+        if self
+            .checksum
+            .is_some_and(|sum| !sum.is_group(number, &bytes))
+        {
+            return Err(Error::corrupt(format!(
+                "ext filesystem: group {number} has the wrong checksum"
+            )));
+        }
         let low = u32_at(&bytes, 0x08).unwrap_or(0);
         let high = u32_at(&bytes, 0x28).unwrap_or(0);
         Ok(joined(low, high))

@@ -1,0 +1,111 @@
+//! Checksums of structures (`metadata_csum`), which tell damage from content that merely looks odd.
+//!
+//! All are CRC-32C without the usual inversion at the end, so that one can be continued by the next.
+
+use super::bytes::{u16_at, u32_at};
+use crc::{Algorithm, CRC_32_ISCSI, Crc};
+
+const CRC: Crc<u32> = Crc::<u32>::new(&Algorithm {
+    xorout: 0,
+    ..CRC_32_ISCSI
+});
+
+/// The last twelve bytes of a folder's block look like an entry that is not used.
+const FOLDER_TAIL_BYTES: usize = 12;
+const FOLDER_TAIL: [u8; 8] = [0, 0, 0, 0, 12, 0, 0, 0xDE];
+
+const INODE_LOW: usize = 0x7C;
+const INODE_HIGH: usize = 0x82;
+const OLD_INODE_BYTES: usize = 128;
+const GROUP_LOW: usize = 0x1E;
+
+/// A checksum so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Checksum(u32);
+
+impl Checksum {
+    /// Goes on from a number of the superblock.
+    pub(super) fn seeded(seed: u32) -> Self {
+        Self(seed)
+    }
+
+    /// Of nothing yet.
+    pub(super) fn new() -> Self {
+        Self(u32::MAX)
+    }
+
+    #[must_use]
+    pub(super) fn of(self, bytes: &[u8]) -> Self {
+        // The library reverses the bits of what it is given to begin with.
+        let mut digest = CRC.digest_with_initial(self.0.reverse_bits());
+        digest.update(bytes);
+        Self(digest.finalize())
+    }
+
+    pub(super) fn is_superblock(bytes: &[u8]) -> bool {
+        let (head, tail) = bytes.split_at(bytes.len().min(0x3FC));
+        u32_at(tail, 0) == Some(Self::new().of(head).0)
+    }
+
+    /// What the structures of one file begin with.
+    #[must_use]
+    pub(super) fn of_file(self, number: u32, inode: &[u8]) -> Self {
+        let generation = u32_at(inode, 0x64).unwrap_or(0);
+        self.of(&number.to_le_bytes()).of(&generation.to_le_bytes())
+    }
+
+    /// Whether an inode is whole; to be asked of its file's checksum.
+    pub(super) fn is_inode(self, inode: &[u8]) -> bool {
+        let is_long = inode.len() > OLD_INODE_BYTES && u16_at(inode, 0x80) >= Some(4);
+        let mut blank = inode.to_vec();
+        let mut places = vec![INODE_LOW];
+        if is_long {
+            places.push(INODE_HIGH);
+        }
+        for place in &places {
+            if let Some(field) = blank.get_mut(*place..place + 2) {
+                field.fill(0);
+            }
+        }
+        let found = self.of(&blank).0;
+        let half = |place: usize| u16_at(inode, place).map(u32::from);
+        half(INODE_LOW) == Some(found & 0xFFFF)
+            && (!is_long || half(INODE_HIGH) == Some(found >> 16))
+    }
+
+    pub(super) fn is_group(self, group: u32, descriptor: &[u8]) -> bool {
+        let mut blank = descriptor.to_vec();
+        if let Some(field) = blank.get_mut(GROUP_LOW..GROUP_LOW + 2) {
+            field.fill(0);
+        }
+        let found = self.of(&group.to_le_bytes()).of(&blank).0;
+        u16_at(descriptor, GROUP_LOW).map(u32::from) == Some(found & 0xFFFF)
+    }
+
+    /// Whether a node of an extent tree is whole.
+    pub(super) fn is_extents(self, node: &[u8]) -> bool {
+        let end = 12 + 12 * usize::from(u16_at(node, 4).unwrap_or(0));
+        let sum = node.get(..end).map(|head| self.of(head).0);
+        sum.is_some() && u32_at(node, end) == sum
+    }
+
+    /// Whether a block of names is whole. Blocks of a folder's index keep theirs elsewhere; nothing is
+    /// read from those.
+    pub(super) fn is_folder(self, block: &[u8]) -> bool {
+        let end = block.len().saturating_sub(FOLDER_TAIL_BYTES);
+        let (head, tail) = block.split_at(end);
+        !tail.starts_with(&FOLDER_TAIL) || u32_at(tail, 8) == Some(self.of(head).0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checksum_goes_on_from_another() {
+        let whole = Checksum::new().of(b"123456789");
+        assert_eq!(Checksum::new().of(b"1234").of(b"56789"), whole);
+        assert_eq!(!whole.0, 0xE306_9283, "the check value of CRC-32C");
+    }
+}
