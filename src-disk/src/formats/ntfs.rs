@@ -179,8 +179,11 @@ impl NtfsVolume {
         let mut iterator = index.entries();
         let mut entries = Vec::new();
         // Every entry takes at least 0x52 bytes of the disk: more of them than that is a loop.
-        let n_possible = self.disk.len_bytes() / 0x52;
+        let mut n_possible = self.disk.len_bytes() / 0x52;
         loop {
+            n_possible = n_possible.checked_sub(1).ok_or_else(|| {
+                Error::corrupt(format!("NTFS, {path}: the folder's index runs in a circle"))
+            })?;
             self.disk.budget().allow(STEP_BYTES);
             let Some(entry) = iterator.next(&mut self.disk) else {
                 break;
@@ -194,11 +197,6 @@ impl NtfsVolume {
                 continue;
             }
             entries.push((Name::from_utf16(key.name().u16_iter()), record));
-            if entries.len() as u64 > n_possible {
-                return Err(Error::corrupt(format!(
-                    "NTFS, {path}: the folder's index runs in a circle"
-                )));
-            }
             if entries.len() > MAX_ENTRIES {
                 return Err(too_many_entries(path));
             }

@@ -113,7 +113,13 @@ impl Volume {
             newer: Newer::default(),
         };
         if word(0x5C) & HAS_JOURNAL != 0 && incompatible & RECOVER != 0 {
-            let journal = volume.inode(word(0xE0))?;
+            let number = word(0xE0);
+            if number == 0 {
+                return Err(Error::unsupported(
+                    "the journal of this ext filesystem lies on another disk, and has to be replayed",
+                ));
+            }
+            let journal = volume.inode(number)?;
             volume.newer = journal::load(&mut volume, &journal)?;
         }
         if volume.inode(ROOT)?.kind() != EntryKind::Directory {

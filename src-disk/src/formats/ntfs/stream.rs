@@ -164,7 +164,8 @@ pub(super) fn parts(file: &NtfsFile<'_>, disk: &mut Slice) -> Result<Vec<Part>, 
     }];
     for attribute in file.attributes_raw() {
         let attribute = attribute?;
-        if attribute.ty()? != NtfsAttributeType::AttributeList {
+        // Kinds that are not known have nothing to do with content.
+        if !matches!(attribute.ty(), Ok(NtfsAttributeType::AttributeList)) {
             continue;
         }
         parts.clear();
@@ -172,7 +173,7 @@ pub(super) fn parts(file: &NtfsFile<'_>, disk: &mut Slice) -> Result<Vec<Part>, 
         let mut entries = list.entries();
         while let Some(entry) = entries.next(disk) {
             let entry = entry?;
-            if entry.ty()? == NtfsAttributeType::Data && entry.name_length() == 0 {
+            if matches!(entry.ty(), Ok(NtfsAttributeType::Data)) && entry.name_length() == 0 {
                 parts.push(Part {
                     first_cluster: entry.lowest_vcn().value(),
                     record: entry.base_file_reference().file_record_number(),
@@ -206,7 +207,7 @@ impl Part {
         };
         for attribute in owner.attributes_raw() {
             let attribute = attribute?;
-            let is_wanted = attribute.ty()? == NtfsAttributeType::Data
+            let is_wanted = matches!(attribute.ty(), Ok(NtfsAttributeType::Data))
                 && attribute.name_length() == 0
                 && self.instance.is_none_or(|it| it == attribute.instance());
             if is_wanted {
