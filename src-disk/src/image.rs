@@ -16,7 +16,7 @@ use imago::{
     raw::Raw,
 };
 
-use crate::{Error, Result, guard::guarded};
+use crate::{Error, Result, guard::guarded, qcow2};
 
 /// Longer chains are refused: each link costs open files and time, and a loop never ends.
 const MAX_CHAIN: usize = 256;
@@ -233,6 +233,7 @@ fn open_chain(
         let raw = Raw::open_image(storage, false)?;
         return Ok((FormatAccess::new(raw), ImageFormat::Raw));
     }
+    qcow2::check_references(&path)?;
     let mut qcow2 =
         Qcow2::<ImagoFile>::open_image(storage, false).map_err(|error| damaged(&path, &error))?;
     if qcow2.requires_external_data_file() {

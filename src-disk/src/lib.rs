@@ -14,6 +14,7 @@ mod formats;
 mod guard;
 mod image;
 mod path;
+mod qcow2;
 mod slice;
 mod volume;
 

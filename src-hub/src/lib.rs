@@ -28,7 +28,6 @@ mod secret;
 mod server;
 mod vm;
 
-
 pub use clock::Clock;
 pub use config::{Auth, Config, NewUser, Password};
 pub use data_dir::{RunningHub, find_running};

@@ -12,7 +12,9 @@
     reason = "clippy allows it in test functions; the functions they share are tests as well"
 )]
 
+mod contract;
 mod disk;
 mod fixtures;
 mod journey;
 mod mutations;
+mod restore;

@@ -241,6 +241,20 @@ const MEANINGS: &[Meaning] = &[
         Some("Run a full backup instead."),
     ),
     row(
+        "not enough room in the repository",
+        ErrorKind::Full,
+        Retry::Manual,
+        "There is not enough room in the repository.",
+        Some("Make room there, or choose another repository; nothing was backed up."),
+    ),
+    row(
+        "the repository is full",
+        ErrorKind::Full,
+        Retry::Manual,
+        "The repository is full.",
+        Some("Make room there, or choose another repository; nothing was backed up."),
+    ),
+    row(
         "no previous backup found",
         ErrorKind::NeedsFull,
         Retry::Manual,

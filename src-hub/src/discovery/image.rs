@@ -162,8 +162,10 @@ fn is_vmdk_part(stem: &str) -> bool {
         return false;
     };
     match suffix.split_at_checked(1) {
-        Some(("s" | "f", number)) if !number.is_empty() => {
-            number.bytes().all(|b| b.is_ascii_digit())
+        Some(("s" | "f", number))
+            if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            true
         }
         _ => matches!(
             suffix,

@@ -170,9 +170,7 @@ mod tests {
             for run in runs_with_content(&bytes) {
                 prop_assert!(last_end.is_none_or(|end| end < run.start), "runs are joined");
                 last_end = Some(run.end);
-                for cluster in run.start / ZEROS.len()..run.end.div_ceil(ZEROS.len()) {
-                    covered[cluster] = true;
-                }
+                covered[run.start / ZEROS.len()..run.end.div_ceil(ZEROS.len())].fill(true);
             }
             let mut expected = content;
             if tail > 0 {

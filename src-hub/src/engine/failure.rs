@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use sendense_types::ByteSize;
+
 /// The reason that jobs get which a killed hub left behind, or which it gave up when it stopped.
 pub(super) const HUB_STOPPED: &str = "the hub stopped while this backup ran";
 
@@ -24,7 +26,8 @@ pub(super) enum Failure {
     #[error("the file of disk {disk_index} is gone: {}; discover the VM again", path.display())]
     SourceGone { disk_index: u32, path: PathBuf },
     #[error(
-        "the repository has too little room: {needed_bytes} bytes are needed, {available_bytes} are free"
+        "there is not enough room in the repository: {} are needed, {} are free",
+        ByteSize(*needed_bytes), ByteSize(*available_bytes)
     )]
     NoRoom {
         needed_bytes: u64,

@@ -17,6 +17,8 @@ mod job;
 mod progress;
 mod record;
 mod source;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::BTreeMap,

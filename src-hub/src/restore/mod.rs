@@ -34,4 +34,6 @@ pub(crate) use path::{RequestPath, RootLayout};
 pub(crate) use table::MountRow;
 
 #[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
 mod tests;

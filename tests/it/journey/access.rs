@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use sendense_tests::{Hub, sendense, temp_dir};
+use sendense_hub::{Auth, Clock, Config, LocalHub, NewUser, Password};
+use sendense_tests::{Api, Hub, sendense, temp_dir};
 use serde_json::json;
 
 use super::{refused, text};
@@ -99,4 +100,35 @@ fn a_password_opens_the_hub_and_a_wrong_one_does_not() {
         listed.json()["vm_contexts"].as_array().map(Vec::len),
         Some(0)
     );
+}
+
+#[test]
+fn a_token_is_good_until_it_expires() {
+    let folder = temp_dir();
+    let clock = Clock::fixed("2026-11-24T12:00:00Z".parse().unwrap());
+    let mut config = Config::new(folder.path());
+    config.clock = clock.clone();
+    config.auth = Auth::Users(vec![NewUser {
+        username: "anna".to_owned(),
+        password: Password::new(PASSWORD),
+    }]);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let hub = runtime.block_on(LocalHub::start(config)).unwrap();
+
+    let login = json!({ "username": "anna", "password": PASSWORD });
+    let answer = Api::new(hub.url()).post("/auth/login", &login).ok();
+    let expires: jiff::Timestamp = text(&answer["expires_at"]).parse().unwrap();
+    let api = Api::new(hub.url())
+        .with_header(format!("Authorization: Bearer {}", text(&answer["token"])));
+    let left = expires.duration_since(clock.now());
+    clock.advance(left - jiff::SignedDuration::from_secs(1));
+    assert_eq!(
+        api.get("/vm-contexts").status,
+        200,
+        "one second before it expires it is good"
+    );
+    clock.advance(jiff::SignedDuration::from_secs(1));
+    let late = api.get("/vm-contexts");
+    assert_eq!(late.status, 401, "{late:?}");
+    assert_eq!(late.json()["error"], "Invalid or expired token");
 }

@@ -120,8 +120,12 @@ fn no_spelling_of_dot_dot_leaves_the_disk() {
                     .hub
                     .api()
                     .get(&format!("/restore/{mount}/{call}?path={path}"));
+                // What a link is may be told; where it leads is not gone.
+                let is_link = answer.status == 200
+                    && call == "file-info"
+                    && answer.json()["is_symlink"] == true;
                 assert!(
-                    (400..500).contains(&answer.status),
+                    is_link || (400..500).contains(&answer.status),
                     "{call} of {path}: {answer:?}"
                 );
                 let body = String::from_utf8_lossy(&answer.body).into_owned();

@@ -104,7 +104,7 @@ fn a_folder_comes_back_as_a_zip_that_unzip_accepts() {
     tool("unzip").args(["-q", "-t"]).arg(&archive).run();
     tool("unzip")
         .args(["-q", "-d"])
-        .arg(terminal.out())
+        .arg(terminal.out().join("Public"))
         .arg(&archive)
         .run();
     let known = sample.manifest.disks[0].volumes[1].files.iter();
