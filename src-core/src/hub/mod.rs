@@ -5,6 +5,7 @@
 mod address;
 mod backups;
 mod error;
+mod meanings;
 mod repositories;
 mod request;
 mod restore;

@@ -29,14 +29,14 @@ struct RepositoryRow {
     min_retention_days: u32,
     /// Left out where the folder cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
-    storage_info: Option<StorageInfo>,
+    storage_info: Option<Storage>,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
 
 /// Sizes are those of the whole filesystem.
 #[derive(Serialize)]
-struct StorageInfo {
+struct Storage {
     repository_id: String,
     total_bytes: u64,
     used_bytes: u64,
@@ -74,7 +74,7 @@ fn row(hub: &Hub, repository: Repository) -> Result<RepositoryRow> {
     })
 }
 
-fn storage_info(hub: &Hub, repository: &Repository) -> Result<Option<StorageInfo>> {
+fn storage_info(hub: &Hub, repository: &Repository) -> Result<Option<Storage>> {
     let folder = &repository.config.path;
     let (Ok(total_bytes), Ok(available_bytes)) =
         (fs4::total_space(folder), fs4::available_space(folder))
@@ -87,7 +87,7 @@ fn storage_info(hub: &Hub, repository: &Repository) -> Result<Option<StorageInfo
         ..Filter::default()
     })?;
     let used_bytes = total_bytes.saturating_sub(available_bytes);
-    Ok(Some(StorageInfo {
+    Ok(Some(Storage {
         repository_id: repository.id.clone(),
         total_bytes,
         used_bytes,

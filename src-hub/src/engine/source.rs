@@ -81,8 +81,8 @@ impl Source {
 
     /// The parts that may hold something else than zeros, in order, widened to whole clusters so
     /// that each cluster of the target is written once. The last may reach behind the end.
-    pub(super) fn data(&self) -> Data<'_> {
-        Data {
+    pub(super) fn data(&self) -> DataRanges<'_> {
+        DataRanges {
             source: self,
             at: 0,
             done_until: 0,
@@ -133,13 +133,13 @@ fn inode(_: &Metadata) -> u64 {
 }
 
 /// Iterates over the parts of a source that have to be read.
-pub(super) struct Data<'a> {
+pub(super) struct DataRanges<'a> {
     source: &'a Source,
     at: u64,
     done_until: u64,
 }
 
-impl Iterator for Data<'_> {
+impl Iterator for DataRanges<'_> {
     type Item = Result<Range<u64>, Failure>;
 
     fn next(&mut self) -> Option<Self::Item> {

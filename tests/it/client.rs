@@ -1,0 +1,208 @@
+//! The core against hubs: the whole journey in both profiles of our own, and servers that misbehave
+//! as deployed hubs do (contract 7).
+
+mod faults;
+
+use std::path::Path;
+
+use sendense_core::download::{Destination, Existing, save_file, save_zip};
+use sendense_core::{HubClient, SignIn, Token, watch_backup};
+use sendense_hub::{Auth, Config, LocalHub, NewUser, Password, Profile};
+use sendense_tests::{SampleVm, sample_vm, sha256_file, temp_dir};
+use sendense_types::{AppEvent, BackupStatus, BackupType, ErrorKind, FileKind, MountStatus};
+use tokio_util::sync::CancellationToken;
+
+/// A hub with one user, on a folder that holds the sample VM.
+async fn start(folder: &Path, profile: Profile) -> (LocalHub, SampleVm) {
+    let sample = sample_vm(folder);
+    let mut config = Config::new(folder.join("data"));
+    config.profile = profile;
+    config.auth = Auth::Users(vec![NewUser {
+        username: "anna".to_owned(),
+        password: Password::new("correct horse"),
+    }]);
+    (LocalHub::start(config).await.unwrap(), sample)
+}
+
+fn destination(path: &Path) -> Destination {
+    Destination {
+        path: path.to_path_buf(),
+        existing: Existing::Keep,
+    }
+}
+
+#[tokio::test]
+async fn the_main_job_works_in_the_default_dialect() {
+    main_job(Profile::Default).await;
+}
+
+#[tokio::test]
+async fn the_main_job_works_in_the_documented_dialect() {
+    main_job(Profile::Documented).await;
+}
+
+async fn main_job(profile: Profile) {
+    let folder = temp_dir();
+    let (local, sample) = start(folder.path(), profile).await;
+    let hub = HubClient::new(local.url(), None).unwrap();
+    hub.health().await.unwrap();
+    let refused = hub.vms().await.unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::Unauthorized);
+    let wrong = hub.sign_in("anna", "wrong").await.unwrap_err();
+    assert_eq!(wrong.kind, ErrorKind::Unauthorized);
+    let SignIn::Token { token, expires_at } = hub.sign_in("anna", "correct horse").await.unwrap()
+    else {
+        panic!("this hub wants a sign-in");
+    };
+    assert!(expires_at.is_some());
+    let hub = hub.with_token(token);
+
+    let vms = sample.folder.parent().unwrap();
+    let found = hub.discover_vms(vms).await.unwrap();
+    assert_eq!(found.len(), 1, "{found:?}");
+    let names = [found[0].name.clone(), "no such vm".to_owned()];
+    let added = hub.add_vms(vms, &names).await.unwrap();
+    assert_eq!(added.vms.len(), 1);
+    assert_eq!(added.failed[0].0, "no such vm");
+    let vm = hub.find_vm("PGTEST1").await.unwrap();
+    let disks = hub.vm_disks(&vm).await.unwrap();
+    assert_eq!(
+        disks.iter().map(|disk| disk.disk_index).collect::<Vec<_>>(),
+        [0, 1]
+    );
+
+    let repository = hub.repositories().await.unwrap().remove(0);
+    let started = hub
+        .start_backup(&vm, &repository.id, BackupType::Full)
+        .await
+        .unwrap();
+    let mut finishes = 0;
+    let backup = watch_backup(&hub, &started.backup_id, &mut |event| {
+        finishes += usize::from(matches!(event, AppEvent::BackupFinished { .. }));
+    })
+    .await
+    .unwrap();
+    assert_eq!(backup.status, BackupStatus::Completed);
+    assert_eq!(finishes, 1, "one backup finishes once");
+    assert_eq!(hub.backups(&vm).await.unwrap().len(), 1);
+    let chain = hub.chain(&vm, &repository.id).await.unwrap();
+    assert_eq!(chain.chain[0].is_restorable, Some(true));
+
+    let mount = hub.mount(&started.backup_id, 0).await.unwrap();
+    assert_eq!(mount.status, MountStatus::Mounted);
+    assert_eq!(hub.mounts().await.unwrap()[0].mount_id, mount.mount_id);
+    let listing = hub
+        .list_files(&mount.mount_id, "/Recovery/WindowsRE")
+        .await
+        .unwrap();
+    let entry = listing
+        .files
+        .iter()
+        .find(|file| file.name == "ReAgent.xml")
+        .unwrap();
+    assert_eq!((entry.kind, entry.size), (FileKind::File, Some(1129)));
+
+    let target = folder.path().join("ReAgent.xml");
+    let cancel = CancellationToken::new();
+    let mut last = None;
+    let saved = save_file(
+        &hub,
+        &mount.mount_id,
+        &entry.path,
+        &destination(&target),
+        &mut |progress| last = Some(progress),
+        &cancel,
+    )
+    .await
+    .unwrap();
+    assert_eq!(saved.size_bytes, 1129);
+    assert_eq!(
+        last.unwrap().received_bytes,
+        1129,
+        "the last report is the end"
+    );
+    let known = &sample.manifest.disks[0].volumes[1].files[0];
+    assert_eq!(sha256_file(&target), known.sha256);
+    assert_eq!(
+        target.metadata().unwrap().modified().unwrap(),
+        std::time::SystemTime::try_from(entry.modified_time.unwrap()).unwrap(),
+        "the file has the time it had"
+    );
+
+    let archive = folder.path().join("Users.zip");
+    let zip = save_zip(
+        &hub,
+        &mount.mount_id,
+        "/Users",
+        &destination(&archive),
+        &mut |_| {},
+        &cancel,
+    )
+    .await
+    .unwrap();
+    assert!(zip.unchecked.is_none(), "{:?}", zip.unchecked);
+    assert!(zip.n_files >= 5, "{zip:?}");
+
+    hub.unmount(&mount.mount_id).await.unwrap();
+    hub.unmount(&mount.mount_id).await.unwrap();
+    let gone = hub.list_files(&mount.mount_id, "/").await.unwrap_err();
+    assert_eq!(gone.kind, ErrorKind::Expired);
+    local.stop().await;
+}
+
+#[tokio::test]
+async fn a_token_that_is_wrong_or_has_expired_asks_for_a_sign_in() {
+    let folder = temp_dir();
+    let (local, _) = start(folder.path(), Profile::Default).await;
+    let hub = HubClient::new(local.url(), Some(Token::new("wrong"))).unwrap();
+    let error = hub.check_sign_in().await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unauthorized);
+    assert!(!format!("{hub:?}").contains("wrong"), "{hub:?}");
+    local.stop().await;
+}
+
+#[tokio::test]
+async fn a_download_that_is_stopped_leaves_nothing() {
+    let folder = temp_dir();
+    let (local, sample) = start(folder.path(), Profile::Default).await;
+    let hub = HubClient::new(local.url(), Some(Token::new(local.key()))).unwrap();
+    let vms = sample.folder.parent().unwrap();
+    let added = hub.add_vms(vms, &["pgtest1".to_owned()]).await.unwrap();
+    let repository = hub.repositories().await.unwrap().remove(0);
+    let started = hub
+        .start_backup(&added.vms[0], &repository.id, BackupType::Full)
+        .await
+        .unwrap();
+    watch_backup(&hub, &started.backup_id, &mut |_| {})
+        .await
+        .unwrap();
+    let mount = hub.mount(&started.backup_id, 1).await.unwrap();
+
+    let out = folder.path().join("out");
+    std::fs::create_dir(&out).unwrap();
+    let cancel = CancellationToken::new();
+    let error = save_file(
+        &hub,
+        &mount.mount_id,
+        "/srv/data/sparse.img",
+        &destination(&out.join("sparse.img")),
+        &mut |_| cancel.cancel(),
+        &cancel,
+    )
+    .await
+    .unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Cancelled);
+    assert_eq!(std::fs::read_dir(&out).unwrap().count(), 0);
+    local.stop().await;
+}
+
+#[tokio::test]
+async fn an_address_where_nobody_listens_is_offline() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let hub = HubClient::new(&address.to_string(), None).unwrap();
+    let error = hub.vms().await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Offline);
+    assert!(error.message.contains(&address.to_string()), "{error}");
+}
