@@ -24,8 +24,13 @@ Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 not found, 4 sign-in refused,
 /// Options of all commands.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Global {
-    /// Address of a hub, such as http://backup.example.com:8082.
-    #[arg(long, global = true, value_name = "URL", env = "SENDENSE_HUB")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "SENDENSE_HUB",
+        help = "Address of a hub, such as http://backup.example.com:8082"
+    )]
     pub(crate) hub: Option<String>,
     /// Data directory of the hub on this computer.
     #[arg(long, global = true, value_name = "DIR", env = "SENDENSE_DATA")]

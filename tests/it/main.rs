@@ -15,6 +15,7 @@
 mod client;
 mod contract;
 mod disk;
+mod durability;
 mod fixtures;
 mod journey;
 mod mutations;

@@ -88,6 +88,11 @@ const NEEDS: &[Need] = &[
         purpose: "judging disk images",
     },
     Need {
+        program: "strace",
+        package: "strace",
+        purpose: "watching what is written through to the disk",
+    },
+    Need {
         program: "tar",
         package: "tar",
         purpose: "judging tar archives",

@@ -240,7 +240,7 @@ mod tests {
         );
         assert_eq!(
             destination(&target(None), "/", ".zip").path,
-            PathBuf::from(".zip")
+            PathBuf::from("disk.zip")
         );
     }
 }
