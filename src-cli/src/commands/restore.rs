@@ -116,11 +116,10 @@ pub(crate) async fn run(
 
 /// Where to save: the file that was named, else a file called as on the disk in the folder that was.
 fn destination(target: &Target, path: &str, extension: &str) -> Destination {
-    let name = path
-        .trim_end_matches('/')
-        .rsplit('/')
-        .next()
-        .unwrap_or_default();
+    let name = match path.trim_end_matches('/').rsplit('/').next() {
+        None | Some("") => "disk",
+        Some(name) => name,
+    };
     let name = local_name(&format!("{name}{extension}"), Platform::current());
     let path = match &target.output {
         Some(folder) if folder.is_dir() => folder.join(name),
