@@ -4,7 +4,6 @@
 //! never written for content, and everything behind them for other places of the file. Databases
 //! reserve blocks. The format: <https://docs.kernel.org/filesystems/ext4/>.
 
-mod bytes;
 mod checksum;
 mod inode;
 mod journal;
@@ -14,12 +13,15 @@ mod volume;
 use std::collections::HashMap;
 
 use self::{
-    bytes::{u16_at, u32_at},
     inode::{Inode, ROOT},
     map::Run,
     volume::Volume,
 };
-use super::{MAX_ENTRIES, too_many_entries};
+use super::{
+    MAX_ENTRIES,
+    bytes::{u16_at, u32_at},
+    too_many_entries,
+};
 use crate::{Entry, EntryKind, Error, FsPath, Name, Result, Slice};
 
 /// Room for far more entries than are listed.

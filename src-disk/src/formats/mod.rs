@@ -2,6 +2,7 @@
 
 use crate::{Error, FsPath};
 
+pub(crate) mod bytes;
 pub(crate) mod ext;
 pub(crate) mod fat;
 pub(crate) mod ntfs;

@@ -1,6 +1,7 @@
 //! NTFS, by the `ntfs` crate, which reads neither compressed nor encrypted content nor reparse
 //! points: those are recognised here by their flags.
 
+mod disk;
 mod stream;
 
 use jiff::Timestamp;
@@ -11,7 +12,7 @@ use ntfs::{
     structured_values::{NtfsFileAttributeFlags, NtfsFileNamespace, NtfsIndexRoot},
 };
 
-use self::stream::Stream;
+use self::{disk::Disk, stream::Stream};
 use super::{MAX_ENTRIES, too_many_entries};
 use crate::{Entry, EntryKind, Error, FsPath, Name, Result, Slice};
 
@@ -37,20 +38,22 @@ const TAG_LX_SYMLINK: u32 = 0xA000_001D;
 
 pub(crate) struct NtfsVolume {
     ntfs: Ntfs,
-    disk: Slice,
+    disk: Disk,
     label: String,
     /// The file that was read last.
     last: Option<(u64, Stream)>,
 }
 
 impl NtfsVolume {
-    pub(crate) fn open(mut disk: Slice) -> Result<Self> {
+    pub(crate) fn open(slice: Slice) -> Result<Self> {
+        let mut disk = Disk::new(slice);
         let at_root = |error| present(error, &FsPath::root());
         disk.budget().allow(STEP_BYTES);
         let mut ntfs = Ntfs::new(&mut disk).map_err(at_root)?;
         if ntfs.file_record_size() > MAX_RECORD_BYTES {
             return Err(Error::corrupt("NTFS: file records larger than any are"));
         }
+        disk.join_table(&ntfs).map_err(at_root)?;
         ntfs.read_upcase_table(&mut disk).map_err(at_root)?;
         let label = ntfs
             .volume_name(&mut disk)
@@ -95,7 +98,7 @@ impl NtfsVolume {
             Some((last, stream)) if last == record => stream,
             _ => self.stream(record)?,
         };
-        let n_read = stream.read(&mut self.disk, offset, buffer);
+        let n_read = stream.read(self.disk.slice(), offset, buffer);
         self.last = Some((record, stream));
         n_read
     }
@@ -271,7 +274,7 @@ impl NtfsVolume {
 }
 
 /// `ntfs` allocates each index record in the size that the folder claims, up to 4 GiB.
-fn refuse_large_index(file: &NtfsFile<'_>, disk: &mut Slice, path: &FsPath) -> Result<()> {
+fn refuse_large_index(file: &NtfsFile<'_>, disk: &mut Disk, path: &FsPath) -> Result<()> {
     let as_here = |error| present(error, path);
     let mut attributes = file.attributes();
     while let Some(item) = attributes.next(disk) {
@@ -334,7 +337,7 @@ impl Reparse {
     }
 }
 
-fn reparse_point(file: &NtfsFile<'_>, disk: &mut Slice) -> Option<Reparse> {
+fn reparse_point(file: &NtfsFile<'_>, disk: &mut Disk) -> Option<Reparse> {
     let mut attributes = file.attributes();
     while let Some(item) = attributes.next(disk) {
         let item = item.ok()?;

@@ -2,7 +2,7 @@
 //!
 //! All are CRC-32C without the usual inversion at the end, so that one can be continued by the next.
 
-use super::bytes::{u16_at, u32_at};
+use crate::formats::bytes::{u16_at, u32_at};
 use crc::{Algorithm, CRC_32_ISCSI, Crc};
 
 const CRC: Crc<u32> = Crc::<u32>::new(&Algorithm {

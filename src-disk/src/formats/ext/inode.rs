@@ -2,11 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::{
-    bytes::{joined, u16_at, u32_at},
-    checksum::Checksum,
-};
+use super::checksum::Checksum;
 use crate::EntryKind;
+use crate::formats::bytes::{joined, u16_at, u32_at};
 
 /// The root folder.
 pub(super) const ROOT: u32 = 2;

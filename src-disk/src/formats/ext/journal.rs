@@ -7,12 +7,8 @@
 
 use std::collections::HashMap;
 
-use super::{
-    bytes::{joined, u32_be_at},
-    inode::Inode,
-    map,
-    volume::Volume,
-};
+use super::{inode::Inode, map, volume::Volume};
+use crate::formats::bytes::{joined, u32_be_at};
 use crate::{Error, Result};
 
 const MAGIC: u32 = 0xC03B_3998;

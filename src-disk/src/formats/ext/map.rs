@@ -1,10 +1,7 @@
 //! From a block of a file to a block of the volume: extent trees (ext4) and blocks of pointers (ext2, ext3).
 
-use super::{
-    bytes::{joined, u16_at, u32_at},
-    inode::Inode,
-    volume::Volume,
-};
+use super::{inode::Inode, volume::Volume};
+use crate::formats::bytes::{joined, u16_at, u32_at};
 use crate::{Error, Result};
 
 const EXTENT_MAGIC: u16 = 0xF30A;

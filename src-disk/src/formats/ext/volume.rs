@@ -1,11 +1,11 @@
 //! The superblock, and how blocks and inodes are found by their numbers.
 
 use super::{
-    bytes::{joined, u16_at, u32_at},
     checksum::Checksum,
     inode::{Inode, ROOT},
     journal::{self, Newer},
 };
+use crate::formats::bytes::{joined, u16_at, u32_at};
 use crate::{EntryKind, Error, Result, Slice};
 
 const SUPERBLOCK: u64 = 1024;

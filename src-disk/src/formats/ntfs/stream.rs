@@ -8,6 +8,7 @@ use ntfs::{
     attribute_value::NtfsAttributeValue, structured_values::NtfsAttributeList,
 };
 
+use super::disk::Disk;
 use crate::{Error, Result, Slice};
 
 /// Where a non-resident attribute keeps its initialized size.
@@ -44,7 +45,7 @@ impl Stream {
     pub(super) fn load(
         ntfs: &Ntfs,
         file: &NtfsFile<'_>,
-        disk: &mut Slice,
+        disk: &mut Disk,
     ) -> Result<Option<Self>, NtfsError> {
         let mut stream: Option<Self> = None;
         for part in parts(file, disk)? {
@@ -77,7 +78,7 @@ impl Stream {
     fn extend(
         &mut self,
         attribute: &NtfsAttribute<'_, '_>,
-        disk: &mut Slice,
+        disk: &mut Disk,
         start: u64,
     ) -> Result<(), NtfsError> {
         match (attribute.value(disk)?, &mut self.content) {
@@ -104,6 +105,10 @@ impl Stream {
             _ => {}
         }
         Ok(())
+    }
+
+    pub(super) fn len_bytes(&self) -> u64 {
+        self.size
     }
 
     /// Reads from a place, as far as the size and the buffer go; 0 where no more is to be found.
@@ -156,7 +161,7 @@ pub(super) struct Part {
 }
 
 /// The parts of the unnamed stream, first part first. Without an attribute list there is one.
-pub(super) fn parts(file: &NtfsFile<'_>, disk: &mut Slice) -> Result<Vec<Part>, NtfsError> {
+pub(super) fn parts(file: &NtfsFile<'_>, disk: &mut Disk) -> Result<Vec<Part>, NtfsError> {
     let mut parts = vec![Part {
         first_cluster: 0,
         record: file.file_record_number(),
@@ -195,8 +200,8 @@ impl Part {
         &self,
         ntfs: &Ntfs,
         file: &NtfsFile<'_>,
-        disk: &mut Slice,
-        look: impl FnOnce(&NtfsAttribute<'_, '_>, &mut Slice) -> Result<T, NtfsError>,
+        disk: &mut Disk,
+        look: impl FnOnce(&NtfsAttribute<'_, '_>, &mut Disk) -> Result<T, NtfsError>,
     ) -> Result<Option<T>, NtfsError> {
         let other;
         let owner = if self.record == file.file_record_number() {
@@ -219,7 +224,7 @@ impl Part {
 }
 
 /// `ntfs` does not tell, so the field is read from where the attribute lies on the disk.
-fn initialized_size(attribute: &NtfsAttribute<'_, '_>, disk: &mut Slice) -> Result<u64, NtfsError> {
+fn initialized_size(attribute: &NtfsAttribute<'_, '_>, disk: &mut Disk) -> Result<u64, NtfsError> {
     if attribute.is_resident() {
         return Ok(u64::MAX);
     }

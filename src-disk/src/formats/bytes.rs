@@ -1,21 +1,21 @@
 //! Numbers in structures: `None` past the end, so that a structure cut off is damage and not a panic.
 
-pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+pub(crate) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     let bytes = bytes.get(at..at.checked_add(2)?)?;
     Some(u16::from_le_bytes(bytes.try_into().ok()?))
 }
 
-pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+pub(crate) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     let bytes = bytes.get(at..at.checked_add(4)?)?;
     Some(u32::from_le_bytes(bytes.try_into().ok()?))
 }
 
-/// The journal's numbers are big-endian.
-pub(super) fn u32_be_at(bytes: &[u8], at: usize) -> Option<u32> {
+/// The numbers of ext's journal are big-endian.
+pub(crate) fn u32_be_at(bytes: &[u8], at: usize) -> Option<u32> {
     u32_at(bytes, at).map(u32::swap_bytes)
 }
 
 /// A number in two halves that lie apart.
-pub(super) fn joined(low: u32, high: u32) -> u64 {
+pub(crate) fn joined(low: u32, high: u32) -> u64 {
     u64::from(low) | (u64::from(high) << 32)
 }
