@@ -29,11 +29,15 @@ const MAX_FOLDER_BYTES: u64 = 1 << 30;
 /// The kernel allows a block for a target, and blocks of 64 KiB.
 const MAX_LINK_BYTES: u64 = 64 << 10;
 
+/// What is kept of folders, in names and in folders: some megabytes.
+const MAX_KEPT_NAMES: usize = 100_000;
+const MAX_KEPT_FOLDERS: usize = 32;
+
 pub(crate) struct Ext {
     volume: Volume,
-    /// The folder that was looked into last: without it, opening every file of a large folder would read
-    /// that folder as often as it has files.
-    folder: Option<(u32, HashMap<Vec<u8>, u32>)>,
+    /// The folders on the way to what was looked for last, newest at the end: without them, opening
+    /// every file of a folder would read it, and all above it, as often as it has files.
+    folders: Vec<(u32, HashMap<Vec<u8>, u32>)>,
     /// The file that was read last.
     file: Option<Inode>,
 }
@@ -42,7 +46,7 @@ impl Ext {
     pub(crate) fn open(slice: Slice) -> Result<Self> {
         Ok(Self {
             volume: Volume::open(slice)?,
-            folder: None,
+            folders: Vec::new(),
             file: None,
         })
     }
@@ -78,18 +82,41 @@ impl Ext {
     pub(crate) fn inode_of(&mut self, path: &FsPath) -> Result<u32> {
         let mut number = ROOT;
         for name in path.names() {
-            if self.folder.as_ref().is_none_or(|(of, _)| *of != number) {
-                let folder = self.volume.inode(number)?;
-                let names = self.names(&folder, path)?;
-                self.folder = Some((number, names.into_iter().collect()));
-            }
-            let found = self.folder.as_ref();
-            let found = found.and_then(|(_, names)| names.get(name.as_bytes()));
+            let found = self.names_of(number, path)?.get(name.as_bytes());
             number = *found.ok_or_else(|| Error::NotFound {
                 path: path.to_string(),
             })?;
         }
         Ok(number)
+    }
+
+    /// The names in the folder with that inode.
+    fn names_of(&mut self, number: u32, path: &FsPath) -> Result<&HashMap<Vec<u8>, u32>> {
+        match self.folders.iter().position(|(known, _)| *known == number) {
+            Some(position) => {
+                let folder = self.folders.remove(position);
+                self.folders.push(folder);
+            }
+            None => {
+                let folder = self.volume.inode(number)?;
+                let names: HashMap<_, _> = self.names(&folder, path)?.into_iter().collect();
+                self.folders.push((number, names));
+                // The oldest go first; the newest stays, however large it is.
+                let mut n_kept = 0;
+                let mut n_names = 0;
+                for (_, names) in self.folders.iter().rev().take(MAX_KEPT_FOLDERS) {
+                    n_names += names.len();
+                    if n_kept > 0 && n_names > MAX_KEPT_NAMES {
+                        break;
+                    }
+                    n_kept += 1;
+                }
+                let n_dropped = self.folders.len() - n_kept;
+                self.folders.drain(..n_dropped);
+            }
+        }
+        let newest = self.folders.last().map(|(_, names)| names);
+        newest.ok_or_else(|| Error::corrupt("ext filesystem: a folder was lost"))
     }
 
     pub(crate) fn read(&mut self, number: u32, offset: u64, buffer: &mut [u8]) -> Result<usize> {
@@ -156,6 +183,20 @@ impl Ext {
         Ok(n_read)
     }
 
+    /// How long the hole at a place of a folder is; `None` where there is none. A damaged folder may
+    /// claim a gigabyte of them.
+    fn hole_at(&mut self, folder: &Inode, offset: u64) -> Result<Option<u64>> {
+        if folder.inline_content().is_some() {
+            return Ok(None);
+        }
+        let block_bytes = self.volume.block_bytes;
+        let Run { block, n_blocks } = map::run_at(&mut self.volume, folder, offset / block_bytes)?;
+        Ok(match block {
+            Some(_) => None,
+            None => Some(n_blocks.max(1).saturating_mul(block_bytes)),
+        })
+    }
+
     /// The names in a folder and the inodes behind them. Indexed folders read like others: to whoever
     /// does not look at the index, it is an unused entry.
     fn names(&mut self, folder: &Inode, path: &FsPath) -> Result<Vec<(Vec<u8>, u32)>> {
@@ -181,6 +222,10 @@ impl Ext {
         let mut block = vec![0; usize::try_from(self.volume.block_bytes).unwrap_or(0)];
         let mut offset = 0;
         while offset < folder.size {
+            if let Some(hole_bytes) = self.hole_at(folder, offset)? {
+                offset = offset.saturating_add(hole_bytes);
+                continue;
+            }
             let n_read = self.content(folder, offset, &mut block)?;
             let mut rest = block.get(..n_read).unwrap_or_default();
             if folder.checksum.is_some_and(|sum| !sum.is_folder(rest)) {
@@ -188,7 +233,7 @@ impl Ext {
                     "ext filesystem, {path}: a block of names has the wrong checksum"
                 )));
             }
-            // A block of zeros is a hole, which the kernel passes over as well.
+            // A block of zeros is as good as a hole, which the kernel passes over as well.
             while !rest.is_empty() && rest.iter().any(|byte| *byte != 0) {
                 let (name, number, len) = split_entry(rest).ok_or_else(|| {
                     Error::corrupt(format!(
