@@ -62,6 +62,8 @@ pub(crate) struct BackupDisk {
     pub(crate) stored_bytes: u64,
     /// Where the image lies, or will lie while the job runs.
     pub(crate) qcow2_path: Option<PathBuf>,
+    /// Names the cluster map of the image.
+    pub(crate) change_id: Option<String>,
     pub(crate) error_message: Option<String>,
 }
 
@@ -233,6 +235,7 @@ fn disk(row: &Row<'_>) -> rusqlite::Result<BackupDisk> {
         qcow2_path: row
             .get::<_, Option<String>>("qcow2_path")?
             .map(PathBuf::from),
+        change_id: row.get("disk_change_id")?,
         error_message: row.get("error_message")?,
     })
 }

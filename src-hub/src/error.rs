@@ -115,9 +115,8 @@ pub(crate) enum Error {
     BackupRunning { vm_name: String, backup_id: String },
     #[error("no previous backup found: run a full backup of {vm_name} first")]
     NoPreviousBackup { vm_name: String },
-    /// Honest until the engine can do it.
-    #[error("incremental backups are not offered by this version of the hub; run a full backup")]
-    IncrementalNotOffered,
+    #[error("the backup {0} is over and cannot be cancelled")]
+    BackupOver(String),
     #[error("the hub is stopping and starts no more backups")]
     Stopping,
 
@@ -156,7 +155,6 @@ impl Error {
             | Self::FolderNotAbsolute(_)
             | Self::FolderTooLarge { .. }
             | Self::SourceMissing
-            | Self::IncrementalNotOffered
             | Self::NoPreviousBackup { .. } => StatusCode::BAD_REQUEST,
             Self::UnknownPath(_)
             | Self::VmNotFound(_)
@@ -165,7 +163,7 @@ impl Error {
             | Self::RepositoryNotFound(_)
             | Self::BackupNotFound(_) => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
-            Self::BackupRunning { .. } => StatusCode::CONFLICT,
+            Self::BackupRunning { .. } | Self::BackupOver(_) => StatusCode::CONFLICT,
             Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Self::Restore(error) => error.status(),
             Self::Database(_) | Self::TaskDied(_) | Self::PasswordCheck(_) | Self::Panicked => {

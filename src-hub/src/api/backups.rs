@@ -3,10 +3,11 @@
 use axum::{
     Json, Router,
     extract::{Path, State},
-    routing::get,
+    routing::{get, post},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::{
     gibibytes,
@@ -25,7 +26,9 @@ pub(crate) fn router() -> Router<Hub> {
     Router::new()
         .route("/backups", get(list).post(start))
         .route("/backups/chain", get(chain))
+        .route("/backups/changeid", get(change_id))
         .route("/backups/{backup_id}", get(detail))
+        .route("/backups/{backup_id}/cancel", post(cancel))
 }
 
 #[derive(Deserialize)]
@@ -401,6 +404,70 @@ async fn detail(State(hub): State<Hub>, Path(backup_id): Path<String>) -> Result
         let backup = hub.jobs().list(&filter)?.pop();
         let backup = backup.ok_or(Error::BackupNotFound(backup_id))?;
         Ok(Json(Detail::new(backup, hub.profile())))
+    })
+    .await
+}
+
+/// Not in the contract: deployed hubs cannot end a backup (contract D36).
+async fn cancel(State(hub): State<Hub>, Path(backup_id): Path<String>) -> Result<Json<Value>> {
+    hub.blocking(move |hub| {
+        hub.jobs().cancel(&backup_id)?;
+        Ok(Json(
+            json!({ "message": "the backup is being cancelled", "backup_id": backup_id }),
+        ))
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+struct ChangeIdQuery {
+    #[serde(default)]
+    vm_name: String,
+    #[serde(default)]
+    disk_id: u32,
+}
+
+#[derive(Serialize)]
+struct ChangeIdAnswer {
+    vm_name: String,
+    disk_id: String,
+    /// Empty where no backup of the disk has finished.
+    change_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backup_job_id: Option<String>,
+    message: &'static str,
+}
+
+/// The newest state of a disk that is in a finished backup (contract 3.6).
+async fn change_id(
+    State(hub): State<Hub>,
+    Query(query): Query<ChangeIdQuery>,
+) -> Result<Json<ChangeIdAnswer>> {
+    let vm_name = given(query.vm_name).ok_or(Error::Required("vm_name"))?;
+    hub.blocking(move |hub| {
+        let filter = Filter {
+            vm_context_id: Some(vm_id(&hub, vm_name.clone())?),
+            status: Some(Status::Completed),
+            ..Filter::default()
+        };
+        let newest = hub.jobs().list(&filter)?.into_iter().find_map(|backup| {
+            let disk = backup
+                .disks
+                .into_iter()
+                .find(|disk| disk.disk_index == query.disk_id)?;
+            Some((disk.change_id?, backup.backup_id))
+        });
+        let (change_id, backup_job_id) = newest.unzip();
+        Ok(Json(ChangeIdAnswer {
+            vm_name,
+            disk_id: query.disk_id.to_string(),
+            message: match backup_job_id {
+                Some(_) => "change id found",
+                None => "no finished backup of this disk",
+            },
+            change_id: change_id.unwrap_or_default(),
+            backup_job_id,
+        }))
     })
     .await
 }

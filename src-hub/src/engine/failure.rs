@@ -12,6 +12,8 @@ pub(super) const HUB_STOPPED: &str = "the hub stopped while this backup ran";
 pub(super) enum Failure {
     #[error("{HUB_STOPPED}")]
     Stopped,
+    #[error("it was cancelled")]
+    Cancelled,
     #[error("disk {disk_index} cannot be read: {}: {source}", path.display())]
     Source {
         disk_index: u32,

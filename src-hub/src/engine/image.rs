@@ -16,6 +16,8 @@ use imago::{
     StorageCreateOptions, file::File as ImagoFile, qcow2::Qcow2,
 };
 
+use super::map::map_path;
+
 /// The unit in which images grow; QEMU's default.
 pub(super) const CLUSTER_BYTES: u64 = 64 * 1024;
 /// QEMU counts disks in sectors: others are rounded up, as `qemu-img convert` does.
@@ -39,8 +41,13 @@ pub(super) struct FinishedImage {
 }
 
 impl ImageWriter {
-    /// Begins the image `target` of a disk of that size.
-    pub(super) fn create(target: &Path, disk_bytes: u64) -> io::Result<Self> {
+    /// Begins the image `target` of a disk of that size. With a backing file, which lies beside it,
+    /// it is an overlay: what is not written shows the backing file's content.
+    pub(super) fn create(
+        target: &Path,
+        disk_bytes: u64,
+        backing: Option<&str>,
+    ) -> io::Result<Self> {
         let partial = partial_name(target);
         let options = StorageCreateOptions::new()
             .filename(&partial)
@@ -52,11 +59,15 @@ impl ImageWriter {
             target: target.to_path_buf(),
             is_finished: false,
         };
-        let qcow2 = Qcow2::<ImagoFile>::create_builder(file)
-            .size(disk_bytes.next_multiple_of(SECTOR_BYTES))
-            .create_open(DenyImplicitOpenGate::default(), |image| {
-                Ok(Qcow2::builder(image).write(true))
-            })?;
+        let mut builder = Qcow2::<ImagoFile>::create_builder(file)
+            .size(disk_bytes.next_multiple_of(SECTOR_BYTES));
+        if let Some(backing) = backing {
+            builder = builder.backing(backing.to_owned(), "qcow2".to_owned());
+        }
+        // Whole clusters are written, so the backing file's content is never needed.
+        let qcow2 = builder.create_open(DenyImplicitOpenGate::default(), |image| {
+            Ok(Qcow2::builder(image).backing(None).write(true))
+        })?;
         writer.access = Some(FormatAccess::new(qcow2));
         Ok(writer)
     }
@@ -70,6 +81,14 @@ impl ImageWriter {
     pub(super) fn write_at(&self, offset: u64, run: &[u8]) -> io::Result<()> {
         match &self.access {
             Some(access) => access.write(run, offset),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Makes a run of whole clusters, or one that ends with the disk, read as zeros.
+    pub(super) fn zero_at(&self, offset: u64, len_bytes: u64) -> io::Result<()> {
+        match &self.access {
+            Some(access) => access.write_zeroes(offset, len_bytes),
             None => Err(io::ErrorKind::NotConnected.into()),
         }
     }
@@ -123,9 +142,20 @@ pub(super) fn partial_name(target: &Path) -> PathBuf {
     name.into()
 }
 
-/// Whether a file of the repository is an image that was never finished.
+/// Whether a file of the repository is an image, or the map of one, that was never finished.
 pub(super) fn is_partial(file_name: &str) -> bool {
-    file_name.starts_with("backup-") && file_name.ends_with(".qcow2.partial")
+    file_name.starts_with("backup-")
+        && [".qcow2.partial", ".map.partial"]
+            .iter()
+            .any(|end| file_name.ends_with(end))
+}
+
+/// Removes an image and its map, finished or not.
+pub(super) fn remove_with_map(image: &Path) {
+    for path in [image.to_path_buf(), map_path(image)] {
+        remove(&path);
+        remove(&partial_name(&path));
+    }
 }
 
 /// Removes a file that may not be there.

@@ -6,20 +6,28 @@ use std::{
     time::Instant,
 };
 
+use sendense_disk::{AllowedRoots, Image};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    copy::copy,
+    copy::{Target, copy},
     failure::Failure,
     image::{self, CLUSTER_BYTES, FinishedImage, ImageWriter},
+    map::{FinishedMap, MapReader, MapWriter},
     progress::{Phase, Progress},
     record::{self, NewJob, StoredDisk},
     source::Source,
 };
-use crate::{Clock, db::Db, vm::Disk};
+use crate::{Clock, backup::Status, db::Db, vm::Disk};
 
 /// Room that is left free: a filesystem filled to the last byte breaks more than a backup.
 const ROOM_TO_LEAVE: u64 = 64 * 1024 * 1024;
+
+/// A disk that is complete, but has no names yet.
+struct FinishedDisk {
+    image: FinishedImage,
+    map: FinishedMap,
+}
 
 /// A backup with all it needs.
 pub(super) struct Job {
@@ -57,16 +65,22 @@ impl Job {
         let transfer_seconds = started.elapsed().as_secs_f64();
 
         self.progress.enter(Phase::Committing);
+        let change_ids: Vec<String> = finished
+            .iter()
+            .map(|disk| disk.map.change_id.clone())
+            .collect();
         self.publish(finished)?;
         let disks: Vec<_> = sources
             .iter()
+            .zip(change_ids)
             .enumerate()
-            .map(|(index, source)| {
+            .map(|(index, (source, change_id))| {
                 let (read_bytes, stored_bytes) = self.progress.disk_bytes(index);
                 StoredDisk {
                     capacity_bytes: source.size_bytes(),
                     read_bytes,
                     stored_bytes,
+                    change_id,
                 }
             })
             .collect();
@@ -103,6 +117,9 @@ impl Job {
             // Eight bytes for each cluster of the disk, two for each of the image, and headers.
             metadata_bytes += source.size_bytes().div_ceil(CLUSTER_BYTES) * 10 + 16 * CLUSTER_BYTES;
         }
+        // How much of it changed is only known at the end.
+        let is_incremental = self.record.parents.iter().any(Option::is_some);
+        let data_bytes = if is_incremental { 0 } else { data_bytes };
         let needed_bytes = data_bytes + metadata_bytes + ROOM_TO_LEAVE;
         let available_bytes = fs4::available_space(&self.repository_folder)
             .map_err(Failure::repository(&self.repository_folder))?;
@@ -120,33 +137,70 @@ impl Job {
         index: usize,
         source: &Source,
         target: &Path,
-    ) -> Result<FinishedImage, Failure> {
+    ) -> Result<FinishedDisk, Failure> {
         self.progress.begin(index);
         if let Some(folder) = target.parent() {
             std::fs::create_dir_all(folder).map_err(Failure::repository(folder))?;
         }
-        let image = ImageWriter::create(target, source.size_bytes())
-            .map_err(Failure::repository(target))?;
+        let failed = |error| Failure::repository(target)(error);
+        let parent = self.parent(index);
+        let backing = parent.as_ref().map(|(name, _)| name.as_str());
+        let image = ImageWriter::create(target, source.size_bytes(), backing).map_err(failed)?;
+        let mut map = MapWriter::create(target, source.size_bytes()).map_err(failed)?;
         copy(
             source,
-            &image,
+            Target {
+                image: &image,
+                map: &mut map,
+                parent: parent.map(|(_, map)| map),
+            },
             &self.stopping,
             |read_bytes, stored_bytes| {
                 self.progress.copied(index, read_bytes, stored_bytes);
             },
         )?;
-        let finished = image.finish().map_err(Failure::repository(target))?;
+        let finished = FinishedDisk {
+            image: image.finish().map_err(failed)?,
+            map: map.finish().map_err(failed)?,
+        };
         self.progress.end(index);
         Ok(finished)
     }
 
+    /// The image that this disk builds on, by its name beside the new one, and its map. Where either
+    /// cannot be used the disk is written in full: that takes room, and is right.
+    fn parent(&self, index: usize) -> Option<(String, MapReader)> {
+        let image = self.record.parents.get(index)?.as_ref()?;
+        let target = self.record.images.get(index)?;
+        let name = image.file_name()?.to_str()?.to_owned();
+        let is_beside = image.parent() == target.parent();
+        let allowed = AllowedRoots::new([self.repository_folder.clone()]);
+        let opened = Image::open(image, &allowed).map_err(|error| error.to_string());
+        let map = opened.and_then(|_| MapReader::open(image).map_err(|error| error.to_string()));
+        match map {
+            Ok(map) if is_beside => Some((name, map)),
+            Ok(_) => None,
+            Err(error) => {
+                tracing::warn!(image = %image.display(), error, "a disk is written in full: its last image cannot be built on");
+                None
+            }
+        }
+    }
+
     /// Gives all images their names, and makes those names survive a power cut.
-    fn publish(&self, finished: Vec<FinishedImage>) -> Result<(), Failure> {
+    fn publish(&self, finished: Vec<FinishedDisk>) -> Result<(), Failure> {
         if self.stopping.is_cancelled() {
             return Err(Failure::Stopped);
         }
         for (finished, target) in finished.into_iter().zip(&self.record.images) {
-            finished.publish().map_err(Failure::repository(target))?;
+            finished
+                .map
+                .publish()
+                .map_err(Failure::repository(target))?;
+            finished
+                .image
+                .publish()
+                .map_err(Failure::repository(target))?;
             // The image's folder, the VM's folder, the repository: the first backup made them all.
             for folder in target.ancestors().skip(1) {
                 image::sync_folder(folder).map_err(Failure::repository(folder))?;
@@ -162,13 +216,17 @@ impl Job {
     pub(super) fn fail(&self, failure: &Failure) -> rusqlite::Result<()> {
         // Unfinished images went when their writers were dropped; these had their names already.
         for image in &self.record.images {
-            image::remove(image);
+            image::remove_with_map(image);
         }
         let now = self.clock.now();
         self.db.transaction(|transaction| {
             record::failed(
                 transaction,
                 &self.record.backup_id,
+                match failure {
+                    Failure::Cancelled => Status::Cancelled,
+                    _ => Status::Failed,
+                },
                 &failure.to_string(),
                 now,
             )

@@ -14,6 +14,7 @@ mod copy;
 mod failure;
 mod image;
 mod job;
+mod map;
 mod progress;
 mod record;
 mod source;
@@ -43,6 +44,9 @@ use crate::{
 /// More at the same time only make each other slower: disks are read and written one after another.
 const CONCURRENT_BACKUPS: usize = 2;
 
+/// A restore opens every image of a chain, and one that is lost takes all behind it along.
+const LONGEST_CHAIN: usize = 60;
+
 /// The backups that are running; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Jobs {
@@ -53,10 +57,17 @@ struct Inner {
     db: Db,
     clock: Clock,
     /// By backup id, from just before the row is written until just after it is final.
-    running: Mutex<BTreeMap<String, Arc<Progress>>>,
+    running: Mutex<BTreeMap<String, Running>>,
     places: Arc<Semaphore>,
     stopping: CancellationToken,
     tasks: TaskTracker,
+}
+
+/// A backup that runs.
+#[derive(Clone)]
+struct Running {
+    progress: Arc<Progress>,
+    cancel: CancellationToken,
 }
 
 /// A backup that has been written down and will run.
@@ -73,8 +84,7 @@ impl Jobs {
     pub(crate) fn recover(db: Db, clock: Clock) -> rusqlite::Result<Self> {
         for (backup_id, images) in db.with(record::abandoned)? {
             for path in &images {
-                image::remove(path);
-                image::remove(&image::partial_name(path));
+                image::remove_with_map(path);
             }
             let now = clock.now();
             db.transaction(|transaction| record::abandon(transaction, &backup_id, now))?;
@@ -107,30 +117,43 @@ impl Jobs {
             return Err(Error::Stopping);
         }
         let now = self.inner.clock.now();
-        let (vm, disks, repository, record) = self.inner.db.transaction(|transaction| {
-            let vm = vm::find_by_name(transaction, vm_name)?
-                .ok_or_else(|| Error::VmNotFound(vm_name.to_owned()))?;
-            let repository = repository::find(transaction, repository_id)?
-                .ok_or_else(|| Error::RepositoryNotFound(repository_id.to_owned()))?;
-            let disks = vm::disks(transaction, &vm.context_id)?;
-            if disks.is_empty() {
-                return Err(Error::NoDisks(vm.vm_name));
-            }
-            if backup_type == BackupType::Incremental {
-                return Err(refuse_incremental(transaction, vm, &repository)?);
-            }
-            if let Some(backup_id) = backup::running(transaction, &vm.context_id)? {
-                return Err(Error::BackupRunning {
-                    vm_name: vm.vm_name,
-                    backup_id,
-                });
-            }
-            let record = record::begin(transaction, &vm, &disks, &repository, backup_type, now)?;
-            Ok((vm, disks, repository, record))
-        })?;
+        let (vm, disks, repository, record, backup_type) =
+            self.inner.db.transaction(|transaction| {
+                let vm = vm::find_by_name(transaction, vm_name)?
+                    .ok_or_else(|| Error::VmNotFound(vm_name.to_owned()))?;
+                let repository = repository::find(transaction, repository_id)?
+                    .ok_or_else(|| Error::RepositoryNotFound(repository_id.to_owned()))?;
+                let disks = vm::disks(transaction, &vm.context_id)?;
+                if disks.is_empty() {
+                    return Err(Error::NoDisks(vm.vm_name));
+                }
+                if let Some(backup_id) = backup::running(transaction, &vm.context_id)? {
+                    return Err(Error::BackupRunning {
+                        vm_name: vm.vm_name,
+                        backup_id,
+                    });
+                }
+                let parent = match backup_type {
+                    BackupType::Full => None,
+                    BackupType::Incremental => newest_of_chain(transaction, &vm, &repository)?,
+                };
+                let record =
+                    record::begin(transaction, &vm, &disks, &repository, parent.as_ref(), now)?;
+                let backup_type = match parent {
+                    Some(_) => BackupType::Incremental,
+                    None => BackupType::Full,
+                };
+                Ok((vm, disks, repository, record, backup_type))
+            })?;
         let progress = Arc::new(Progress::new(disks.len(), self.inner.clock.clone()));
-        self.running()
-            .insert(record.backup_id.clone(), Arc::clone(&progress));
+        let cancel = self.inner.stopping.child_token();
+        self.running().insert(
+            record.backup_id.clone(),
+            Running {
+                progress: Arc::clone(&progress),
+                cancel: cancel.clone(),
+            },
+        );
         let started = Started {
             backup_id: record.backup_id.clone(),
             disks: disks
@@ -145,7 +168,7 @@ impl Jobs {
         let job = Job {
             db: self.inner.db.clone(),
             clock: self.inner.clock.clone(),
-            stopping: self.inner.stopping.clone(),
+            stopping: cancel,
             progress,
             record,
             disks,
@@ -169,13 +192,33 @@ impl Jobs {
             .db
             .with(|connection| backup::list(connection, filter))?;
         for backup in &mut backups {
-            if let Some(progress) = running.get(&backup.backup_id)
+            if let Some(running) = running.get(&backup.backup_id)
                 && !backup.status.is_over()
             {
-                progress.show_in(backup);
+                running.progress.show_in(backup);
             }
         }
         Ok(backups)
+    }
+
+    /// Ends a backup; nothing of it stays. Returns at once, the row tells when it has happened.
+    ///
+    /// # Errors
+    /// When there is no such backup, or it is over.
+    pub(crate) fn cancel(&self, backup_id: &str) -> Result<()> {
+        if let Some(running) = self.running().get(backup_id) {
+            running.cancel.cancel();
+            return Ok(());
+        }
+        let backup_id = backup_id.to_owned();
+        let is_known = self
+            .inner
+            .db
+            .with(|connection| backup::exists(connection, &backup_id))?;
+        Err(match is_known {
+            true => Error::BackupOver(backup_id),
+            false => Error::BackupNotFound(backup_id),
+        })
     }
 
     /// Ends all backups and waits until they have; starts no more.
@@ -195,7 +238,7 @@ impl Jobs {
 
     async fn supervise(self, job: Arc<Job>) {
         let place = tokio::select! {
-            () = self.inner.stopping.cancelled() => None,
+            () = job.stopping.cancelled() => None,
             place = Arc::clone(&self.inner.places).acquire_owned() => place.ok(),
         };
         let outcome = match place {
@@ -206,6 +249,11 @@ impl Jobs {
                     .await
                     .unwrap_or(Err(Failure::Panicked))
             }
+        };
+        let outcome = match outcome {
+            // Only one of them was asked to.
+            Err(Failure::Stopped) if !self.inner.stopping.is_cancelled() => Err(Failure::Cancelled),
+            outcome => outcome,
         };
         let backup_id = &job.record.backup_id;
         match &outcome {
@@ -221,7 +269,7 @@ impl Jobs {
         self.running().remove(backup_id);
     }
 
-    fn running(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Progress>>> {
+    fn running(&self) -> MutexGuard<'_, BTreeMap<String, Running>> {
         // Nothing panics under this lock.
         self.inner
             .running
@@ -230,24 +278,34 @@ impl Jobs {
     }
 }
 
-/// Why an incremental backup is not possible: nothing to build on, or not written yet.
-fn refuse_incremental(
+/// The backup that the next incremental one builds on: the newest finished of that repository.
+/// None where the chain is as long as it may get, so that the next one is full.
+///
+/// # Errors
+/// When there is nothing to build on.
+fn newest_of_chain(
     connection: &rusqlite::Connection,
-    vm: Vm,
+    vm: &Vm,
     repository: &Repository,
-) -> rusqlite::Result<Error> {
+) -> Result<Option<Backup>> {
     let filter = Filter {
-        vm_context_id: Some(vm.context_id),
+        vm_context_id: Some(vm.context_id.clone()),
         repository_id: Some(repository.id.clone()),
         status: Some(Status::Completed),
         ..Filter::default()
     };
-    Ok(match backup::list(connection, &filter)?.is_empty() {
-        true => Error::NoPreviousBackup {
-            vm_name: vm.vm_name,
-        },
-        false => Error::IncrementalNotOffered,
-    })
+    let backups = backup::list(connection, &filter)?;
+    let length = backups
+        .iter()
+        .position(|backup| backup.backup_type == BackupType::Full)
+        .map(|n_incremental| n_incremental + 1);
+    match length {
+        None => Err(Error::NoPreviousBackup {
+            vm_name: vm.vm_name.clone(),
+        }),
+        Some(length) if length >= LONGEST_CHAIN => Ok(None),
+        Some(_) => Ok(backups.into_iter().next()),
+    }
 }
 
 /// Removes images that were never finished, wherever in `<context>/disk-N` they lie. Only those: a

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::failure::HUB_STOPPED;
 use crate::{
-    backup::{self, BackupType},
+    backup::{self, Backup, BackupType, Status},
     db::time_text,
     ids,
     repository::Repository,
@@ -19,6 +19,8 @@ pub(super) struct NewJob {
     pub(super) backup_id: String,
     pub(super) backup_context_id: String,
     pub(super) images: Vec<PathBuf>,
+    /// The images to build on, disk by disk; none for a full backup and for disks that are new.
+    pub(super) parents: Vec<Option<PathBuf>>,
 }
 
 /// What a job left in the repository, disk by disk.
@@ -26,6 +28,8 @@ pub(super) struct StoredDisk {
     pub(super) capacity_bytes: u64,
     pub(super) read_bytes: u64,
     pub(super) stored_bytes: u64,
+    /// Names the cluster map.
+    pub(super) change_id: String,
 }
 
 /// Writes a new job down with the places its images will have, so that whatever becomes of the
@@ -35,7 +39,7 @@ pub(super) fn begin(
     vm: &Vm,
     disks: &[Disk],
     repository: &Repository,
-    backup_type: BackupType,
+    parent: Option<&Backup>,
     now: Timestamp,
 ) -> rusqlite::Result<NewJob> {
     let created_at = time_text(now);
@@ -43,15 +47,19 @@ pub(super) fn begin(
     let backup_id = ids::backup_id(&vm.vm_name, now, |id| backup::exists(connection, id))?;
     connection.execute(
         "INSERT INTO backup_jobs (id, vm_backup_context_id, vm_context_id, vm_name, repository_id,
-            backup_type, status, current_phase, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'pending', 'pending', ?7)",
+            backup_type, parent_backup_id, status, current_phase, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'pending', 'pending', ?8)",
         (
             &backup_id,
             &backup_context_id,
             &vm.context_id,
             &vm.vm_name,
             &repository.id,
-            backup_type.as_str(),
+            match parent {
+                Some(_) => BackupType::Incremental.as_str(),
+                None => BackupType::Full.as_str(),
+            },
+            parent.map(|parent| &parent.backup_id),
             &created_at,
         ),
     )?;
@@ -81,10 +89,20 @@ pub(super) fn begin(
         )?;
         images.push(image);
     }
+    let parents = disks
+        .iter()
+        .map(|disk| {
+            let of_parent = parent?.disks.iter();
+            of_parent
+                .filter(|parent| parent.disk_index == disk.disk_index)
+                .find_map(|parent| parent.qcow2_path.clone())
+        })
+        .collect();
     Ok(NewJob {
         backup_id,
         backup_context_id,
         images,
+        parents,
     })
 }
 
@@ -163,13 +181,14 @@ pub(super) fn completed(
         connection.execute(
             "UPDATE backup_disks SET status = 'completed', progress_percent = 100,
                 bytes_transferred = :read, stored_bytes = :stored, capacity_bytes = :capacity,
-                size_gb = :size_gb, completed_at = :now
+                size_gb = :size_gb, disk_change_id = :change_id, completed_at = :now
              WHERE backup_job_id = :job AND disk_index = :index",
             named_params! {
                 ":read": disk.read_bytes,
                 ":stored": disk.stored_bytes,
                 ":capacity": disk.capacity_bytes,
                 ":size_gb": gibibytes_rounded_up(disk.capacity_bytes),
+                ":change_id": disk.change_id,
                 ":now": completed_at,
                 ":job": job.backup_id,
                 ":index": index,
@@ -204,10 +223,11 @@ pub(super) fn completed(
     Ok(())
 }
 
-/// The job is over and nothing of it is left in the repository.
+/// The job is over, failed or cancelled, and nothing of it is left in the repository.
 pub(super) fn failed(
     connection: &Connection,
     backup_id: &str,
+    status: Status,
     reason: &str,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
@@ -219,10 +239,10 @@ pub(super) fn failed(
         (backup_id, reason, &completed_at),
     )?;
     connection.execute(
-        "UPDATE backup_jobs SET status = 'failed', current_phase = 'failed', error_message = ?2,
-            completed_at = ?3
+        "UPDATE backup_jobs SET status = ?2, current_phase = ?2, error_message = ?3,
+            completed_at = ?4
          WHERE id = ?1",
-        (backup_id, reason, &completed_at),
+        (backup_id, status.as_str(), reason, &completed_at),
     )?;
     connection.execute(
         "UPDATE vm_backup_contexts SET total_backups_run = total_backups_run + 1,
@@ -259,7 +279,7 @@ pub(super) fn abandon(
     backup_id: &str,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    failed(connection, backup_id, HUB_STOPPED, now)
+    failed(connection, backup_id, Status::Failed, HUB_STOPPED, now)
 }
 
 /// Sizes of disks are whole GiB in the contract.

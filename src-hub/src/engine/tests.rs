@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use proptest::prelude::*;
 use sendense_disk::{AllowedRoots, Image};
 
 use super::*;
@@ -78,8 +79,11 @@ impl Bench {
     }
 
     fn start(&self) -> Result<Started> {
-        self.jobs
-            .start("vm", &self.repository().id, BackupType::Full)
+        self.start_of(BackupType::Full)
+    }
+
+    fn start_of(&self, backup_type: BackupType) -> Result<Started> {
+        self.jobs.start("vm", &self.repository().id, backup_type)
     }
 
     fn repository(&self) -> Repository {
@@ -91,6 +95,27 @@ impl Bench {
         let started = self.start().unwrap();
         self.jobs.idle().await;
         self.backup(&started.backup_id)
+    }
+
+    async fn back_up_incrementally(&self) -> Backup {
+        let started = self.start_of(BackupType::Incremental).unwrap();
+        self.jobs.idle().await;
+        self.backup(&started.backup_id)
+    }
+
+    /// A disk of a backup has this content, and zeros up to the end of its last sector.
+    #[track_caller]
+    fn assert_holds(&self, backup: &Backup, disk: usize, content: &[u8]) {
+        let allowed = AllowedRoots::new([self.repository().config.path]);
+        let image = Image::open(backup.disks[disk].qcow2_path.as_ref().unwrap(), &allowed);
+        let image = image.unwrap();
+        let mut stored = vec![1; content.len().next_multiple_of(512)];
+        assert_eq!(image.size_bytes(), stored.len() as u64);
+        image.read_at(0, &mut stored).unwrap();
+        let mut expected = content.to_vec();
+        expected.resize(stored.len(), 0);
+        let differs = stored.iter().zip(&expected).position(|(a, b)| a != b);
+        assert_eq!(differs, None, "{} differs", backup.backup_id);
     }
 
     fn backup(&self, backup_id: &str) -> Backup {
@@ -119,6 +144,10 @@ impl Bench {
     }
 }
 
+fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|found| found == extension)
+}
+
 /// Content in some clusters, zeros in others, and an end within a cluster.
 fn disk_content(seed: u8) -> Vec<u8> {
     let mut content = vec![0; 20 * 64 * 1024 + 1536];
@@ -138,16 +167,16 @@ async fn every_disk_becomes_an_image_with_the_same_content() {
     bench.add_vm(&[&contents[0], &contents[1]]);
     let backup = bench.back_up().await;
     assert_eq!(backup.status, Status::Completed, "{backup:?}");
-    assert_eq!(bench.files().len(), 2, "{:?}", bench.files());
-    let allowed = AllowedRoots::new([bench.folder.path().to_path_buf()]);
-    for (disk, content) in backup.disks.iter().zip(&contents) {
+    let images = bench
+        .files()
+        .into_iter()
+        .filter(|file| has_extension(file, "qcow2"));
+    assert_eq!(images.count(), 2, "{:?}", bench.files());
+    for (index, (disk, content)) in backup.disks.iter().zip(&contents).enumerate() {
         assert_eq!(disk.status, Status::Completed);
         assert_eq!(disk.capacity_bytes, content.len() as u64);
         assert_eq!(disk.stored_bytes, 7 * 64 * 1024 - (64 * 1024 - 1536));
-        let image = Image::open(disk.qcow2_path.as_ref().unwrap(), &allowed).unwrap();
-        let mut stored = vec![0; content.len()];
-        image.read_at(0, &mut stored).unwrap();
-        assert!(stored == *content, "disk {}", disk.disk_index);
+        bench.assert_holds(&backup, index, content);
     }
 }
 
@@ -165,7 +194,7 @@ async fn a_second_backup_of_one_vm_is_refused_while_the_first_runs() {
     let second = bench.back_up().await;
     assert_eq!(second.status, Status::Completed);
     assert_ne!(second.backup_id, first.backup_id, "in the same second");
-    assert_eq!(bench.files().len(), 2);
+    assert_eq!(bench.files().len(), 4, "an image and a map each");
 }
 
 #[tokio::test]
@@ -216,14 +245,17 @@ async fn what_a_killed_hub_left_is_ended_and_removed_by_the_next_start() {
     let folder = image.parent().unwrap();
     fs::write(image::partial_name(&image), "half").unwrap();
     fs::write(folder.join("backup-older-1-disk0.qcow2.partial"), "half").unwrap();
+    fs::write(folder.join("backup-older-1-disk0.map.partial"), "half").unwrap();
     fs::write(folder.join("somebody's notes.txt"), "mine").unwrap();
 
     let bench = bench.restarted();
     let ended = bench.backup(&lost.backup_id);
     assert_eq!(ended.status, Status::Failed);
     assert_eq!(ended.error_message.as_deref(), Some(failure::HUB_STOPPED));
+    let kept_image = kept.disks[0].qcow2_path.clone().unwrap();
     let mut left = vec![
-        kept.disks[0].qcow2_path.clone().unwrap(),
+        map::map_path(&kept_image),
+        kept_image,
         folder.join("somebody's notes.txt"),
     ];
     left.sort();
@@ -240,17 +272,152 @@ async fn what_a_killed_hub_left_is_ended_and_removed_by_the_next_start() {
 async fn an_incremental_backup_wants_a_full_one_first() {
     let bench = Bench::new();
     bench.add_vm(&[&disk_content(1)]);
-    let repository = bench.repository().id;
-    let incremental = || {
-        bench
-            .jobs
-            .start("vm", &repository, BackupType::Incremental)
-            .err()
-    };
-    assert!(matches!(
-        incremental(),
-        Some(Error::NoPreviousBackup { .. })
-    ));
+    let refused = bench.start_of(BackupType::Incremental).err();
+    assert!(
+        matches!(refused, Some(Error::NoPreviousBackup { .. })),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_incremental_backup_stores_what_changed_and_every_point_stays_what_it_was() {
+    let bench = Bench::new();
+    let images = bench.add_vm(&[&disk_content(1)]);
+    let first = disk_content(1);
+    let mut second = first.clone();
+    // Changed, gone, new.
+    second[7 * 64 * 1024 + 5] ^= 1;
+    second[8 * 64 * 1024..9 * 64 * 1024].fill(0);
+    second[15 * 64 * 1024] = 9;
+    let full = bench.back_up().await;
+    fs::write(&images[0], &second).unwrap();
+    let incremental = bench.back_up_incrementally().await;
+    assert_eq!(incremental.backup_type, BackupType::Incremental);
+    assert_eq!(incremental.parent_backup_id.as_ref(), Some(&full.backup_id));
+    assert_eq!(incremental.stored_bytes(), 2 * 64 * 1024);
+    let nothing = bench.back_up_incrementally().await;
+    assert_eq!(nothing.stored_bytes(), 0);
+    assert_eq!(
+        nothing.disks[0].change_id, incremental.disks[0].change_id,
+        "equal disks have equal change ids"
+    );
+    assert_eq!(
+        nothing.parent_backup_id.as_ref(),
+        Some(&incremental.backup_id),
+        "onto the newest"
+    );
+    bench.assert_holds(&full, 0, &first);
+    bench.assert_holds(&incremental, 0, &second);
+    bench.assert_holds(&nothing, 0, &second);
+}
+
+#[tokio::test]
+async fn disks_that_are_new_or_whose_map_is_damaged_are_written_in_full() {
+    let bench = Bench::new();
+    let content = disk_content(1);
+    bench.add_vm(&[&content]);
+    let full = bench.back_up().await;
+    bench.add_vm(&[&content, &disk_content(2)]);
+    let grown = bench.back_up_incrementally().await;
+    assert_eq!(grown.status, Status::Completed, "{grown:?}");
+    assert_eq!(grown.disks[0].stored_bytes, 0);
+    assert!(grown.disks[1].stored_bytes > 0);
+    bench.assert_holds(&grown, 1, &disk_content(2));
+
+    let map = map::map_path(grown.disks[0].qcow2_path.as_ref().unwrap());
+    let mut bytes = fs::read(&map).unwrap();
+    bytes[40] ^= 1;
+    fs::write(&map, bytes).unwrap();
+    let after = bench.back_up_incrementally().await;
+    assert!(after.disks[0].stored_bytes > 0, "its map is not believed");
+    assert_eq!(after.disks[1].stored_bytes, 0);
+    bench.assert_holds(&after, 0, &content);
+    bench.assert_holds(&full, 0, &content);
+}
+
+#[tokio::test]
+async fn a_chain_gets_no_longer_than_it_may() {
+    let bench = Bench::new();
+    bench.add_vm(&[&disk_content(1)]);
     bench.back_up().await;
-    assert!(matches!(incremental(), Some(Error::IncrementalNotOffered)));
+    for _ in 1..LONGEST_CHAIN {
+        let backup = bench.back_up_incrementally().await;
+        assert_eq!(backup.backup_type, BackupType::Incremental);
+    }
+    let fresh = bench.back_up_incrementally().await;
+    assert_eq!(fresh.backup_type, BackupType::Full);
+    assert_eq!(fresh.parent_backup_id, None);
+    bench.assert_holds(&fresh, 0, &disk_content(1));
+}
+
+#[tokio::test]
+async fn a_cancelled_backup_leaves_nothing_and_says_so() {
+    let bench = Bench::new();
+    bench.add_vm(&[&disk_content(1)]);
+    let started = bench.start().unwrap();
+    // Nothing has been awaited, so the job has not begun.
+    bench.jobs.cancel(&started.backup_id).unwrap();
+    bench.jobs.idle().await;
+    let backup = bench.backup(&started.backup_id);
+    assert_eq!(backup.status, Status::Cancelled);
+    assert_eq!(bench.files(), [] as [PathBuf; 0]);
+    let again = bench.jobs.cancel(&started.backup_id).err();
+    assert!(matches!(again, Some(Error::BackupOver(_))), "{again:?}");
+    let unknown = bench.jobs.cancel("backup-x-1").err();
+    assert!(
+        matches!(unknown, Some(Error::BackupNotFound(_))),
+        "{unknown:?}"
+    );
+    assert_eq!(bench.back_up().await.status, Status::Completed);
+}
+
+/// What happens to a disk between two backups.
+#[derive(Clone, Debug)]
+enum Event {
+    Write { at: usize, len: usize, byte: u8 },
+    Resize(usize),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        4 => (0_usize..3_000_000, 1_usize..300_000, 0_u8..4)
+            .prop_map(|(at, len, byte)| Event::Write { at, len, byte }),
+        1 => (1_usize..3_000_000).prop_map(Event::Resize),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn every_recovery_point_of_every_history_is_the_disk_of_its_time(
+        histories in proptest::collection::vec(proptest::collection::vec(event(), 0..5), 3..6)
+    ) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let bench = Bench::new();
+            let mut disk = disk_content(1);
+            let images = bench.add_vm(&[&disk]);
+            let mut points = vec![(bench.back_up().await, disk.clone())];
+            for events in histories {
+                for event in events {
+                    match event {
+                        Event::Write { at, len, byte } => {
+                            let start = at.min(disk.len());
+                            let end = (at + len).min(disk.len());
+                            disk[start..end].fill(byte);
+                        }
+                        Event::Resize(len) => disk.resize(len, 0),
+                    }
+                }
+                fs::write(&images[0], &disk).unwrap();
+                let backup = bench.back_up_incrementally().await;
+                assert_eq!(backup.status, Status::Completed, "{backup:?}");
+                points.push((backup, disk.clone()));
+            }
+            for (backup, disk) in &points {
+                bench.assert_holds(backup, 0, disk);
+            }
+        });
+    }
 }
