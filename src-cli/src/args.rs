@@ -122,6 +122,19 @@ pub(crate) enum BackupCommand {
         /// Id of the backup.
         id: String,
     },
+    /// Show the recovery points of a VM in a repository, and what builds on what.
+    Chain {
+        /// Name or id.
+        vm: String,
+        /// By id or name, needed when there are several.
+        #[arg(long, value_name = "ID")]
+        repository: Option<String>,
+    },
+    /// End a running backup; nothing of it stays.
+    Cancel {
+        /// Id of the backup.
+        id: String,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -2,7 +2,7 @@
 
 use sendense_core::{HubClient, watch_backup};
 use sendense_types::{
-    AppError, Backup, BackupId, BackupStatus, BackupType, ErrorKind, Repository, Retry,
+    AppError, Backup, BackupId, BackupStatus, BackupType, Chain, ErrorKind, Repository, Retry,
 };
 use serde_json::json;
 
@@ -69,6 +69,19 @@ pub(crate) async fn run(
         BackupCommand::Show { id } => {
             let backup = hub.backup(&BackupId::new(id)).await?;
             output.show(&backup, || show(&backup))
+        }
+        BackupCommand::Chain { vm, repository } => {
+            let vm = hub.find_vm(&vm).await?;
+            let repository = choose_repository(hub, repository.as_deref()).await?;
+            let chain = hub.chain(&vm, &repository.id).await?;
+            output.show(&chain, || show_chain(&chain))
+        }
+        BackupCommand::Cancel { id } => {
+            let id = BackupId::new(id);
+            hub.cancel_backup(&id).await?;
+            output.show(&json!({ "backup_id": id }), || {
+                format!("{id} is being cancelled; nothing of it will stay.")
+            })
         }
     }
 }
@@ -161,6 +174,32 @@ fn show(backup: &Backup) -> String {
         ]
     });
     sheet + "\n" + &output::table(["disk", "status", "size", "image"], &[0, 2], rows)
+}
+
+/// Incremental backups are indented below the full one that they build on.
+fn show_chain(chain: &Chain) -> String {
+    if chain.chain.is_empty() {
+        return format!("{} has no recovery point here.", printable(&chain.vm_name));
+    }
+    let rows = chain.chain.iter().map(|link| {
+        let indent = match link.backup_type {
+            BackupType::Incremental => "  ",
+            BackupType::Full | BackupType::Unknown => "",
+        };
+        let restorable = match link.is_restorable {
+            Some(true) => "",
+            Some(false) => "not restorable",
+            None => "unknown",
+        };
+        [
+            output::time(link.created_at),
+            format!("{indent}{}", link.backup_type.as_str()),
+            link.size_gb.map_or_else(String::new, gibibytes),
+            link.backup_id.to_string(),
+            restorable.to_owned(),
+        ]
+    });
+    output::table(["taken", "type", "size", "id", ""], &[2], rows)
 }
 
 /// Ours first, with how far it is; the hub's own word where it says more.

@@ -86,6 +86,18 @@ impl HubClient {
         wire::backup(&answer)
     }
 
+    /// Ends a running backup; nothing of it stays. Watch it to see when that has happened.
+    ///
+    /// # Errors
+    /// `Conflict` when it is over, `Unsupported` on hubs that cannot (contract D36).
+    pub async fn cancel_backup(&self, id: &BackupId) -> Result<()> {
+        let url = self.v1(&["backups", id.as_str(), "cancel"])?;
+        // Asked twice it is the same.
+        self.post(url, &json!({}), Effect::Repeatable)
+            .await
+            .map(drop)
+    }
+
     /// The recovery points of a VM in a repository, oldest first, as far as the hub tells (contract D30).
     pub async fn chain(&self, vm: &Vm, repository_id: &RepositoryId) -> Result<Chain> {
         let with_query = |mut url: reqwest::Url| {

@@ -231,11 +231,11 @@ pub(super) const MEANINGS: &[Meaning] = &[
         Some("Look at its backups before you try again."),
     ),
     row(
-        "incremental backups are not offered",
-        ErrorKind::NeedsFull,
-        Retry::Manual,
-        "This hub does not offer incremental backups yet.",
-        Some("Run a full backup instead."),
+        "is over and cannot be cancelled",
+        ErrorKind::Conflict,
+        Retry::Never,
+        "This backup is over already.",
+        None,
     ),
     row(
         "not enough room in the repository",
