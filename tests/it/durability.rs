@@ -69,13 +69,15 @@ fn durability_of_a_backup_images_are_on_the_disk_before_they_have_their_names_an
     assert_eq!(disks.len(), 2);
     let mut all_named = 0;
     for disk in disks {
-        let image = disk["qcow2_path"].as_str().unwrap();
-        let partial = format!("<{image}.partial>");
-        let written = position(&calls, 0, &["sync(", &partial]);
-        let renamed = position(&calls, written, &["rename", &format!("\"{image}\"")]);
-        let parent = Path::new(image).parent().unwrap().display();
-        let named = position(&calls, renamed, &["sync(", &format!("<{parent}>")]);
-        all_named = all_named.max(named);
+        let image = Path::new(disk["qcow2_path"].as_str().unwrap());
+        let parent = image.parent().unwrap().display();
+        for file in [image.to_path_buf(), image.with_extension("map")] {
+            let file = file.display();
+            let written = position(&calls, 0, &["sync(", &format!("<{file}.partial>")]);
+            let renamed = position(&calls, written, &["rename", &format!("\"{file}\"")]);
+            let named = position(&calls, renamed, &["sync(", &format!("<{parent}>")]);
+            all_named = all_named.max(named);
+        }
     }
     position(&calls, all_named, &["sync(", "hub.db-wal>"]);
 }

@@ -12,6 +12,7 @@
     reason = "clippy allows it in test functions; the functions they share are tests as well"
 )]
 
+mod chain;
 mod client;
 mod contract;
 mod disk;

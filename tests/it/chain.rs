@@ -1,0 +1,228 @@
+//! Chains: every recovery point of every history is, for qemu-img, the disk of its time.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sendense_hub::{Auth, Config, LocalHub};
+use sendense_tests::{Api, long, qemu_img_check, qemu_img_compare, seed, temp_dir, tool, until};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+/// Small numbers that look random; the same for the same seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit.max(1)
+    }
+}
+
+/// A VM with one disk, and a hub that backs it up.
+struct Bench {
+    hub: LocalHub,
+    runtime: Runtime,
+    api: Api,
+    vm: String,
+    folder: PathBuf,
+}
+
+impl Bench {
+    fn new(folder: &Path, vm: &str) -> Self {
+        let mut config = Config::new(folder.join("data"));
+        config.auth = Auth::Off;
+        let runtime = Runtime::new().unwrap();
+        let hub = runtime.block_on(LocalHub::start(config)).unwrap();
+        let api = Api::new(hub.url());
+        api.post(
+            "/discovery/add-vms",
+            &json!({ "vm_names": [vm], "source": { "folder": folder.join("vms") } }),
+        )
+        .ok();
+        Self {
+            hub,
+            runtime,
+            api,
+            vm: vm.to_owned(),
+            folder: folder.to_path_buf(),
+        }
+    }
+
+    /// Backs the VM up and gives the finished backup.
+    #[track_caller]
+    fn back_up(&self, backup_type: &str) -> Value {
+        let repository = &self.api.get("/repositories").ok()["repositories"][0]["id"];
+        let order =
+            json!({ "vm_name": self.vm, "repository_id": repository, "backup_type": backup_type });
+        let id = self.api.post("/backups", &order).ok()["backup_id"].clone();
+        let id = id.as_str().unwrap().to_owned();
+        until("the backup to finish", Duration::from_secs(60), || {
+            let detail = self.api.get(&format!("/backups/{id}")).ok();
+            assert_ne!(detail["status"], "failed", "{detail}");
+            (detail["status"] == "completed").then_some(detail)
+        })
+    }
+
+    /// Keeps the source of this moment, for the comparison at the end.
+    fn keep_source(&self, source: &Path, number: usize) -> PathBuf {
+        let kept = self.folder.join(format!("kept-{number}"));
+        tool("cp")
+            .args(["--sparse=always", "--reflink=auto"])
+            .args([source, &kept])
+            .run();
+        kept
+    }
+
+    fn stop(self) {
+        self.runtime.block_on(self.hub.stop());
+    }
+}
+
+fn image_of(backup: &Value) -> PathBuf {
+    PathBuf::from(backup["disks"][0]["qcow2_path"].as_str().unwrap())
+}
+
+/// A disk of 1 MiB to 2 GiB, whose size is no multiple of a cluster, mostly holes.
+fn random_size(random: &mut Random) -> u64 {
+    let largest = 20 << random.below(8);
+    (1 << 20) + random.below(largest << 16) / 512 * 512 + 512
+}
+
+/// Some writes: data, repeated data and zeros, long and short, anywhere.
+fn scribble(disk: &File, random: &mut Random) {
+    let size = disk.metadata().unwrap().len();
+    for _ in 0..random.below(12) {
+        let at = random.below(size);
+        let longest = if random.below(4) == 0 { 1 << 20 } else { 5000 };
+        let len = random.below(longest).min(size - at);
+        let byte = random.below(6) as u8;
+        let mut bytes = vec![byte; usize::try_from(len).unwrap()];
+        if byte > 2 {
+            bytes.fill_with(|| random.below(256) as u8);
+        }
+        disk.write_all_at(&bytes, at).unwrap();
+    }
+}
+
+#[test]
+fn chain_every_point_of_random_histories_is_identical_for_qemu_img() {
+    let mut random = Random(seed() | 1);
+    let n_histories = if long() { 400 } else { 40 };
+    for history in 0..n_histories {
+        let folder = temp_dir();
+        let vm = folder.path().join("vms/vm");
+        fs::create_dir_all(&vm).unwrap();
+        let source = vm.join("disk.raw");
+        let disk = File::options()
+            .create_new(true)
+            .read(true)
+            .write(true)
+            .open(&source)
+            .unwrap();
+        disk.set_len(random_size(&mut random)).unwrap();
+        scribble(&disk, &mut random);
+        let bench = Bench::new(folder.path(), "vm");
+        let mut points = vec![(bench.back_up("full"), bench.keep_source(&source, 0))];
+        let n_points = 4 + usize::try_from(random.below(2)).unwrap();
+        let resized_at = 1 + usize::try_from(random.below(3)).unwrap();
+        for number in 1..n_points {
+            if number == resized_at {
+                disk.set_len(random_size(&mut random)).unwrap();
+            }
+            scribble(&disk, &mut random);
+            points.push((
+                bench.back_up("incremental"),
+                bench.keep_source(&source, number),
+            ));
+        }
+        for (number, (backup, kept)) in points.iter().enumerate() {
+            println!("history {history}, point {number}: {}", backup["backup_id"]);
+            let image = image_of(backup);
+            qemu_img_check(&image);
+            qemu_img_compare(kept, "raw", &image, "qcow2");
+        }
+        let parents: Vec<&Value> = points
+            .iter()
+            .map(|(backup, _)| &backup["backup_type"])
+            .collect();
+        assert_eq!(parents[0], "full");
+        assert!(
+            parents[1..].iter().all(|kind| *kind == "incremental"),
+            "{parents:?}"
+        );
+        bench.stop();
+    }
+}
+
+#[test]
+fn chain_incremental_backups_of_qcow2_sources_with_backing_files_are_identical() {
+    let folder = temp_dir();
+    let vm = folder.path().join("vms/vm");
+    fs::create_dir_all(&vm).unwrap();
+    let scratch = folder.path().join("content.raw");
+    let content = File::options()
+        .create_new(true)
+        .read(true)
+        .write(true)
+        .open(&scratch)
+        .unwrap();
+    content.set_len(40 << 20).unwrap();
+    let mut random = Random(seed() | 1);
+    scribble(&content, &mut random);
+    scribble(&content, &mut random);
+    let base = vm.join("base.qcow2");
+    let convert = |args: &[&str], target: &Path| {
+        tool("qemu-img")
+            .args(["convert", "-O", "qcow2"])
+            .args(args)
+            .args([&scratch, target])
+            .current_dir(&vm)
+            .run();
+    };
+    convert(&["-c"], &base);
+    scribble(&content, &mut random);
+    let overlay = vm.join("overlay.qcow2");
+    convert(&["-F", "qcow2", "-B", "base.qcow2"], &overlay);
+    let bench = Bench::new(folder.path(), "vm");
+    let full = bench.back_up("full");
+    qemu_img_compare(&overlay, "qcow2", &image_of(&full), "qcow2");
+
+    scribble(&content, &mut random);
+    fs::remove_file(&overlay).unwrap();
+    convert(&["-F", "qcow2", "-B", "base.qcow2"], &overlay);
+    let incremental = bench.back_up("incremental");
+    qemu_img_check(&image_of(&incremental));
+    qemu_img_compare(&overlay, "qcow2", &image_of(&incremental), "qcow2");
+    bench.stop();
+}
+
+#[test]
+fn chain_a_mostly_empty_disk_costs_what_is_written_on_it() {
+    let folder = temp_dir();
+    let vm = folder.path().join("vms/vm");
+    fs::create_dir_all(&vm).unwrap();
+    let source = vm.join("disk.raw");
+    let disk = File::create(&source).unwrap();
+    disk.set_len(2 << 40).unwrap();
+    for place in 0..64_u64 {
+        disk.write_all_at(&vec![7; 1 << 20], place << 34).unwrap();
+    }
+    let bench = Bench::new(folder.path(), "vm");
+    let full = bench.back_up("full");
+    assert_eq!(full["total_bytes"], 64 << 20, "holes are not read");
+    disk.write_all_at(&[8; 100], 5 << 34).unwrap();
+    let incremental = bench.back_up("incremental");
+    assert_eq!(
+        incremental["disks"][0]["stored_bytes"],
+        64 << 10,
+        "one cluster"
+    );
+    let image = fs::metadata(image_of(&incremental)).unwrap();
+    let allocated = std::os::unix::fs::MetadataExt::blocks(&image) * 512;
+    assert!(allocated < 2 << 20, "{allocated} bytes on the disk");
+    bench.stop();
+}
