@@ -129,7 +129,7 @@ mod tests {
         let path = folder.path().join("hub.db");
         let insert = |connection: &Connection| {
             connection.execute(
-                "INSERT INTO users (username, password_hash, created_at) VALUES ('anna', 'x', '2026-01-01T00:00:00Z')",
+                "INSERT INTO users (username, password_hash, created_at) VALUES ('operator', 'x', '2026-01-01T00:00:00Z')",
                 [],
             )
         };
@@ -149,7 +149,7 @@ mod tests {
         let db = Db::in_memory().unwrap();
         let outcome = db.transaction(|transaction| {
             transaction.execute(
-                "INSERT INTO users (username, password_hash, created_at) VALUES ('anna', 'x', '')",
+                "INSERT INTO users (username, password_hash, created_at) VALUES ('operator', 'x', '')",
                 [],
             )?;
             Err::<(), _>(rusqlite::Error::InvalidQuery)

@@ -18,7 +18,7 @@ async fn start(folder: &Path, profile: Profile) -> (LocalHub, SampleVm) {
     let mut config = Config::new(folder.join("data"));
     config.profile = profile;
     config.auth = Auth::Users(vec![NewUser {
-        username: "anna".to_owned(),
+        username: "operator".to_owned(),
         password: Password::new("correct horse"),
     }]);
     (LocalHub::start(config).await.unwrap(), sample)
@@ -48,9 +48,10 @@ async fn main_job(profile: Profile) {
     hub.health().await.unwrap();
     let refused = hub.vms().await.unwrap_err();
     assert_eq!(refused.kind, ErrorKind::Unauthorized);
-    let wrong = hub.sign_in("anna", "wrong").await.unwrap_err();
+    let wrong = hub.sign_in("operator", "wrong").await.unwrap_err();
     assert_eq!(wrong.kind, ErrorKind::Unauthorized);
-    let SignIn::Token { token, expires_at } = hub.sign_in("anna", "correct horse").await.unwrap()
+    let SignIn::Token { token, expires_at } =
+        hub.sign_in("operator", "correct horse").await.unwrap()
     else {
         panic!("this hub wants a sign-in");
     };

@@ -20,4 +20,5 @@ mod durability;
 mod fixtures;
 mod journey;
 mod mutations;
+mod pages;
 mod restore;

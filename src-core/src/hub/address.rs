@@ -110,7 +110,7 @@ mod tests {
             "",
             "ftp://hub",
             "http://",
-            "http://anna:secret@hub",
+            "http://operator:secret@hub",
             "http://hub?x=1",
             "a b",
         ] {

@@ -11,7 +11,7 @@ use super::{refused, text};
 const PASSWORD: &str = "correct horse battery staple";
 
 fn hub(data: &Path) -> Hub {
-    Hub::start_with(data, &["--user", "anna"], &format!("{PASSWORD}\n"), &[])
+    Hub::start_with(data, &["--user", "operator"], &format!("{PASSWORD}\n"), &[])
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_password_opens_the_hub_and_a_wrong_one_does_not() {
     let login = |password: &str| {
         hub.api().post(
             "/auth/login",
-            &json!({ "username": "anna", "password": password }),
+            &json!({ "username": "operator", "password": password }),
         )
     };
     assert_eq!(login("wrong").status, 401);
@@ -109,13 +109,13 @@ fn a_token_is_good_until_it_expires() {
     let mut config = Config::new(folder.path());
     config.clock = clock.clone();
     config.auth = Auth::Users(vec![NewUser {
-        username: "anna".to_owned(),
+        username: "operator".to_owned(),
         password: Password::new(PASSWORD),
     }]);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let hub = runtime.block_on(LocalHub::start(config)).unwrap();
 
-    let login = json!({ "username": "anna", "password": PASSWORD });
+    let login = json!({ "username": "operator", "password": PASSWORD });
     let answer = Api::new(hub.url()).post("/auth/login", &login).ok();
     let expires: jiff::Timestamp = text(&answer["expires_at"]).parse().unwrap();
     let api = Api::new(hub.url())
