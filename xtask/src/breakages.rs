@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::process::{self, cargo, program, quietly};
+use crate::process::{cargo, program, quietly};
 use crate::suite::Tally;
 use crate::workspace;
 
@@ -62,9 +62,6 @@ fn run_all(tally: &mut Tally) -> Result<usize> {
             }
         }
     }
-    // The copies share our target folder, where their `sendense` now lies under the name of ours.
-    refresh_copy(&copy)?;
-    process::run(cargo().args(["build", "--quiet", "--package", "sendense"]))?;
     Ok(patches.len())
 }
 
@@ -111,13 +108,12 @@ fn see_red(patch: &Path, copy: &Path) -> Result<String> {
     Ok(breakage.breaks)
 }
 
-/// Cargo in the copy. It shares our target folder, so that libraries are not built again.
+/// Cargo in the copy. It has a target folder of its own: in ours, cargo would take what was built of the
+/// copy for what it has to build of the checkout.
 fn in_copy(copy: &Path) -> Command {
     let mut command = cargo();
     command.current_dir(copy).arg("--quiet");
-    if let Ok(target) = workspace::target() {
-        command.env("CARGO_TARGET_DIR", target);
-    }
+    command.env("CARGO_TARGET_DIR", copy.with_extension("target"));
     let skips = copy.with_extension("skips");
     command
         .env("SENDENSE_SKIPS", skips)
