@@ -305,6 +305,12 @@ fn recognise(path: &Path) -> Result<ImageFormat> {
         "a VirtualBox VDI image"
     } else if at(0, b"QED\0") {
         "a QED image"
+    } else if let Some(extension) = extension_of_a_format(path) {
+        return Err(Error::corrupt(format!(
+            "{} is called .{extension} and does not begin like one: it is damaged, or a raw image under a \
+             wrong name",
+            path.display()
+        )));
     } else {
         return Ok(ImageFormat::Raw);
     };
@@ -312,6 +318,14 @@ fn recognise(path: &Path) -> Result<ImageFormat> {
         "{} is {name}, which cannot be read yet; convert it with qemu-img to QCOW2 or raw",
         path.display()
     )))
+}
+
+/// The extension of a file, where it promises something else than the bytes of a disk.
+fn extension_of_a_format(path: &Path) -> Option<String> {
+    let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+    ["qcow2", "qcow", "qed", "vdi", "vhd", "vhdx", "vmdk"]
+        .contains(&extension.as_str())
+        .then_some(extension)
 }
 
 /// Header fields: QEMU's docs/interop/qcow2.txt.
@@ -367,6 +381,18 @@ mod tests {
             Err(Error::Corrupt { .. })
         ));
         assert_eq!(image.extent_at(0).unwrap().kind, ExtentKind::Data);
+    }
+
+    #[test]
+    fn an_image_that_is_not_what_its_name_says_is_not_taken_for_raw() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["disk.qcow2", "disk.QCOW2", "disk.vdi", "disk.vmdk"] {
+            let path = write(folder.path(), name, &[7; 4096]);
+            let error = Image::open(&path, &AllowedRoots::new([])).unwrap_err();
+            assert!(matches!(error, Error::Corrupt { .. }), "{name}: {error}");
+        }
+        let path = write(folder.path(), "disk.img", &[7; 4096]);
+        assert!(Image::open(&path, &AllowedRoots::new([])).is_ok());
     }
 
     #[test]

@@ -66,7 +66,8 @@ fn discovered(found: &[DiscoveredVm]) -> String {
         return "There are no disk images in this folder.\n".to_owned();
     }
     let rows = found.iter().map(|vm| {
-        let size: u64 = vm.disks.iter().filter_map(|disk| disk.capacity_bytes).sum();
+        // Part of a size would look like the whole.
+        let size: Option<u64> = vm.disks.iter().map(|disk| disk.capacity_bytes).sum();
         let remark = match (&vm.problem, vm.existing) {
             (Some(problem), _) => problem.clone(),
             (None, true) => "known already".to_owned(),
@@ -75,7 +76,7 @@ fn discovered(found: &[DiscoveredVm]) -> String {
         [
             vm.name.clone(),
             vm.disks.len().to_string(),
-            output::size(Some(size)),
+            output::size(size),
             remark,
         ]
     });
