@@ -65,6 +65,8 @@ pub(crate) enum Error {
     BadAuthorization,
     #[error("Invalid or expired token")]
     BadToken,
+    #[error("a hub without sign-in answers programs of its own computer, not web pages")]
+    WebPage,
     #[error("Invalid credentials")]
     BadCredentials,
     #[error("too many failed sign-ins for this user; try again in {seconds} s")]
@@ -141,6 +143,7 @@ impl Error {
             | Self::BadAuthorization
             | Self::BadToken
             | Self::BadCredentials => StatusCode::UNAUTHORIZED,
+            Self::WebPage => StatusCode::FORBIDDEN,
             Self::LockedOut { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::BadBody(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
                 StatusCode::PAYLOAD_TOO_LARGE

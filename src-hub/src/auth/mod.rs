@@ -1,17 +1,17 @@
 //! Who may use the hub: the bearer token of every call, and signing in.
 //!
-//! Three kinds of tokens are good: the key of this run, which lies in the data directory for the
+//! Two kinds of tokens are good: the key of this run, which lies in the data directory for the
 //! hub's own user, and tokens that a user got by signing in, until they expire. Of neither more
 //! than a hash is kept.
 
 mod tokens;
 mod users;
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, header},
+    http::{HeaderMap, header, uri::Authority},
     middleware::Next,
     response::Response,
 };
@@ -85,7 +85,7 @@ impl Gate {
     /// Checks the token of a call.
     pub(crate) fn check(&self, headers: &HeaderMap) -> Result<()> {
         let Policy::Guarded { key } = &self.inner.policy else {
-            return Ok(());
+            return refuse_web_pages(headers);
         };
         let header = headers
             .get(header::AUTHORIZATION)
@@ -127,6 +127,23 @@ impl Gate {
         })
         .await?
     }
+}
+
+/// A web page that the user happens to visit can reach this computer's loopback address as well, under a
+/// name of its own that leads there. Without sign-in, that would be enough to read every backup.
+fn refuse_web_pages(headers: &HeaderMap) -> Result<()> {
+    let named_here = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok()?.parse::<Authority>().ok())
+        .is_some_and(|host| {
+            let name = host.host().trim_matches(['[', ']']);
+            name.eq_ignore_ascii_case("localhost")
+                || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        });
+    if !named_here || headers.contains_key(header::ORIGIN) {
+        return Err(Error::WebPage);
+    }
+    Ok(())
 }
 
 /// Lets a call through when its token is good.

@@ -50,6 +50,31 @@ fn no_token_and_wrong_tokens_are_turned_away_everywhere() {
 }
 
 #[test]
+fn a_hub_without_sign_in_answers_no_web_pages() {
+    let folder = temp_dir();
+    let hub = Hub::start(folder.path());
+    for header in [
+        "Origin: http://example.com",
+        "Origin: null",
+        "Host: example.com",
+        "Host: 127.0.0.1.example.com:8082",
+    ] {
+        let answer = hub.api().with_header(header).get("/vm-contexts");
+        assert_eq!(answer.status, 403, "{header}: {answer:?}");
+        let post = hub.api().with_header(header).post("/backups", &json!({}));
+        assert_eq!(post.status, 403, "{header}: {post:?}");
+    }
+    for header in [
+        "Host: localhost:8082",
+        "Host: [::1]:8082",
+        "Host: 127.0.0.1",
+    ] {
+        let answer = hub.api().with_header(header).get("/vm-contexts");
+        assert_eq!(answer.status, 200, "{header}: {answer:?}");
+    }
+}
+
+#[test]
 fn the_command_says_that_one_must_sign_in() {
     let folder = temp_dir();
     let hub = hub(&folder.path().join("data"));
