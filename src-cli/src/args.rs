@@ -130,6 +130,11 @@ pub(crate) enum BackupCommand {
         #[arg(long, value_name = "ID")]
         repository: Option<String>,
     },
+    /// Read a backup through and compare it with what was backed up; fails when it is damaged.
+    Verify {
+        /// Id of the backup.
+        id: String,
+    },
     /// End a running backup; nothing of it stays.
     Cancel {
         /// Id of the backup.

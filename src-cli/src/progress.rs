@@ -12,6 +12,8 @@ const BAR: &str =
     "{msg}  {bar:30} {binary_bytes} of {binary_total_bytes}  {binary_bytes_per_sec}  {eta} left";
 const COUNTER: &str = "{msg}  {spinner} {binary_bytes}  {binary_bytes_per_sec}";
 
+const PERCENT: &str = "{msg}  {bar:30} {percent} %";
+
 /// One line that shows how far something is; gone when it is dropped.
 pub(crate) struct Line {
     bar: ProgressBar,
@@ -63,6 +65,13 @@ impl Line {
         }
     }
 
+    /// Shows how far something is of which only that is known.
+    pub(crate) fn percent(&mut self, percent: f64) {
+        self.bar.set_length(100);
+        self.bar.set_style(style(PERCENT));
+        self.bar.set_position(percent as u64);
+    }
+
     fn update(&mut self, done_bytes: u64, total_bytes: Option<u64>) {
         if self.total_bytes != total_bytes {
             self.total_bytes = total_bytes;
@@ -94,7 +103,7 @@ mod tests {
 
     #[test]
     fn the_templates_are_valid() {
-        for template in [BAR, COUNTER] {
+        for template in [BAR, COUNTER, PERCENT] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
     }

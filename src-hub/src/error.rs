@@ -119,6 +119,10 @@ pub(crate) enum Error {
     NoPreviousBackup { vm_name: String },
     #[error("the backup {0} is over and cannot be cancelled")]
     BackupOver(String),
+    #[error("the backup {0} is not complete: there is nothing to verify")]
+    BackupNotComplete(String),
+    #[error("the backup {0} was not verified since the hub was started")]
+    NotVerified(String),
     #[error("the hub is stopping and starts no more backups")]
     Stopping,
 
@@ -164,9 +168,12 @@ impl Error {
             | Self::NoDisks(_)
             | Self::FolderMissing(_)
             | Self::RepositoryNotFound(_)
-            | Self::BackupNotFound(_) => StatusCode::NOT_FOUND,
+            | Self::BackupNotFound(_)
+            | Self::NotVerified(_) => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
-            Self::BackupRunning { .. } | Self::BackupOver(_) => StatusCode::CONFLICT,
+            Self::BackupRunning { .. } | Self::BackupOver(_) | Self::BackupNotComplete(_) => {
+                StatusCode::CONFLICT
+            }
             Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Self::Restore(error) => error.status(),
             Self::Database(_) | Self::TaskDied(_) | Self::PasswordCheck(_) | Self::Panicked => {

@@ -182,6 +182,37 @@ pub struct ChainLink {
     pub is_restorable: Option<bool>,
 }
 
+/// Whether a backup still holds what was backed up; only the local hub can tell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verification {
+    /// The backup.
+    pub backup_id: BackupId,
+    /// What was found, or that it is not over yet.
+    pub status: VerificationStatus,
+    /// 0 to 100.
+    pub progress_percent: f64,
+    /// What is wrong, disk by disk.
+    pub problems: Vec<(u32, String)>,
+    /// After damage: backups that cannot be restored any more.
+    pub broken_backups: Vec<BackupId>,
+    /// After damage: backups that were looked at as well, and can.
+    pub intact_backups: Vec<BackupId>,
+}
+
+/// What verifying a backup found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VerificationStatus {
+    /// It goes on.
+    Running,
+    /// Every cluster is what it was.
+    Sound,
+    /// It cannot be restored as it was.
+    Damaged,
+    /// There is nothing to compare with.
+    Unproven,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,6 +19,7 @@ mod vm;
 
 pub use backup::{
     Backup, BackupDisk, BackupStatus, BackupType, Chain, ChainLink, StartedBackup, StartedDisk,
+    Verification, VerificationStatus,
 };
 pub use error::{AppError, ErrorKind, Retry};
 pub use event::{AppEvent, BackupProgress, DownloadProgress};

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sendense_hub::{Auth, Config, LocalHub};
-use sendense_tests::{Api, long, qemu_img_check, qemu_img_compare, seed, temp_dir, tool, until};
+use sendense_tests::{
+    Api, long, qemu_img_check, qemu_img_compare, seed, sendense, temp_dir, tool, until,
+};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -225,4 +227,31 @@ fn chain_a_mostly_empty_disk_costs_what_is_written_on_it() {
     let allocated = std::os::unix::fs::MetadataExt::blocks(&image) * 512;
     assert!(allocated < 2 << 20, "{allocated} bytes on the disk");
     bench.stop();
+}
+
+#[test]
+fn chain_a_damaged_backup_is_told_by_the_command_and_its_exit_code() {
+    let folder = temp_dir();
+    let vm = folder.path().join("vms/vm");
+    fs::create_dir_all(&vm).unwrap();
+    fs::write(vm.join("disk.raw"), vec![5; 3 << 20]).unwrap();
+    let run = |args: &[&str]| {
+        sendense()
+            .args(["--data", "data", "--json"])
+            .args(args)
+            .current_dir(folder.path())
+    };
+    run(&["vm", "discover", "vms"]).run();
+    let backup = run(&["backup", "start", "vm", "--wait"]).run().json();
+    let id = backup["backup_id"].as_str().unwrap();
+    let verified = run(&["backup", "verify", id]).run().json();
+    assert_eq!(verified["status"], "sound");
+
+    let image = File::options().write(true).open(image_of(&backup)).unwrap();
+    let length = image.metadata().unwrap().len();
+    image.write_all_at(&[6], length - 1000).unwrap();
+    let outcome = run(&["backup", "verify", id]).outcome();
+    assert_eq!(outcome.code, Some(1), "{outcome}");
+    let words = outcome.error_text();
+    assert!(words.contains("damaged") && words.contains(id), "{words}");
 }

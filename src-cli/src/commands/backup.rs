@@ -3,6 +3,7 @@
 use sendense_core::{HubClient, watch_backup};
 use sendense_types::{
     AppError, Backup, BackupId, BackupStatus, BackupType, Chain, ErrorKind, Repository, Retry,
+    Verification, VerificationStatus,
 };
 use serde_json::json;
 
@@ -75,6 +76,18 @@ pub(crate) async fn run(
             let repository = choose_repository(hub, repository.as_deref()).await?;
             let chain = hub.chain(&vm, &repository.id).await?;
             output.show(&chain, || show_chain(&chain))
+        }
+        BackupCommand::Verify { id } => {
+            let verification = {
+                let mut line = Line::new(*output, format!("Verifying {}", printable(&id)));
+                let id = BackupId::new(id);
+                hub.verify_backup(&id, &mut |percent| line.percent(percent))
+                    .await?
+            };
+            if verification.status == VerificationStatus::Damaged {
+                return Err(damaged(&verification));
+            }
+            output.show(&verification, || verified(&verification))
         }
         BackupCommand::Cancel { id } => {
             let id = BackupId::new(id);
@@ -174,6 +187,51 @@ fn show(backup: &Backup) -> String {
         ]
     });
     sheet + "\n" + &output::table(["disk", "status", "size", "image"], &[0, 2], rows)
+}
+
+fn verified(verification: &Verification) -> String {
+    let id = &verification.backup_id;
+    match verification.status {
+        VerificationStatus::Sound => format!("{id} is sound: every cluster is what was backed up."),
+        _ => format!(
+            "{id} could not be proven: {}.\nIts images may be sound all the same.",
+            printable(&problems(verification))
+        ),
+    }
+}
+
+/// Damage is a failure, so that scripts notice.
+fn damaged(verification: &Verification) -> AppError {
+    let list = |ids: &[BackupId]| {
+        let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+        ids.join(", ")
+    };
+    let intact = match verification.intact_backups.is_empty() {
+        true => "No other backup of this VM in this repository can.".to_owned(),
+        false => format!("These can: {}.", list(&verification.intact_backups)),
+    };
+    AppError::new(
+        ErrorKind::Corrupt,
+        format!(
+            "{} is damaged: {}.",
+            verification.backup_id,
+            problems(verification)
+        ),
+        Retry::Never,
+    )
+    .with_hint(format!(
+        "These cannot be restored as they were: {}. {intact} Run a full backup.",
+        list(&verification.broken_backups)
+    ))
+}
+
+fn problems(verification: &Verification) -> String {
+    let problems: Vec<_> = verification
+        .problems
+        .iter()
+        .map(|(disk, problem)| format!("disk {disk}: {problem}"))
+        .collect();
+    problems.join("; ")
 }
 
 /// Incremental backups are indented below the full one that they build on.

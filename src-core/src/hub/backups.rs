@@ -1,15 +1,20 @@
 //! Backups: starting them and what is known of them (contract 3.6).
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use sendense_types::{
     AppError, Backup, BackupId, BackupStatus, BackupType, Chain, ErrorKind, RepositoryId, Retry,
-    StartedBackup, Vm,
+    StartedBackup, Verification, VerificationStatus, Vm,
 };
 use serde_json::json;
 
 use super::{HubClient, error, request::Effect, session::is_missing, wire};
 use crate::Result;
+
+/// How often a verification is looked at: soon at first, because small backups are verified in a moment.
+const FIRST_LOOK: Duration = Duration::from_millis(100);
+const LAST_LOOK: Duration = Duration::from_secs(2);
 
 impl HubClient {
     /// Starts a backup of all disks of a VM.
@@ -84,6 +89,31 @@ impl HubClient {
     pub async fn backup(&self, id: &BackupId) -> Result<Backup> {
         let answer = self.get(self.v1(&["backups", id.as_str()])?).await?;
         wire::backup(&answer)
+    }
+
+    /// Verifies a finished backup, reporting percent on the way; says what was found.
+    ///
+    /// # Errors
+    /// `Unsupported` on hubs that cannot, `Conflict` when the backup is not complete.
+    pub async fn verify_backup(
+        &self,
+        id: &BackupId,
+        report: &mut (dyn FnMut(f64) + Send),
+    ) -> Result<Verification> {
+        let url = self.v1(&["backups", id.as_str(), "verify"])?;
+        // One that goes on is not begun again.
+        let begun = self
+            .post(url.clone(), &json!({}), Effect::Repeatable)
+            .await?;
+        let mut verification = wire::verification(&begun)?;
+        let mut pause = FIRST_LOOK;
+        while verification.status == VerificationStatus::Running {
+            report(verification.progress_percent);
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LAST_LOOK);
+            verification = wire::verification(&self.get(url.clone()).await?)?;
+        }
+        Ok(verification)
     }
 
     /// Ends a running backup; nothing of it stays. Watch it to see when that has happened.

@@ -252,6 +252,13 @@ pub(super) const MEANINGS: &[Meaning] = &[
         Some("Make room there, or choose another repository; nothing was backed up."),
     ),
     row(
+        "there is nothing to verify",
+        ErrorKind::Conflict,
+        Retry::Never,
+        "This backup is not complete, so there is nothing to verify.",
+        None,
+    ),
+    row(
         "no previous backup found",
         ErrorKind::NeedsFull,
         Retry::Manual,

@@ -9,6 +9,7 @@ mod login;
 mod repositories;
 mod request;
 mod restore;
+mod verify;
 mod vms;
 
 use std::any::Any;
@@ -35,6 +36,7 @@ pub(crate) fn router(hub: Hub) -> Router {
         .merge(discovery::router())
         .merge(repositories::router())
         .merge(backups::router())
+        .merge(verify::router())
         .merge(restore::router())
         .route_layer(middleware::from_fn_with_state(
             hub.clone(),

@@ -271,6 +271,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
         #[test]
         fn what_is_written_is_read(mut clusters in proptest::collection::vec(0_u64..20_000, 0..200), dense in 0_u64..10_000) {
             let folder = tempfile::tempdir().unwrap();

@@ -10,6 +10,7 @@
 //! A failure or a kill at any point leaves the repository as it was: what a job that has no
 //! `completed` row put there is removed, at once or by the next start.
 
+mod checks;
 mod copy;
 mod failure;
 mod image;
@@ -20,6 +21,7 @@ mod record;
 mod source;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 use std::{
     collections::BTreeMap,
@@ -31,6 +33,7 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub(crate) use self::{checks::Check, verify::Finding};
 use self::{failure::Failure, job::Job, progress::Progress};
 use crate::{
     Clock,
@@ -58,6 +61,8 @@ struct Inner {
     clock: Clock,
     /// By backup id, from just before the row is written until just after it is final.
     running: Mutex<BTreeMap<String, Running>>,
+    /// By backup id; the newest of each backup.
+    checks: Mutex<BTreeMap<String, Arc<Check>>>,
     places: Arc<Semaphore>,
     stopping: CancellationToken,
     tasks: TaskTracker,
@@ -98,6 +103,7 @@ impl Jobs {
                 db,
                 clock,
                 running: Mutex::default(),
+                checks: Mutex::default(),
                 places: Arc::new(Semaphore::new(CONCURRENT_BACKUPS)),
                 stopping: CancellationToken::new(),
                 tasks: TaskTracker::new(),
@@ -219,6 +225,69 @@ impl Jobs {
             true => Error::BackupOver(backup_id),
             false => Error::BackupNotFound(backup_id),
         })
+    }
+
+    /// Begins to verify a finished backup; one that is being verified goes on. Returns at once.
+    ///
+    /// # Errors
+    /// When there is no such backup, or it is not complete.
+    pub(crate) fn verify(&self, backup_id: &str) -> Result<()> {
+        let filter = |backup_id: Option<&str>, like: Option<&Backup>| Filter {
+            backup_id: backup_id.map(str::to_owned),
+            vm_context_id: like.map(|backup| backup.vm_context_id.clone()),
+            repository_id: like.map(|backup| backup.repository_id.clone()),
+            status: like.map(|_| Status::Completed),
+            ..Filter::default()
+        };
+        let (backup, all, repository) = self.inner.db.with(|connection| {
+            let backup = backup::list(connection, &filter(Some(backup_id), None))?
+                .pop()
+                .ok_or_else(|| Error::BackupNotFound(backup_id.to_owned()))?;
+            if backup.status != Status::Completed {
+                return Err(Error::BackupNotComplete(backup.backup_id));
+            }
+            let repository = repository::find(connection, &backup.repository_id)?
+                .ok_or_else(|| Error::RepositoryNotFound(backup.repository_id.clone()))?;
+            let all = backup::list(connection, &filter(None, Some(&backup)))?;
+            Ok::<_, Error>((backup, all, repository))
+        })?;
+        let check = Arc::new(Check::of(&backup));
+        {
+            let mut checks = self.checks();
+            let going_on = checks.get(backup_id).filter(|check| !check.state().is_over);
+            if going_on.is_some() {
+                return Ok(());
+            }
+            checks.insert(backup_id.to_owned(), Arc::clone(&check));
+        }
+        let stopping = self.inner.stopping.child_token();
+        let places = Arc::clone(&self.inner.places);
+        self.inner.tasks.spawn(async move {
+            let place = places.acquire_owned().await;
+            let running = Arc::clone(&check);
+            let verified = tokio::task::spawn_blocking(move || {
+                running.run(&backup, &all, &repository, &stopping);
+            });
+            if let Err(error) = verified.await {
+                tracing::error!(%error, "verifying a backup ended early");
+                check.give_up();
+            }
+            drop(place);
+        });
+        Ok(())
+    }
+
+    /// The newest verification of a backup since the hub was started.
+    pub(crate) fn check_of(&self, backup_id: &str) -> Option<Arc<Check>> {
+        self.checks().get(backup_id).cloned()
+    }
+
+    fn checks(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Check>>> {
+        // Nothing panics under this lock.
+        self.inner
+            .checks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends all backups and waits until they have; starts no more.

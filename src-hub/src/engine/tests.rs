@@ -335,6 +335,98 @@ async fn disks_that_are_new_or_whose_map_is_damaged_are_written_in_full() {
     bench.assert_holds(&full, 0, &content);
 }
 
+impl Bench {
+    /// Verifies a backup and says what was found on its first disk, and which backups are broken.
+    async fn verify(&self, backup: &Backup) -> (Finding, Vec<String>) {
+        self.jobs.verify(&backup.backup_id).unwrap();
+        self.jobs.idle().await;
+        let state = self.jobs.check_of(&backup.backup_id).unwrap().state();
+        assert!(state.is_over);
+        (state.findings[0].1.clone(), state.broken)
+    }
+}
+
+#[tokio::test]
+async fn verifying_finds_damage_and_names_what_it_breaks() {
+    let bench = Bench::new();
+    let images = bench.add_vm(&[&disk_content(1)]);
+    let full = bench.back_up().await;
+    let mut content = disk_content(1);
+    content[15 * 64 * 1024] = 9;
+    content[..64 * 1024].fill(5);
+    fs::write(&images[0], &content).unwrap();
+    let incremental = bench.back_up_incrementally().await;
+    let other_chain = bench.back_up().await;
+    for backup in [&full, &incremental, &other_chain] {
+        assert_eq!(bench.verify(backup).await, (Finding::Sound, Vec::new()));
+    }
+
+    // A byte that both points show, then one that only the full backup shows.
+    let image = full.disks[0].qcow2_path.clone().unwrap();
+    let sound = fs::read(&image).unwrap();
+    let flip = |pattern: &[u8], shift: usize| {
+        let mut bytes = sound.clone();
+        let place = bytes
+            .windows(pattern.len())
+            .position(|window| window == pattern);
+        bytes[place.unwrap() + shift] ^= 0x40;
+        fs::write(&image, bytes).unwrap();
+    };
+    let content = disk_content(1);
+    let mut both = vec![full.backup_id.clone(), incremental.backup_id.clone()];
+    both.sort();
+    // Clusters are written in order, and all hold the same: the last such place is behind the first.
+    let mut bytes = sound.clone();
+    let last = bytes
+        .windows(500)
+        .rposition(|window| *window == content[7 * 64 * 1024..7 * 64 * 1024 + 500]);
+    bytes[last.unwrap()] ^= 0x40;
+    fs::write(&image, bytes).unwrap();
+    let (finding, mut broken) = bench.verify(&full).await;
+    assert!(matches!(finding, Finding::Damaged(_)), "{finding:?}");
+    broken.sort();
+    assert_eq!(broken, both);
+
+    flip(&content[..500], 0);
+    let (finding, broken) = bench.verify(&full).await;
+    assert!(matches!(finding, Finding::Damaged(_)), "{finding:?}");
+    assert_eq!(
+        broken,
+        std::slice::from_ref(&full.backup_id),
+        "the overlay hides that cluster"
+    );
+    assert_eq!(bench.verify(&incremental).await.0, Finding::Sound);
+
+    fs::write(&image, &sound[..sound.len() / 2]).unwrap();
+    let (finding, broken) = bench.verify(&incremental).await;
+    assert!(matches!(finding, Finding::Damaged(_)), "{finding:?}");
+    assert_eq!(broken.len(), 2, "{broken:?}");
+    fs::write(&image, &sound).unwrap();
+
+    fs::remove_file(map::map_path(&image)).unwrap();
+    let (finding, broken) = bench.verify(&full).await;
+    assert!(matches!(finding, Finding::Unproven(_)), "{finding:?}");
+    assert_eq!(broken, [] as [String; 0]);
+}
+
+#[tokio::test]
+async fn only_complete_backups_are_verified() {
+    let bench = Bench::new();
+    let images = bench.add_vm(&[&disk_content(1)]);
+    fs::remove_file(&images[0]).unwrap();
+    let failed = bench.back_up().await;
+    let refused = bench.jobs.verify(&failed.backup_id).err();
+    assert!(
+        matches!(refused, Some(Error::BackupNotComplete(_))),
+        "{refused:?}"
+    );
+    let unknown = bench.jobs.verify("backup-x-1").err();
+    assert!(
+        matches!(unknown, Some(Error::BackupNotFound(_))),
+        "{unknown:?}"
+    );
+}
+
 #[tokio::test]
 async fn a_chain_gets_no_longer_than_it_may() {
     let bench = Bench::new();

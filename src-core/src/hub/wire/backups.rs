@@ -2,7 +2,7 @@
 
 use sendense_types::{
     Backup, BackupDisk, BackupId, BackupStatus, BackupType, Chain, ChainLink, RepositoryId,
-    StartedBackup, StartedDisk, VmId,
+    StartedBackup, StartedDisk, Verification, VerificationStatus, VmId,
 };
 use serde_json::Value;
 
@@ -105,6 +105,31 @@ fn backup_type(fields: Fields<'_>) -> BackupType {
 
 fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| 100.0 * part as f64 / whole as f64)
+}
+
+/// `/backups/{backup_id}/verify`; only the local hub has it.
+pub(in crate::hub) fn verification(answer: &Value) -> Result<Verification> {
+    let fields = Fields::of(answer)?;
+    let ids = |name| fields.texts(name).into_iter().map(BackupId::new).collect();
+    Ok(Verification {
+        backup_id: BackupId::new(fields.required("backup_id")?),
+        status: match fields.required("status")?.as_str() {
+            "running" => VerificationStatus::Running,
+            "sound" => VerificationStatus::Sound,
+            "damaged" => VerificationStatus::Damaged,
+            _ => VerificationStatus::Unproven,
+        },
+        progress_percent: fields.real(&["progress_percent"]).unwrap_or(0.0),
+        problems: fields
+            .list(&["disks"], |disk| {
+                Ok((disk_index(disk), disk.text(&["error_message"])))
+            })?
+            .into_iter()
+            .filter_map(|(disk, problem)| Some((disk, problem?)))
+            .collect(),
+        broken_backups: ids("broken_backups"),
+        intact_backups: ids("intact_backups"),
+    })
 }
 
 /// The chain, documented or deployed (contract D32); `vm_name` for hubs that leave it empty.

@@ -108,6 +108,16 @@ impl<'v> Fields<'v> {
             .collect()
     }
 
+    /// The texts of a list; what is none is left out.
+    pub(in crate::hub) fn texts(&self, name: &str) -> Vec<String> {
+        let elements = self.0.get(name).and_then(Value::as_array);
+        elements
+            .into_iter()
+            .flatten()
+            .filter_map(|element| element.as_str().map(str::to_owned))
+            .collect()
+    }
+
     /// An object within this one.
     pub(in crate::hub) fn object(&self, names: &[&str]) -> Option<Self> {
         self.values(names).find_map(Value::as_object).map(Fields)

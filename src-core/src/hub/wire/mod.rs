@@ -8,7 +8,7 @@ mod fields;
 mod restore;
 mod vms;
 
-pub(super) use self::backups::{backup, backups, chain, started};
+pub(super) use self::backups::{backup, backups, chain, started, verification};
 pub(super) use self::fields::Fields;
 pub(super) use self::restore::{file, listing, mount, mounts};
 pub(super) use self::vms::{discovered, processed, repositories, vm_disks, vms};

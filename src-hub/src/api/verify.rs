@@ -1,0 +1,97 @@
+//! `/backups/{backup_id}/verify`: whether a backup still holds what was backed up. Not in the contract.
+
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    routing::get,
+};
+use serde::Serialize;
+
+use crate::{
+    Hub,
+    engine::Finding,
+    error::{Error, Result},
+};
+
+/// The route below `/api/v1`.
+pub(crate) fn router() -> Router<Hub> {
+    Router::new().route("/backups/{backup_id}/verify", get(show).post(start))
+}
+
+#[derive(Serialize)]
+struct Answer {
+    backup_id: String,
+    /// `running`, `sound`, `damaged` or `unproven`.
+    status: &'static str,
+    progress_percent: f64,
+    disks: Vec<DiskRow>,
+    /// After damage: what cannot be restored, and what can, of this VM in this repository.
+    broken_backups: Vec<String>,
+    intact_backups: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct DiskRow {
+    disk_index: u32,
+    status: &'static str,
+    /// What is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_message: Option<String>,
+}
+
+/// Begins, or goes on.
+async fn start(State(hub): State<Hub>, Path(backup_id): Path<String>) -> Result<Json<Answer>> {
+    hub.blocking(move |hub| {
+        hub.jobs().verify(&backup_id)?;
+        answer(&hub, backup_id)
+    })
+    .await
+}
+
+async fn show(State(hub): State<Hub>, Path(backup_id): Path<String>) -> Result<Json<Answer>> {
+    hub.blocking(move |hub| answer(&hub, backup_id)).await
+}
+
+fn answer(hub: &Hub, backup_id: String) -> Result<Json<Answer>> {
+    let check = hub.jobs().check_of(&backup_id);
+    let state = check
+        .ok_or_else(|| Error::NotVerified(backup_id.clone()))?
+        .state();
+    let disks: Vec<DiskRow> = state
+        .findings
+        .into_iter()
+        .map(|(disk_index, finding)| {
+            let (status, error_message) = match finding {
+                Finding::Sound => ("sound", None),
+                Finding::Damaged(why) => ("damaged", Some(why)),
+                Finding::Unproven(why) => ("unproven", Some(why)),
+                Finding::Stopped => ("unproven", Some("the hub was stopped".to_owned())),
+            };
+            DiskRow {
+                disk_index,
+                status,
+                error_message,
+            }
+        })
+        .collect();
+    let has = |status: &str| disks.iter().any(|disk| disk.status == status);
+    let status = match state.is_over {
+        false => "running",
+        true if has("damaged") => "damaged",
+        true if has("unproven") => "unproven",
+        true => "sound",
+    };
+    let share = state.checked_bytes as f64 / state.total_bytes.max(1) as f64;
+    Ok(Json(Answer {
+        backup_id,
+        status,
+        progress_percent: if state.is_over {
+            100.0
+        } else {
+            (100.0 * share).min(99.9)
+        },
+        disks,
+        broken_backups: state.broken,
+        intact_backups: state.intact,
+    }))
+}

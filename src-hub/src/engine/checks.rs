@@ -1,0 +1,105 @@
+//! Verifications that were asked for: how far they are, and what they found. Kept in memory: what was
+//! found yesterday says nothing about today.
+
+use std::sync::{Mutex, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+use super::verify::{Finding, verify};
+use crate::{backup::Backup, repository::Repository};
+
+/// One verification.
+#[derive(Debug)]
+pub(crate) struct Check {
+    state: Mutex<State>,
+}
+
+/// Where a verification stands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct State {
+    pub(crate) is_over: bool,
+    pub(crate) checked_bytes: u64,
+    pub(crate) total_bytes: u64,
+    /// What was found, disk by disk.
+    pub(crate) findings: Vec<(u32, Finding)>,
+    /// After damage: the backups of this VM in this repository that cannot be restored, and the others.
+    pub(crate) broken: Vec<String>,
+    pub(crate) intact: Vec<String>,
+}
+
+impl Check {
+    pub(super) fn of(backup: &Backup) -> Self {
+        Self {
+            state: Mutex::new(State {
+                total_bytes: backup.disks.iter().map(|disk| disk.capacity_bytes).sum(),
+                ..State::default()
+            }),
+        }
+    }
+
+    /// Where it stands now.
+    pub(crate) fn state(&self) -> State {
+        self.update(|state| state.clone())
+    }
+
+    fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        // Nothing panics under this lock.
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Verifies the backup, and after damage all the others too, which may share what is damaged. Blocks.
+    pub(super) fn run(
+        &self,
+        backup: &Backup,
+        others: &[Backup],
+        repository: &Repository,
+        stopping: &CancellationToken,
+    ) {
+        for disk in &backup.disks {
+            let finding = match &disk.qcow2_path {
+                None => Finding::Damaged("there is no image on record".to_owned()),
+                Some(image) => verify(image, &repository.config.path, stopping, &mut |bytes| {
+                    self.update(|state| state.checked_bytes += bytes);
+                }),
+            };
+            self.update(|state| state.findings.push((disk.disk_index, finding)));
+        }
+        let is_damaged = self
+            .state()
+            .findings
+            .iter()
+            .any(|(_, finding)| breaks(finding));
+        if is_damaged {
+            for other in others {
+                let is_broken = other.disks.iter().any(|disk| match &disk.qcow2_path {
+                    None => true,
+                    Some(image) => breaks(&verify(
+                        image,
+                        &repository.config.path,
+                        stopping,
+                        &mut |_| {},
+                    )),
+                });
+                let id = other.backup_id.clone();
+                self.update(|state| match is_broken {
+                    true => state.broken.push(id),
+                    false => state.intact.push(id),
+                });
+            }
+        }
+        self.update(|state| state.is_over = true);
+    }
+
+    /// Ends a verification whose thread died.
+    pub(super) fn give_up(&self) {
+        let why = "verifying stopped unexpectedly because of an error in the hub";
+        self.update(|state| {
+            state.findings.push((0, Finding::Unproven(why.to_owned())));
+            state.is_over = true;
+        });
+    }
+}
+
+fn breaks(finding: &Finding) -> bool {
+    matches!(finding, Finding::Damaged(_))
+}
