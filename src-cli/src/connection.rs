@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use sendense_core::{HubClient, SignIn, Token};
-use sendense_hub::{Config, LocalHub, ServeError, find_running};
+use sendense_hub::{Config, LocalHub, ServeError, default_data_dir, find_running};
 use sendense_types::{AppError, ErrorKind, Retry};
 use tokio_util::sync::CancellationToken;
 
@@ -84,16 +84,14 @@ async fn sign_in(client: HubClient, global: &Global) -> Result<HubClient> {
 pub(crate) fn data_dir(global: &Global) -> Result<PathBuf> {
     let chosen = match &global.data {
         Some(chosen) => chosen.clone(),
-        None => directories::ProjectDirs::from("", "Sendense", "Sendense")
-            .map(|folders| folders.data_local_dir().join("hub"))
-            .ok_or_else(|| {
-                AppError::new(
-                    ErrorKind::Invalid,
-                    "This user has no home folder to keep data in.",
-                    Retry::Never,
-                )
-                .with_hint("Name a folder with --data.")
-            })?,
+        None => default_data_dir().ok_or_else(|| {
+            AppError::new(
+                ErrorKind::Invalid,
+                "This user has no home folder to keep data in.",
+                Retry::Never,
+            )
+            .with_hint("Name a folder with --data.")
+        })?,
     };
     absolute(&chosen)
 }

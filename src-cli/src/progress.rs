@@ -61,7 +61,8 @@ impl Line {
                     ));
                 });
             }
-            AppEvent::BackupFinished { .. } | AppEvent::DownloadProgressed(_) => {}
+            // How it ended is the command's result; everything else is news for the window.
+            _ => {}
         }
     }
 

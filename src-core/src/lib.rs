@@ -5,14 +5,25 @@
 //! method per question), `hub/wire` (what hubs really send, decoded once), `hub/error` (what their
 //! failures mean), [`download`] (files and archives onto a disk), [`watch_backup`], [`local_name`].
 
+mod backups;
 pub mod download;
+mod events;
 mod hub;
+mod mounts;
 mod names;
+mod secrets;
+mod session;
 mod speed;
 mod watch;
 
+pub use backups::Backups;
+pub use download::Downloads;
+pub use events::Events;
 pub use hub::{HubClient, SignIn, Token};
+pub use mounts::{Hold, Mounts, WallClock};
 pub use names::{Platform, local_name};
+pub use secrets::{MemorySecrets, Secrets};
+pub use session::HubSession;
 pub use watch::watch_backup;
 
 /// Shorthand for results: what a user reads is decided where a failure is understood.

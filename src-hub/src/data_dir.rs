@@ -24,6 +24,12 @@ const LOCK_PAUSE: Duration = Duration::from_millis(25);
 /// A hub that has the lock but has not written its address is starting or stopping.
 const ADDRESS_ATTEMPTS: u32 = 200;
 
+/// The data directory of this user, which app and terminal share; `None` without a home folder.
+pub fn default_data_dir() -> Option<PathBuf> {
+    directories::ProjectDirs::from("", "Sendense", "Sendense")
+        .map(|folders| folders.data_local_dir().join("hub"))
+}
+
 /// A data directory that this process uses alone.
 #[derive(Debug)]
 pub(crate) struct DataDir {

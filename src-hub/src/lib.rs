@@ -30,7 +30,7 @@ mod vm;
 
 pub use clock::Clock;
 pub use config::{Auth, Config, NewUser, Password};
-pub use data_dir::{RunningHub, find_running};
+pub use data_dir::{RunningHub, default_data_dir, find_running};
 pub use db::OpenError;
 pub use error::ServeError;
 pub(crate) use hub::Hub;

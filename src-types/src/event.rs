@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AppError, Backup, BackupId, BackupStatus};
+use crate::{
+    AppError, Backup, BackupId, BackupStatus, Download, DownloadId, MountId, OpenMount, Session,
+    Settings, VmId,
+};
 
 /// Something happened in the core.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,8 +25,66 @@ pub enum AppEvent {
         /// Why.
         error: AppError,
     },
-    /// A download moved on. At most ten a second for each job.
-    DownloadProgressed(DownloadProgress),
+    /// A download is new, moved on (at most ten a second for each) or is over.
+    DownloadChanged {
+        /// The download, whole.
+        download: Box<Download>,
+    },
+    /// A download is off the list.
+    DownloadForgotten {
+        /// The download.
+        download_id: DownloadId,
+    },
+    /// Mounts were opened, closed or given more time.
+    MountsChanged {
+        /// All open mounts.
+        mounts: Vec<OpenMount>,
+    },
+    /// A mount of ours ends soon. Once ten and once two minutes before.
+    MountExpiring {
+        /// The mount.
+        mount: Box<OpenMount>,
+        /// Minutes left.
+        minutes: u32,
+    },
+    /// A mount of ours is gone without our doing: remount it.
+    MountLost {
+        /// The mount.
+        mount_id: MountId,
+    },
+    /// Another hub, signed in or out, reached again or lost.
+    SessionChanged {
+        /// How it is now.
+        session: Box<Session>,
+    },
+    /// The settings were changed.
+    SettingsChanged {
+        /// All of them.
+        settings: Box<Settings>,
+    },
+    /// The user asked, in the tray or by a notification, to see something.
+    Show {
+        /// What.
+        place: Place,
+    },
+}
+
+/// A place in the window that something outside of it leads to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "place", rename_all = "snake_case")]
+pub enum Place {
+    /// The history of a machine, where this backup is.
+    Backup {
+        /// The machine.
+        vm_id: VmId,
+    },
+    /// The file browser on a mount.
+    Mount {
+        /// The mount.
+        mount_id: MountId,
+    },
+    /// The list of downloads.
+    Downloads,
 }
 
 /// How far a backup is.

@@ -8,7 +8,9 @@
 //!
 //! Units: sizes in bytes unless a name says otherwise (`size_gb`, `memory_mb`), times in UTC.
 
+mod app;
 mod backup;
+pub mod commands;
 mod error;
 mod event;
 mod ids;
@@ -17,12 +19,17 @@ mod restore;
 mod size;
 mod vm;
 
+pub use app::{
+    About, Download, DownloadId, DownloadKind, DownloadState, Expiry, FolderSize, HubCheck, HubId,
+    Keychain, OpenMount, SavedHub, Session, SessionState, Settings, Theme, Units, VmState,
+    VmSummary,
+};
 pub use backup::{
     Backup, BackupDisk, BackupStatus, BackupType, Chain, ChainLink, StartedBackup, StartedDisk,
     Verification, VerificationStatus,
 };
 pub use error::{AppError, ErrorKind, Retry};
-pub use event::{AppEvent, BackupProgress, DownloadProgress};
+pub use event::{AppEvent, BackupProgress, DownloadProgress, Place};
 pub use ids::{BackupId, MountId, RepositoryId, VmId};
 pub use repository::Repository;
 pub use restore::{FileEntry, FileKind, Listing, Mount, MountStatus};

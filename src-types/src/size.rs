@@ -2,22 +2,31 @@
 
 use std::fmt;
 
+use crate::Units;
+
 /// A number of bytes that shows itself in units of 1024, with three significant digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ByteSize(pub u64);
 
-const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+const BINARY: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+const DECIMAL: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
 
-impl fmt::Display for ByteSize {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 < 1024 {
-            return f.pad(&format!("{} B", self.0));
+impl ByteSize {
+    /// The size in the units the user wants, with three significant digits.
+    pub fn in_units(self, units: Units) -> String {
+        let (step, names) = match units {
+            Units::Binary => (1024.0, BINARY),
+            Units::Decimal => (1000.0, DECIMAL),
+        };
+        let mut size = self.0 as f64;
+        if size < step {
+            return format!("{} B", self.0);
         }
-        let mut size = self.0 as f64 / 1024.0;
+        size /= step;
         let mut unit = 0;
         // 1023.9 would be shown as 1024: then the next unit is the honest one.
-        while size >= 1023.5 && unit + 1 < UNITS.len() {
-            size /= 1024.0;
+        while size >= step - 0.5 && unit + 1 < names.len() {
+            size /= step;
             unit += 1;
         }
         let decimals = match size {
@@ -25,7 +34,13 @@ impl fmt::Display for ByteSize {
             size if size < 99.95 => 1,
             _ => 0,
         };
-        f.pad(&format!("{size:.decimals$} {}", UNITS[unit]))
+        format!("{size:.decimals$} {}", names[unit])
+    }
+}
+
+impl fmt::Display for ByteSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.in_units(Units::Binary))
     }
 }
 
@@ -48,6 +63,19 @@ mod tests {
             (u64::MAX, "16.0 EiB"),
         ] {
             assert_eq!(ByteSize(bytes).to_string(), text, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn decimal_units_have_decimal_steps() {
+        for (bytes, text) in [
+            (999, "999 B"),
+            (1000, "1.00 kB"),
+            (999_600, "1.00 MB"),
+            (1 << 30, "1.07 GB"),
+            (u64::MAX, "18.4 EB"),
+        ] {
+            assert_eq!(ByteSize(bytes).in_units(Units::Decimal), text, "{bytes}");
         }
     }
 }

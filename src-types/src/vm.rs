@@ -49,6 +49,16 @@ pub struct VmDisk {
     pub path: Option<String>,
 }
 
+impl VmDisk {
+    /// Its size in bytes: exact where the hub says, else from its rounded GiB (contract H27).
+    pub fn size_bytes(&self) -> Option<u64> {
+        let gib = 1024.0 * 1024.0 * 1024.0;
+        // A float that is too large or not a number becomes the nearest whole number.
+        self.capacity_bytes
+            .or_else(|| self.size_gb.map(|size| (size * gib) as u64))
+    }
+}
+
 /// A virtual machine that discovery found; not necessarily known to the hub yet (contract 3.4).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DiscoveredVm {

@@ -4,7 +4,9 @@
 //! through to the disk and only then renamed. A download that fails or is stopped leaves nothing
 //! behind. Memory does not depend on the size of what is saved.
 
+mod measure;
 mod part;
+mod queue;
 mod zip;
 
 use std::path::{Path, PathBuf};
@@ -15,7 +17,9 @@ use sendense_types::{AppError, DownloadProgress, ErrorKind, MountId, Retry};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+pub use self::measure::{free_name, measure_folder};
 use self::part::PartFile;
+pub use self::queue::{Downloads, NewDownload};
 use crate::hub::{Body, normal_path, why_not_a_file};
 use crate::speed::Speed;
 use crate::{HubClient, Result};

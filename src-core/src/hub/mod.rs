@@ -14,7 +14,10 @@ mod vms;
 mod wire;
 
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
+use jiff::Timestamp;
 use reqwest::Url;
 
 pub(crate) use self::backups::failure_of;
@@ -29,6 +32,8 @@ pub struct HubClient {
     /// Ends with a slash and holds no `/api/v1`.
     base: Url,
     token: Option<Token>,
+    /// The hub's clock, with the moment at which it was heard.
+    time: Arc<Mutex<Option<(Instant, Timestamp)>>>,
 }
 
 /// A bearer token; shows itself to nobody.
@@ -47,6 +52,7 @@ impl HubClient {
             http: request::http_client(&base)?,
             base,
             token,
+            time: Arc::default(),
         })
     }
 
@@ -55,6 +61,14 @@ impl HubClient {
     pub fn with_token(mut self, token: Token) -> Self {
         self.token = Some(token);
         self
+    }
+
+    /// The time by the hub's clock, which its deadlines go by: that of its last answer, moved on.
+    /// `None` before the first answer, or where answers have no date.
+    pub(crate) fn time(&self) -> Option<Timestamp> {
+        let (heard, said) = (*self.time.lock().unwrap_or_else(PoisonError::into_inner))?;
+        said.checked_add(jiff::SignedDuration::try_from(heard.elapsed()).ok()?)
+            .ok()
     }
 
     /// `http://host:port`, as it is shown.

@@ -1,8 +1,10 @@
 //! Sending requests and reading answers, and what it means when there is none.
 
 use std::error::Error as _;
-use std::time::Duration;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
 
+use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::{Client, Method, RequestBuilder, Response, Url, redirect};
 use sendense_types::{AppError, ErrorKind, Retry};
 use serde::Serialize;
@@ -19,6 +21,9 @@ const CONNECT: Duration = Duration::from_secs(10);
 const POOL_IDLE: Duration = Duration::from_secs(30);
 /// Folders with a million entries fit; a hub that never stops talking does not.
 const LARGEST_JSON_BYTES: usize = 512 * 1024 * 1024;
+
+/// HTTP writes its dates as mail does.
+const DATE: DateTimeParser = DateTimeParser::new();
 
 /// The HTTP client for one hub.
 pub(super) fn http_client(base: &Url) -> Result<Client> {
@@ -106,12 +111,26 @@ impl HubClient {
             (sent, _) => sent,
         };
         let response = sent.map_err(|error| self.no_answer(&error, effect))?;
+        self.hear_time(&response);
         let status = response.status();
         if status.is_success() {
             return Ok(response);
         }
         let body = whole(response).await.unwrap_or_default();
         Err(error::of_answer(status, &body))
+    }
+
+    /// Notes what the hub's clock says.
+    fn hear_time(&self, response: &Response) {
+        let said = response
+            .headers()
+            .get(reqwest::header::DATE)
+            .and_then(|date| date.to_str().ok())
+            .and_then(|date| DATE.parse_timestamp(date).ok());
+        if let Some(said) = said {
+            *self.time.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some((Instant::now(), said));
+        }
     }
 
     /// Why there is no answer, and what that means for what was asked.

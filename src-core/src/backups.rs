@@ -1,0 +1,260 @@
+//! Backups that run, watched until they are over, whatever page the window shows.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sendense_types::{
+    AppEvent, Backup, BackupId, BackupProgress, BackupStatus, BackupType, RepositoryId,
+    StartedBackup, Vm, VmState, VmSummary,
+};
+use tokio::task::JoinHandle;
+
+use crate::{Events, HubSession, Result, watch_backup};
+
+/// The backups that are watched. Cheap to clone.
+#[derive(Clone)]
+pub struct Backups {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    session: HubSession,
+    events: Events,
+    watched: Mutex<BTreeMap<BackupId, Watch>>,
+}
+
+/// One watched backup; ends with its owner.
+struct Watch {
+    /// The hub it runs on: a count of the session's, not an address.
+    generation: u64,
+    progress: Option<BackupProgress>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Backups {
+    /// Watches nothing yet.
+    pub fn new(session: HubSession, events: Events) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                session,
+                events,
+                watched: Mutex::default(),
+            }),
+        }
+    }
+
+    /// Starts a backup of all disks of a machine and watches it.
+    ///
+    /// # Errors
+    /// When the hub refuses; `NeedsFull` when an incremental one has nothing to build on.
+    pub async fn start(
+        &self,
+        vm: &Vm,
+        backup_type: BackupType,
+        repository_id: &RepositoryId,
+    ) -> Result<StartedBackup> {
+        let started = self
+            .inner
+            .session
+            .ask(async |hub| hub.start_backup(vm, repository_id, backup_type).await)
+            .await?;
+        self.watch(started.backup_id.clone());
+        Ok(started)
+    }
+
+    /// Watches a backup until it is over, publishing what happens. One that is watched stays so.
+    pub fn watch(&self, id: BackupId) {
+        let session = &self.inner.session;
+        let Ok(client) = session.client() else {
+            // Whoever connects again asks for the state again, and that leads here.
+            return;
+        };
+        let generation = session.generation();
+        let mut watched = self.watched();
+        watched.retain(|_, watch| watch.generation == generation);
+        if watched.contains_key(&id) {
+            return;
+        }
+        let inner = Arc::downgrade(&self.inner);
+        let backup_id = id.clone();
+        let task = tokio::spawn(async move {
+            let outcome = watch_backup(&client, &backup_id, &mut |event| {
+                let Some(inner) = inner.upgrade() else {
+                    return;
+                };
+                let backups = Self { inner };
+                match &event {
+                    AppEvent::BackupProgressed(progress) => backups.keep(&backup_id, progress),
+                    AppEvent::BackupFinished { .. } => drop(backups.end(&backup_id)),
+                    _ => {}
+                }
+                backups.inner.events.publish(event);
+            })
+            .await;
+            if let Err(error) = outcome {
+                tracing::info!(%backup_id, %error, "a watched backup did not end well");
+            }
+            // Given up without having seen the end: nobody should think that it still runs.
+            if let Some(inner) = inner.upgrade() {
+                drop(Self { inner }.end(&backup_id));
+            }
+        });
+        watched.insert(
+            id,
+            Watch {
+                generation,
+                progress: None,
+                task,
+            },
+        );
+    }
+
+    /// The backups that run on the current hub, as far as the core has seen them, as last seen.
+    pub fn running(&self) -> Vec<BackupProgress> {
+        let generation = self.inner.session.generation();
+        self.watched()
+            .values()
+            .filter(|watch| watch.generation == generation)
+            .filter_map(|watch| watch.progress.clone())
+            .collect()
+    }
+
+    /// Stops a backup; the watch tells when it has happened.
+    ///
+    /// # Errors
+    /// `Conflict` when it is over, `Unsupported` on hubs that cannot.
+    pub async fn cancel(&self, id: &BackupId) -> Result<()> {
+        self.inner
+            .session
+            .ask(async |hub| hub.cancel_backup(id).await)
+            .await
+    }
+
+    /// What the list of machines says about one of them; a running backup that is met is watched.
+    ///
+    /// # Errors
+    /// When the hub does not answer.
+    pub async fn summary(&self, vm: &Vm) -> Result<VmSummary> {
+        let (disks, backups) = self
+            .inner
+            .session
+            .ask(async |hub| {
+                let (disks, backups) = tokio::join!(hub.vm_disks(vm), hub.backups(vm));
+                // Hubs may not know the disks of a machine that is gone; its backups count all the same.
+                Ok((disks.unwrap_or_default(), backups?))
+            })
+            .await?;
+        for backup in backups.iter().filter(|backup| is_running(backup)) {
+            self.watch(backup.backup_id.clone());
+        }
+        Ok(VmSummary {
+            disks,
+            state: state_of(&backups),
+            latest_good: newest(&backups, |backup| backup.status == BackupStatus::Completed),
+            latest: newest(&backups, |_| true),
+        })
+    }
+
+    fn keep(&self, id: &BackupId, progress: &BackupProgress) {
+        if let Some(watch) = self.watched().get_mut(id) {
+            watch.progress = Some(progress.clone());
+        }
+    }
+
+    /// Takes a backup off the list without ending the task that says so.
+    fn end(&self, id: &BackupId) -> Option<BackupProgress> {
+        let mut watch = self.watched().remove(id)?;
+        // The task ends by itself; aborting it here would cut off its last words.
+        watch.task = tokio::spawn(async {});
+        watch.progress.take()
+    }
+
+    fn watched(&self) -> MutexGuard<'_, BTreeMap<BackupId, Watch>> {
+        // Nothing panics under this lock.
+        self.inner
+            .watched
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_running(backup: &Backup) -> bool {
+    backup.status == BackupStatus::Active
+}
+
+/// How well a machine is protected, by its backups in any order. One that was cancelled says nothing.
+fn state_of(backups: &[Backup]) -> VmState {
+    if backups.iter().any(is_running) {
+        return VmState::Running;
+    }
+    let last = newest(backups, |backup| {
+        matches!(
+            backup.status,
+            BackupStatus::Completed | BackupStatus::Failed
+        )
+    });
+    match last.map(|backup| backup.status) {
+        Some(BackupStatus::Failed) => VmState::LastBackupFailed,
+        Some(_) => VmState::Protected,
+        None => VmState::NeverBackedUp,
+    }
+}
+
+fn newest(backups: &[Backup], wanted: impl Fn(&Backup) -> bool) -> Option<Backup> {
+    backups
+        .iter()
+        .filter(|backup| wanted(backup))
+        .max_by_key(|backup| backup.created_at)
+        .cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn backup(day: u32, status: &str) -> Backup {
+        serde_json::from_value(serde_json::json!({
+            "backup_id": format!("b{day}"),
+            "vm_context_id": "vm", "vm_name": "pgtest1", "repository_id": "local",
+            "backup_type": "full", "status": status, "hub_status": status, "disks": [],
+            "disk_count": 1, "progress_percent": null, "bytes_transferred": null,
+            "total_bytes": null, "total_size_gb": null, "current_phase": null,
+            "transfer_speed_bps": null, "error_message": null,
+            "created_at": format!("2026-11-{day:02}T00:00:00Z"),
+            "started_at": null, "completed_at": null,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_machine_is_as_well_protected_as_its_newest_backup_says() {
+        let never: &[Backup] = &[];
+        assert_eq!(state_of(never), VmState::NeverBackedUp);
+        assert_eq!(state_of(&[backup(1, "cancelled")]), VmState::NeverBackedUp);
+        let failed_after_good = [backup(2, "failed"), backup(1, "completed")];
+        assert_eq!(state_of(&failed_after_good), VmState::LastBackupFailed);
+        let good_after_failed = [backup(1, "failed"), backup(2, "completed")];
+        assert_eq!(state_of(&good_after_failed), VmState::Protected);
+        let cancelled_after_good = [backup(3, "cancelled"), backup(2, "completed")];
+        assert_eq!(state_of(&cancelled_after_good), VmState::Protected);
+        let running = [backup(3, "active"), backup(2, "failed")];
+        assert_eq!(state_of(&running), VmState::Running);
+    }
+
+    #[test]
+    fn the_newest_good_backup_is_found_whatever_the_order() {
+        let backups = [
+            backup(3, "failed"),
+            backup(1, "completed"),
+            backup(2, "completed"),
+        ];
+        let good = newest(&backups, |backup| backup.status == BackupStatus::Completed);
+        assert_eq!(good.unwrap().backup_id.as_str(), "b2");
+    }
+}

@@ -1,0 +1,78 @@
+//! How much there is to save, and under which name it does not get in the way.
+
+use std::path::{Path, PathBuf};
+
+use sendense_types::{FileKind, FolderSize, MountId};
+
+use crate::{HubClient, Result};
+
+/// How much is in a folder and everything below: what its files hold, links not followed.
+///
+/// # Errors
+/// When the hub cannot list it.
+pub async fn measure_folder(hub: &HubClient, mount_id: &MountId, path: &str) -> Result<FolderSize> {
+    let listing = hub.list_tree(mount_id, path).await?;
+    let files = listing.files.iter().filter(|file| {
+        file.kind == FileKind::File && !file.is_symlink && file.unreadable.is_none()
+    });
+    let mut size = FolderSize {
+        size_bytes: 0,
+        n_files: 0,
+    };
+    for file in files {
+        // A hub may say anything; the sum is for the eye.
+        size.size_bytes = size.size_bytes.saturating_add(file.size.unwrap_or(0));
+        size.n_files += 1;
+    }
+    Ok(size)
+}
+
+/// This path, or where something lies there or is `taken` already, the next of "name (2).txt",
+/// "name (3).txt", ….
+pub fn free_name(path: &Path, taken: &[PathBuf]) -> PathBuf {
+    // Case is no difference on two of our three systems.
+    let is_taken = |path: &Path| {
+        let name = path.to_string_lossy().to_lowercase();
+        path.symlink_metadata().is_ok()
+            || taken
+                .iter()
+                .any(|taken| taken.to_string_lossy().to_lowercase() == name)
+    };
+    if !is_taken(path) {
+        return path.to_path_buf();
+    }
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let ending = path
+        .extension()
+        .map(|ending| format!(".{}", ending.to_string_lossy()))
+        .unwrap_or_default();
+    (2_u64..)
+        .map(|n| path.with_file_name(format!("{stem} ({n}){ending}")))
+        .find(|path| !is_taken(path))
+        .unwrap_or_else(|| path.to_path_buf())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_name_gets_a_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes.txt");
+        assert_eq!(free_name(&path, &[]), path);
+        std::fs::write(&path, "").unwrap();
+        let second = folder.path().join("notes (2).txt");
+        assert_eq!(free_name(&path, &[]), second);
+        let third = folder.path().join("notes (3).txt");
+        assert_eq!(free_name(&path, std::slice::from_ref(&second)), third);
+    }
+
+    #[test]
+    fn names_that_differ_in_case_only_are_one_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let taken = [folder.path().join("README")];
+        let path = folder.path().join("readme");
+        assert_eq!(free_name(&path, &taken), folder.path().join("readme (2)"));
+    }
+}

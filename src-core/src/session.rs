@@ -1,0 +1,497 @@
+//! Saved hubs, the current one, and how we stand with it (contract 8.1 and 8.2).
+//!
+//! Every question to a hub goes through [`HubSession::ask`], which notes when the hub stops
+//! answering or wants somebody to sign in. A hub that stopped answering is asked again, less and less
+//! often, until it is back.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sendense_types::{
+    AppError, AppEvent, ErrorKind, HubCheck, HubId, Retry, SavedHub, Session, SessionState,
+};
+use tokio::task::JoinHandle;
+
+use crate::{Events, HubClient, Result, Secrets, SignIn, Token};
+
+/// Pauses between two attempts to reach a hub that is offline.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// How we stand with hubs. Cheap to clone.
+#[derive(Clone)]
+pub struct HubSession {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    state: Mutex<State>,
+    secrets: Arc<dyn Secrets>,
+    events: Events,
+    /// One connection attempt at a time: the second would only overtake the first.
+    connecting: tokio::sync::Mutex<()>,
+}
+
+struct State {
+    session: Session,
+    /// For the current hub; with a token once there is one.
+    client: Option<HubClient>,
+    /// Counts changes of the current hub, so that an answer of the last one changes nothing.
+    generation: u64,
+    /// Where the hub of this computer is, or why it is nowhere; `None` while it starts.
+    local: Option<Result<(String, Token)>>,
+    /// Waits for an offline hub to come back.
+    waiting: Option<Waiting>,
+}
+
+/// Ends with its owner.
+struct Waiting(JoinHandle<()>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl HubSession {
+    /// Knows these hubs, and this computer in any case; asks none of them yet.
+    pub fn new(
+        mut saved: Vec<SavedHub>,
+        current: HubId,
+        secrets: Arc<dyn Secrets>,
+        events: Events,
+    ) -> Self {
+        saved.retain(|hub| hub.id != HubId::this_computer());
+        saved.insert(0, this_computer());
+        let current = if saved.iter().any(|hub| hub.id == current) {
+            current
+        } else {
+            HubId::this_computer()
+        };
+        let session = Session {
+            hubs: saved,
+            current,
+            state: SessionState::Connecting,
+            keychain: secrets.kind(),
+        };
+        Self {
+            inner: Arc::new(Inner {
+                state: Mutex::new(State {
+                    session,
+                    client: None,
+                    generation: 0,
+                    local: None,
+                    waiting: None,
+                }),
+                secrets,
+                events,
+                connecting: tokio::sync::Mutex::default(),
+            }),
+        }
+    }
+
+    /// How we stand now.
+    pub fn state(&self) -> Session {
+        self.lock().session.clone()
+    }
+
+    /// Says where the hub of this computer is, or why it did not start. Connect to use it.
+    pub fn set_local_hub(&self, place: Result<(String, Token)>) {
+        self.lock().local = Some(place);
+    }
+
+    /// Looks at an address without saving it.
+    ///
+    /// # Errors
+    /// When nothing answers there, or what answers is no hub.
+    pub async fn test(&self, address: &str) -> Result<HubCheck> {
+        let client = HubClient::new(address, None)?;
+        client.health().await?;
+        let needs_sign_in = match client.check_sign_in().await {
+            Ok(()) => false,
+            Err(error) if error.kind == ErrorKind::Unauthorized => true,
+            Err(error) => return Err(error),
+        };
+        Ok(HubCheck {
+            address: client.address().to_owned(),
+            needs_sign_in,
+        })
+    }
+
+    /// Saves a hub, signs in and makes it the current one.
+    ///
+    /// # Errors
+    /// When it cannot be reached or does not let us in; nothing is saved then.
+    pub async fn add(
+        &self,
+        name: &str,
+        address: &str,
+        username: &str,
+        password: &str,
+    ) -> Result<Session> {
+        let _one_at_a_time = self.inner.connecting.lock().await;
+        let client = HubClient::new(address, None)?;
+        client.health().await?;
+        let address = client.address().to_owned();
+        if let Some(known) = self
+            .state()
+            .hubs
+            .iter()
+            .find(|hub| hub.address.as_ref() == Some(&address))
+        {
+            return Err(AppError::new(
+                ErrorKind::Conflict,
+                format!("This hub is saved already, as {}.", known.name),
+                Retry::Never,
+            )
+            .with_hint("Choose it in the list of hubs."));
+        }
+        let token = enter(&client, username, password).await?;
+        let hub = SavedHub {
+            id: new_id(&address),
+            name: if name.trim().is_empty() {
+                address
+                    .trim_start_matches("http://")
+                    .trim_start_matches("https://")
+                    .to_owned()
+            } else {
+                name.trim().to_owned()
+            },
+            address: Some(address),
+            username: Some(username.trim().to_owned()).filter(|name| !name.is_empty()),
+        };
+        if let Some(token) = &token {
+            self.keep(&hub.id, token).await?;
+        }
+        let client = with_token(client, token);
+        self.change(|state| {
+            state.session.current = hub.id.clone();
+            state.session.hubs.push(hub);
+            state.begin(Some(client));
+            state.session.state = SessionState::Connected;
+        });
+        Ok(self.state())
+    }
+
+    /// Makes a saved hub the current one and asks it, with the token that is kept for it. That it does
+    /// not answer, or wants somebody to sign in, is in the session's state.
+    ///
+    /// # Errors
+    /// When no such hub is saved.
+    pub async fn connect(&self, hub_id: &HubId) -> Result<Session> {
+        let _one_at_a_time = self.inner.connecting.lock().await;
+        let hub = self.saved(hub_id)?;
+        self.change(|state| {
+            state.session.current = hub.id.clone();
+            state.begin(None);
+        });
+        let client = match self.client_for(&hub).await {
+            Ok(client) => client,
+            Err(error) => {
+                self.change(|state| state.session.state = SessionState::Offline { error });
+                return Ok(self.state());
+            }
+        };
+        let generation = {
+            let mut state = self.lock();
+            state.client = Some(client.clone());
+            state.generation
+        };
+        let outcome = client.check_sign_in().await;
+        self.note(generation, outcome.as_ref().err());
+        Ok(self.state())
+    }
+
+    /// Signs in at the current hub.
+    ///
+    /// # Errors
+    /// When it does not let us in, or cannot be reached.
+    pub async fn sign_in(&self, username: &str, password: &str) -> Result<Session> {
+        let _one_at_a_time = self.inner.connecting.lock().await;
+        let hub = self.saved(&self.state().current)?;
+        let Some(address) = &hub.address else {
+            return Err(AppError::new(
+                ErrorKind::Invalid,
+                "The hub of this computer needs no sign-in.",
+                Retry::Never,
+            ));
+        };
+        let client = HubClient::new(address, None)?;
+        let token = enter(&client, username, password).await?;
+        if let Some(token) = &token {
+            self.keep(&hub.id, token).await?;
+        }
+        let client = with_token(client, token);
+        self.change(|state| {
+            let known = state
+                .session
+                .hubs
+                .iter_mut()
+                .find(|known| known.id == hub.id);
+            if let Some(known) = known {
+                known.username = Some(username.trim().to_owned()).filter(|name| !name.is_empty());
+            }
+            state.begin(Some(client));
+            state.session.state = SessionState::Connected;
+        });
+        Ok(self.state())
+    }
+
+    /// Forgets the token of the current hub.
+    ///
+    /// # Errors
+    /// When it cannot be removed from the keychain, or the hub is this computer.
+    pub async fn sign_out(&self) -> Result<Session> {
+        let _one_at_a_time = self.inner.connecting.lock().await;
+        let hub = self.saved(&self.state().current)?;
+        if hub.is_this_computer() {
+            return Err(not_this_computer());
+        }
+        self.forget(&hub.id).await?;
+        self.change(|state| {
+            state.begin(None);
+            state.session.state = SessionState::SignedOut { error: None };
+        });
+        Ok(self.state())
+    }
+
+    /// Forgets a hub and its token. After the current one, this computer is the current one.
+    ///
+    /// # Errors
+    /// For this computer, or when the token cannot be removed from the keychain.
+    pub async fn remove(&self, hub_id: &HubId) -> Result<Session> {
+        let hub = self.saved(hub_id)?;
+        if hub.is_this_computer() {
+            return Err(not_this_computer());
+        }
+        self.forget(&hub.id).await?;
+        let was_current = self.state().current == hub.id;
+        self.change(|state| state.session.hubs.retain(|known| known.id != hub.id));
+        if was_current {
+            return self.connect(&HubId::this_computer()).await;
+        }
+        Ok(self.state())
+    }
+
+    /// The current hub, to be asked.
+    ///
+    /// # Errors
+    /// When it is not known where it is, or it wants somebody to sign in first.
+    pub fn client(&self) -> Result<HubClient> {
+        let state = self.lock();
+        match (&state.session.state, &state.client) {
+            (SessionState::SignedOut { error }, _) => Err(error.clone().unwrap_or_else(|| {
+                AppError::new(
+                    ErrorKind::Unauthorized,
+                    "Nobody is signed in at this hub.",
+                    Retry::AfterSignIn,
+                )
+                .with_hint("Sign in to go on.")
+            })),
+            (_, Some(client)) => Ok(client.clone()),
+            (SessionState::Offline { error }, None) => Err(error.clone()),
+            (_, None) => Err(AppError::new(
+                ErrorKind::Offline,
+                "The hub is being reached.",
+                Retry::AfterSeconds(1),
+            )),
+        }
+    }
+
+    /// Asks the current hub, and notes when it does not answer or wants somebody to sign in.
+    ///
+    /// # Errors
+    /// Those of the question, and of [`HubSession::client`].
+    pub async fn ask<T>(&self, question: impl AsyncFnOnce(HubClient) -> Result<T>) -> Result<T> {
+        let client = self.client()?;
+        let generation = self.generation();
+        let outcome = question(client).await;
+        self.note(generation, outcome.as_ref().err());
+        outcome
+    }
+
+    /// Counts changes of the current hub: what was begun under another number concerns another hub.
+    pub(crate) fn generation(&self) -> u64 {
+        self.lock().generation
+    }
+
+    /// Changes the state by how a question to the hub went.
+    fn note(&self, generation: u64, failure: Option<&AppError>) {
+        let mut state = self.lock();
+        if state.generation != generation {
+            return;
+        }
+        let next = match failure.map(|error| (error.kind, error)) {
+            Some((ErrorKind::Offline | ErrorKind::Untrusted, error)) => SessionState::Offline {
+                error: error.clone(),
+            },
+            Some((ErrorKind::Unauthorized, error)) => SessionState::SignedOut {
+                error: Some(error.clone()),
+            },
+            // Any other failure is an answer, too.
+            _ => SessionState::Connected,
+        };
+        let is_offline = matches!(next, SessionState::Offline { .. });
+        if !is_offline {
+            state.waiting = None;
+        } else if state.waiting.is_none() {
+            state.waiting = Some(self.wait_for_return(generation));
+        }
+        if state.session.state != next {
+            state.session.state = next;
+            self.publish(&state);
+        }
+    }
+
+    /// Asks an offline hub again and again until it answers.
+    fn wait_for_return(&self, generation: u64) -> Waiting {
+        let inner = Arc::downgrade(&self.inner);
+        Waiting(tokio::spawn(async move {
+            let mut pause = FIRST_PAUSE;
+            loop {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+                let Some(inner) = inner.upgrade() else {
+                    return;
+                };
+                let session = Self { inner };
+                let Some(client) = session.lock().client.clone() else {
+                    return;
+                };
+                let outcome = client.check_sign_in().await;
+                // Ends this task, too, once the hub has answered.
+                session.note(generation, outcome.as_ref().err());
+            }
+        }))
+    }
+
+    fn saved(&self, hub_id: &HubId) -> Result<SavedHub> {
+        let state = self.lock();
+        let hub = state.session.hubs.iter().find(|hub| hub.id == *hub_id);
+        hub.cloned().ok_or_else(|| {
+            AppError::new(
+                ErrorKind::NotFound,
+                "This hub is not in the list any more.",
+                Retry::Never,
+            )
+        })
+    }
+
+    async fn client_for(&self, hub: &SavedHub) -> Result<HubClient> {
+        let Some(address) = &hub.address else {
+            let local = self.lock().local.clone();
+            let (url, key) = local.unwrap_or_else(|| {
+                Err(AppError::new(
+                    ErrorKind::Offline,
+                    "The hub of this computer is starting.",
+                    Retry::AfterSeconds(1),
+                ))
+            })?;
+            return HubClient::new(&url, Some(key));
+        };
+        let client = HubClient::new(address, None)?;
+        let secrets = Arc::clone(&self.inner.secrets);
+        let hub_id = hub.id.clone();
+        let token = blocking(move || secrets.load(&hub_id)).await?;
+        Ok(with_token(client, token))
+    }
+
+    async fn keep(&self, hub_id: &HubId, token: &Token) -> Result<()> {
+        let (secrets, hub_id, token) = (
+            Arc::clone(&self.inner.secrets),
+            hub_id.clone(),
+            token.clone(),
+        );
+        blocking(move || secrets.store(&hub_id, &token)).await
+    }
+
+    async fn forget(&self, hub_id: &HubId) -> Result<()> {
+        let (secrets, hub_id) = (Arc::clone(&self.inner.secrets), hub_id.clone());
+        blocking(move || secrets.forget(&hub_id)).await
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.lock();
+        change(&mut state);
+        self.publish(&state);
+    }
+
+    fn publish(&self, state: &State) {
+        self.inner.events.publish(AppEvent::SessionChanged {
+            session: Box::new(state.session.clone()),
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics under this lock.
+        self.inner
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Another hub, or the same one anew: what the last one still answers counts no more.
+    fn begin(&mut self, client: Option<HubClient>) {
+        self.generation += 1;
+        self.waiting = None;
+        self.client = client;
+        self.session.state = SessionState::Connecting;
+    }
+}
+
+/// Signs in where a name is given; checks that none is needed where it is not.
+async fn enter(client: &HubClient, username: &str, password: &str) -> Result<Option<Token>> {
+    let username = username.trim();
+    if username.is_empty() {
+        client.check_sign_in().await?;
+        return Ok(None);
+    }
+    match client.sign_in(username, password).await? {
+        SignIn::Token { token, .. } => Ok(Some(token)),
+        SignIn::NotNeeded => Ok(None),
+    }
+}
+
+fn with_token(client: HubClient, token: Option<Token>) -> HubClient {
+    match token {
+        Some(token) => client.with_token(token),
+        None => client,
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|died| {
+        AppError::new(
+            ErrorKind::Internal,
+            "The keychain could not be asked.",
+            Retry::Manual,
+        )
+        .with_details(died.to_string())
+    })?
+}
+
+fn this_computer() -> SavedHub {
+    SavedHub {
+        id: HubId::this_computer(),
+        name: "This computer".to_owned(),
+        address: None,
+        username: None,
+    }
+}
+
+fn not_this_computer() -> AppError {
+    AppError::new(
+        ErrorKind::Invalid,
+        "The hub of this computer belongs to the app.",
+        Retry::Never,
+    )
+}
+
+/// An address is saved once, so it names its hub; and a hub that is saved again finds its token.
+fn new_id(address: &str) -> HubId {
+    HubId(address.to_owned())
+}

@@ -1,0 +1,330 @@
+//! What the app itself knows: hubs, settings, open mounts, downloads.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{AppError, Backup, BackupId, BackupType, DownloadProgress, MountId, VmDisk, VmId};
+
+/// Names one of the saved hubs.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct HubId(pub String);
+
+impl HubId {
+    /// The hub inside the app.
+    pub fn this_computer() -> Self {
+        Self("this-computer".to_owned())
+    }
+}
+
+/// A hub that the app remembers. Its token is in the system's keychain, not here.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SavedHub {
+    /// Stays the same as long as it is saved.
+    pub id: HubId,
+    /// What the user calls it.
+    pub name: String,
+    /// `http://host:port`; `None` for this computer, whose address changes with every start.
+    pub address: Option<String>,
+    /// Who signed in last; `None` on hubs without sign-in.
+    pub username: Option<String>,
+}
+
+impl SavedHub {
+    /// The hub inside the app.
+    pub fn is_this_computer(&self) -> bool {
+        self.address.is_none()
+    }
+}
+
+/// Saved hubs, the current one and how we stand with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Session {
+    /// This computer first.
+    pub hubs: Vec<SavedHub>,
+    /// The one that everything else is asked of.
+    pub current: HubId,
+    /// How we stand with it.
+    pub state: SessionState,
+    /// Where tokens are kept.
+    pub keychain: Keychain,
+}
+
+impl Session {
+    /// The current hub.
+    pub fn current_hub(&self) -> Option<&SavedHub> {
+        self.hubs.iter().find(|hub| hub.id == self.current)
+    }
+}
+
+/// How we stand with the current hub.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum SessionState {
+    /// It is being asked; with `None` for the first time.
+    Connecting,
+    /// It answers, and we may use it.
+    Connected,
+    /// It answers, but wants somebody to sign in (again).
+    SignedOut {
+        /// Why the last token or password was not good, where there was one.
+        error: Option<AppError>,
+    },
+    /// It does not answer; it is asked again by and by.
+    Offline {
+        /// Why.
+        error: AppError,
+    },
+}
+
+/// Where tokens are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keychain {
+    /// In the system's keychain.
+    System,
+    /// This system has no keychain that answers: in memory, until the app ends.
+    MemoryOnly,
+}
+
+/// What a look at an address found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HubCheck {
+    /// The address as it would be saved.
+    pub address: String,
+    /// Whether it wants a name and a password.
+    pub needs_sign_in: bool,
+}
+
+/// What the list of machines says about one of them beside its name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VmSummary {
+    /// Its disks, in backup order.
+    pub disks: Vec<VmDisk>,
+    /// How well it is protected.
+    pub state: VmState,
+    /// Its newest backup that can be gone back to.
+    pub latest_good: Option<Backup>,
+    /// Its newest backup, whatever came of it.
+    pub latest: Option<Backup>,
+}
+
+impl VmSummary {
+    /// All its disks together, in bytes; `None` where the hub does not say.
+    pub fn size_bytes(&self) -> Option<u64> {
+        let sizes = self.disks.iter().map(VmDisk::size_bytes);
+        sizes.sum::<Option<u64>>()
+    }
+}
+
+/// How well a machine is protected, in the app's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VmState {
+    /// There is no backup of it.
+    NeverBackedUp,
+    /// Its newest backup is good.
+    Protected,
+    /// A backup of it is running.
+    Running,
+    /// Its newest backup failed; older ones may be good.
+    LastBackupFailed,
+}
+
+/// An open mount, with what the core knows beyond the hub's list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OpenMount {
+    /// What the hub calls it.
+    pub mount_id: MountId,
+    /// The backup it is of, where the core opened it or the hub says.
+    pub backup_id: Option<BackupId>,
+    /// The disk within the backup, as above.
+    pub disk_index: Option<u32>,
+    /// The machine, as above.
+    pub vm_id: Option<VmId>,
+    /// Its name, as above.
+    pub vm_name: Option<String>,
+    /// When the backup was taken, as above.
+    pub backup_time: Option<Timestamp>,
+    /// Full or incremental, as above.
+    pub backup_type: Option<BackupType>,
+    /// Type of the filesystem, as a hint only (contract D61).
+    pub filesystem_type: Option<String>,
+    /// When it ends by this computer's clock; the hub's clock may differ.
+    pub expires_at: Option<Timestamp>,
+    /// Whether the hub gives more time to a mount that is used.
+    pub expiry: Expiry,
+    /// Whether it can be browsed.
+    pub is_open: bool,
+    /// This app opened it, and closes it.
+    pub is_ours: bool,
+    /// The folder that was looked at last.
+    pub folder: String,
+}
+
+/// How a hub ends its mounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expiry {
+    /// Not seen yet.
+    Unknown,
+    /// So long after its last use (documented hubs).
+    Idle,
+    /// At a fixed time, whatever happens (deployed hubs): remount before or after.
+    Fixed,
+}
+
+/// Names a download.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DownloadId(pub u32);
+
+/// A file or folder on its way onto this computer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Download {
+    /// What it is called by.
+    pub download_id: DownloadId,
+    /// The name it is saved under.
+    pub name: String,
+    /// The folder it is saved in.
+    pub folder: String,
+    /// The mount it comes from.
+    pub mount_id: MountId,
+    /// Where it lies on that mount.
+    pub path: String,
+    /// The machine it comes from, where that is known.
+    pub vm_name: Option<String>,
+    /// A file, or a folder as an archive.
+    pub kind: DownloadKind,
+    /// Where it stands.
+    pub state: DownloadState,
+    /// How far it is, or was when it ended.
+    pub progress: Option<DownloadProgress>,
+}
+
+/// What is saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DownloadKind {
+    /// One file, as it is.
+    File,
+    /// A folder as a zip archive.
+    Zip,
+}
+
+/// Where a download stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum DownloadState {
+    /// Others come first.
+    Queued,
+    /// It is under way.
+    Running,
+    /// It is on the disk, whole and checked.
+    Done {
+        /// Its size in bytes.
+        size_bytes: u64,
+        /// Files in the archive.
+        n_files: Option<usize>,
+        /// What could not be put into the archive or could not be checked, in words.
+        notes: Vec<String>,
+    },
+    /// Nothing of it is on the disk.
+    Failed {
+        /// Why.
+        error: AppError,
+    },
+    /// The user stopped it; nothing of it is on the disk.
+    Cancelled,
+}
+
+impl DownloadState {
+    /// It will not change any more.
+    pub fn is_over(&self) -> bool {
+        !matches!(self, Self::Queued | Self::Running)
+    }
+}
+
+/// How much is in a folder and everything below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FolderSize {
+    /// Bytes in all its files.
+    pub size_bytes: u64,
+    /// Number of its files.
+    pub n_files: u64,
+}
+
+/// What the user has decided about the app.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Light, dark, or as the system is.
+    pub theme: Theme,
+    /// Units that sizes are shown in.
+    pub units: Units,
+    /// Downloads go there without asking; `None` asks each time. Chosen in the system's dialog only.
+    pub download_folder: Option<String>,
+    /// A notification when a backup has finished well.
+    pub notify_success: bool,
+    /// A notification when a backup has failed.
+    pub notify_failure: bool,
+    /// Closing the window while work runs leaves the app in the tray.
+    pub close_to_tray: bool,
+    /// Mounts are kept open while somebody browses them.
+    pub keep_mounts_open: bool,
+    /// Leaving the file browser unmounts, once its downloads are done.
+    pub unmount_on_close: bool,
+    /// Machines as a table, not as cards.
+    pub vms_as_table: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            theme: Theme::System,
+            units: Units::Binary,
+            download_folder: None,
+            notify_success: true,
+            notify_failure: true,
+            close_to_tray: true,
+            keep_mounts_open: true,
+            unmount_on_close: true,
+            vms_as_table: true,
+        }
+    }
+}
+
+/// Light, dark, or as the system is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Theme {
+    /// As the system is.
+    #[default]
+    System,
+    /// Light.
+    Light,
+    /// Dark.
+    Dark,
+}
+
+/// Units that sizes are shown in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Units {
+    /// KiB, MiB, GiB: steps of 1024.
+    #[default]
+    Binary,
+    /// kB, MB, GB: steps of 1000.
+    Decimal,
+}
+
+/// What this app is and where it keeps things.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct About {
+    /// The app's version.
+    pub version: String,
+    /// Where the hub of this computer keeps database and backups.
+    pub data_folder: String,
+    /// Where the log files are.
+    pub log_folder: String,
+}

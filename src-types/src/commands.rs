@@ -1,0 +1,484 @@
+//! The table of commands: everything the window can ask the shell.
+//!
+//! This is the only definition of that surface. From it come the window's typed calls ([`Command`]),
+//! the shell's list of handlers ([`for_each_command!`](crate::for_each_command)) and the names that
+//! get a permission each ([`COMMANDS`]). A command without a function does not build; one that the
+//! capability file does not name is denied.
+//!
+//! A new command takes three steps: its request and its line here, its function in the shell, its
+//! permission in the capability file.
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{
+    About, AddedVms, Backup, BackupId, BackupProgress, BackupType, Chain, DiscoveredVm, Download,
+    DownloadId, FolderSize, HubCheck, HubId, Listing, MountId, OpenMount, Repository, RepositoryId,
+    Session, Settings, StartedBackup, Verification, Vm, VmDisk, VmId, VmSummary,
+};
+
+/// A request with a name and an answer.
+pub trait Command: Serialize {
+    /// The name it has on the way to the shell.
+    const NAME: &'static str;
+    /// What comes back.
+    type Reply: DeserializeOwned;
+}
+
+/// The answer to a request, for signatures in the shell.
+pub type Reply<C> = <C as Command>::Reply;
+
+macro_rules! commands {
+    // The dollar sign has to be handed in, because a macro cannot write one for the macro it makes.
+    ($dollar:tt $($(#[$doc:meta])* $name:ident($request:ident) -> $reply:ty;)*) => {
+        $(
+            impl Command for $request {
+                const NAME: &'static str = stringify!($name);
+                type Reply = $reply;
+            }
+        )*
+
+        /// The names of all commands.
+        pub const COMMANDS: &[&str] = &[$(stringify!($name)),*];
+
+        /// Hands the names of all commands to a macro of the caller.
+        ///
+        /// A caller that has no function for one of them does not build:
+        ///
+        /// ```compile_fail,E0425
+        /// mod commands {
+        ///     pub fn list_vms() {} // and none of the others
+        /// }
+        /// macro_rules! call_all {
+        ///     ($($command:ident),*) => { $(commands::$command();)* };
+        /// }
+        /// sendense_types::for_each_command!(call_all);
+        /// ```
+        #[macro_export]
+        macro_rules! for_each_command {
+            ($dollar visit:ident) => { $dollar visit! { $($name),* } };
+        }
+    };
+}
+
+commands! { $
+    // The hub
+    get_session(GetSession) -> Session;
+    test_hub(TestHub) -> HubCheck;
+    add_hub(AddHub) -> Session;
+    connect_hub(ConnectHub) -> Session;
+    sign_in(SignIn) -> Session;
+    sign_out(SignOut) -> Session;
+    remove_hub(RemoveHub) -> Session;
+    // Virtual machines
+    list_vms(ListVms) -> Vec<Vm>;
+    get_vm(GetVm) -> Vm;
+    get_vm_summary(GetVmSummary) -> VmSummary;
+    list_vm_disks(ListVmDisks) -> Vec<VmDisk>;
+    choose_folder_of_images(ChooseFolderOfImages) -> Option<String>;
+    discover_vms(DiscoverVms) -> Vec<DiscoveredVm>;
+    add_vms(AddVms) -> AddedVms;
+    add_sample_vm(AddSampleVm) -> AddedVms;
+    // Backups
+    list_repositories(ListRepositories) -> Vec<Repository>;
+    start_backup(StartBackup) -> StartedBackup;
+    cancel_backup(CancelBackup) -> ();
+    list_running_backups(ListRunningBackups) -> Vec<BackupProgress>;
+    list_backups(ListBackups) -> Vec<Backup>;
+    get_backup(GetBackup) -> Backup;
+    get_chain(GetChain) -> Chain;
+    verify_backup(VerifyBackup) -> Verification;
+    // Open mounts and their files
+    list_mounts(ListMounts) -> Vec<OpenMount>;
+    open_mount(OpenBackupDisk) -> OpenMount;
+    keep_mount_open(KeepMountOpen) -> OpenMount;
+    remount(Remount) -> OpenMount;
+    close_mount(CloseMount) -> ();
+    browse_folder(BrowseFolder) -> ();
+    list_files(ListFiles) -> Listing;
+    measure_folder(MeasureFolder) -> FolderSize;
+    // Downloads
+    save_file(SaveFile) -> Option<Download>;
+    save_files(SaveFiles) -> Vec<Download>;
+    save_folder_as_zip(SaveFolderAsZip) -> Option<Download>;
+    list_downloads(ListDownloads) -> Vec<Download>;
+    cancel_download(CancelDownload) -> ();
+    retry_download(RetryDownload) -> Download;
+    forget_download(ForgetDownload) -> ();
+    open_download(OpenDownload) -> ();
+    show_download(ShowDownload) -> ();
+    // The app
+    get_settings(GetSettings) -> Settings;
+    save_settings(SaveSettings) -> Settings;
+    choose_download_folder(ChooseDownloadFolder) -> Settings;
+    forget_download_folder(ForgetDownloadFolder) -> Settings;
+    get_about(GetAbout) -> About;
+    get_diagnostics(GetDiagnostics) -> String;
+    show_log_folder(ShowLogFolder) -> ();
+    quit(Quit) -> ();
+}
+
+/// Saved hubs, the current one and how we stand with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GetSession {}
+
+/// Looks at an address without saving it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TestHub {
+    /// Address as it was typed.
+    pub address: String,
+}
+
+/// Saves a hub and connects to it. Nothing is saved when that fails.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct AddHub {
+    /// The name it gets in the list; the address where it is empty.
+    pub name: String,
+    /// Address as it was typed.
+    pub address: String,
+    /// Who signs in; empty on hubs without sign-in.
+    pub username: String,
+    /// The password; used once and kept nowhere.
+    pub password: String,
+}
+
+/// Makes a saved hub the current one and connects to it, with the token that is kept for it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConnectHub {
+    /// One of the saved hubs.
+    pub hub_id: HubId,
+}
+
+/// Signs in (again) at the current hub.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct SignIn {
+    /// Who.
+    pub username: String,
+    /// The password; used once and kept nowhere.
+    pub password: String,
+}
+
+/// Forgets the token of the current hub.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SignOut {}
+
+/// Forgets a hub and its token. This computer cannot be removed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RemoveHub {
+    /// One of the saved hubs.
+    pub hub_id: HubId,
+}
+
+/// All machines of the hub.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ListVms {}
+
+/// One machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GetVm {
+    /// Which one.
+    pub vm_id: VmId,
+}
+
+/// What the list of machines says about one of them beside its name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GetVmSummary {
+    /// The machine, whole, because hubs key some answers by name.
+    pub vm: Vm,
+}
+
+/// The disks of a machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ListVmDisks {
+    /// The machine.
+    pub vm: Vm,
+}
+
+/// Lets the user choose, in the system's dialog, a folder to look for disk images in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChooseFolderOfImages {}
+
+/// Looks for machines in a folder of the hub's computer. Adds nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DiscoverVms {
+    /// The folder.
+    pub folder: String,
+}
+
+/// Adds machines that discovery found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AddVms {
+    /// The folder they were found in.
+    pub folder: String,
+    /// Their names.
+    pub names: Vec<String>,
+}
+
+/// Unpacks the sample machine that comes with the app and adds it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AddSampleVm {}
+
+/// Places where backups go.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ListRepositories {}
+
+/// Starts a backup of all disks of a machine; its progress comes as events.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StartBackup {
+    /// The machine.
+    pub vm: Vm,
+    /// Full or incremental.
+    pub backup_type: BackupType,
+    /// Where to.
+    pub repository_id: RepositoryId,
+}
+
+/// Stops a running backup; nothing of it stays.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CancelBackup {
+    /// Which one.
+    pub backup_id: BackupId,
+}
+
+/// Backups that are watched now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ListRunningBackups {}
+
+/// Backups of a machine in all repositories, newest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ListBackups {
+    /// The machine.
+    pub vm: Vm,
+}
+
+/// One backup with its disks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GetBackup {
+    /// Which one.
+    pub backup_id: BackupId,
+}
+
+/// The recovery points of a machine in one repository.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GetChain {
+    /// The machine.
+    pub vm: Vm,
+    /// The repository.
+    pub repository_id: RepositoryId,
+}
+
+/// Checks that a backup still holds what was backed up, where the hub can, and waits for the result.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VerifyBackup {
+    /// Which one.
+    pub backup_id: BackupId,
+}
+
+/// All open mounts of the hub.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ListMounts {}
+
+/// Mounts a disk of a backup, or answers the mount that is open already.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OpenBackupDisk {
+    /// The backup.
+    pub backup_id: BackupId,
+    /// The disk within it.
+    pub disk_index: u32,
+}
+
+/// Asks the hub for more time, where it gives any.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeepMountOpen {
+    /// The mount.
+    pub mount_id: MountId,
+}
+
+/// Mounts again what an expired mount showed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Remount {
+    /// The mount that is gone.
+    pub mount_id: MountId,
+}
+
+/// Unmounts. Refused while a download runs from it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CloseMount {
+    /// The mount.
+    pub mount_id: MountId,
+}
+
+/// Tells the core that a person looks at this folder, so that the mount is kept open.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BrowseFolder {
+    /// The mount.
+    pub mount_id: MountId,
+    /// The folder; `None` when the browser is left.
+    pub path: Option<String>,
+}
+
+/// The entries of a folder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ListFiles {
+    /// The mount.
+    pub mount_id: MountId,
+    /// The folder, as the hub names it.
+    pub path: String,
+}
+
+/// How much is in a folder and everything below.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MeasureFolder {
+    /// The mount.
+    pub mount_id: MountId,
+    /// The folder, as the hub names it.
+    pub path: String,
+}
+
+/// Saves one file. The user chooses where, in the system's dialog; `None` when they think better of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SaveFile {
+    /// The mount.
+    pub mount_id: MountId,
+    /// The file, as the hub names it.
+    pub path: String,
+    /// Its name for the eye, from which the suggested name is made.
+    pub name: String,
+}
+
+/// Saves several files into a folder that the user chooses; empty when they think better of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SaveFiles {
+    /// The mount.
+    pub mount_id: MountId,
+    /// The files: path as the hub names it, and name for the eye.
+    pub files: Vec<(String, String)>,
+}
+
+/// Saves a folder as a zip archive. The user chooses where; `None` when they think better of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SaveFolderAsZip {
+    /// The mount.
+    pub mount_id: MountId,
+    /// The folder, as the hub names it.
+    pub path: String,
+    /// Its name for the eye, from which the suggested name is made.
+    pub name: String,
+}
+
+/// All downloads since the app was started, newest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ListDownloads {}
+
+/// Stops a download; nothing of it stays.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CancelDownload {
+    /// Which one.
+    pub download_id: DownloadId,
+}
+
+/// Starts a download that failed or was stopped again, to the same place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RetryDownload {
+    /// Which one.
+    pub download_id: DownloadId,
+}
+
+/// Takes a download that is over off the list. The file stays.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ForgetDownload {
+    /// Which one.
+    pub download_id: DownloadId,
+}
+
+/// Opens a saved file with the program the system has for it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OpenDownload {
+    /// Which one.
+    pub download_id: DownloadId,
+}
+
+/// Shows a saved file in the system's file manager.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShowDownload {
+    /// Which one.
+    pub download_id: DownloadId,
+}
+
+/// The settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GetSettings {}
+
+/// Replaces the settings. The download folder stays what it is: it is chosen in the system's dialog.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SaveSettings {
+    /// All of them.
+    pub settings: Settings,
+}
+
+/// Lets the user choose the folder that downloads go to without asking.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChooseDownloadFolder {}
+
+/// Asks for a place for every download again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ForgetDownloadFolder {}
+
+/// What this app is and where it keeps things.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GetAbout {}
+
+/// What a supporter needs to know, as text to copy; without secrets.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GetDiagnostics {}
+
+/// Shows the folder of the log files in the system's file manager.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShowLogFolder {}
+
+/// Ends the app; asks first when work would be lost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Quit {}
+
+/// A password must not end in a log because somebody wrote a request to it.
+macro_rules! debug_without_password {
+    ($($request:ident),*) => {
+        $(
+            impl std::fmt::Debug for $request {
+                fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    f.debug_struct(stringify!($request))
+                        .field("username", &self.username)
+                        .field("password", &"<redacted>")
+                        .finish_non_exhaustive()
+                }
+            }
+        )*
+    };
+}
+
+debug_without_password!(AddHub, SignIn);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_has_a_name_of_its_own() {
+        let mut names = COMMANDS.to_vec();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), COMMANDS.len());
+        assert!(COMMANDS.contains(&"save_file"));
+        assert_eq!(<ListFiles as Command>::NAME, "list_files");
+    }
+
+    #[test]
+    fn passwords_are_not_logged() {
+        let request = SignIn {
+            username: "operator".to_owned(),
+            password: "correct horse".to_owned(),
+        };
+        let logged = format!("{request:?}");
+        assert!(logged.contains("operator"), "{logged}");
+        assert!(!logged.contains("horse"), "{logged}");
+    }
+}
