@@ -9,11 +9,14 @@
 mod breakages;
 mod check;
 mod fixtures;
+mod icons;
 mod journey;
 mod process;
 mod setup;
 mod suite;
 mod tidy;
+mod ui;
+mod window;
 mod workspace;
 
 use std::process::ExitCode;
@@ -31,8 +34,15 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Do the main job once: back up the sample VM, get a file back, compare it with the original
-    Run,
+    /// Build the app and open it; without a display, walk through it in a virtual one
+    Run {
+        /// Walk through the app in a virtual display and leave pictures in target/tour
+        #[arg(long)]
+        tour: bool,
+        /// Do the main job from the terminal: back up the sample VM, get a file back, compare it
+        #[arg(long)]
+        terminal: bool,
+    },
     /// Do everything CI does, in CI's order
     Test {
         /// Also run the long tests, and see the suite turn red for every patch in tests/breakages
@@ -43,6 +53,10 @@ enum Task {
     Check,
     /// Check the house rules that no other tool knows
     Tidy,
+    /// Build the window's contents
+    Ui,
+    /// Draw the app's icon in every size
+    Icons,
     /// Rebuild the sample VM with the systems' own tools
     Fixtures,
 }
@@ -60,13 +74,16 @@ fn main() -> ExitCode {
 fn run(task: Option<Task>) -> Result<()> {
     match task {
         None => Ok(Arguments::command().print_help()?),
-        Some(Task::Run) => journey::run(),
+        Some(Task::Run { terminal: true, .. }) => journey::run(),
+        Some(Task::Run { tour, .. }) => window::run(tour),
         Some(Task::Test { long }) => suite::run(long),
         Some(Task::Check) => {
             setup::rust_components()?;
             check::run()
         }
         Some(Task::Tidy) => tidy::run(),
+        Some(Task::Ui) => ui::run(),
+        Some(Task::Icons) => icons::run(),
         Some(Task::Fixtures) => fixtures::run(),
     }
 }

@@ -28,9 +28,24 @@ const NEEDS: &[Need] = &[
         purpose: "asking the hub as the handover does",
     },
     Need {
+        program: "dbus-daemon",
+        package: "dbus",
+        purpose: "a message bus for window tests",
+    },
+    Need {
+        program: "dbus-monitor",
+        package: "dbus",
+        purpose: "reading notifications in window tests",
+    },
+    Need {
         program: "mkfs.fat",
         package: "dosfstools",
         purpose: "making FAT volumes",
+    },
+    Need {
+        program: "dunst",
+        package: "dunst",
+        purpose: "showing notifications in window tests",
     },
     Need {
         program: "debugfs",
@@ -56,6 +71,16 @@ const NEEDS: &[Need] = &[
         program: "git",
         package: "git",
         purpose: "listing the files of the checkout",
+    },
+    Need {
+        program: "gnome-keyring-daemon",
+        package: "gnome-keyring",
+        purpose: "keeping sign-ins in window tests",
+    },
+    Need {
+        program: "import",
+        package: "imagemagick",
+        purpose: "taking pictures of the window",
     },
     Need {
         program: "mcopy",
@@ -108,9 +133,24 @@ const NEEDS: &[Need] = &[
         purpose: "making small full disks",
     },
     Need {
+        program: "WebKitWebDriver",
+        package: "webkit2gtk-driver",
+        purpose: "driving the window in tests",
+    },
+    Need {
         program: "wimcapture",
         package: "wimtools",
         purpose: "filling NTFS volumes",
+    },
+    Need {
+        program: "xdotool",
+        package: "xdotool",
+        purpose: "typing into system dialogs in tests",
+    },
+    Need {
+        program: "Xvfb",
+        package: "xvfb",
+        purpose: "a display for window tests",
     },
     Need {
         program: "zstd",
@@ -119,10 +159,25 @@ const NEEDS: &[Need] = &[
     },
 ];
 
+/// What the desktop app is built from and its tests need beside the programs: Debian packages.
+const LIBRARIES: &[&str] = &[
+    "at-spi2-core",
+    "dbus-x11",
+    "fonts-dejavu-core",
+    "libayatana-appindicator3-dev",
+    "libdbus-1-dev",
+    "librsvg2-dev",
+    "libssl-dev",
+    "libwebkit2gtk-4.1-dev",
+    "libxdo-dev",
+    "pkg-config",
+];
+
 /// Makes sure that everything is there, installing what is not.
 pub(crate) fn run() -> Result<()> {
     rust_components()?;
-    system_packages()
+    system_packages()?;
+    packages(LIBRARIES)
 }
 
 /// Installs `clippy` and `rustfmt`, which rustup's minimal profile leaves out.
@@ -175,10 +230,7 @@ fn system_packages() -> Result<()> {
             packages.join(", ")
         );
     }
-    apt(&["update"])?;
-    let mut install = vec!["install", "--yes", "--no-install-recommends"];
-    install.extend(&packages);
-    apt(&install)?;
+    install(&packages)?;
     for need in missing {
         ensure!(
             find(need.program).is_some(),
@@ -188,6 +240,35 @@ fn system_packages() -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Installs Debian packages that are not there yet.
+pub(crate) fn packages(names: &[&str]) -> Result<()> {
+    if find("dpkg").is_none() {
+        println!(
+            "please see to it that these are installed (Debian's names): {}",
+            names.join(", ")
+        );
+        return Ok(());
+    }
+    let is_there = |name: &&str| process::quietly(program("dpkg").args(["--status", name])).is_ok();
+    let missing: Vec<&str> = names
+        .iter()
+        .filter(|name| !is_there(name))
+        .copied()
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    println!("missing: the packages {}", missing.join(", "));
+    install(&missing)
+}
+
+fn install(packages: &[&str]) -> Result<()> {
+    apt(&["update"])?;
+    let mut install = vec!["install", "--yes", "--no-install-recommends"];
+    install.extend(packages);
+    apt(&install)
 }
 
 /// Runs apt-get, as root by sudo if we are not.

@@ -15,10 +15,11 @@ use anyhow::{Context, Result, ensure};
 use self::binary::TestBinary;
 pub(crate) use self::tally::Tally;
 use crate::process::{self, cargo};
-use crate::{breakages, check, setup, tidy, workspace};
+use crate::{breakages, check, setup, tidy, ui, workspace};
 
 /// Modules of the `it` binary per phase; what is named nowhere belongs to the engine.
 const CONTRACT: &[&str] = &["contract", "client"];
+const WINDOW: &str = "window";
 const DOWNLOADS: &[&str] = &["downloads", "journey", "restore"];
 
 /// How the run is going: what has been counted, and how long each phase took.
@@ -50,6 +51,8 @@ pub(crate) fn run(long: bool) -> Result<()> {
     let mut binaries = Vec::new();
     suite.phase("build and lint", 15, |tally| {
         tally.step("formatting", check::format());
+        // The shell takes it up, so that nothing of the workspace builds without.
+        tally.step("user interface", ui::run());
         tally.step("tidy", tidy::run());
         tally.step("lints", check::lint());
         tally.step("documentation", check::document());
@@ -78,10 +81,13 @@ pub(crate) fn run(long: bool) -> Result<()> {
         CONTRACT.contains(&module)
     });
     suite.group("engine", 6, &integration, &environment, |module| {
-        !CONTRACT.contains(&module) && !DOWNLOADS.contains(&module)
+        module != WINDOW && !CONTRACT.contains(&module) && !DOWNLOADS.contains(&module)
     });
     suite.group("downloads", 5, &integration, &environment, |module| {
         DOWNLOADS.contains(&module)
+    });
+    suite.group("window", 6, &integration, &environment, |module| {
+        module == WINDOW
     });
     if long {
         suite.phase("breakages", 60, breakages::run);

@@ -19,6 +19,16 @@ const DIRECTION: &[(&str, &[&str])] = &[
         "sendense",
         &["sendense-types", "sendense-core", "sendense-hub"],
     ),
+    (
+        "sendense-desktop",
+        &[
+            "sendense-types",
+            "sendense-core",
+            "sendense-hub",
+            "sendense-fixtures",
+        ],
+    ),
+    ("sendense-ui", &["sendense-types"]),
     ("sendense-fixtures", &[]),
     (
         "sendense-tests",
@@ -31,9 +41,10 @@ const DIRECTION: &[(&str, &[&str])] = &[
         ],
     ),
     ("xtask", &["sendense-fixtures"]),
+    ("xtask-bindgen", &[]),
 ];
 
-/// Libraries a crate must stay free of: disk is synchronous and knows no network, types build for the browser.
+/// Libraries a crate must stay free of: disk is synchronous and knows no network, types build for the browser, the window asks the shell only.
 const NEVER: &[(&str, &[&str])] = &[
     (
         "sendense-disk",
@@ -41,6 +52,7 @@ const NEVER: &[(&str, &[&str])] = &[
     ),
     ("sendense-types", &["tokio", "reqwest", "axum", "rusqlite"]),
     ("sendense-core", &["axum", "rusqlite", "imago", "tauri"]),
+    ("sendense-ui", &["tokio", "reqwest", "tauri"]),
 ];
 
 /// Checks all crates, adding to `findings`.

@@ -180,8 +180,14 @@ fn modules_without_parent(files: &[PathBuf], findings: &mut Vec<String>) -> Resu
             .map(|name| parents.join(name))
             .to_vec();
         candidates.push(parents.with_extension("rs"));
-        let in_program_folder =
-            folder.ends_with("bin") || folder.ends_with("examples") || folder.ends_with("benches");
+        // Cargo compiles each file of these folders by itself. A package's `tests` lies beside its `src`; the
+        // package named tests has its own `src`.
+        let in_program_folder = folder.ends_with("bin")
+            || folder.ends_with("examples")
+            || folder.ends_with("benches")
+            || (folder.ends_with("tests")
+                && root().join(folder).join("../Cargo.toml").exists()
+                && folder != Path::new("tests"));
         let named = candidates.iter().any(|parent| {
             fs::read_to_string(root().join(parent)).is_ok_and(|text| {
                 text.lines()

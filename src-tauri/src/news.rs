@@ -1,0 +1,57 @@
+//! News of the core, carried to the window, the tray, the notifications and the settings file.
+
+use sendense_core::Events;
+use sendense_types::{AppEvent, BackupStatus};
+use tauri::{AppHandle, Emitter, Manager, Runtime};
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::preferences::Preferences;
+use crate::{notifications, tray, window};
+
+/// The one event the window listens to.
+const EVENT: &str = "app-event";
+
+/// Carries news as long as the app runs.
+pub(crate) fn follow<R: Runtime>(app: &AppHandle<R>) {
+    let app = app.clone();
+    let mut news = app.state::<Events>().subscribe();
+    tauri::async_runtime::spawn(async move {
+        loop {
+            match news.recv().await {
+                Ok(event) => tell(&app, event),
+                // Progress that came too fast; the next report makes up for it.
+                Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "news were missed"),
+                Err(RecvError::Closed) => return,
+            }
+        }
+    });
+}
+
+fn tell<R: Runtime>(app: &AppHandle<R>, event: AppEvent) {
+    if let Err(error) = app.emit_to(window::LABEL, EVENT, &event) {
+        tracing::warn!(%error, "could not tell the window");
+    }
+    match &event {
+        AppEvent::SessionChanged { session } => {
+            if let Err(error) = app.state::<Preferences<R>>().keep_hubs(session) {
+                tracing::error!(%error, "could not keep the list of hubs");
+            }
+        }
+        AppEvent::BackupFinished { backup } => {
+            let settings = app.state::<Preferences<R>>().settings();
+            let is_wanted = match backup.status {
+                BackupStatus::Completed => settings.notify_success,
+                BackupStatus::Failed => settings.notify_failure,
+                _ => false,
+            };
+            if is_wanted {
+                notifications::backup_over(app, backup);
+            }
+        }
+        AppEvent::MountExpiring { mount, minutes } => {
+            notifications::mount_expiring(app, mount, *minutes);
+        }
+        _ => {}
+    }
+    tray::follow(app, &event);
+}

@@ -1,0 +1,97 @@
+//! Notifications of the desktop. A click on one opens what it is about, where the system can.
+
+use sendense_core::Events;
+use sendense_types::{AppEvent, Backup, BackupStatus, ByteSize, OpenMount, Place};
+use tauri::{AppHandle, Manager, Runtime};
+
+use crate::window;
+
+/// A backup is over.
+pub(crate) fn backup_over<R: Runtime>(app: &AppHandle<R>, backup: &Backup) {
+    let name = &backup.vm_name;
+    let (title, text) = if backup.status == BackupStatus::Completed {
+        let size = backup
+            .total_bytes
+            .map(|bytes| format!(" {}.", ByteSize(bytes)))
+            .unwrap_or_default();
+        (
+            format!("Backup of {name} finished"),
+            format!("A new recovery point is there.{size}"),
+        )
+    } else {
+        let reason = backup
+            .error_message
+            .as_deref()
+            .unwrap_or("No reason is known.");
+        (
+            format!("Backup of {name} failed"),
+            format!("{reason} Earlier recovery points are not touched."),
+        )
+    };
+    let place = backup
+        .vm_context_id
+        .clone()
+        .map(|vm_id| Place::Backup { vm_id });
+    say(app, &title, &text, place);
+}
+
+/// A mount ends soon.
+pub(crate) fn mount_expiring<R: Runtime>(app: &AppHandle<R>, mount: &OpenMount, minutes: u32) {
+    let name = mount.vm_name.as_deref().unwrap_or("an unknown VM");
+    let disk = mount
+        .disk_index
+        .map(|index| format!(" · Disk {index}"))
+        .unwrap_or_default();
+    say(
+        app,
+        &format!("Mount expires in {minutes} minutes"),
+        &format!("{name}{disk}. Remount it to go on browsing."),
+        Some(Place::Mount {
+            mount_id: mount.mount_id.clone(),
+        }),
+    );
+}
+
+/// Shows a notification; a click on it raises the window and leads to the place.
+#[cfg(target_os = "linux")]
+pub(crate) fn say<R: Runtime>(app: &AppHandle<R>, title: &str, text: &str, place: Option<Place>) {
+    let mut notification = notify_rust::Notification::new();
+    notification
+        .appname("Sendense")
+        .icon("sendense-desktop")
+        .summary(title)
+        // The body is markup to those who show it.
+        .body(&text.replace('&', "&amp;").replace('<', "&lt;"))
+        .action("default", "Open");
+    let app = app.clone();
+    // The answer comes when the user clicks, or never: a thread of its own, not one that others wait for.
+    std::thread::spawn(move || match notification.show() {
+        Ok(shown) => shown.wait_for_action(|action| {
+            if action == "default" {
+                open(&app, place);
+            }
+        }),
+        Err(error) => tracing::warn!(%error, "no notification could be shown"),
+    });
+}
+
+/// Shows a notification.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn say<R: Runtime>(app: &AppHandle<R>, title: &str, text: &str, place: Option<Place>) {
+    use tauri_plugin_notification::NotificationExt;
+
+    // This system's plugin does not say when one is clicked.
+    drop(place);
+    let shown = app.notification().builder().title(title).body(text).show();
+    if let Err(error) = shown {
+        tracing::warn!(%error, "no notification could be shown");
+    }
+}
+
+/// Raises the window and leads to a place in it.
+pub(crate) fn open<R: Runtime>(app: &AppHandle<R>, place: Option<Place>) {
+    window::show(app);
+    if let Some(place) = place {
+        app.state::<Events>().publish(AppEvent::Show { place });
+    }
+}

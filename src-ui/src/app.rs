@@ -1,0 +1,226 @@
+//! The frame around every page: sidebar, messages, the hub's state; and the core's news.
+
+use sendense_types::commands::{
+    Command, ConnectHub, GetSession, GetSettings, ListDownloads, ListMounts, ListRunningBackups,
+};
+use sendense_types::{Place, SessionState, Theme, Units};
+use yew::prelude::*;
+use yew_router::prelude::*;
+
+use crate::components::{AddHubDialog, ErrorNotice, Sidebar, SignInDialog, Toasts};
+use crate::hooks::use_action;
+use crate::route::Route;
+use crate::state::app::{AppState, Change};
+use crate::{dom, ipc, pages};
+
+/// What pages read and change; see [`AppState`].
+pub(crate) type AppContext = UseReducerHandle<AppState>;
+
+/// Countdowns and "2 hours ago" are drawn anew so often.
+const TICK_MS: u32 = 20_000;
+
+/// The window's contents.
+#[component]
+pub fn App() -> Html {
+    html! {
+        <HashRouter>
+            <Frame />
+        </HashRouter>
+    }
+}
+
+#[component]
+fn Frame() -> Html {
+    let state = use_reducer(AppState::default);
+    let navigator = use_navigator();
+    let is_adding = use_state(|| false);
+    let is_signing_in = use_state(|| false);
+    use_core(&state);
+    use_tick();
+
+    {
+        let theme = state.settings.theme;
+        use_effect_with(theme, |theme| {
+            dom::set_theme(match theme {
+                Theme::System => None,
+                Theme::Light => Some("light"),
+                Theme::Dark => Some("dark"),
+            });
+        });
+    }
+    let on_show = {
+        let navigator = navigator.clone();
+        Callback::from(move |place: Place| {
+            if let Some(navigator) = &navigator {
+                navigator.push(&route_to(place));
+            }
+        })
+    };
+    {
+        let (state, on_show) = (state.clone(), on_show.clone());
+        use_effect_with(state.wanted.clone(), move |wanted| {
+            if let Some(place) = wanted.clone() {
+                on_show.emit(place);
+                state.dispatch(Change::Arrived);
+            }
+        });
+    }
+    let connect = {
+        let state = state.clone();
+        use_action::<ConnectHub>(Callback::from(move |session| {
+            state.dispatch(Change::SessionRead(session));
+        }))
+    };
+    let on_connect = connect.run.reform(|hub_id| ConnectHub { hub_id });
+    let set_flag = |flag: &UseStateHandle<bool>, value: bool| {
+        let flag = flag.clone();
+        Callback::from(move |()| flag.set(value))
+    };
+    let on_session = {
+        let (state, is_adding, is_signing_in) =
+            (state.clone(), is_adding.clone(), is_signing_in.clone());
+        Callback::from(move |session| {
+            state.dispatch(Change::SessionRead(session));
+            is_adding.set(false);
+            is_signing_in.set(false);
+        })
+    };
+    let on_dismiss = {
+        let state = state.clone();
+        Callback::from(move |id| state.dispatch(Change::Dismiss(id)))
+    };
+    let sign_in = set_flag(&is_signing_in, true).reform(|_: MouseEvent| ());
+    let hub = state
+        .session
+        .as_ref()
+        .and_then(|session| session.current_hub().cloned());
+    let trouble = match state.session.as_ref().map(|session| &session.state) {
+        Some(SessionState::Offline { error }) => {
+            let on_retry = state.session.as_ref().map(|session| {
+                let id = session.current.clone();
+                on_connect.reform(move |()| id.clone())
+            });
+            html! { <ErrorNotice error={error.clone()} {on_retry} /> }
+        }
+        Some(SessionState::SignedOut { error }) => {
+            let name = hub.as_ref().map(|hub| hub.name.clone()).unwrap_or_default();
+            html! {
+                <div class="error-notice" role="alert">
+                    <div class="error-notice__text">
+                        <strong>{ format!("Sign in to {name} to go on.") }</strong>
+                        if let Some(error) = error {
+                            <p>{ &error.message }</p>
+                        }
+                    </div>
+                    <button class="button is-primary" type="button" onclick={sign_in}>{ "Sign in…" }</button>
+                </div>
+            }
+        }
+        _ => Html::default(),
+    };
+    html! {
+        <ContextProvider<AppContext> context={state.clone()}>
+        <ContextProvider<Units> context={state.settings.units}>
+            <div class="frame">
+                <Sidebar
+                    state={(*state).clone()} {on_connect} on_add_hub={set_flag(&is_adding, true)}
+                />
+                <main class="page">
+                    { trouble }
+                    <Switch<Route> render={switch} />
+                </main>
+                <Toasts toasts={state.toasts.clone()} {on_dismiss} {on_show} />
+                if *is_adding {
+                    <AddHubDialog on_added={on_session.clone()} on_close={set_flag(&is_adding, false)} />
+                }
+                if *is_signing_in {
+                    if let Some(hub) = hub {
+                        <SignInDialog
+                            hub={hub.name} username={hub.username} on_signed_in={on_session}
+                            on_close={set_flag(&is_signing_in, false)}
+                        />
+                    }
+                }
+            </div>
+        </ContextProvider<Units>>
+        </ContextProvider<AppContext>>
+    }
+}
+
+/// Reads how things are once, and then follows the news.
+#[hook]
+fn use_core(state: &AppContext) {
+    let dispatcher = state.dispatcher();
+    use_effect_with((), move |()| {
+        let news = dispatcher.clone();
+        // First the news, so that nothing is missed between the two.
+        ipc::follow_news(
+            move |event| news.dispatch(Change::News(event)),
+            move |followed| {
+                if let Err(error) = followed {
+                    dispatcher.dispatch(Change::failed(&error));
+                }
+                read(&dispatcher, &GetSettings {}, Change::SettingsRead);
+                read(&dispatcher, &GetSession {}, Change::SessionRead);
+                read(&dispatcher, &ListDownloads {}, Change::DownloadsRead);
+                read(&dispatcher, &ListRunningBackups {}, Change::RunningRead);
+                read(&dispatcher, &ListMounts {}, Change::MountsRead);
+            },
+        );
+    });
+}
+
+/// Asks for the state of something; a hub that does not answer is said by the session.
+fn read<C: Command>(
+    dispatcher: &UseReducerDispatcher<AppState>,
+    request: &C,
+    change: fn(C::Reply) -> Change,
+) where
+    C::Reply: 'static,
+{
+    let dispatcher = dispatcher.clone();
+    ipc::send(request, move |reply| {
+        if let Ok(reply) = reply {
+            dispatcher.dispatch(change(reply));
+        }
+    });
+}
+
+/// Draws the page anew from time to time.
+#[hook]
+fn use_tick() {
+    let tick = use_force_update();
+    use_effect_with((), move |()| {
+        let interval = gloo_timers::callback::Interval::new(TICK_MS, move || tick.force_update());
+        move || drop(interval)
+    });
+}
+
+fn route_to(place: Place) -> Route {
+    match place {
+        Place::Backup { vm_id } => Route::History {
+            id: vm_id.to_string(),
+        },
+        Place::Mount { mount_id } => Route::Browser {
+            mount_id: mount_id.to_string(),
+        },
+        Place::Downloads => Route::Downloads,
+    }
+}
+
+fn switch(route: Route) -> Html {
+    match route {
+        Route::Vms => html! { <pages::Vms /> },
+        Route::History { id } => html! { <pages::History key={id.clone()} vm_id={id.clone()} /> },
+        Route::RestoreOptions { backup_id } => html! { <pages::RestoreOptions {backup_id} /> },
+        Route::Browser { mount_id } => {
+            html! { <pages::Browser key={mount_id.clone()} mount_id={mount_id.clone()} /> }
+        }
+        Route::Mounts => html! { <pages::Mounts /> },
+        Route::Downloads => html! { <pages::Downloads /> },
+        Route::Activity => html! { <pages::Activity /> },
+        Route::Repositories => html! { <pages::Repositories /> },
+        Route::Settings => html! { <pages::Settings /> },
+        Route::Nowhere => html! { <Redirect<Route> to={Route::Vms} /> },
+    }
+}

@@ -1,0 +1,247 @@
+//! Starting a backup: type, repository, disks.
+
+use sendense_types::commands::{ListBackups, ListRepositories, ListVmDisks, StartBackup};
+use sendense_types::{
+    Backup, BackupStatus, BackupType, ByteSize, Repository, RepositoryId, StartedBackup, Units, Vm,
+    VmDisk,
+};
+use yew::prelude::*;
+
+use super::{Dialog, ErrorNotice, Icon, Picture, Size};
+use crate::hooks::{use_action, use_query};
+use crate::{dom, format};
+
+#[derive(Clone, PartialEq, Properties)]
+pub(crate) struct BackupDialogProps {
+    pub(crate) vm: Vm,
+    pub(crate) on_started: Callback<StartedBackup>,
+    pub(crate) on_close: Callback<()>,
+}
+
+/// Asks what kind of backup goes where, and starts it.
+#[component]
+pub(crate) fn BackupDialog(props: &BackupDialogProps) -> Html {
+    let vm = &props.vm;
+    let repositories = use_query(ListRepositories {}, 0);
+    let backups = use_query(ListBackups { vm: vm.clone() }, 0);
+    let disks = use_query(ListVmDisks { vm: vm.clone() }, 0);
+    let wanted_type = use_state(|| None::<BackupType>);
+    let wanted_repository = use_state(|| None::<RepositoryId>);
+    let start = use_action::<StartBackup>(props.on_started.clone());
+
+    let usable: Vec<&Repository> = repositories
+        .data
+        .iter()
+        .flat_map(|all| all.iter())
+        .filter(|repository| repository.enabled)
+        .collect();
+    let repository = usable
+        .iter()
+        .copied()
+        .find(|repository| Some(&repository.id) == wanted_repository.as_ref())
+        .or_else(|| usable.first().copied());
+    let parent = repository
+        .zip(backups.data.as_ref())
+        .and_then(|(repository, backups)| newest_in(backups, repository).cloned());
+    let backup_type = match (*wanted_type, &parent) {
+        (Some(BackupType::Full), _) | (_, None) => BackupType::Full,
+        _ => BackupType::Incremental,
+    };
+    let total: Option<u64> = disks
+        .data
+        .as_ref()
+        .and_then(|disks| disks.iter().map(VmDisk::size_bytes).sum());
+
+    let on_action = {
+        let (run, vm) = (start.run.clone(), vm.clone());
+        let repository_id = repository.map(|repository| repository.id.clone());
+        Callback::from(move |()| {
+            if let Some(repository_id) = repository_id.clone() {
+                run.emit(StartBackup {
+                    vm: vm.clone(),
+                    backup_type,
+                    repository_id,
+                });
+            }
+        })
+    };
+    let on_type = {
+        let wanted_type = wanted_type.clone();
+        Callback::from(move |chosen| wanted_type.set(Some(chosen)))
+    };
+    let onchange = {
+        let wanted_repository = wanted_repository.clone();
+        Callback::from(move |event: Event| {
+            wanted_repository.set(Some(RepositoryId::new(dom::value_of(&event))));
+        })
+    };
+    let error = [
+        &repositories.error,
+        &backups.error,
+        &disks.error,
+        &start.error,
+    ]
+    .into_iter()
+    .find_map(Clone::clone);
+    html! {
+        <Dialog
+            title={format!("Back up {}", vm.vm_name)} action="Start backup" {on_action}
+            on_close={props.on_close.clone()} is_blocked={repository.is_none() || backups.data.is_none()}
+            is_busy={start.is_running}
+        >
+            <TypeChoice {backup_type} {parent} {total} on_choice={on_type} />
+            <label class="field">
+                <span>{ "Repository" }</span>
+                <select aria-label="Repository" {onchange}>
+                    for known in &usable {
+                        <option
+                            key={known.id.to_string()} value={known.id.to_string()}
+                            selected={repository.is_some_and(|chosen| chosen.id == known.id)}
+                        >
+                            <RepositoryLine repository={(*known).clone()} />
+                        </option>
+                    }
+                </select>
+            </label>
+            if repositories.data.is_some() && usable.is_empty() {
+                <p class="is-problem">{ "This hub has no repository that takes backups." }</p>
+            }
+            if does_not_fit(total, repository) {
+                <p class="is-problem" role="status">
+                    { "The disks together are larger than what is free there. What is empty on them takes no room, so it may fit all the same." }
+                </p>
+            }
+            <div class="field">
+                <span>{ "Disks " }<small class="faint">{ "all disks are saved together, so that they fit each other" }</small></span>
+                <ul class="check-list">
+                    for disk in disks.data.iter().flat_map(|disks| disks.iter()) {
+                        <li key={disk.disk_index}>
+                            <label>
+                                <input type="checkbox" checked={true} disabled={true} />
+                                <span class="check-list__name">{ format!("Disk {} · {}", disk.disk_index, disk.label) }</span>
+                                <Icon picture={Picture::Lock} />
+                                <Size bytes={disk.size_bytes()} />
+                            </label>
+                        </li>
+                    }
+                </ul>
+            </div>
+            <div class="dialog__total"><strong>{ "Total" }</strong><strong><Size bytes={total} /></strong></div>
+            if let Some(error) = error {
+                <ErrorNotice {error} />
+            }
+        </Dialog>
+    }
+}
+
+#[derive(Clone, PartialEq, Properties)]
+struct RepositoryLineProps {
+    repository: Repository,
+}
+
+#[component]
+fn RepositoryLine(props: &RepositoryLineProps) -> Html {
+    let units = use_context::<Units>().unwrap_or_default();
+    let repository = &props.repository;
+    let room = match (repository.available_bytes, repository.total_bytes) {
+        (Some(free), Some(total)) => format!(
+            " ({} of {} free)",
+            ByteSize(free).in_units(units),
+            ByteSize(total).in_units(units)
+        ),
+        _ => String::new(),
+    };
+    html! { { format!("{}{room}", repository.name) } }
+}
+
+#[derive(Clone, PartialEq, Properties)]
+struct TypeChoiceProps {
+    backup_type: BackupType,
+    /// What an incremental one would build on.
+    parent: Option<Backup>,
+    total: Option<u64>,
+    on_choice: Callback<BackupType>,
+}
+
+/// Full or incremental, each with what it means.
+#[component]
+fn TypeChoice(props: &TypeChoiceProps) -> Html {
+    let units = use_context::<Units>().unwrap_or_default();
+    let full = match props.total {
+        Some(total) => format!(
+            "Everything that is in use, up to {}",
+            ByteSize(total).in_units(units)
+        ),
+        None => "Everything that is in use".to_owned(),
+    };
+    let incremental = match &props.parent {
+        Some(parent) => match parent.created_at {
+            Some(time) => format!("Only what changed since {}", format::ago(time)),
+            None => "Only what changed since the last backup".to_owned(),
+        },
+        None => "Not possible yet: this repository has no finished backup to build on.".to_owned(),
+    };
+    let card = |value: BackupType, title: &'static str, text: String, is_possible: bool| {
+        let is_chosen = props.backup_type == value;
+        let onchange = props.on_choice.reform(move |_: Event| value);
+        html! {
+            <label class={classes!("choice", is_chosen.then_some("is-chosen"), (!is_possible).then_some("is-off"))}>
+                <input
+                    type="radio" name="type" aria-label={title} checked={is_chosen}
+                    disabled={!is_possible} {onchange} aria-description={text.clone()}
+                />
+                <span><strong>{ title }</strong><small>{ text }</small></span>
+            </label>
+        }
+    };
+    html! {
+        <div class="choices" role="radiogroup" aria-label="Type">
+            { card(BackupType::Full, "Full", full, true) }
+            { card(BackupType::Incremental, "Incremental", incremental, props.parent.is_some()) }
+        </div>
+    }
+}
+
+/// The newest finished backup of a repository; one whose repository the hub does not say may be anywhere.
+fn newest_in<'a>(backups: &'a [Backup], repository: &Repository) -> Option<&'a Backup> {
+    backups
+        .iter()
+        .filter(|backup| backup.status == BackupStatus::Completed)
+        .filter(|backup| {
+            backup
+                .repository_id
+                .as_ref()
+                .is_none_or(|id| *id == repository.id)
+        })
+        .max_by_key(|backup| backup.created_at)
+}
+
+fn does_not_fit(total: Option<u64>, repository: Option<&Repository>) -> bool {
+    let free = repository.and_then(|repository| repository.available_bytes);
+    matches!((total, free), (Some(total), Some(free)) if total > free)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn choice(parent: Option<Backup>) -> String {
+        yew::LocalServerRenderer::<TypeChoice>::with_props(TypeChoiceProps {
+            backup_type: BackupType::Full,
+            parent,
+            total: Some(107 << 30),
+            on_choice: Callback::noop(),
+        })
+        .hydratable(false)
+        .render()
+        .await
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn without_a_backup_to_build_on_incremental_says_why_it_is_off() {
+        let html = choice(None).await;
+        assert!(html.contains("no finished backup to build on"), "{html}");
+        assert!(html.contains("up to 107 GiB"), "{html}");
+        insta::assert_snapshot!(html);
+    }
+}

@@ -1,0 +1,148 @@
+//! Adding a hub, and signing in at one.
+
+use sendense_types::commands::{AddHub, SignIn, TestHub};
+use sendense_types::{HubCheck, Session};
+use yew::prelude::*;
+
+use super::{Dialog, ErrorNotice};
+use crate::dom;
+use crate::hooks::use_action;
+
+#[derive(Clone, PartialEq, Properties)]
+pub(crate) struct AddHubDialogProps {
+    pub(crate) on_added: Callback<Session>,
+    pub(crate) on_close: Callback<()>,
+}
+
+/// Asks where a hub is and who signs in there.
+#[component]
+pub(crate) fn AddHubDialog(props: &AddHubDialogProps) -> Html {
+    let name = use_state(String::new);
+    let address = use_state(String::new);
+    let username = use_state(String::new);
+    let password = use_state(String::new);
+    let found = use_state(|| None::<HubCheck>);
+    let add = use_action::<AddHub>(props.on_added.clone());
+    let test = {
+        let found = found.clone();
+        use_action::<TestHub>(Callback::from(move |check| found.set(Some(check))))
+    };
+    let on_action = {
+        let run = add.run.clone();
+        let request = AddHub {
+            name: (*name).clone(),
+            address: (*address).clone(),
+            username: (*username).clone(),
+            password: (*password).clone(),
+        };
+        Callback::from(move |()| run.emit(request.clone()))
+    };
+    let on_test = {
+        let (run, address, found) = (test.run.clone(), address.clone(), found.clone());
+        Callback::from(move |_: MouseEvent| {
+            found.set(None);
+            run.emit(TestHub {
+                address: (*address).clone(),
+            });
+        })
+    };
+    html! {
+        <Dialog
+            title="Add hub" action="Connect" {on_action} on_close={props.on_close.clone()}
+            is_blocked={address.trim().is_empty()} is_busy={add.is_running}
+        >
+            <Field label="Address" value={address.clone()} placeholder="http://hub.example:8082" />
+            <Field label="Name" value={name.clone()} placeholder="as you call it (optional)" />
+            <Field label="User name" value={username.clone()} placeholder="leave empty for a hub without sign-in" />
+            <Field label="Password" value={password.clone()} is_secret={true} />
+            <div class="dialog__line">
+                <button
+                    class="button" type="button" onclick={on_test}
+                    disabled={test.is_running || address.trim().is_empty()}
+                >
+                    { if test.is_running { "Testing…" } else { "Test connection" } }
+                </button>
+                if let Some(check) = &*found {
+                    <span role="status">
+                        { if check.needs_sign_in {
+                            "A hub answers there; it wants a user name and a password."
+                        } else {
+                            "A hub answers there; it needs no sign-in."
+                        } }
+                    </span>
+                }
+            </div>
+            if let Some(error) = test.error.clone().or_else(|| add.error.clone()) {
+                <ErrorNotice {error} />
+            }
+        </Dialog>
+    }
+}
+
+#[derive(Clone, PartialEq, Properties)]
+pub(crate) struct SignInDialogProps {
+    /// The hub's name.
+    pub(crate) hub: AttrValue,
+    /// Who signed in last.
+    pub(crate) username: Option<String>,
+    pub(crate) on_signed_in: Callback<Session>,
+    pub(crate) on_close: Callback<()>,
+}
+
+/// Asks for a name and a password for the current hub.
+#[component]
+pub(crate) fn SignInDialog(props: &SignInDialogProps) -> Html {
+    let username = use_state(|| props.username.clone().unwrap_or_default());
+    let password = use_state(String::new);
+    let sign_in = use_action::<SignIn>(props.on_signed_in.clone());
+    let on_action = {
+        let run = sign_in.run.clone();
+        let request = SignIn {
+            username: (*username).clone(),
+            password: (*password).clone(),
+        };
+        Callback::from(move |()| run.emit(request.clone()))
+    };
+    html! {
+        <Dialog
+            title={format!("Sign in to {}", props.hub)} action="Sign in" {on_action}
+            on_close={props.on_close.clone()} is_blocked={username.trim().is_empty()}
+            is_busy={sign_in.is_running}
+        >
+            <Field label="User name" value={username.clone()} />
+            <Field label="Password" value={password.clone()} is_secret={true} />
+            if let Some(error) = sign_in.error.clone() {
+                <ErrorNotice {error} />
+            }
+        </Dialog>
+    }
+}
+
+#[derive(Clone, PartialEq, Properties)]
+struct FieldProps {
+    label: AttrValue,
+    value: UseStateHandle<String>,
+    #[prop_or_default]
+    placeholder: AttrValue,
+    #[prop_or_default]
+    is_secret: bool,
+}
+
+/// A labelled text field.
+#[component]
+fn Field(props: &FieldProps) -> Html {
+    let oninput = {
+        let value = props.value.clone();
+        Callback::from(move |event: InputEvent| value.set(dom::value_of(&event)))
+    };
+    html! {
+        <label class="field">
+            <span>{ &props.label }</span>
+            <input
+                type={if props.is_secret { "password" } else { "text" }} aria-label={props.label.clone()}
+                value={(*props.value).clone()} placeholder={props.placeholder.clone()}
+                autocomplete="off" spellcheck="false" {oninput}
+            />
+        </label>
+    }
+}

@@ -1,0 +1,128 @@
+//! Finding virtual machines in a folder of disk images.
+
+use std::collections::BTreeSet;
+
+use sendense_types::commands::{AddVms, ChooseFolderOfImages, DiscoverVms};
+use sendense_types::{AddedVms, DiscoveredVm};
+use yew::prelude::*;
+
+use super::{Dialog, ErrorNotice, Size};
+use crate::format;
+use crate::hooks::use_action;
+
+#[derive(Clone, PartialEq, Properties)]
+pub(crate) struct DiscoverDialogProps {
+    pub(crate) on_added: Callback<AddedVms>,
+    pub(crate) on_close: Callback<()>,
+}
+
+/// Chooses a folder, shows what is in it, adds what is ticked.
+#[component]
+pub(crate) fn DiscoverDialog(props: &DiscoverDialogProps) -> Html {
+    let folder = use_state(|| None::<String>);
+    let found = use_state(|| None::<Vec<DiscoveredVm>>);
+    let chosen = use_state(BTreeSet::<String>::new);
+    let add = use_action::<AddVms>(props.on_added.clone());
+    let discover = {
+        let (found, chosen) = (found.clone(), chosen.clone());
+        use_action::<DiscoverVms>(Callback::from(move |vms: Vec<DiscoveredVm>| {
+            let new = vms.iter().filter(|vm| can_be_added(vm));
+            chosen.set(new.map(|vm| vm.name.clone()).collect());
+            found.set(Some(vms));
+        }))
+    };
+    let choose = {
+        let (folder, found, run) = (folder.clone(), found.clone(), discover.run.clone());
+        use_action::<ChooseFolderOfImages>(Callback::from(move |picked: Option<String>| {
+            if let Some(picked) = picked {
+                folder.set(Some(picked.clone()));
+                found.set(None);
+                run.emit(DiscoverVms { folder: picked });
+            }
+        }))
+    };
+    let on_action = {
+        let (run, folder, chosen) = (add.run.clone(), folder.clone(), chosen.clone());
+        Callback::from(move |()| {
+            run.emit(AddVms {
+                folder: (*folder).clone().unwrap_or_default(),
+                names: chosen.iter().cloned().collect(),
+            });
+        })
+    };
+    let on_choose = choose.run.reform(|_: MouseEvent| ChooseFolderOfImages {});
+    let toggle = |name: String| {
+        let chosen = chosen.clone();
+        Callback::from(move |_: Event| {
+            let mut names = (*chosen).clone();
+            if !names.remove(&name) {
+                names.insert(name.clone());
+            }
+            chosen.set(names);
+        })
+    };
+    let error = [&choose.error, &discover.error, &add.error]
+        .into_iter()
+        .find_map(Clone::clone);
+    html! {
+        <Dialog
+            title="Discover virtual machines"
+            action={if chosen.is_empty() { "Add".to_owned() } else { format!("Add {}", format::count(chosen.len() as u64, "machine")) }}
+            {on_action} on_close={props.on_close.clone()}
+            is_blocked={chosen.is_empty()} is_busy={add.is_running}
+        >
+            <p class="faint">
+                { "Every folder of disk images below the one you choose is a machine, and so is every loose image. Nothing is changed." }
+            </p>
+            <div class="dialog__line">
+                <button class="button" type="button" onclick={on_choose} disabled={choose.is_running || discover.is_running}>
+                    { "Choose folder…" }
+                </button>
+                <span class="dialog__path">{ folder.as_deref().unwrap_or("No folder chosen yet") }</span>
+            </div>
+            if discover.is_running {
+                <p role="status">{ "Looking for disk images…" }</p>
+            }
+            if let Some(vms) = &*found {
+                if vms.is_empty() {
+                    <p role="status">{ "There is no disk image in this folder. Looked for raw, QCOW2 and machine descriptions." }</p>
+                }
+                <ul class="check-list" aria-label="Machines found">
+                    for vm in vms {
+                        <li key={vm.path.clone()}>
+                            <label>
+                                <input
+                                    type="checkbox" checked={chosen.contains(&vm.name)}
+                                    disabled={!can_be_added(vm)} onchange={toggle(vm.name.clone())}
+                                />
+                                <span class="check-list__name">{ &vm.name }</span>
+                                <span class="faint">{ format::count(vm.disks.len() as u64, "disk") }{ " · " }<Size bytes={size_of(vm)} /></span>
+                            </label>
+                            if vm.existing {
+                                <small class="faint">{ "In the list already." }</small>
+                            } else if let Some(problem) = problem_of(vm) {
+                                <small class="is-problem">{ problem }</small>
+                            }
+                        </li>
+                    }
+                </ul>
+            }
+            if let Some(error) = error {
+                <ErrorNotice {error} />
+            }
+        </Dialog>
+    }
+}
+
+fn can_be_added(vm: &DiscoveredVm) -> bool {
+    !vm.existing && vm.problem.is_none()
+}
+
+fn size_of(vm: &DiscoveredVm) -> Option<u64> {
+    vm.disks.iter().map(|disk| disk.capacity_bytes).sum()
+}
+
+fn problem_of(vm: &DiscoveredVm) -> Option<String> {
+    let of_disks = vm.disks.iter().find_map(|disk| disk.problem.clone());
+    vm.problem.clone().or(of_disks)
+}

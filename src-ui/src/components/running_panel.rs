@@ -1,0 +1,134 @@
+//! A running backup: how far, how fast, how long, disk by disk.
+
+use sendense_types::{BackupId, BackupStatus, ByteSize, Units};
+use yew::prelude::*;
+
+use super::Bar;
+use crate::format;
+use crate::state::app::Running;
+
+#[derive(Clone, PartialEq, Properties)]
+pub(crate) struct RunningProps {
+    pub(crate) running: Running,
+    #[prop_or_default]
+    pub(crate) on_cancel: Callback<BackupId>,
+}
+
+/// "104 of 107 GiB · 312 MiB/s · 10 s left"
+fn line(running: &Running, units: Units) -> String {
+    let progress = &running.progress;
+    let size = |bytes| ByteSize(bytes).in_units(units);
+    let mut parts = Vec::new();
+    match (
+        progress.backup.bytes_transferred,
+        progress.backup.total_bytes,
+    ) {
+        (Some(done), Some(total)) if total > 0 => {
+            parts.push(format!("{} of {}", size(done), size(total)));
+        }
+        (Some(done), _) => parts.push(size(done)),
+        _ => {}
+    }
+    if progress.is_stalled {
+        parts.push("no progress for a minute".to_owned());
+    } else {
+        parts.extend(progress.speed_bps.map(|speed| format!("{}/s", size(speed))));
+        parts.extend(
+            progress
+                .eta_seconds
+                .map(|eta| format!("{} left", format::span(eta))),
+        );
+    }
+    parts.join(" · ")
+}
+
+fn percent_text(percent: Option<f64>) -> String {
+    percent.map_or_else(String::new, |percent| format!("{percent:.0} %"))
+}
+
+/// One line for the list of machines.
+#[component]
+pub(crate) fn RunningLine(props: &RunningProps) -> Html {
+    let units = use_context::<Units>().unwrap_or_default();
+    let backup = &props.running.progress.backup;
+    html! {
+        <div class="running-line">
+            <Bar percent={backup.progress_percent} label={format!("Backing up {}", backup.vm_name)} />
+            <span class="num">{ line(&props.running, units) }</span>
+        </div>
+    }
+}
+
+/// All there is to know, for the history of a machine.
+#[component]
+pub(crate) fn RunningPanel(props: &RunningProps) -> Html {
+    let units = use_context::<Units>().unwrap_or_default();
+    let running = &props.running;
+    let backup = &running.progress.backup;
+    let onclick = {
+        let (on_cancel, id) = (props.on_cancel.clone(), backup.backup_id.clone());
+        Callback::from(move |_: MouseEvent| on_cancel.emit(id.clone()))
+    };
+    let phase = backup.current_phase.clone().unwrap_or_default();
+    html! {
+        <section class="panel" aria-label="Running now">
+            <header class="panel__head">
+                <h2>{ "Running now" }</h2>
+                <span class="num">{ percent_text(backup.progress_percent) }</span>
+            </header>
+            <Bar percent={backup.progress_percent} label="Overall progress" />
+            <p class="num">{ line(running, units) }</p>
+            for disk in &backup.disks {
+                <div class="panel__disk">
+                    <span>{ format!("Disk {}", disk.disk_index) }</span>
+                    <span class="num">
+                        { if disk.status == BackupStatus::Completed {
+                            "complete".to_owned()
+                        } else {
+                            percent_text(disk.progress_percent)
+                        } }
+                    </span>
+                    <Bar
+                        percent={if disk.status == BackupStatus::Completed { Some(100.0) } else { disk.progress_percent }}
+                        label={format!("Progress of disk {}", disk.disk_index)}
+                        is_done={disk.status == BackupStatus::Completed}
+                    />
+                </div>
+            }
+            if running.speeds.len() > 1 {
+                <svg class="panel__chart" viewBox="0 0 100 30" preserveAspectRatio="none" role="img" aria-label="Speed over time">
+                    <path d={chart(&running.speeds)} />
+                </svg>
+            }
+            <p class="faint">{ phase }</p>
+            <button class="button" type="button" {onclick}>{ "Cancel backup" }</button>
+        </section>
+    }
+}
+
+/// Speeds as an area, the highest at the top.
+fn chart(speeds: &[u64]) -> String {
+    let highest = speeds.iter().copied().max().unwrap_or(1).max(1) as f64;
+    let step = 100.0 / (speeds.len().max(2) - 1) as f64;
+    let mut path = "M0 30".to_owned();
+    for (n, speed) in speeds.iter().enumerate() {
+        let x = step * n as f64;
+        let y = 30.0 - 28.0 * (*speed as f64 / highest);
+        path.push_str(&format!(" L{x:.1} {y:.1}"));
+    }
+    path + " L100 30 Z"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chart_stays_in_its_frame() {
+        assert_eq!(
+            chart(&[0, 10, 5]),
+            "M0 30 L0.0 30.0 L50.0 2.0 L100.0 16.0 L100 30 Z"
+        );
+        assert_eq!(chart(&[0, 0]), "M0 30 L0.0 30.0 L100.0 30.0 L100 30 Z");
+    }
+}

@@ -1,0 +1,42 @@
+//! Sizes and times, short on the page and exact under the pointer.
+
+use jiff::Timestamp;
+use sendense_types::{ByteSize, Units};
+use yew::prelude::*;
+
+use crate::format;
+
+#[derive(Clone, PartialEq, Properties)]
+pub(crate) struct SizeProps {
+    /// `None` is shown as a dash.
+    pub(crate) bytes: Option<u64>,
+}
+
+/// A number of bytes in the units of the settings.
+#[component]
+pub(crate) fn Size(props: &SizeProps) -> Html {
+    let units = use_context::<Units>().unwrap_or_default();
+    match props.bytes {
+        Some(bytes) => html! {
+            <span class="num" title={format!("{bytes} bytes")}>{ ByteSize(bytes).in_units(units) }</span>
+        },
+        None => html! { <span class="num">{ "–" }</span> },
+    }
+}
+
+#[derive(Clone, PartialEq, Properties)]
+pub(crate) struct AgoProps {
+    /// `None` is shown as "never".
+    pub(crate) time: Option<Timestamp>,
+}
+
+/// How long ago something was.
+#[component]
+pub(crate) fn Ago(props: &AgoProps) -> Html {
+    match props.time {
+        Some(time) => html! {
+            <span class="num" title={format::date(time)}>{ format::ago(time) }</span>
+        },
+        None => html! { <span>{ "never" }</span> },
+    }
+}

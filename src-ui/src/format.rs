@@ -1,0 +1,105 @@
+//! Times, spans and names of kinds as people read them.
+
+use jiff::Timestamp;
+use sendense_types::{FileEntry, FileKind};
+
+use crate::dom;
+
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+/// "8 Oct 2025 19:24", by this computer's zone.
+pub(crate) fn date(time: Timestamp) -> String {
+    let (day, month, year, hour, minute) = dom::local(time.as_millisecond() as f64);
+    let month = MONTHS.get(month as usize).copied().unwrap_or("?");
+    format!("{day} {month} {year} {hour:02}:{minute:02}")
+}
+
+/// "2 hours ago"; the date for what is older than a day.
+pub(crate) fn ago(time: Timestamp) -> String {
+    let seconds = ((dom::now_ms() - time.as_millisecond() as f64) / 1000.0).max(0.0) as u64;
+    match seconds {
+        0..60 => "just now".to_owned(),
+        60..3600 => count(seconds / 60, "minute") + " ago",
+        3600..86400 => count(seconds / 3600, "hour") + " ago",
+        _ => date(time),
+    }
+}
+
+/// "1 file", "2 files"
+pub(crate) fn count(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// "48 s", "3 min 44 s", "2 h 5 min"
+pub(crate) fn span(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// Minutes until a moment, rounded up; 0 when it has passed.
+pub(crate) fn minutes_until(time: Timestamp) -> u64 {
+    let left = (time.as_millisecond() as f64 - dom::now_ms()) / 60_000.0;
+    left.ceil().max(0.0) as u64
+}
+
+/// What a file is, by its ending.
+pub(crate) fn kind_of(file: &FileEntry) -> String {
+    if let Some(reason) = &file.unreadable {
+        return reason.clone();
+    }
+    if file.is_symlink {
+        return "Link".to_owned();
+    }
+    if file.kind == FileKind::Directory {
+        return "Folder".to_owned();
+    }
+    let ending = match file.name.rsplit_once('.') {
+        Some((stem, ending)) if !stem.is_empty() && ending.len() <= 8 => ending.to_lowercase(),
+        _ => return "File".to_owned(),
+    };
+    match ending.as_str() {
+        "txt" | "log" | "md" => "Text document".to_owned(),
+        "xml" => "XML document".to_owned(),
+        "pdf" => "PDF document".to_owned(),
+        "doc" | "docx" | "odt" => "Text document".to_owned(),
+        "xls" | "xlsx" | "ods" => "Spreadsheet".to_owned(),
+        "zip" | "7z" | "rar" | "gz" | "tar" | "xz" | "zst" => "Archive".to_owned(),
+        "jpg" | "jpeg" | "png" | "gif" | "bmp" | "webp" => "Picture".to_owned(),
+        "exe" | "com" => "Program".to_owned(),
+        "dll" | "so" => "Library".to_owned(),
+        "wim" => "Windows image".to_owned(),
+        "ini" | "conf" | "cfg" | "toml" | "yaml" | "yml" | "json" => "Settings".to_owned(),
+        other => format!("{} file", other.to_uppercase()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ago_by(seconds: i64) -> String {
+        let now = dom::now_ms() as i64 / 1000;
+        ago(Timestamp::from_second(now - seconds).unwrap())
+    }
+
+    #[test]
+    fn the_near_past_is_told_relative_and_the_far_past_by_date() {
+        assert_eq!(ago_by(5), "just now");
+        assert_eq!(ago_by(60), "1 minute ago");
+        assert_eq!(ago_by(2 * 3600), "2 hours ago");
+        assert_eq!(ago_by(30 * 86400), "9 Sep 2025 08:53");
+        assert_eq!(ago_by(-100), "just now", "clocks differ");
+    }
+
+    #[test]
+    fn spans_have_two_units_at_most() {
+        assert_eq!(span(48), "48 s");
+        assert_eq!(span(224), "3 min 44 s");
+        assert_eq!(span(7500), "2 h 5 min");
+    }
+}

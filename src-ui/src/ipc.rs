@@ -1,0 +1,99 @@
+//! The way to the shell: typed questions, and one event for news.
+
+use sendense_types::commands::Command;
+use sendense_types::{AppError, AppEvent, ErrorKind, Retry};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::spawn_local;
+
+/// The event the shell sends.
+const EVENT: &str = "app-event";
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(catch, js_namespace = ["window", "__TAURI__", "core"])]
+    async fn invoke(command: &str, arguments: JsValue) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(catch, js_namespace = ["window", "__TAURI__", "event"])]
+    async fn listen(event: &str, handler: &JsValue) -> Result<JsValue, JsValue>;
+}
+
+/// Asks the shell and hands the answer to `then`.
+pub(crate) fn send<C: Command>(
+    request: &C,
+    then: impl FnOnce(Result<C::Reply, AppError>) + 'static,
+) {
+    let request = serde_json::to_string(request).map_err(|error| misunderstood(C::NAME, &error));
+    let then = move |reply: Result<String, AppError>| {
+        then(reply.and_then(|reply| {
+            serde_json::from_str(&reply).map_err(|error| misunderstood(C::NAME, &error))
+        }));
+    };
+    send_text(C::NAME, request, Box::new(then));
+}
+
+/// The part that is the same for all requests is there only once, or it would be a tenth of the module.
+fn send_text(
+    command: &'static str,
+    request: Result<String, AppError>,
+    then: Box<dyn FnOnce(Result<String, AppError>)>,
+) {
+    spawn_local(async move {
+        then(match request {
+            Ok(request) => ask(command, request).await,
+            Err(error) => Err(error),
+        });
+    });
+}
+
+/// Asks in JSON text both ways.
+async fn ask(command: &'static str, request: String) -> Result<String, AppError> {
+    let arguments = js_sys::JSON::parse(&format!("{{\"request\":{request}}}"))
+        .map_err(|error| misunderstood(command, &format!("{error:?}")))?;
+    match invoke(command, arguments).await {
+        Ok(reply) => Ok(text_of(&reply)),
+        Err(refusal) => Err(serde_json::from_str(&text_of(&refusal))
+            .unwrap_or_else(|_| misunderstood(command, &text_of(&refusal)))),
+    }
+}
+
+/// A value of the page as JSON text; what has none is nothing.
+fn text_of(value: &JsValue) -> String {
+    let text = js_sys::JSON::stringify(value).ok();
+    text.and_then(|text| text.as_string())
+        .unwrap_or_else(|| "null".to_owned())
+}
+
+/// Hears the core's news as long as the page lives; `then` learns when that has begun.
+pub(crate) fn follow_news(
+    mut told: impl FnMut(AppEvent) + 'static,
+    then: impl FnOnce(Result<(), AppError>) + 'static,
+) {
+    let heard = Closure::<dyn FnMut(JsValue)>::new(move |message: JsValue| {
+        let payload = js_sys::Reflect::get(&message, &JsValue::from_str("payload"));
+        let event = payload.map(|payload| serde_json::from_str(&text_of(&payload)));
+        if let Ok(Ok(event)) = event {
+            told(event);
+        }
+    });
+    // The page and its news end together, so that nobody has to take the closure back.
+    let heard = heard.into_js_value();
+    spawn_local(async move {
+        let listening = listen(EVENT, &heard).await;
+        then(
+            listening
+                .map(drop)
+                .map_err(|error| misunderstood(EVENT, &format!("{error:?}"))),
+        );
+    });
+}
+
+/// A failure of the way itself, which no user can mend.
+fn misunderstood(what: &str, details: &dyn std::fmt::Display) -> AppError {
+    AppError::new(
+        ErrorKind::Internal,
+        "The window and the app behind it do not understand each other.",
+        Retry::Manual,
+    )
+    .with_hint("Your backups are not affected. Quit Sendense and start it again.")
+    .with_details(format!("{what}: {details}"))
+}

@@ -1,0 +1,167 @@
+//! What is being saved and what was.
+
+use sendense_types::commands::{
+    CancelDownload, ForgetDownload, OpenDownload, RetryDownload, ShowDownload,
+};
+use sendense_types::{ByteSize, Download, DownloadKind, DownloadState, Units};
+use yew::prelude::*;
+
+use crate::app::AppContext;
+use crate::components::{Badge, Bar, EmptyState, ErrorNotice, Picture};
+use crate::format;
+use crate::hooks::use_action;
+
+/// All downloads since the app was started.
+#[component]
+pub(crate) fn Downloads() -> Html {
+    let Some(app) = use_context::<AppContext>() else {
+        return Html::default();
+    };
+    html! {
+        <>
+        <header class="page__head"><h1>{ "Downloads" }</h1></header>
+        <div class="page__body">
+            if app.downloads.is_empty() {
+                <EmptyState
+                    picture={Picture::Download} title="Nothing was saved yet"
+                    text="Files and folders that you save from a backup are listed here, with their progress."
+                />
+            }
+            <ul class="rows" aria-label="Downloads">
+                for download in app.downloads.clone() {
+                    <DownloadRow key={download.download_id.0} download={download.clone()} />
+                }
+            </ul>
+        </div>
+        </>
+    }
+}
+
+#[derive(Clone, PartialEq, Properties)]
+pub(crate) struct DownloadRowProps {
+    pub(crate) download: Download,
+}
+
+/// One download with what can be done about it.
+#[component]
+pub(crate) fn DownloadRow(props: &DownloadRowProps) -> Html {
+    let units = use_context::<Units>().unwrap_or_default();
+    let download = &props.download;
+    let id = download.download_id;
+    let cancel = use_action::<CancelDownload>(Callback::noop());
+    let retry = use_action::<RetryDownload>(Callback::noop());
+    let forget = use_action::<ForgetDownload>(Callback::noop());
+    let open = use_action::<OpenDownload>(Callback::noop());
+    let show = use_action::<ShowDownload>(Callback::noop());
+    let on_cancel = cancel
+        .run
+        .reform(move |_: MouseEvent| CancelDownload { download_id: id });
+    let on_retry = retry
+        .run
+        .reform(move |_: MouseEvent| RetryDownload { download_id: id });
+    let on_forget = forget
+        .run
+        .reform(move |_: MouseEvent| ForgetDownload { download_id: id });
+    let on_open = open
+        .run
+        .reform(move |_: MouseEvent| OpenDownload { download_id: id });
+    let on_show = show
+        .run
+        .reform(move |_: MouseEvent| ShowDownload { download_id: id });
+    let failures = [
+        &cancel.error,
+        &retry.error,
+        &forget.error,
+        &open.error,
+        &show.error,
+    ];
+    let source = download.vm_name.clone().unwrap_or_default();
+    let state = match &download.state {
+        DownloadState::Queued | DownloadState::Running => html! {
+            <>
+            <Bar percent={percent(download)} label={format!("Saving {}", download.name)} />
+            <span class="num">{ progress_line(download, units) }</span>
+            <button class="button is-small" type="button" onclick={on_cancel}>{ "Cancel" }</button>
+            </>
+        },
+        DownloadState::Done {
+            size_bytes,
+            n_files,
+            notes,
+        } => html! {
+            <>
+            <Badge tone={if notes.is_empty() { "is-ok" } else { "is-warn" }} picture={Some(if notes.is_empty() { Picture::Check } else { Picture::Warning })} text="Saved" />
+            <span class="num">
+                { ByteSize(*size_bytes).in_units(units) }
+                { n_files.map(|n| format!(" · {}", format::count(n as u64, "file"))).unwrap_or_default() }
+            </span>
+            <button class="button is-small" type="button" onclick={on_show}>{ "Show in folder" }</button>
+            if download.kind == DownloadKind::File {
+                <button class="button is-small" type="button" onclick={on_open}>{ "Open" }</button>
+            }
+            <button class="button is-small is-quiet" type="button" onclick={on_forget}>{ "Remove from list" }</button>
+            </>
+        },
+        DownloadState::Failed { .. } | DownloadState::Cancelled => html! {
+            <>
+            if download.state == DownloadState::Cancelled {
+                <Badge tone="is-plain" picture={Some(Picture::Close)} text="Cancelled" />
+            } else {
+                <Badge tone="is-bad" picture={Some(Picture::Cross)} text="Failed" />
+            }
+            <button class="button is-small" type="button" onclick={on_retry}>{ "Retry" }</button>
+            <button class="button is-small is-quiet" type="button" onclick={on_forget}>{ "Remove from list" }</button>
+            </>
+        },
+    };
+    let notes = match &download.state {
+        DownloadState::Done { notes, .. } => notes.clone(),
+        _ => Vec::new(),
+    };
+    html! {
+        <li class="row" aria-label={download.name.clone()}>
+            <div class="row__text">
+                <strong>{ &download.name }</strong>
+                <small class="faint" title={download.path.clone()}>{ format!("{source} → {}", download.folder) }</small>
+                for note in notes {
+                    <small class="is-problem">{ note }</small>
+                }
+            </div>
+            { state }
+            if let DownloadState::Failed { error } = &download.state {
+                <ErrorNotice error={error.clone()} />
+            }
+            for error in failures.into_iter().flatten() {
+                <ErrorNotice error={error.clone()} />
+            }
+        </li>
+    }
+}
+
+fn percent(download: &Download) -> Option<f64> {
+    let progress = download.progress.as_ref()?;
+    let total = progress.total_bytes.filter(|total| *total > 0)?;
+    Some(progress.received_bytes as f64 * 100.0 / total as f64)
+}
+
+/// "308 MiB of 482 MiB · 96 MiB/s · 2 s left"
+fn progress_line(download: &Download, units: Units) -> String {
+    if download.state == DownloadState::Queued {
+        return "waiting for others".to_owned();
+    }
+    let Some(progress) = &download.progress else {
+        return "beginning…".to_owned();
+    };
+    let size = |bytes| ByteSize(bytes).in_units(units);
+    let mut parts = vec![match progress.total_bytes {
+        Some(total) => format!("{} of {}", size(progress.received_bytes), size(total)),
+        None => size(progress.received_bytes),
+    }];
+    parts.extend(progress.speed_bps.map(|speed| format!("{}/s", size(speed))));
+    parts.extend(
+        progress
+            .eta_seconds
+            .map(|eta| format!("{} left", format::span(eta))),
+    );
+    parts.join(" · ")
+}

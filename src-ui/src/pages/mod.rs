@@ -1,0 +1,21 @@
+//! One page for each place in the window. Pages load; what they show is made of components.
+
+mod activity;
+mod browser;
+mod downloads;
+mod history;
+pub(crate) mod mounts;
+mod repositories;
+mod restore_options;
+mod settings;
+mod vms;
+
+pub(crate) use self::activity::Activity;
+pub(crate) use self::browser::Browser;
+pub(crate) use self::downloads::{DownloadRow, Downloads};
+pub(crate) use self::history::History;
+pub(crate) use self::mounts::Mounts;
+pub(crate) use self::repositories::Repositories;
+pub(crate) use self::restore_options::RestoreOptions;
+pub(crate) use self::settings::Settings;
+pub(crate) use self::vms::Vms;

@@ -1,0 +1,143 @@
+//! The open mounts: how long they last, back to them, and away with them.
+
+use sendense_types::commands::{CloseMount, KeepMountOpen, ListMounts, Remount};
+use sendense_types::{Expiry, MountId, OpenMount};
+use yew::prelude::*;
+use yew_router::prelude::*;
+
+use crate::app::AppContext;
+use crate::components::{BackupTypeBadge, EmptyState, ErrorNotice, Picture};
+use crate::format;
+use crate::hooks::{use_action, use_query};
+use crate::route::Route;
+use crate::state::app::Change;
+
+/// "pgtest1 · Disk 0"
+pub(crate) fn title(mount: &OpenMount) -> String {
+    let name = mount.vm_name.as_deref().unwrap_or("Mount of somebody else");
+    match mount.disk_index {
+        Some(index) => format!("{name} · Disk {index}"),
+        None => name.to_owned(),
+    }
+}
+
+/// The list of open mounts.
+#[component]
+pub(crate) fn Mounts() -> Html {
+    let Some(app) = use_context::<AppContext>() else {
+        return Html::default();
+    };
+    let navigator = use_navigator();
+    let listed = use_query(ListMounts {}, app.version);
+    {
+        let app = app.clone();
+        use_effect_with(listed.data.clone(), move |listed| {
+            if let Some(mounts) = listed {
+                app.dispatch(Change::MountsRead((**mounts).clone()));
+            }
+        });
+    }
+    let keep = use_action::<KeepMountOpen>(Callback::noop());
+    let close = use_action::<CloseMount>(Callback::noop());
+    let remount = use_action::<Remount>(Callback::from(move |mount: OpenMount| {
+        if let Some(navigator) = &navigator {
+            navigator.push(&Route::Browser {
+                mount_id: mount.mount_id.to_string(),
+            });
+        }
+    }));
+    let on_keep = keep.run.reform(|mount_id| KeepMountOpen { mount_id });
+    let on_close = close.run.reform(|mount_id| CloseMount { mount_id });
+    let on_remount = remount.run.reform(|mount_id| Remount { mount_id });
+    let errors = [&listed.error, &keep.error, &close.error, &remount.error];
+    html! {
+        <>
+        <header class="page__head"><h1>{ "Restore" }</h1></header>
+        <div class="page__body">
+            for error in errors.into_iter().flatten() {
+                <ErrorNotice error={error.clone()} on_retry={listed.reload.clone()} />
+            }
+            if app.mounts.is_empty() && listed.data.is_some() {
+                <EmptyState
+                    picture={Picture::Clock} title="No backup is open"
+                    text="Open one from the backups of a machine with Restore…, and get single files back."
+                />
+            } else if listed.data.is_none() && listed.is_loading && app.mounts.is_empty() {
+                <div class="skeleton" role="status" aria-label="Loading"></div>
+            }
+            <ul class="rows" aria-label="Open mounts">
+                for mount in app.mounts.clone() {
+                    <MountRow
+                        key={mount.mount_id.to_string()} mount={mount.clone()} is_busy={close.is_running || remount.is_running}
+                        on_keep={on_keep.clone()} on_close={on_close.clone()} on_remount={on_remount.clone()}
+                    />
+                }
+            </ul>
+        </div>
+        </>
+    }
+}
+
+#[derive(Clone, PartialEq, Properties)]
+struct MountRowProps {
+    mount: OpenMount,
+    is_busy: bool,
+    on_keep: Callback<MountId>,
+    on_close: Callback<MountId>,
+    on_remount: Callback<MountId>,
+}
+
+#[component]
+fn MountRow(props: &MountRowProps) -> Html {
+    let mount = &props.mount;
+    let with_id = |callback: &Callback<MountId>| {
+        let id = mount.mount_id.clone();
+        callback.reform(move |_: MouseEvent| id.clone())
+    };
+    let browse = Route::Browser {
+        mount_id: mount.mount_id.to_string(),
+    };
+    let is_fixed = mount.expiry == Expiry::Fixed;
+    html! {
+        <li class="row" aria-label={title(mount)}>
+            <div class="row__text">
+                <strong>{ title(mount) }</strong>
+                <small class="faint num">
+                    { mount.backup_time.map(format::date).unwrap_or_default() }
+                    { " " }
+                    { mount.filesystem_type.clone().unwrap_or_default() }
+                </small>
+            </div>
+            if let Some(backup_type) = mount.backup_type {
+                <BackupTypeBadge {backup_type} />
+            }
+            <span class="num">{ lasts(mount) }</span>
+            if mount.is_open {
+                <Link<Route> to={browse} classes="button is-small">{ "Browse" }</Link<Route>>
+                <button
+                    class="button is-small" type="button" disabled={is_fixed} onclick={with_id(&props.on_keep)}
+                    title={if is_fixed { "This hub ends mounts at a fixed time; remount to get more" } else { "" }}
+                >
+                    { "Keep open" }
+                </button>
+                <button
+                    class="button is-small" type="button" disabled={props.is_busy || !mount.is_ours} onclick={with_id(&props.on_close)}
+                    title={if mount.is_ours { "" } else { "Somebody else has opened it" }}
+                >
+                    { if props.is_busy { "Unmounting…" } else { "Unmount" } }
+                </button>
+            } else {
+                <button class="button is-small is-primary" type="button" onclick={with_id(&props.on_remount)}>{ "Remount" }</button>
+            }
+        </li>
+    }
+}
+
+/// "expires in 52 min"
+pub(crate) fn lasts(mount: &OpenMount) -> String {
+    match (mount.is_open, mount.expires_at) {
+        (false, _) => "expired".to_owned(),
+        (true, Some(end)) => format!("expires in {} min", format::minutes_until(end)),
+        (true, None) => String::new(),
+    }
+}

@@ -1,0 +1,155 @@
+//! What of a backup is opened: with one disk that is clear, else the user says which.
+
+use sendense_types::commands::{GetBackup, OpenBackupDisk};
+use sendense_types::{Backup, BackupDisk, BackupId, OpenMount};
+use yew::prelude::*;
+use yew_router::prelude::*;
+
+use crate::components::ErrorNotice;
+use crate::format;
+use crate::hooks::{use_action, use_query};
+use crate::route::Route;
+
+#[derive(Clone, PartialEq, Properties)]
+pub(crate) struct RestoreOptionsProps {
+    pub(crate) backup_id: AttrValue,
+}
+
+/// Chooses a disk and mounts it.
+#[component]
+pub(crate) fn RestoreOptions(props: &RestoreOptionsProps) -> Html {
+    let navigator = use_navigator();
+    let backup_id = BackupId::new(props.backup_id.as_str());
+    let backup = use_query(
+        GetBackup {
+            backup_id: backup_id.clone(),
+        },
+        0,
+    );
+    let disk = use_state(|| 0_u32);
+    let mount = {
+        let navigator = navigator.clone();
+        use_action::<OpenBackupDisk>(Callback::from(move |mount: OpenMount| {
+            if let Some(navigator) = &navigator {
+                navigator.replace(&Route::Browser {
+                    mount_id: mount.mount_id.to_string(),
+                });
+            }
+        }))
+    };
+    let disks = backup.data.as_ref().map(|backup| disks_of(backup));
+    let open = {
+        let (run, backup_id) = (mount.run.clone(), backup_id.clone());
+        Callback::from(move |disk_index: u32| {
+            run.emit(OpenBackupDisk {
+                backup_id: backup_id.clone(),
+                disk_index,
+            });
+        })
+    };
+    {
+        // With one disk there is nothing to choose.
+        let (open, only) = (
+            open.clone(),
+            disks
+                .as_ref()
+                .filter(|disks| disks.len() == 1)
+                .map(|disks| disks[0].0),
+        );
+        use_effect_with(only, move |only| {
+            if let Some(disk_index) = only {
+                open.emit(*disk_index);
+            }
+        });
+    }
+    let back = Callback::from(move |_: MouseEvent| {
+        if let Some(navigator) = &navigator {
+            navigator.back();
+        }
+    });
+    let title = backup
+        .data
+        .as_ref()
+        .map_or_else(|| "Restore".to_owned(), |backup| title_of(backup));
+    let again = {
+        let (open, disk) = (open.clone(), *disk);
+        Callback::from(move |()| open.emit(disk))
+    };
+    let onsubmit = {
+        let again = again.clone();
+        Callback::from(move |event: SubmitEvent| {
+            event.prevent_default();
+            again.emit(());
+        })
+    };
+    html! {
+        <>
+        <header class="page__head"><h1>{ title }</h1></header>
+        <div class="page__body">
+            if let Some(error) = backup.error.clone() {
+                <ErrorNotice {error} on_retry={backup.reload.clone()} />
+            }
+            if let Some(error) = mount.error.clone() {
+                <ErrorNotice {error} on_retry={again} />
+            }
+            if mount.is_running {
+                <p class="busy" role="status">{ "Mounting backup…" }</p>
+            } else if let Some(disks) = disks {
+                <form class="panel restore-options" {onsubmit} aria-label="Restore options">
+                    <fieldset>
+                        <legend>{ "Disk" }</legend>
+                        for (index, text) in disks {
+                            <label class="restore-options__choice">
+                                <input
+                                    type="radio" name="disk" aria-label={text.clone()} checked={*disk == index}
+                                    onchange={let disk = disk.clone(); Callback::from(move |_: Event| disk.set(index))}
+                                />
+                                { text }
+                            </label>
+                        }
+                    </fieldset>
+                    <fieldset>
+                        <legend>{ "Restore type" }</legend>
+                        <label class="restore-options__choice">
+                            <input type="radio" name="kind" checked={true} />{ "Browse and download files" }
+                        </label>
+                        <label class="restore-options__choice faint" title="This hub does not offer it">
+                            <input type="radio" name="kind" disabled={true} />{ "Full VM restore (coming later)" }
+                        </label>
+                    </fieldset>
+                    <footer>
+                        <button class="button" type="button" onclick={back}>{ "Cancel" }</button>
+                        <button class="button is-primary" type="submit">{ "Continue" }</button>
+                    </footer>
+                </form>
+            }
+        </div>
+        </>
+    }
+}
+
+/// "pgtest1 · 8 Oct 2025 19:24"
+fn title_of(backup: &Backup) -> String {
+    match backup.created_at {
+        Some(time) => format!("{} · {}", backup.vm_name, format::date(time)),
+        None => backup.vm_name.clone(),
+    }
+}
+
+/// The disks with what is known of each; hubs that list none still have as many as they count.
+fn disks_of(backup: &Backup) -> Vec<(u32, String)> {
+    if backup.disks.is_empty() {
+        return (0..backup.disk_count.unwrap_or(1).max(1))
+            .map(|index| (index, format!("Disk {index}")))
+            .collect();
+    }
+    let text = |disk: &BackupDisk| match disk.size_gb {
+        Some(size) => format!("Disk {} ({size} GiB)", disk.disk_index),
+        None => format!("Disk {}", disk.disk_index),
+    };
+    backup
+        .disks
+        .iter()
+        .map(|disk| (disk.disk_index, text(disk)))
+        .collect()
+}

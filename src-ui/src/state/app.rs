@@ -1,0 +1,310 @@
+//! What several pages need: the session, settings, what runs, messages. It follows the core's news.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use sendense_types::{
+    AppError, AppEvent, BackupId, BackupProgress, BackupStatus, Download, OpenMount, Place,
+    Session, Settings,
+};
+use yew::Reducible;
+
+/// Speeds that the small chart of a running backup shows.
+const CHART_POINTS: usize = 60;
+
+/// What several pages need.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct AppState {
+    /// `None` until the shell has answered.
+    pub(crate) session: Option<Session>,
+    pub(crate) settings: Settings,
+    /// Backups that run.
+    pub(crate) running: BTreeMap<BackupId, Running>,
+    pub(crate) mounts: Vec<OpenMount>,
+    /// Newest first.
+    pub(crate) downloads: Vec<Download>,
+    pub(crate) toasts: Vec<Toast>,
+    /// Backups that have finished since the window opened, newest last.
+    pub(crate) finished: Vec<sendense_types::Backup>,
+    /// Goes up whenever lists of machines and backups may have changed.
+    pub(crate) version: u64,
+    /// Where the user asked to go from outside the window.
+    pub(crate) wanted: Option<Place>,
+    last_toast: u32,
+}
+
+/// A backup that runs.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Running {
+    pub(crate) progress: BackupProgress,
+    /// Bytes per second, oldest first.
+    pub(crate) speeds: Vec<u64>,
+}
+
+/// A message that comes and goes, or stays until it is dismissed if it is a failure.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Toast {
+    pub(crate) id: u32,
+    pub(crate) tone: Tone,
+    pub(crate) title: String,
+    pub(crate) text: String,
+    /// A button that leads somewhere.
+    pub(crate) place: Option<(String, Place)>,
+}
+
+/// How a message is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Good,
+    Warning,
+    Bad,
+}
+
+/// What changes the state.
+pub(crate) enum Change {
+    News(AppEvent),
+    SessionRead(Session),
+    SettingsRead(Settings),
+    RunningRead(Vec<BackupProgress>),
+    MountsRead(Vec<OpenMount>),
+    DownloadsRead(Vec<Download>),
+    Say {
+        tone: Tone,
+        title: String,
+        text: String,
+        place: Option<(String, Place)>,
+    },
+    Dismiss(u32),
+    /// The user is where they wanted to be.
+    Arrived,
+    /// Something was added or removed by this window.
+    ListsChanged,
+}
+
+impl Change {
+    /// A failure, in its own words.
+    pub(crate) fn failed(error: &AppError) -> Self {
+        Self::Say {
+            tone: Tone::Bad,
+            title: error.message.clone(),
+            text: error.hint.clone().unwrap_or_default(),
+            place: None,
+        }
+    }
+
+    /// Something went well.
+    pub(crate) fn done(title: impl Into<String>, text: impl Into<String>) -> Self {
+        Self::Say {
+            tone: Tone::Good,
+            title: title.into(),
+            text: text.into(),
+            place: None,
+        }
+    }
+}
+
+impl Reducible for AppState {
+    type Action = Change;
+
+    fn reduce(self: Rc<Self>, change: Change) -> Rc<Self> {
+        let mut state = Rc::unwrap_or_clone(self);
+        match change {
+            Change::News(event) => state.take_in(event),
+            Change::SessionRead(session) => state.session = Some(session),
+            Change::SettingsRead(settings) => state.settings = settings,
+            Change::RunningRead(running) => {
+                for progress in running {
+                    state.moved_on(progress);
+                }
+            }
+            Change::MountsRead(mounts) => state.mounts = mounts,
+            Change::DownloadsRead(downloads) => state.downloads = downloads,
+            Change::Say {
+                tone,
+                title,
+                text,
+                place,
+            } => state.say(tone, title, text, place),
+            Change::Dismiss(id) => state.toasts.retain(|toast| toast.id != id),
+            Change::Arrived => state.wanted = None,
+            Change::ListsChanged => state.version += 1,
+        }
+        Rc::new(state)
+    }
+}
+
+impl AppState {
+    fn take_in(&mut self, event: AppEvent) {
+        match event {
+            AppEvent::BackupProgressed(progress) => self.moved_on(progress),
+            AppEvent::BackupFinished { backup } => {
+                self.running.remove(&backup.backup_id);
+                self.version += 1;
+                let place = backup
+                    .vm_context_id
+                    .clone()
+                    .map(|vm_id| ("View backups".to_owned(), Place::Backup { vm_id }));
+                let name = &backup.vm_name;
+                match backup.status {
+                    BackupStatus::Completed => self.say(
+                        Tone::Good,
+                        format!("Backup of {name} finished"),
+                        "A new recovery point is there.".to_owned(),
+                        place,
+                    ),
+                    BackupStatus::Cancelled => self.say(
+                        Tone::Warning,
+                        format!("Backup of {name} cancelled"),
+                        "Nothing of it stays; earlier recovery points are not touched.".to_owned(),
+                        None,
+                    ),
+                    _ => self.say(
+                        Tone::Bad,
+                        format!("Backup of {name} failed"),
+                        backup.error_message.clone().unwrap_or_default(),
+                        place,
+                    ),
+                }
+                self.finished.push(*backup);
+            }
+            AppEvent::BackupUnreachable { .. } => {}
+            AppEvent::DownloadChanged { download } => {
+                let known = self
+                    .downloads
+                    .iter_mut()
+                    .find(|known| known.download_id == download.download_id);
+                match known {
+                    Some(known) => *known = *download,
+                    None => self.downloads.insert(0, *download),
+                }
+            }
+            AppEvent::DownloadForgotten { download_id } => {
+                self.downloads
+                    .retain(|download| download.download_id != download_id);
+            }
+            AppEvent::MountsChanged { mounts } => self.mounts = mounts,
+            AppEvent::MountExpiring { mount, minutes } => {
+                let name = mount.vm_name.clone().unwrap_or_default();
+                self.say(
+                    Tone::Warning,
+                    format!("Mount expires in {minutes} minutes"),
+                    format!("{name}: remount it to go on browsing."),
+                    Some((
+                        "Show".to_owned(),
+                        Place::Mount {
+                            mount_id: mount.mount_id.clone(),
+                        },
+                    )),
+                );
+            }
+            AppEvent::MountLost { mount_id } => {
+                for mount in &mut self.mounts {
+                    if mount.mount_id == mount_id {
+                        mount.is_open = false;
+                    }
+                }
+            }
+            AppEvent::SessionChanged { session } => {
+                let is_other = self
+                    .session
+                    .as_ref()
+                    .is_none_or(|old| old.current != session.current || old.state != session.state);
+                if is_other {
+                    self.version += 1;
+                }
+                if self
+                    .session
+                    .as_ref()
+                    .is_some_and(|old| old.current != session.current)
+                {
+                    self.running.clear();
+                    self.mounts.clear();
+                }
+                self.session = Some(*session);
+            }
+            AppEvent::SettingsChanged { settings } => self.settings = *settings,
+            AppEvent::Show { place } => self.wanted = Some(place),
+        }
+    }
+
+    fn moved_on(&mut self, progress: BackupProgress) {
+        let speed = progress.speed_bps;
+        let running = self
+            .running
+            .entry(progress.backup.backup_id.clone())
+            .or_insert_with(|| Running {
+                progress: progress.clone(),
+                speeds: Vec::new(),
+            });
+        running.progress = progress;
+        running.speeds.extend(speed);
+        let excess = running.speeds.len().saturating_sub(CHART_POINTS);
+        running.speeds.drain(..excess);
+    }
+
+    fn say(&mut self, tone: Tone, title: String, text: String, place: Option<(String, Place)>) {
+        self.last_toast += 1;
+        let id = self.last_toast;
+        self.toasts.push(Toast {
+            id,
+            tone,
+            title,
+            text,
+            place,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn backup(status: &str) -> sendense_types::Backup {
+        serde_json::from_value(serde_json::json!({
+            "backup_id": "b1", "vm_context_id": "vm", "vm_name": "pgtest1", "repository_id": "local",
+            "backup_type": "full", "status": status, "hub_status": status, "disks": [],
+            "disk_count": 1, "progress_percent": 40.0, "bytes_transferred": 4, "total_bytes": 10,
+            "total_size_gb": null, "current_phase": "transferring", "transfer_speed_bps": null,
+            "error_message": null, "created_at": null, "started_at": null, "completed_at": null,
+        }))
+        .unwrap()
+    }
+
+    fn after(state: AppState, event: AppEvent) -> AppState {
+        Rc::unwrap_or_clone(Rc::new(state).reduce(Change::News(event)))
+    }
+
+    #[test]
+    fn a_backup_runs_until_it_is_finished_and_then_says_so_once() {
+        let progress = BackupProgress {
+            backup: Box::new(backup("active")),
+            speed_bps: Some(100),
+            eta_seconds: None,
+            is_stalled: false,
+        };
+        let state = after(AppState::default(), AppEvent::BackupProgressed(progress));
+        assert_eq!(state.running.len(), 1);
+        let finished = AppEvent::BackupFinished {
+            backup: Box::new(backup("completed")),
+        };
+        let state = after(state, finished);
+        assert!(state.running.is_empty());
+        assert_eq!((state.toasts.len(), state.version), (1, 1));
+        assert_eq!(state.toasts[0].tone, Tone::Good);
+    }
+
+    #[test]
+    fn the_chart_keeps_the_newest_speeds_only() {
+        let mut state = AppState::default();
+        for speed in 0..100 {
+            state.moved_on(BackupProgress {
+                backup: Box::new(backup("active")),
+                speed_bps: Some(speed),
+                eta_seconds: None,
+                is_stalled: false,
+            });
+        }
+        let speeds = &state.running.values().next().unwrap().speeds;
+        assert_eq!((speeds.len(), speeds.last()), (CHART_POINTS, Some(&99)));
+    }
+}

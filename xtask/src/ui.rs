@@ -1,0 +1,156 @@
+//! `cargo xtask ui`: the window's contents as WebAssembly, a style sheet and a page, in `target/ui/dist`.
+//!
+//! Two ways to a compiler for WebAssembly: rustup's target, and where that cannot be had, Debian's
+//! `rustc-web` with the sources of the standard library. The variable SENDENSE_WASM takes one of them
+//! by name: `rustup` or `debian`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::process::{self, cargo, program, quietly};
+use crate::{setup, workspace};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+/// Larger, and the window opens late.
+const LARGEST_MODULE_BYTES: u64 = 1_400_000;
+/// Style sheets that come before all others.
+const FIRST_STYLES: [&str; 2] = ["tokens.css", "base.css"];
+
+/// Where the built window contents lie, which the shell takes up; the same whatever cargo's target folder is.
+pub(crate) fn dist() -> PathBuf {
+    workspace::root().join("target/ui/dist")
+}
+
+/// Builds everything.
+pub(crate) fn run() -> Result<()> {
+    let dist = dist();
+    fs::create_dir_all(&dist).with_context(|| format!("cannot create {}", dist.display()))?;
+    let build = workspace::root().join("target/ui");
+    let mut command = match route()? {
+        Route::Rustup => cargo(),
+        Route::Debian => debian()?,
+    };
+    command
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            "sendense-ui",
+            "--profile",
+            "ui",
+        ])
+        .args(["--target", TARGET, "--target-dir"])
+        .arg(&build);
+    process::run(&mut command)?;
+    let module = build.join(TARGET).join("ui/sendense-ui.wasm");
+    process::run(
+        cargo()
+            .args(["run", "--quiet", "--package", "xtask-bindgen", "--"])
+            .arg(&module)
+            .arg(&dist),
+    )?;
+    let size = fs::metadata(dist.join("ui_bg.wasm"))?.len();
+    ensure!(
+        size <= LARGEST_MODULE_BYTES,
+        "the module has {size} bytes, more than {LARGEST_MODULE_BYTES}"
+    );
+    println!("user interface: {} KiB of WebAssembly", size / 1024);
+    let source = workspace::root().join("src-ui");
+    for file in ["index.html", "boot.js"] {
+        replace(&dist.join(file), &fs::read(source.join(file))?)?;
+    }
+    replace(
+        &dist.join("styles.css"),
+        styles(&source.join("styles"))?.as_bytes(),
+    )
+}
+
+/// Which compiler makes WebAssembly.
+enum Route {
+    Rustup,
+    Debian,
+}
+
+fn route() -> Result<Route> {
+    match env::var("SENDENSE_WASM").as_deref() {
+        Ok("rustup") => return Ok(Route::Rustup),
+        Ok("debian") => return Ok(Route::Debian),
+        Ok(other) => bail!("SENDENSE_WASM is '{other}'; it knows rustup and debian"),
+        Err(_) => {}
+    }
+    if has_target()? {
+        return Ok(Route::Rustup);
+    }
+    println!("missing: Rust's target {TARGET}, for the window's contents");
+    let added = process::run(program("rustup").args(["target", "add", TARGET]));
+    if added.is_ok() && has_target()? {
+        return Ok(Route::Rustup);
+    }
+    println!("rustup cannot add it; Debian's compiler for it does the same");
+    Ok(Route::Debian)
+}
+
+/// Whether the compiler in use has a standard library for WebAssembly.
+fn has_target() -> Result<bool> {
+    Ok(sysroot()?
+        .join("lib/rustlib")
+        .join(TARGET)
+        .join("lib")
+        .is_dir())
+}
+
+fn sysroot() -> Result<PathBuf> {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let path = quietly(
+        program(rustc)
+            .current_dir(workspace::root())
+            .args(["--print", "sysroot"]),
+    )?;
+    let path = String::from_utf8(path).context("the folder of the compiler is not UTF-8")?;
+    Ok(PathBuf::from(path.trim()))
+}
+
+/// Debian's compiler, linking with the linker that comes with ours.
+fn debian() -> Result<Command> {
+    setup::packages(&["cargo-web", "rust-web-src", "rustc-web"])?;
+    let linker = sysroot()?.join("lib/rustlib/x86_64-unknown-linux-gnu/bin/rust-lld");
+    let mut command = program("/usr/bin/cargo");
+    command
+        .current_dir(workspace::root())
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("RUSTC", "/usr/bin/rustc")
+        .env_remove("RUSTUP_TOOLCHAIN")
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker)
+        .arg("-Zbuild-std=std,panic_abort");
+    Ok(command)
+}
+
+/// All style sheets in one, the values first.
+fn styles(folder: &Path) -> Result<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)?
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect::<Result<_>>()?;
+    names.retain(|name| name.ends_with(".css"));
+    names.sort_by_key(|name| {
+        let place = FIRST_STYLES.iter().position(|first| first == name);
+        (place.unwrap_or(FIRST_STYLES.len()), name.clone())
+    });
+    let mut all = String::new();
+    for name in names {
+        let sheet = fs::read_to_string(folder.join(&name))
+            .with_context(|| format!("cannot read {name}"))?;
+        all.push_str(&sheet);
+    }
+    Ok(all)
+}
+
+/// Writes a file unless it says so already, so that the shell is not built again for nothing.
+fn replace(path: &Path, content: &[u8]) -> Result<()> {
+    if fs::read(path).is_ok_and(|old| old == content) {
+        return Ok(());
+    }
+    fs::write(path, content).with_context(|| format!("cannot write {}", path.display()))
+}
