@@ -22,3 +22,4 @@ mod journey;
 mod mutations;
 mod pages;
 mod restore;
+mod window;

@@ -1,0 +1,107 @@
+//! What users do, from the first start to a restored file.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sendense_fixtures::{Manifest, carve, sample_folder, unpack_sample};
+use sendense_tests::{ntfs_cat, target_dir, tool, until};
+
+use super::desk::Desk;
+
+/// How long a small file may take to be there.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(30);
+/// Enter, as WebDriver spells it.
+const ENTER: &str = "\u{e007}";
+
+/// From the empty list to the browser in `Recovery/WindowsRE` of the sample.
+pub(super) async fn open_sample(desk: &Desk, is_new: bool) {
+    if is_new {
+        desk.press("Add sample VM").await;
+    }
+    desk.press("Back up now").await;
+    desk.press("Start backup").await;
+    desk.see("Protected").await;
+    desk.notified("Backup of pgtest1 finished");
+    desk.press("View backups").await;
+    desk.press("Restore…").await;
+    desk.press("Continue").await;
+    desk.find("//*[@role='grid']//*[@role='row'][@aria-label]")
+        .await;
+    // The volume with Windows on it is the second partition.
+    for name in [volume_name(desk).await.as_str(), "Recovery", "WindowsRE"] {
+        desk.click(name).await;
+        desk.keys(ENTER).await;
+    }
+    desk.find("//*[@role='row'][@aria-label='ReAgent.xml']")
+        .await;
+}
+
+/// The name of the second volume, as the browser shows it.
+async fn volume_name(desk: &Desk) -> String {
+    let row = desk
+        .find("(//*[@role='grid']//*[@role='row'][@aria-label])[2]")
+        .await;
+    row.attr("aria-label")
+        .await
+        .unwrap()
+        .expect("the row has a name")
+}
+
+/// What ntfscat reads from the sample's Windows volume.
+fn original(path: &str, scratch: &Path) -> Vec<u8> {
+    let images = unpack_sample(&target_dir().join("fixtures")).unwrap();
+    let manifest = Manifest::load(&sample_folder()).unwrap();
+    let disk = &manifest.disks[0];
+    let volume = disk
+        .volumes
+        .iter()
+        .find(|volume| volume.filesystem == "ntfs")
+        .unwrap();
+    let carved = scratch.join("volume.img");
+    carve(
+        &images.join(&disk.file),
+        volume.start,
+        volume.size_bytes,
+        &carved,
+    )
+    .unwrap();
+    ntfs_cat(&carved, path)
+}
+
+/// Saves `ReAgent.xml` through the system's dialog, and compares it with what ntfscat reads.
+pub(super) async fn restore_file(desk: &Desk, file: &Path) {
+    // The dialog would ask whether to replace it.
+    drop(std::fs::remove_file(file));
+    desk.click("ReAgent.xml").await;
+    desk.press("Download selected").await;
+    desk.save_as("Save file", file);
+    until("the restored file", WRITTEN_WITHIN, || {
+        file.exists().then_some(())
+    });
+    assert_eq!(
+        std::fs::read(file).unwrap(),
+        original("/Recovery/WindowsRE/ReAgent.xml", desk.home()),
+        "the restored file is what ntfscat reads"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_the_first_start_to_a_restored_file() {
+    let desk = Desk::start().await;
+    open_sample(&desk, true).await;
+
+    restore_file(&desk, &desk.home().join("restored.xml")).await;
+
+    let archive = desk.home().join("folder.zip");
+    desk.press("Download folder").await;
+    desk.save_as("Save folder as ZIP", &archive);
+    until("the archive", WRITTEN_WITHIN, || {
+        archive.exists().then_some(())
+    });
+    let listed = tool("unzip").arg("-t").arg(&archive).run();
+    assert!(listed.to_string().contains("ReAgent.xml"), "{listed}");
+
+    desk.press("Close").await;
+    desk.see("No backup is open").await;
+    desk.close().await;
+}
