@@ -3,7 +3,7 @@
 use sendense_types::commands::{
     Command, ConnectHub, GetSession, GetSettings, ListDownloads, ListMounts, ListRunningBackups,
 };
-use sendense_types::{Place, SessionState, Theme, Units};
+use sendense_types::{HubId, Place, SessionState, Theme, Units};
 use yew::prelude::*;
 use yew_router::prelude::*;
 
@@ -65,6 +65,20 @@ fn Frame() -> Html {
             }
         });
     }
+    let hub_id = state
+        .session
+        .as_ref()
+        .map(|session| session.current.clone());
+    {
+        // What a page shows belongs to the hub it was asked for.
+        let last = use_mut_ref(|| None::<HubId>);
+        use_effect_with(hub_id.clone(), move |hub_id| {
+            let before = last.replace(hub_id.clone());
+            if let (Some(navigator), true) = (navigator, before.is_some() && before != *hub_id) {
+                navigator.push(&Route::Vms);
+            }
+        });
+    }
     let connect = {
         let state = state.clone();
         use_action::<ConnectHub>(Callback::from(move |session| {
@@ -100,7 +114,10 @@ fn Frame() -> Html {
                 let id = session.current.clone();
                 on_connect.reform(move |()| id.clone())
             });
-            html! { <ErrorNotice error={error.clone()} {on_retry} /> }
+            let error = error
+                .clone()
+                .with_hint("Nothing is lost. Sendense goes on trying by itself.");
+            html! { <ErrorNotice {error} {on_retry} /> }
         }
         Some(SessionState::SignedOut { error }) => {
             let name = hub.as_ref().map(|hub| hub.name.clone()).unwrap_or_default();
@@ -127,7 +144,9 @@ fn Frame() -> Html {
                 />
                 <main class="page">
                     { trouble }
-                    <Switch<Route> render={switch} />
+                    <div class="page__content" key={hub_id.map(|id| id.0).unwrap_or_default()}>
+                        <Switch<Route> render={switch} />
+                    </div>
                 </main>
                 <Toasts toasts={state.toasts.clone()} {on_dismiss} {on_show} />
                 if *is_adding {

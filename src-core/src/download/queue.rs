@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sendense_types::{
-    AppError, AppEvent, ByteSize, Download, DownloadId, DownloadKind, DownloadProgress,
-    DownloadState, ErrorKind, MountId, Retry,
+    AppError, AppEvent, BackupId, ByteSize, Download, DownloadId, DownloadKind, DownloadProgress,
+    DownloadState, ErrorKind, HubId, MountId, Retry,
 };
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{Destination, SavedArchive, save_file, save_zip};
+use crate::mounts::Hold;
 use crate::{Events, HubSession, Mounts, Result};
 
 /// So many at the same time; deployed hubs open each disk once, and more would only share its speed.
@@ -29,6 +31,8 @@ struct Inner {
     events: Events,
     queue: Mutex<Queue>,
     tasks: TaskTracker,
+    /// Where downloads run; whoever adds one may be on a thread without a runtime.
+    runtime: Handle,
 }
 
 #[derive(Default)]
@@ -42,6 +46,18 @@ struct Queue {
 struct Job {
     download: Download,
     destination: Destination,
+    /// Where it comes from, should its mount be gone when it is started again.
+    source: Source,
+    /// Keeps the mount from the moment on that somebody asked for the file.
+    hold: Option<Hold>,
+}
+
+/// What a mount was of.
+#[derive(Clone)]
+struct Source {
+    hub: HubId,
+    backup_id: Option<BackupId>,
+    disk_index: Option<u32>,
 }
 
 /// What is to be saved, and where.
@@ -58,7 +74,7 @@ pub struct NewDownload {
 }
 
 impl Downloads {
-    /// An empty queue.
+    /// An empty queue. Needs a tokio runtime, on which all its downloads will run.
     pub fn new(session: HubSession, mounts: Mounts, events: Events) -> Self {
         Self {
             inner: Arc::new(Inner {
@@ -67,11 +83,12 @@ impl Downloads {
                 events,
                 queue: Mutex::default(),
                 tasks: TaskTracker::new(),
+                runtime: Handle::current(),
             }),
         }
     }
 
-    /// Puts a download at the end of the queue. Needs a tokio runtime.
+    /// Puts a download at the end of the queue.
     pub fn add(&self, new: NewDownload) -> Download {
         let NewDownload {
             mount_id,
@@ -85,11 +102,14 @@ impl Downloads {
         };
         let name = part(destination.path.file_name());
         let folder = part(destination.path.parent().map(std::path::Path::as_os_str));
-        let vm_name = self
-            .inner
-            .mounts
-            .known(&mount_id)
-            .and_then(|mount| mount.vm_name);
+        let mount = self.inner.mounts.known(&mount_id);
+        let source = Source {
+            hub: self.inner.session.state().current,
+            backup_id: mount.as_ref().and_then(|mount| mount.backup_id.clone()),
+            disk_index: mount.as_ref().and_then(|mount| mount.disk_index),
+        };
+        let vm_name = mount.and_then(|mount| mount.vm_name);
+        let hold = Some(self.inner.mounts.hold(&mount_id));
         let mut queue = self.queue();
         queue.last_id += 1;
         let download = Download {
@@ -106,6 +126,8 @@ impl Downloads {
         let job = Job {
             download: download.clone(),
             destination,
+            source,
+            hold,
         };
         queue.jobs.insert(download.download_id, job);
         drop(queue);
@@ -140,14 +162,16 @@ impl Downloads {
             ));
         }
         job.download.state = DownloadState::Cancelled;
+        let hold = job.hold.take();
         let download = job.download.clone();
         drop(queue);
+        drop(hold);
         self.publish(&download);
         Ok(())
     }
 
-    /// Starts a download that failed or was stopped again. From a mount that is gone it goes on from the
-    /// one that was mounted instead.
+    /// Starts a download that failed or was stopped again. When its mount is gone, its backup is opened
+    /// again for it.
     ///
     /// # Errors
     /// When there is no such download, or it is done or on its way.
@@ -165,6 +189,7 @@ impl Downloads {
             }
         }
         job.download.mount_id = self.inner.mounts.current_id(&job.download.mount_id);
+        job.hold = Some(self.inner.mounts.hold(&job.download.mount_id));
         job.download.state = DownloadState::Queued;
         job.download.progress = None;
         let download = job.download.clone();
@@ -245,23 +270,72 @@ impl Downloads {
                 .find(|job| job.download.state == DownloadState::Queued);
             let Some(job) = waiting else { return };
             job.download.state = DownloadState::Running;
-            let download = job.download.clone();
-            let destination = job.destination.clone();
+            let mut download = job.download.clone();
+            let (destination, source) = (job.destination.clone(), job.source.clone());
             let cancel = CancellationToken::new();
             queue.running.insert(download.download_id, cancel.clone());
             drop(queue);
             self.publish(&download);
             let downloads = self.clone();
-            self.inner.tasks.spawn(async move {
-                let state = match downloads.run(&download, &destination, &cancel).await {
+            let run = async move {
+                let id = download.download_id;
+                let outcome = match downloads.reach(&mut download, &source).await {
+                    Ok(()) => downloads.run(&download, &destination, &cancel).await,
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = &outcome
+                    && error.kind == ErrorKind::Expired
+                {
+                    // So that a retry finds it gone and opens it again. That the hub does not answer is
+                    // known by then.
+                    drop(downloads.inner.mounts.list().await);
+                }
+                let state = match outcome {
                     Ok(state) => state,
                     Err(error) if error.kind == ErrorKind::Cancelled => DownloadState::Cancelled,
                     Err(error) => DownloadState::Failed { error },
                 };
-                downloads.end(download.download_id, state);
+                downloads.end(id, state);
                 downloads.start_next();
-            });
+            };
+            self.inner.tasks.spawn_on(run, &self.inner.runtime);
         }
+    }
+
+    /// Sees to it that the mount of a download is open, on the hub that is asked now.
+    async fn reach(&self, download: &mut Download, source: &Source) -> Result<()> {
+        let session = self.inner.session.state();
+        if session.current != source.hub {
+            let hub = session.hubs.iter().find(|hub| hub.id == source.hub);
+            let name = hub.map_or("a hub that is not in the list any more", |hub| &hub.name);
+            return Err(AppError::new(
+                ErrorKind::Conflict,
+                format!("This comes from {name}, and another hub is the current one."),
+                Retry::Manual,
+            )
+            .with_hint("Choose that hub, then retry."));
+        }
+        let mounts = &self.inner.mounts;
+        let is_open = mounts
+            .known(&download.mount_id)
+            .is_some_and(|mount| mount.is_open);
+        let (Some(backup_id), Some(disk_index), false) =
+            (&source.backup_id, source.disk_index, is_open)
+        else {
+            return Ok(());
+        };
+        let mount = mounts.open(backup_id, disk_index).await?;
+        // Nobody browses it: it goes when the download is over.
+        mounts.browse(&mount.mount_id, None);
+        let hold = mounts.hold(&mount.mount_id);
+        download.mount_id = mount.mount_id;
+        let mut queue = self.queue();
+        let job = queue.job(download.download_id)?;
+        job.download.mount_id = download.mount_id.clone();
+        let last = job.hold.replace(hold);
+        drop(queue);
+        drop(last);
+        Ok(())
     }
 
     async fn run(
@@ -270,7 +344,6 @@ impl Downloads {
         destination: &Destination,
         cancel: &CancellationToken,
     ) -> Result<DownloadState> {
-        let _hold = self.inner.mounts.hold(&download.mount_id);
         let id = download.download_id;
         let mut report = |progress: DownloadProgress| self.moved_on(id, progress);
         self.inner
@@ -311,8 +384,10 @@ impl Downloads {
         queue.running.remove(&id);
         let Ok(job) = queue.job(id) else { return };
         job.download.state = state;
+        let hold = job.hold.take();
         let download = job.download.clone();
         drop(queue);
+        drop(hold);
         self.publish(&download);
     }
 

@@ -221,6 +221,9 @@ impl Mounts {
             return;
         };
         let now = Instant::now();
+        let has_moved = folder
+            .as_ref()
+            .is_some_and(|folder| *folder != known.mount.folder);
         match folder {
             Some(folder) => {
                 known.mount.folder = folder;
@@ -236,7 +239,12 @@ impl Mounts {
             }
         }
         drop(table);
-        self.inner.changed.notify_one();
+        if has_moved {
+            // Whoever comes back to the mount begins in this folder.
+            self.inner.publish();
+        } else {
+            self.inner.changed.notify_one();
+        }
     }
 
     /// Keeps a mount open until the answer is dropped.

@@ -110,7 +110,7 @@ impl Reducible for AppState {
         let mut state = Rc::unwrap_or_clone(self);
         match change {
             Change::News(event) => state.take_in(event),
-            Change::SessionRead(session) => state.session = Some(session),
+            Change::SessionRead(session) => state.stand(session),
             Change::SettingsRead(settings) => state.settings = settings,
             Change::RunningRead(running) => {
                 for progress in running {
@@ -205,26 +205,25 @@ impl AppState {
                 }
             }
             AppEvent::SessionChanged { session } => {
-                let is_other = self
-                    .session
-                    .as_ref()
-                    .is_none_or(|old| old.current != session.current || old.state != session.state);
-                if is_other {
-                    self.version += 1;
-                }
-                if self
-                    .session
-                    .as_ref()
-                    .is_some_and(|old| old.current != session.current)
-                {
-                    self.running.clear();
-                    self.mounts.clear();
-                }
-                self.session = Some(*session);
+                self.stand(*session);
             }
             AppEvent::SettingsChanged { settings } => self.settings = *settings,
             AppEvent::Show { place } => self.wanted = Some(place),
         }
+    }
+
+    /// Takes in how we stand with the hub, whether an answer says it or the news: either may come first.
+    fn stand(&mut self, session: Session) {
+        let old = self.session.as_ref();
+        if old.is_none_or(|old| old.current != session.current || old.state != session.state) {
+            self.version += 1;
+        }
+        if old.is_some_and(|old| old.current != session.current) {
+            self.running.clear();
+            self.mounts.clear();
+            self.finished.clear();
+        }
+        self.session = Some(session);
     }
 
     fn moved_on(&mut self, progress: BackupProgress) {
@@ -257,6 +256,8 @@ impl AppState {
 
 #[cfg(test)]
 mod tests {
+    use sendense_types::{HubId, Keychain, SessionState};
+
     use super::*;
 
     fn backup(status: &str) -> sendense_types::Backup {
@@ -291,6 +292,32 @@ mod tests {
         assert!(state.running.is_empty());
         assert_eq!((state.toasts.len(), state.version), (1, 1));
         assert_eq!(state.toasts[0].tone, Tone::Good);
+    }
+
+    #[test]
+    fn another_hub_begins_anew_whether_the_answer_or_the_news_comes_first() {
+        let session = |hub: &str| Session {
+            hubs: Vec::new(),
+            current: HubId(hub.to_owned()),
+            state: SessionState::Connected,
+            keychain: Keychain::System,
+        };
+        let before = AppState {
+            session: Some(session("here")),
+            finished: vec![backup("completed")],
+            ..AppState::default()
+        };
+        let news = || {
+            Change::News(AppEvent::SessionChanged {
+                session: Box::new(session("there")),
+            })
+        };
+        let answer = || Change::SessionRead(session("there"));
+        for [first, second] in [[news(), answer()], [answer(), news()]] {
+            let state = Rc::new(before.clone()).reduce(first).reduce(second);
+            assert_eq!(state.version, 1, "asked again, once");
+            assert!(state.finished.is_empty());
+        }
     }
 
     #[test]
