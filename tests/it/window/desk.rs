@@ -1,5 +1,6 @@
 //! A desktop of its own for one test: display, message bus, keychain, notifications, home folder.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,6 +12,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use sendense_tests::{target_dir, temp_dir, until};
 use serde_json::json;
 use tempfile::TempDir;
+use x11rb::protocol::xproto::{ClientMessageEvent, ConnectionExt, EventMask};
 
 /// How long the app may take for one thing; a loaded machine takes its time.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -22,6 +24,9 @@ pub(super) struct Desk {
     pub(super) page: Client,
     home: TempDir,
     display: String,
+    bus: String,
+    /// Where the WebDriver of this desktop listens.
+    driver: String,
     pictures: PathBuf,
     /// In the order in which they were started.
     processes: Vec<Process>,
@@ -46,6 +51,15 @@ impl Desk {
 
     /// As [`Desk::start`], with pictures going to this folder.
     pub(super) async fn start_with_pictures(pictures: PathBuf) -> Self {
+        Self::begin(pictures, |_| ()).await
+    }
+
+    /// As [`Desk::start`], with somebody on the message bus before the app comes.
+    pub(super) async fn start_after(watch: impl FnOnce(&str)) -> Self {
+        Self::begin(target_dir().join("shots"), watch).await
+    }
+
+    async fn begin(pictures: PathBuf, watch: impl FnOnce(&str)) -> Self {
         let home = temp_dir();
         let mut processes = Vec::new();
         let display = format!(
@@ -63,30 +77,22 @@ impl Desk {
                 ]),
             )
         );
-        let environment = |command: &mut Command, bus: Option<&str>| {
-            command
-                .env("HOME", home.path())
-                .env("XDG_RUNTIME_DIR", home.path())
-                .env("DISPLAY", &display)
-                .env("LIBGL_ALWAYS_SOFTWARE", "1")
-                .env("WEBKIT_DISABLE_DMABUF_RENDERER", "1")
-                .env_remove("WAYLAND_DISPLAY")
-                .env_remove("XDG_DATA_HOME")
-                .env_remove("XDG_CONFIG_HOME");
+        let on_this_desk = |command: &mut Command, bus: Option<&str>| {
+            environment(command, home.path(), &display);
             if let Some(bus) = bus {
                 command.env("DBUS_SESSION_BUS_ADDRESS", bus);
             }
         };
         let mut daemon = program("dbus-daemon");
         daemon.args(["--session", "--nofork", "--print-address=1"]);
-        environment(&mut daemon, None);
+        on_this_desk(&mut daemon, None);
         let bus = first_line(&mut processes, &mut daemon);
 
         let mut keyring = program("gnome-keyring-daemon");
         keyring
             .args(["--foreground", "--unlock", "--components=secrets"])
             .stdin(Stdio::piped());
-        environment(&mut keyring, Some(&bus));
+        on_this_desk(&mut keyring, Some(&bus));
         let mut keyring = keyring.spawn().expect("gnome-keyring-daemon starts");
         if let Some(mut password) = keyring.stdin.take() {
             password.write_all(b"a password\n").unwrap();
@@ -94,14 +100,14 @@ impl Desk {
         processes.push(Process(keyring));
 
         let mut dunst = program("dunst");
-        environment(&mut dunst, Some(&bus));
+        on_this_desk(&mut dunst, Some(&bus));
         processes.push(Process(dunst.spawn().expect("dunst starts")));
         let heard = std::fs::File::create(home.path().join("notifications.txt")).unwrap();
         let mut monitor = program("dbus-monitor");
         monitor
             .arg("interface='org.freedesktop.Notifications',member='Notify'")
             .stdout(heard);
-        environment(&mut monitor, Some(&bus));
+        on_this_desk(&mut monitor, Some(&bus));
         processes.push(Process(monitor.spawn().expect("dbus-monitor starts")));
 
         let port = free_port();
@@ -109,31 +115,44 @@ impl Desk {
         driver
             .arg(format!("--port={port}"))
             .env("TAURI_WEBVIEW_AUTOMATION", "true");
-        environment(&mut driver, Some(&bus));
+        on_this_desk(&mut driver, Some(&bus));
         processes.push(Process(driver.spawn().expect("WebKitWebDriver starts")));
 
-        let capabilities = json!({
-            "webkitgtk:browserOptions": { "binary": app(), "args": [] },
-        });
-        let capabilities = capabilities.as_object().cloned().unwrap();
-        let address = format!("http://127.0.0.1:{port}");
-        let began = Instant::now();
-        let page = loop {
-            let mut builder = ClientBuilder::new(HttpConnector::new());
-            builder.capabilities(capabilities.clone());
-            match builder.connect(&address).await {
-                Ok(page) => break page,
-                Err(error) => assert!(began.elapsed() < PATIENCE, "no window: {error}"),
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        };
+        watch(&bus);
+        let driver = format!("http://127.0.0.1:{port}");
         Self {
-            page,
+            page: open_app(&driver).await,
             home,
             display,
+            bus,
+            driver,
             pictures,
             processes,
         }
+    }
+
+    /// Lets the app end and starts it again, as the same user.
+    pub(super) async fn start_app_again(&mut self, meanwhile: impl FnOnce()) {
+        self.page.clone().close().await.unwrap();
+        until("the end of the app", PATIENCE, || {
+            self.windows("^Sendense$").is_empty().then_some(())
+        });
+        meanwhile();
+        self.page = open_app(&self.driver).await;
+    }
+
+    /// Starts the app while it runs already, and waits until this second start has ended.
+    pub(super) fn start_a_second_time(&self) {
+        let mut second = program(app());
+        environment(&mut second, self.home(), &self.display);
+        let mut second = second
+            .env("DBUS_SESSION_BUS_ADDRESS", &self.bus)
+            .spawn()
+            .expect("the app starts");
+        let status = until("the end of the second start", PATIENCE, || {
+            second.try_wait().unwrap()
+        });
+        assert!(status.success(), "{status}");
     }
 
     /// The user's home folder.
@@ -144,22 +163,24 @@ impl Desk {
     /// Waits for a button with this name that can be pressed, and presses it.
     pub(super) async fn press(&self, name: &str) {
         let path = format!(
-            "//*[(self::button or self::a or @role='menuitem') and (normalize-space()='{name}' or @aria-label='{name}') and not(@disabled)]"
+            "//*[(self::button or self::a or @role='menuitem') and (normalize-space()='{name}' or @aria-label='{name}' or @title='{name}') and not(@disabled)]"
         );
-        self.find(&path)
-            .await
-            .click()
-            .await
-            .unwrap_or_else(|error| panic!("pressing {name}: {error}"));
+        self.click_on(&path).await;
+    }
+
+    /// Waits for something that an XPath describes, and clicks it.
+    pub(super) async fn click_on(&self, path: &str) {
+        let began = Instant::now();
+        // Refused while it is being drawn anew or a message lies over it.
+        while let Err(error) = self.find(path).await.click().await {
+            assert!(began.elapsed() < PATIENCE, "clicking {path}: {error}");
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 
     /// Waits for an element whose accessible name is this, and clicks it.
     pub(super) async fn click(&self, name: &str) {
-        let element = self.find(&format!("//*[@aria-label='{name}']")).await;
-        element
-            .click()
-            .await
-            .unwrap_or_else(|error| panic!("clicking {name}: {error}"));
+        self.click_on(&format!("//*[@aria-label='{name}']")).await;
     }
 
     /// Waits until a text is to be seen somewhere.
@@ -174,7 +195,10 @@ impl Desk {
         loop {
             let found = self.page.find_all(Locator::XPath(path)).await;
             for element in found.iter().flatten() {
-                if element.is_displayed().await.unwrap_or(false) {
+                // WebDriver's own "is displayed" denies that a text which may be cut is to be seen; and what
+                // a closed list would show has no size.
+                let (_, _, width, height) = element.rectangle().await.unwrap_or_default();
+                if (width > 0.0 && height > 0.0) || element.is_displayed().await.unwrap_or(false) {
                     return element.clone();
                 }
             }
@@ -187,6 +211,31 @@ impl Desk {
         }
     }
 
+    /// Waits until nothing is to be seen any more that an XPath describes.
+    pub(super) async fn gone(&self, path: &str) {
+        let began = Instant::now();
+        while !self
+            .page
+            .find_all(Locator::XPath(path))
+            .await
+            .unwrap_or_default()
+            .is_empty()
+        {
+            assert!(began.elapsed() < PATIENCE, "{path} is still there");
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Puts text into the field with this name, in place of what it holds.
+    pub(super) async fn fill(&self, name: &str, text: &str) {
+        let field = self.find(&format!("//input[@aria-label='{name}']")).await;
+        field.clear().await.unwrap();
+        // WebDriver takes no empty text.
+        if !text.is_empty() {
+            field.send_keys(text).await.unwrap();
+        }
+    }
+
     /// Presses keys where the focus is.
     pub(super) async fn keys(&self, keys: &str) {
         let focused = self.page.active_element().await.unwrap();
@@ -195,16 +244,62 @@ impl Desk {
 
     /// Types a path into the system's dialog with this title, and Enter.
     pub(super) fn save_as(&self, title: &str, path: &Path) {
-        until(&format!("the dialog '{title}'"), PATIENCE, || {
-            let found = self.xdotool(&["search", "--onlyvisible", "--name", title]);
-            (!found.is_empty()).then_some(())
-        });
-        let window = self.xdotool(&["search", "--onlyvisible", "--name", title]);
-        let window = window.lines().next().unwrap_or_default().to_owned();
+        let window = self.dialog(title);
         self.xdotool(&["windowfocus", "--sync", &window]);
         self.xdotool(&["key", "--clearmodifiers", "ctrl+a"]);
         self.xdotool(&["type", "--delay", "5", &path.to_string_lossy()]);
         self.xdotool(&["key", "Return"]);
+    }
+
+    /// Answers a question of the system's with a key, and waits until it is gone.
+    pub(super) fn answer(&self, title: &str, key: &str) {
+        let window = self.dialog(title);
+        self.xdotool(&["windowfocus", "--sync", &window]);
+        self.xdotool(&["key", "--clearmodifiers", key]);
+        until(
+            &format!("the end of the dialog '{title}'"),
+            PATIENCE,
+            || self.windows(title).is_empty().then_some(()),
+        );
+    }
+
+    /// Waits for a window of the system's with this title.
+    fn dialog(&self, title: &str) -> String {
+        until(&format!("the dialog '{title}'"), PATIENCE, || {
+            self.windows(title).into_iter().next()
+        })
+    }
+
+    /// Presses the window's close button, as a window manager would.
+    pub(super) fn close_window(&self) {
+        let window = self.window().parse().expect("windows are numbers");
+        let (display, _) = x11rb::connect(Some(&self.display)).expect("the display answers");
+        let atom = |name: &str| {
+            let cookie = display.intern_atom(false, name.as_bytes()).unwrap();
+            cookie.reply().unwrap().atom
+        };
+        let wish = [atom("WM_DELETE_WINDOW"), x11rb::CURRENT_TIME, 0, 0, 0];
+        let message = ClientMessageEvent::new(32, window, atom("WM_PROTOCOLS"), wish);
+        display
+            .send_event(false, window, EventMask::NO_EVENT, message)
+            .unwrap()
+            .check()
+            .unwrap();
+    }
+
+    /// Waits until the app's window is to be seen, or not any more.
+    pub(super) fn window_is_shown(&self, is_shown: bool) {
+        until(
+            &format!("a window that is shown: {is_shown}"),
+            PATIENCE,
+            || (self.windows("^Sendense$").is_empty() != is_shown).then_some(()),
+        );
+    }
+
+    /// The visible windows whose titles match.
+    fn windows(&self, title: &str) -> Vec<String> {
+        let found = self.xdotool(&["search", "--onlyvisible", "--name", title]);
+        found.lines().map(str::to_owned).collect()
     }
 
     fn xdotool(&self, args: &[&str]) -> String {
@@ -248,12 +343,8 @@ impl Desk {
 
     /// The window, as the display names it.
     fn window(&self) -> String {
-        let windows = self.xdotool(&["search", "--onlyvisible", "--name", "^Sendense$"]);
-        windows
-            .lines()
-            .next()
-            .expect("the window is there")
-            .to_owned()
+        let windows = self.windows("^Sendense$");
+        windows.into_iter().next().expect("the window is there")
     }
 
     /// Makes the window so large, and waits until the page is.
@@ -295,7 +386,38 @@ fn app() -> PathBuf {
     }
 }
 
-fn program(name: &str) -> Command {
+/// A new session of WebDriver, which starts the app.
+async fn open_app(driver: &str) -> Client {
+    let capabilities = json!({
+        "webkitgtk:browserOptions": { "binary": app(), "args": [] },
+    });
+    let capabilities = capabilities.as_object().cloned().unwrap();
+    let began = Instant::now();
+    loop {
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        builder.capabilities(capabilities.clone());
+        match builder.connect(driver).await {
+            Ok(page) => return page,
+            Err(error) => assert!(began.elapsed() < PATIENCE, "no window: {error}"),
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// What programs on a desk see of the system.
+fn environment(command: &mut Command, home: &Path, display: &str) {
+    command
+        .env("HOME", home)
+        .env("XDG_RUNTIME_DIR", home)
+        .env("DISPLAY", display)
+        .env("LIBGL_ALWAYS_SOFTWARE", "1")
+        .env("WEBKIT_DISABLE_DMABUF_RENDERER", "1")
+        .env_remove("WAYLAND_DISPLAY")
+        .env_remove("XDG_DATA_HOME")
+        .env_remove("XDG_CONFIG_HOME");
+}
+
+fn program(name: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(name);
     command
         .stdin(Stdio::null())

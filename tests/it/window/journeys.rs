@@ -23,6 +23,11 @@ pub(super) async fn open_sample(desk: &Desk, is_new: bool) {
     desk.see("Protected").await;
     desk.notified("Backup of pgtest1 finished");
     desk.press("View backups").await;
+    browse_sample(desk).await;
+}
+
+/// From the backups of the sample to the browser in `Recovery/WindowsRE`.
+pub(super) async fn browse_sample(desk: &Desk) {
     desk.press("Restore…").await;
     desk.press("Continue").await;
     desk.find("//*[@role='grid']//*[@role='row'][@aria-label]")

@@ -2,5 +2,9 @@
 //! notification daemon, driven by WebDriver; the system's own dialogs by the keyboard.
 
 mod desk;
+mod gate;
 mod journeys;
+mod leaving;
+mod remote;
 mod tour;
+mod tray;

@@ -1,0 +1,99 @@
+//! Cancelling, closing, quitting, starting again: what happens to work that runs.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sendense_tests::until;
+
+use super::desk::Desk;
+use super::gate::{Gate, Passage};
+use super::remote::{Remote, open_remote_sample};
+
+/// Some hundred pieces are a file, so that saving it takes a while.
+const NARROW: Passage = Passage::After(Duration::from_millis(500));
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The app asks so before it stops what runs.
+const QUESTION: &str = "Quit Sendense";
+
+/// Begins to save `winre.wim` through a narrow gate.
+async fn begin_download(desk: &Desk, gate: &Gate, file: &Path) {
+    open_remote_sample(desk, &gate.url()).await;
+    gate.set(NARROW);
+    desk.click("winre.wim").await;
+    desk.press("Download selected").await;
+    desk.save_as("Save file", file);
+    desk.find("//li[@aria-label='winre.wim']//button[.='Cancel']")
+        .await;
+}
+
+/// The files of a folder whose names begin like this.
+fn left_behind(folder: &Path) -> Vec<String> {
+    std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .filter(|name| name.contains("winre"))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_download_leaves_nothing_behind() {
+    let remote = Remote::start();
+    let gate = Gate::before(&remote.hub.url());
+    let desk = Desk::start().await;
+    begin_download(&desk, &gate, &desk.home().join("winre.wim")).await;
+    desk.click_on("//li[@aria-label='winre.wim']//button[.='Cancel']")
+        .await;
+    desk.press("Downloads").await;
+    desk.find("//li[@aria-label='winre.wim'][contains(., 'Cancelled')]")
+        .await;
+    assert_eq!(left_behind(desk.home()), [""; 0]);
+    // It can be had again.
+    gate.set(Passage::Open);
+    desk.press("Retry").await;
+    desk.find("//li[@aria-label='winre.wim'][contains(., 'Saved')]")
+        .await;
+    assert_eq!(left_behind(desk.home()), ["winre.wim"]);
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_while_a_download_runs_goes_to_the_tray_and_a_second_start_comes_back() {
+    let remote = Remote::start();
+    let gate = Gate::before(&remote.hub.url());
+    let desk = Desk::start().await;
+    let file = desk.home().join("winre.wim");
+    begin_download(&desk, &gate, &file).await;
+    desk.close_window();
+    desk.window_is_shown(false);
+    desk.notified("Sendense goes on in the tray");
+    desk.start_a_second_time();
+    desk.window_is_shown(true);
+    // The first one, as it was.
+    desk.find("//li[@aria-label='winre.wim']//button[.='Cancel']")
+        .await;
+    gate.set(Passage::Open);
+    until("the file", PATIENCE, || file.exists().then_some(()));
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn quitting_asks_while_a_download_runs() {
+    let remote = Remote::start();
+    let gate = Gate::before(&remote.hub.url());
+    let desk = Desk::start().await;
+    begin_download(&desk, &gate, &desk.home().join("winre.wim")).await;
+    desk.press("Settings").await;
+    desk.click("Closing the window while work runs leaves Sendense in the tray")
+        .await;
+    desk.close_window();
+    desk.answer(QUESTION, "Escape");
+    // Still there, and still at it.
+    desk.press("Downloads").await;
+    desk.find("//li[@aria-label='winre.wim']//button[.='Cancel']")
+        .await;
+    desk.close_window();
+    desk.answer(QUESTION, "Return");
+    desk.window_is_shown(false);
+    assert_eq!(left_behind(desk.home()), [""; 0]);
+    desk.close().await;
+}
