@@ -3,10 +3,11 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use sendense_types::AppError;
 use sendense_types::commands::Command;
+use sendense_types::{AppError, ErrorKind, SessionState};
 use yew::prelude::*;
 
+use crate::app::AppContext;
 use crate::ipc;
 
 /// A question and its newest answer. A failure leaves the last good answer in place.
@@ -57,6 +58,9 @@ where
             },
         );
     }
+    let is_offline = use_context::<AppContext>()
+        .and_then(|app| app.session.as_ref().map(|session| session.state.clone()))
+        .is_some_and(|state| matches!(state, SessionState::Offline { .. }));
     let reload = use_callback((), move |(), ()| times.set(*times + 1));
     Query {
         // An answer to another question is none.
@@ -64,7 +68,10 @@ where
             .as_ref()
             .filter(|(asked, _)| *asked == request)
             .map(|(_, reply)| Rc::clone(reply)),
-        error: (*error).clone(),
+        // That the hub does not answer is said once, above all pages.
+        error: (*error)
+            .clone()
+            .filter(|error: &AppError| !(is_offline && error.kind == ErrorKind::Offline)),
         is_loading: *is_loading,
         reload,
     }

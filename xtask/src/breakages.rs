@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::process::{cargo, program, quietly};
 use crate::suite::Tally;
-use crate::workspace;
+use crate::{ui, workspace};
 
 /// One patch, read.
 #[derive(Debug, PartialEq, Eq)]
@@ -135,7 +135,15 @@ fn refresh_copy(copy: &Path) -> Result<()> {
         fs::create_dir_all(folder)?;
         fs::write(&path, wanted).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    remove_others(copy, copy, &files)
+    remove_others(copy, copy, &files)?;
+    // The shell takes up the window's contents; patches of those are noticed without WebAssembly.
+    let built = copy.join("target/ui/dist");
+    fs::create_dir_all(&built)?;
+    for entry in fs::read_dir(ui::dist())? {
+        let entry = entry?;
+        fs::copy(entry.path(), built.join(entry.file_name()))?;
+    }
+    Ok(())
 }
 
 /// Removes what earlier patches left behind.

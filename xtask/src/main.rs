@@ -7,6 +7,7 @@
 )]
 
 mod breakages;
+mod bundle;
 mod check;
 mod fixtures;
 mod icons;
@@ -55,6 +56,11 @@ enum Task {
     Tidy,
     /// Build the window's contents
     Ui,
+    /// Build packages to install, such as deb; all that this system can make when none is named
+    Bundle {
+        /// Kinds, such as deb or appimage
+        kinds: Vec<String>,
+    },
     /// Draw the app's icon in every size
     Icons,
     /// Rebuild the sample VM with the systems' own tools
@@ -83,6 +89,7 @@ fn run(task: Option<Task>) -> Result<()> {
         }
         Some(Task::Tidy) => tidy::run(),
         Some(Task::Ui) => ui::run(),
+        Some(Task::Bundle { kinds }) => bundle::run(&kinds),
         Some(Task::Icons) => icons::run(),
         Some(Task::Fixtures) => fixtures::run(),
     }

@@ -442,3 +442,51 @@ fn done(archive: SavedArchive) -> DownloadState {
         notes,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use sendense_types::Settings;
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::MemorySecrets;
+    use crate::download::Existing;
+
+    /// Whoever runs the window may call from its own thread, on which tokio is not.
+    #[test]
+    fn downloads_may_be_asked_for_from_a_thread_without_a_runtime() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let downloads = {
+            let _entered = runtime.enter();
+            let (events, (_, settings)) = (Events::new(), watch::channel(Settings::default()));
+            let secrets = Arc::new(MemorySecrets::default());
+            let hub = HubId::this_computer();
+            let session = HubSession::new(Vec::new(), hub, secrets, events.clone());
+            let clock = Arc::new(|| jiff::Timestamp::UNIX_EPOCH);
+            let mounts = Mounts::new(session.clone(), events.clone(), settings, clock);
+            Downloads::new(session, mounts, events)
+        };
+        let added = downloads.add(NewDownload {
+            mount_id: MountId::new("m1"),
+            path: "/a".to_owned(),
+            kind: DownloadKind::File,
+            destination: Destination {
+                path: PathBuf::from("a"),
+                existing: Existing::Keep,
+            },
+        });
+        let ends_failed = || {
+            let began = Instant::now();
+            while !matches!(downloads.list()[0].state, DownloadState::Failed { .. }) {
+                assert!(began.elapsed() < Duration::from_secs(20));
+                std::thread::yield_now();
+            }
+        };
+        // No hub has been connected to.
+        ends_failed();
+        downloads.retry(added.download_id).unwrap();
+        ends_failed();
+    }
+}

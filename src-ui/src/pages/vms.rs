@@ -166,7 +166,10 @@ pub(crate) fn Vms() -> Html {
     let errors = [&vms.error, &sample.error, &cancel.error, &settings.error];
     let body = if vms.data.is_none() && vms.is_loading {
         html! { <div class="skeleton" role="status" aria-label="Loading the list"></div> }
-    } else if n_all == 0 && vms.data.is_some() {
+    } else if vms.data.is_none() {
+        // The error says it.
+        Html::default()
+    } else if n_all == 0 {
         html! {
             <EmptyState
                 picture={Picture::Machine} title="No virtual machines yet"
@@ -206,7 +209,9 @@ pub(crate) fn Vms() -> Html {
         <>
         <header class="page__head">
             <h1>{ "Virtual machines" }</h1>
-            <span class="faint num">{ n_all }</span>
+            if vms.data.is_some() {
+                <span class="faint num">{ n_all }</span>
+            }
             <span class="page__space"></span>
             <input
                 class="search" type="search" aria-label="Search machines" placeholder="Search name, system, place"
@@ -240,7 +245,9 @@ pub(crate) fn Vms() -> Html {
             { body }
         </div>
         <footer class="page__status num">
-            <span>{ format::count(n_all as u64, "machine") }</span>
+            if vms.data.is_some() {
+                <span>{ format::count(n_all as u64, "machine") }</span>
+            }
             <span>{ format!("{} running", app.running.len()) }</span>
             if n_failed > 0 {
                 <span class="is-problem">{ format!("{n_failed} failed") }</span>
