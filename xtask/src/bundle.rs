@@ -19,7 +19,10 @@ pub(crate) fn run(kinds: &[String]) -> Result<()> {
     command
         .current_dir(workspace::root().join("src-tauri"))
         .args(["build", "--ci"])
-        .env("CARGO_TARGET_DIR", workspace::target()?);
+        .env("CARGO_TARGET_DIR", workspace::target()?)
+        // Debug information is four fifths of the program, and no user of a package reads it.
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "false")
+        .env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
     if !kinds.is_empty() {
         command.arg("--bundles").arg(kinds.join(","));
     }

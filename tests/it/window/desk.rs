@@ -251,6 +251,27 @@ impl Desk {
         self.xdotool(&["key", "Return"]);
     }
 
+    /// Chooses a folder in the system's dialog with this title.
+    pub(super) fn choose_folder(&self, title: &str, folder: &Path) {
+        let window = self.dialog(title);
+        self.xdotool(&["windowfocus", "--sync", &window]);
+        // The field for a path opens by its first character, and loses some of what is typed meanwhile.
+        self.xdotool(&["type", "/"]);
+        std::thread::sleep(Duration::from_millis(500));
+        self.xdotool(&["key", "--clearmodifiers", "ctrl+a"]);
+        self.xdotool(&["type", "--delay", "5", &folder.to_string_lossy()]);
+        // The first Enter may only end the completion of the path.
+        until(
+            &format!("the end of the dialog '{title}'"),
+            PATIENCE,
+            || {
+                self.xdotool(&["key", "Return"]);
+                std::thread::sleep(Duration::from_millis(300));
+                self.windows(title).is_empty().then_some(())
+            },
+        );
+    }
+
     /// Answers a question of the system's with a key, and waits until it is gone.
     pub(super) fn answer(&self, title: &str, key: &str) {
         let window = self.dialog(title);

@@ -6,5 +6,6 @@ mod gate;
 mod journeys;
 mod leaving;
 mod remote;
+mod running;
 mod tour;
 mod tray;
