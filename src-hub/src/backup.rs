@@ -34,6 +34,8 @@ pub(crate) struct Backup {
     pub(crate) backup_type: BackupType,
     pub(crate) status: Status,
     pub(crate) parent_backup_id: Option<String>,
+    /// Deleted by nobody.
+    pub(crate) is_pinned: bool,
     pub(crate) bytes_transferred: u64,
     pub(crate) total_bytes: u64,
     pub(crate) error_message: Option<String>,
@@ -135,6 +137,31 @@ impl Status {
 }
 
 impl Backup {
+    /// A finished backup without disks, for rules to be tried on.
+    #[cfg(test)]
+    pub(crate) fn example() -> Self {
+        Self {
+            backup_id: "backup".to_owned(),
+            vm_context_id: "ctx-vm".to_owned(),
+            vm_name: "vm".to_owned(),
+            repository_id: "repository".to_owned(),
+            backup_type: BackupType::Full,
+            status: Status::Completed,
+            parent_backup_id: None,
+            is_pinned: false,
+            bytes_transferred: 0,
+            total_bytes: 0,
+            error_message: None,
+            current_phase: String::new(),
+            transfer_speed_bps: 0,
+            last_telemetry_at: None,
+            created_at: Timestamp::UNIX_EPOCH,
+            started_at: None,
+            completed_at: None,
+            disks: Vec::new(),
+        }
+    }
+
     /// Room that its images take.
     pub(crate) fn stored_bytes(&self) -> u64 {
         self.disks.iter().map(|disk| disk.stored_bytes).sum()
@@ -208,6 +235,7 @@ fn backup(row: &Row<'_>) -> rusqlite::Result<Backup> {
         },
         status: status(row)?,
         parent_backup_id: row.get("parent_backup_id")?,
+        is_pinned: row.get("is_pinned")?,
         bytes_transferred: row.get("bytes_transferred")?,
         total_bytes: row.get("total_bytes")?,
         error_message: row.get("error_message")?,

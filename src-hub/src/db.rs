@@ -15,7 +15,10 @@ use rusqlite::{Connection, Row, Transaction, TransactionBehavior, types::Type};
 use rusqlite_migration::{M, Migrations};
 
 /// Never changed once released; new ones are put behind.
-static MIGRATIONS: [M<'static>; 1] = [M::up(include_str!("migrations/0001-initial.sql"))];
+static MIGRATIONS: [M<'static>; 2] = [
+    M::up(include_str!("migrations/0001-initial.sql")),
+    M::up(include_str!("migrations/0002-upkeep.sql")),
+];
 
 /// Another process may have the file open for a moment, a backup program for instance.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,6 +47,7 @@ impl Db {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         // A finished backup's row must survive a power cut: NORMAL may lose the last commits.
         connection.pragma_update(None, "synchronous", "FULL")?;
+        keep_copy(&connection, path)?;
         Self::prepare(connection)
     }
 
@@ -90,6 +94,22 @@ impl Db {
         transaction.commit()?;
         Ok(outcome)
     }
+}
+
+/// Before the tables change their form, the database is kept as it was, as `hub-schema-N.db` beside it: a
+/// version of the hub that knows no newer form can go on with the copy.
+fn keep_copy(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
+    let schema: usize = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if schema == 0 || schema >= MIGRATIONS.len() {
+        return Ok(());
+    }
+    let copy = path.with_file_name(format!("hub-schema-{schema}.db"));
+    if copy.exists() {
+        return Ok(());
+    }
+    connection.execute("VACUUM INTO ?1", [copy.to_string_lossy()])?;
+    tracing::info!(copy = %copy.display(), "kept the database as it was before this version");
+    Ok(())
 }
 
 /// The stored form of a time.
@@ -142,6 +162,35 @@ mod tests {
             })
             .unwrap();
         assert_eq!(n_users, 1);
+    }
+
+    #[test]
+    fn a_database_of_an_older_form_is_kept_as_it_was_and_one_of_a_newer_form_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hub.db");
+        {
+            let mut connection = Connection::open(&path).unwrap();
+            Migrations::from_slice(&MIGRATIONS[..1])
+                .to_latest(&mut connection)
+                .unwrap();
+        }
+        Db::open(&path).unwrap();
+        let version = |path: &Path| -> usize {
+            let connection = Connection::open(path).unwrap();
+            connection
+                .query_row("PRAGMA user_version", [], |row| row.get(0))
+                .unwrap()
+        };
+        assert_eq!(version(&path), MIGRATIONS.len());
+        assert_eq!(version(&folder.path().join("hub-schema-1.db")), 1);
+
+        let connection = Connection::open(&path).unwrap();
+        connection
+            .pragma_update(None, "user_version", MIGRATIONS.len() + 1)
+            .unwrap();
+        drop(connection);
+        let refused = Db::open(&path).err().unwrap();
+        assert!(matches!(refused, OpenError::Migration(_)), "{refused}");
     }
 
     #[test]

@@ -123,6 +123,24 @@ pub(crate) enum Error {
     BackupNotComplete(String),
     #[error("the backup {0} was not verified since the hub was started")]
     NotVerified(String),
+    #[error("the backup {0} is still running: cancel it first")]
+    BackupNotOver(String),
+    #[error("the backup {0} is pinned: unpin it first")]
+    BackupPinned(String),
+    #[error("the backup {backup_id} cannot be deleted: other backups build on it: {}", dependents.join(", "))]
+    HasDependents {
+        backup_id: String,
+        dependents: Vec<String>,
+    },
+    #[error("backups of {vm_name} are {doing}: try again when that is done")]
+    VmBusy {
+        vm_name: String,
+        doing: &'static str,
+    },
+    #[error("no retention is set for {0}: all its recovery points are kept")]
+    NoRetention(String),
+    #[error("a retention that keeps nothing is none: give at least one number")]
+    KeepsNothing,
     #[error("the hub is stopping and starts no more backups")]
     Stopping,
 
@@ -162,6 +180,7 @@ impl Error {
             | Self::FolderNotAbsolute(_)
             | Self::FolderTooLarge { .. }
             | Self::SourceMissing
+            | Self::KeepsNothing
             | Self::NoPreviousBackup { .. } => StatusCode::BAD_REQUEST,
             Self::UnknownPath(_)
             | Self::VmNotFound(_)
@@ -169,11 +188,16 @@ impl Error {
             | Self::FolderMissing(_)
             | Self::RepositoryNotFound(_)
             | Self::BackupNotFound(_)
+            | Self::NoRetention(_)
             | Self::NotVerified(_) => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
-            Self::BackupRunning { .. } | Self::BackupOver(_) | Self::BackupNotComplete(_) => {
-                StatusCode::CONFLICT
-            }
+            Self::BackupRunning { .. }
+            | Self::BackupOver(_)
+            | Self::BackupNotOver(_)
+            | Self::BackupNotComplete(_)
+            | Self::BackupPinned(_)
+            | Self::HasDependents { .. }
+            | Self::VmBusy { .. } => StatusCode::CONFLICT,
             Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Self::Restore(error) => error.status(),
             Self::Database(_) | Self::TaskDied(_) | Self::PasswordCheck(_) | Self::Panicked => {

@@ -50,7 +50,6 @@ impl Hub {
             clock,
         } = config;
         repository::ensure_local(&db, &clock, repository_folder)?;
-        let jobs = Jobs::recover(db.clone(), clock.clone())?;
         let gate = match auth {
             Auth::Off => Gate::open(db.clone(), clock.clone()),
             Auth::Users(users) => Gate::guarded(db.clone(), clock.clone(), key.hash(), users)?,
@@ -60,6 +59,7 @@ impl Hub {
             Profile::Documented => RootLayout::OneVolume,
         };
         let mounts = Mounts::new(db.clone(), clock.clone(), layout);
+        let jobs = Jobs::recover(db.clone(), clock.clone(), mounts.clone())?;
         Ok(Self {
             inner: Arc::new(Inner {
                 data_dir,

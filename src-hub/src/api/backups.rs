@@ -3,7 +3,7 @@
 use axum::{
     Json, Router,
     extract::{Path, State},
-    routing::{get, post},
+    routing::{get, post, put},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -27,8 +27,9 @@ pub(crate) fn router() -> Router<Hub> {
         .route("/backups", get(list).post(start))
         .route("/backups/chain", get(chain))
         .route("/backups/changeid", get(change_id))
-        .route("/backups/{backup_id}", get(detail))
+        .route("/backups/{backup_id}", get(detail).delete(delete))
         .route("/backups/{backup_id}/cancel", post(cancel))
+        .route("/backups/{backup_id}/pin", put(pin).delete(unpin))
 }
 
 #[derive(Deserialize)]
@@ -226,6 +227,10 @@ struct Deployed {
     repository_id: String,
     current_phase: String,
     transfer_speed_bps: u64,
+    /// No hub has it: room that the images take.
+    stored_bytes: u64,
+    /// No hub has it: this one deletes no pinned backup.
+    is_pinned: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_message: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -263,6 +268,8 @@ impl Deployed {
             repository_id: backup.repository_id.clone(),
             current_phase: backup.current_phase.clone(),
             transfer_speed_bps: backup.transfer_speed_bps,
+            stored_bytes: backup.stored_bytes(),
+            is_pinned: backup.is_pinned,
             error_message: backup.error_message.clone(),
             last_telemetry_at: backup.last_telemetry_at,
             started_at: backup.started_at,
@@ -310,6 +317,8 @@ struct Detail {
 #[derive(Serialize)]
 struct DeployedDetail {
     disks_count: usize,
+    /// No hub has it: backups that are lost with this one, youngest first.
+    dependents: Vec<String>,
     #[serde(flatten)]
     common: Deployed,
 }
@@ -339,7 +348,7 @@ struct DeployedDisk {
 }
 
 impl Detail {
-    fn new(backup: Backup, profile: Profile) -> Self {
+    fn new(backup: Backup, dependents: &[Backup], profile: Profile) -> Self {
         Self {
             progress_percent: percent(&backup),
             status: backup.status.documented(),
@@ -350,6 +359,10 @@ impl Detail {
             completed_at: backup.completed_at,
             deployed: profile.deployed(|| DeployedDetail {
                 disks_count: backup.disks.len(),
+                dependents: dependents
+                    .iter()
+                    .map(|backup| backup.backup_id.clone())
+                    .collect(),
                 common: Deployed::of(&backup),
             }),
             backup_id: backup.backup_id,
@@ -403,7 +416,8 @@ async fn detail(State(hub): State<Hub>, Path(backup_id): Path<String>) -> Result
         };
         let backup = hub.jobs().list(&filter)?.pop();
         let backup = backup.ok_or(Error::BackupNotFound(backup_id))?;
-        Ok(Json(Detail::new(backup, hub.profile())))
+        let dependents = hub.jobs().dependents(&backup)?;
+        Ok(Json(Detail::new(backup, &dependents, hub.profile())))
     })
     .await
 }
@@ -414,6 +428,58 @@ async fn cancel(State(hub): State<Hub>, Path(backup_id): Path<String>) -> Result
         hub.jobs().cancel(&backup_id)?;
         Ok(Json(
             json!({ "message": "the backup is being cancelled", "backup_id": backup_id }),
+        ))
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+struct DeleteQuery {
+    /// Not in the contract.
+    #[serde(default)]
+    with_dependents: bool,
+}
+
+#[derive(Serialize)]
+struct DeleteAnswer {
+    message: &'static str,
+    backup_id: String,
+    /// Not in the contract: all that is gone, youngest first.
+    deleted_backups: Vec<String>,
+}
+
+/// Deletes rows and files. Deployed hubs do not ask who builds on a backup; this one does (contract D64).
+async fn delete(
+    State(hub): State<Hub>,
+    Path(backup_id): Path<String>,
+    Query(query): Query<DeleteQuery>,
+) -> Result<Json<DeleteAnswer>> {
+    hub.blocking(move |hub| {
+        let deleted_backups = hub.jobs().delete(&backup_id, query.with_dependents)?;
+        Ok(Json(DeleteAnswer {
+            message: "backup deleted successfully",
+            backup_id,
+            deleted_backups,
+        }))
+    })
+    .await
+}
+
+/// Not in the contract.
+async fn pin(State(hub): State<Hub>, Path(backup_id): Path<String>) -> Result<Json<Value>> {
+    set_pin(hub, backup_id, true).await
+}
+
+/// Not in the contract.
+async fn unpin(State(hub): State<Hub>, Path(backup_id): Path<String>) -> Result<Json<Value>> {
+    set_pin(hub, backup_id, false).await
+}
+
+async fn set_pin(hub: Hub, backup_id: String, is_pinned: bool) -> Result<Json<Value>> {
+    hub.blocking(move |hub| {
+        hub.jobs().pin(&backup_id, is_pinned)?;
+        Ok(Json(
+            json!({ "backup_id": backup_id, "is_pinned": is_pinned }),
         ))
     })
     .await

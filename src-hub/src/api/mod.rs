@@ -9,6 +9,7 @@ mod login;
 mod repositories;
 mod request;
 mod restore;
+mod retention;
 mod verify;
 mod vms;
 
@@ -37,6 +38,7 @@ pub(crate) fn router(hub: Hub) -> Router {
         .merge(repositories::router())
         .merge(backups::router())
         .merge(verify::router())
+        .merge(retention::router())
         .merge(restore::router())
         .route_layer(middleware::from_fn_with_state(
             hub.clone(),

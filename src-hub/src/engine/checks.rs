@@ -11,6 +11,7 @@ use crate::{backup::Backup, repository::Repository};
 /// One verification.
 #[derive(Debug)]
 pub(crate) struct Check {
+    vm_context_id: String,
     state: Mutex<State>,
 }
 
@@ -30,11 +31,17 @@ pub(crate) struct State {
 impl Check {
     pub(super) fn of(backup: &Backup) -> Self {
         Self {
+            vm_context_id: backup.vm_context_id.clone(),
             state: Mutex::new(State {
                 total_bytes: backup.disks.iter().map(|disk| disk.capacity_bytes).sum(),
                 ..State::default()
             }),
         }
+    }
+
+    /// The VM whose backup is verified.
+    pub(super) fn vm_context_id(&self) -> &str {
+        &self.vm_context_id
     }
 
     /// Where it stands now.

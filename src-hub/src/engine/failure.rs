@@ -37,6 +37,8 @@ pub(super) enum Failure {
     },
     #[error("the repository is full")]
     RepositoryFull,
+    #[error("the image of disk {disk_index} cannot be merged: {reason}")]
+    Unmergeable { disk_index: u32, reason: String },
     #[error("cannot write to the repository: {}: {source}", path.display())]
     Repository { path: PathBuf, source: io::Error },
     #[error("the backup could not be recorded in the hub's database: {0}")]

@@ -118,10 +118,13 @@ impl Drop for ImageWriter {
 }
 
 impl FinishedImage {
-    /// Gives the image its name. Nothing is there yet by that name.
+    /// Gives the image its name, in place of what may be there by that name.
     pub(super) fn publish(mut self) -> io::Result<()> {
-        if let Some(partial) = self.partial.take() {
-            fs::rename(&partial, &self.target).inspect_err(|_| remove(&partial))?;
+        if let Some(partial) = self.partial.take()
+            && let Err(error) = fs::rename(&partial, &self.target)
+        {
+            remove(&partial);
+            return Err(error);
         }
         Ok(())
     }
@@ -150,21 +153,26 @@ pub(super) fn is_partial(file_name: &str) -> bool {
             .any(|end| file_name.ends_with(end))
 }
 
-/// Removes an image and its map, finished or not.
-pub(super) fn remove_with_map(image: &Path) {
-    for path in [image.to_path_buf(), map_path(image)] {
-        remove(&path);
-        remove(&partial_name(&path));
-    }
+/// Removes an image and its map, finished or not; says whether they are gone.
+pub(super) fn remove_with_map(image: &Path) -> bool {
+    [image.to_path_buf(), map_path(image)]
+        .iter()
+        .flat_map(|path| [path.clone(), partial_name(path)])
+        .filter(|path| !remove(path))
+        .count()
+        == 0
 }
 
-/// Removes a file that may not be there.
-pub(super) fn remove(path: &Path) {
+/// Removes a file that may not be there; says whether it is gone.
+pub(super) fn remove(path: &Path) -> bool {
     match fs::remove_file(path) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Ok(()) => true,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
         // The next start tries again.
-        Err(error) => tracing::warn!(path = %path.display(), %error, "could not remove a file"),
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "could not remove a file");
+            false
+        }
     }
 }
 

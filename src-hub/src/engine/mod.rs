@@ -16,11 +16,15 @@ mod failure;
 mod image;
 mod job;
 mod map;
+mod merge;
 mod progress;
 mod record;
+mod removal;
+mod retention;
 mod source;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 mod verify;
 
 use std::{
@@ -33,14 +37,19 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub(crate) use self::{checks::Check, verify::Finding};
-use self::{failure::Failure, job::Job, progress::Progress};
+pub(crate) use self::{
+    checks::Check,
+    retention::{Fate, Policy},
+    verify::Finding,
+};
+use self::{failure::Failure, job::Job, progress::Progress, upkeep::RetentionRun};
 use crate::{
     Clock,
     backup::{self, Backup, BackupType, Filter, Status},
     db::Db,
     error::{Error, Result},
     repository::{self, Repository},
+    restore::Mounts,
     vm::{self, Disk, Vm},
 };
 
@@ -63,6 +72,11 @@ struct Inner {
     running: Mutex<BTreeMap<String, Running>>,
     /// By backup id; the newest of each backup.
     checks: Mutex<BTreeMap<String, Arc<Check>>>,
+    /// VMs whose chains are being changed, with what is done to them.
+    busy: Mutex<BTreeMap<String, &'static str>>,
+    /// By VM id; the newest of each.
+    retention_runs: Mutex<BTreeMap<String, RetentionRun>>,
+    mounts: Mounts,
     places: Arc<Semaphore>,
     stopping: CancellationToken,
     tasks: TaskTracker,
@@ -86,7 +100,7 @@ pub(crate) struct Started {
 
 impl Jobs {
     /// Ends what a hub that was killed left behind: its jobs failed, and their files go.
-    pub(crate) fn recover(db: Db, clock: Clock) -> rusqlite::Result<Self> {
+    pub(crate) fn recover(db: Db, clock: Clock, mounts: Mounts) -> rusqlite::Result<Self> {
         for (backup_id, images) in db.with(record::abandoned)? {
             for path in &images {
                 image::remove_with_map(path);
@@ -98,12 +112,16 @@ impl Jobs {
         for repository in db.with(repository::list)? {
             remove_partial_images(&repository.config.path);
         }
+        removal::remove_files(&db)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 db,
                 clock,
                 running: Mutex::default(),
                 checks: Mutex::default(),
+                busy: Mutex::default(),
+                retention_runs: Mutex::default(),
+                mounts,
                 places: Arc::new(Semaphore::new(CONCURRENT_BACKUPS)),
                 stopping: CancellationToken::new(),
                 tasks: TaskTracker::new(),
@@ -123,6 +141,8 @@ impl Jobs {
             return Err(Error::Stopping);
         }
         let now = self.inner.clock.now();
+        // Held until the row is there, which keeps others from changing the chains.
+        let busy = self.busy();
         let (vm, disks, repository, record, backup_type) =
             self.inner.db.transaction(|transaction| {
                 let vm = vm::find_by_name(transaction, vm_name)?
@@ -132,6 +152,12 @@ impl Jobs {
                 let disks = vm::disks(transaction, &vm.context_id)?;
                 if disks.is_empty() {
                     return Err(Error::NoDisks(vm.vm_name));
+                }
+                if let Some(doing) = busy.get(&vm.context_id) {
+                    return Err(Error::VmBusy {
+                        vm_name: vm.vm_name,
+                        doing,
+                    });
                 }
                 if let Some(backup_id) = backup::running(transaction, &vm.context_id)? {
                     return Err(Error::BackupRunning {
@@ -151,6 +177,7 @@ impl Jobs {
                 };
                 Ok((vm, disks, repository, record, backup_type))
             })?;
+        drop(busy);
         let progress = Arc::new(Progress::new(disks.len(), self.inner.clock.clone()));
         let cancel = self.inner.stopping.child_token();
         self.running().insert(
@@ -253,6 +280,13 @@ impl Jobs {
         })?;
         let check = Arc::new(Check::of(&backup));
         {
+            let busy = self.busy();
+            if let Some(doing) = busy.get(&backup.vm_context_id) {
+                return Err(Error::VmBusy {
+                    vm_name: backup.vm_name,
+                    doing,
+                });
+            }
             let mut checks = self.checks();
             let going_on = checks.get(backup_id).filter(|check| !check.state().is_over);
             if going_on.is_some() {
@@ -286,6 +320,22 @@ impl Jobs {
         // Nothing panics under this lock.
         self.inner
             .checks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn busy(&self) -> MutexGuard<'_, BTreeMap<String, &'static str>> {
+        // Nothing panics under this lock. Taken before those of the database and the checks.
+        self.inner
+            .busy
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn retention_runs(&self) -> MutexGuard<'_, BTreeMap<String, RetentionRun>> {
+        // Nothing panics under this lock.
+        self.inner
+            .retention_runs
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
@@ -336,6 +386,15 @@ impl Jobs {
             }
         }
         self.running().remove(backup_id);
+        if outcome.is_ok() {
+            let (jobs, job) = (self.clone(), Arc::clone(&job));
+            let begun = tokio::task::spawn_blocking(move || {
+                jobs.retain_after(&job.record.vm_context_id);
+            });
+            if let Err(error) = begun.await {
+                tracing::error!(%error, "retention did not begin after a backup");
+            }
+        }
     }
 
     fn running(&self) -> MutexGuard<'_, BTreeMap<String, Running>> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
-use super::failure::HUB_STOPPED;
+use super::{failure::HUB_STOPPED, merge::MergedDisk};
 use crate::{
     backup::{self, Backup, BackupType, Status},
     db::time_text,
@@ -18,6 +18,7 @@ use crate::{
 pub(super) struct NewJob {
     pub(super) backup_id: String,
     pub(super) backup_context_id: String,
+    pub(super) vm_context_id: String,
     pub(super) images: Vec<PathBuf>,
     /// The images to build on, disk by disk; none for a full backup and for disks that are new.
     pub(super) parents: Vec<Option<PathBuf>>,
@@ -101,6 +102,7 @@ pub(super) fn begin(
     Ok(NewJob {
         backup_id,
         backup_context_id,
+        vm_context_id: vm.context_id.clone(),
         images,
         parents,
     })
@@ -249,6 +251,26 @@ pub(super) fn failed(
             failed_backups = failed_backups + 1, updated_at = ?2
          WHERE context_id = (SELECT vm_backup_context_id FROM backup_jobs WHERE id = ?1)",
         (backup_id, &completed_at),
+    )?;
+    Ok(())
+}
+
+/// The backup has what its expired parents held, and builds on what they built on.
+pub(super) fn merged(
+    connection: &Connection,
+    backup_id: &str,
+    parent: Option<&str>,
+    disks: &[MergedDisk],
+) -> rusqlite::Result<()> {
+    for disk in disks {
+        connection.execute(
+            "UPDATE backup_disks SET stored_bytes = ?3 WHERE backup_job_id = ?1 AND disk_index = ?2",
+            (backup_id, disk.disk_index, disk.stored_bytes),
+        )?;
+    }
+    connection.execute(
+        "UPDATE backup_jobs SET parent_backup_id = ?2 WHERE id = ?1",
+        (backup_id, parent),
     )?;
     Ok(())
 }

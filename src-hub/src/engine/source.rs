@@ -61,6 +61,16 @@ impl Source {
         })
     }
 
+    /// An image of the repository as a source: nobody but the hub writes there.
+    pub(super) fn of_image(image: Image, path: &Path, disk_index: u32) -> Self {
+        Self {
+            disk_index,
+            path: path.to_path_buf(),
+            image,
+            stamps: Vec::new(),
+        }
+    }
+
     /// Size of the virtual disk.
     pub(super) fn size_bytes(&self) -> u64 {
         self.image.size_bytes()

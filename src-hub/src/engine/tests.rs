@@ -1,5 +1,7 @@
 //! Backups from start to row, and what a killed hub leaves, on small raw images.
 
+mod upkeep;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -12,6 +14,7 @@ use super::*;
 use crate::{
     discovery::{FoundDisk, FoundVm},
     repository::ensure_local,
+    restore::RootLayout,
 };
 
 struct Bench {
@@ -21,13 +24,19 @@ struct Bench {
     jobs: Jobs,
 }
 
+/// The jobs of a hub that was just started.
+fn recovered(db: &Db, clock: &Clock) -> Jobs {
+    let mounts = Mounts::new(db.clone(), clock.clone(), RootLayout::Volumes);
+    Jobs::recover(db.clone(), clock.clone(), mounts).unwrap()
+}
+
 impl Bench {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::in_memory().unwrap();
         let clock = Clock::fixed("2026-11-24T10:00:00Z".parse().unwrap());
         ensure_local(&db, &clock, &folder.path().join("repository")).unwrap();
-        let jobs = Jobs::recover(db.clone(), clock.clone()).unwrap();
+        let jobs = recovered(&db, &clock);
         Self {
             folder,
             db,
@@ -38,7 +47,7 @@ impl Bench {
 
     /// The hub after a kill: the same rows and files, nothing in memory.
     fn restarted(self) -> Self {
-        let jobs = Jobs::recover(self.db.clone(), self.clock.clone()).unwrap();
+        let jobs = recovered(&self.db, &self.clock);
         Self { jobs, ..self }
     }
 

@@ -54,6 +54,11 @@ pub(crate) enum Error {
     /// A link, a special file, or one whose content cannot be read.
     #[error("not a regular file: {path}: {what}")]
     NotAFile { path: String, what: String },
+    /// Deleting its backup would take the file away from under it.
+    #[error(
+        "a file of the backup {backup_id} is being downloaded: wait until that is done, or stop it"
+    )]
+    DownloadRunning { backup_id: String },
     /// Every download slot is taken and none became free in time.
     #[error("too many downloads are running on this hub; try again when one has finished")]
     TooManyDownloads,
@@ -104,7 +109,7 @@ impl Error {
             | Self::NoSuchVolume { .. }
             | Self::PathMissing { .. }
             | Self::Disk(sendense_disk::Error::NotFound { .. }) => StatusCode::NOT_FOUND,
-            Self::TooManyMounts { .. } => StatusCode::CONFLICT,
+            Self::TooManyMounts { .. } | Self::DownloadRunning { .. } => StatusCode::CONFLICT,
             Self::PathRefused(_)
             | Self::BadQuery(_)
             | Self::NotADirectory { .. }

@@ -40,6 +40,11 @@ impl Lease {
         self.n_downloads = self.n_downloads.saturating_sub(1);
     }
 
+    /// Whether something is being downloaded.
+    pub(crate) fn is_held(&self) -> bool {
+        self.n_downloads > 0
+    }
+
     /// When it was last used: now, while a download runs.
     pub(crate) fn last_used_at(&self, now: Timestamp) -> Timestamp {
         if self.n_downloads > 0 {

@@ -191,6 +191,23 @@ impl Mounts {
         Ok(())
     }
 
+    /// Closes all mounts of these backups, or none.
+    ///
+    /// # Errors
+    /// While something of theirs is being downloaded.
+    pub(crate) fn close_backups(&self, backup_ids: &[String]) -> Result<()> {
+        let mut rows = self.inner.db.with(table::mounts)?;
+        rows.retain(|row| backup_ids.contains(&row.backup_id));
+        for row in &rows {
+            if lock(&self.in_memory(row).lease).is_held() {
+                return Err(Error::DownloadRunning {
+                    backup_id: row.backup_id.clone(),
+                });
+            }
+        }
+        rows.iter().try_for_each(|row| self.unmount(&row.mount_id))
+    }
+
     /// Uses a mount: renews it, and opens its image where it is not open.
     pub(crate) async fn enter(&self, mount_id: &str) -> Result<MountInUse> {
         let now = self.inner.now();

@@ -29,6 +29,32 @@ fn header_of(response: &Response<Body>, name: header::HeaderName) -> String {
 }
 
 #[tokio::test]
+async fn mounts_of_a_deleted_backup_are_closed_unless_something_is_downloaded() {
+    let fixture = Fixture::new();
+    let image = fat_image();
+    fixture.back_up("kept", &image);
+    fixture.back_up("deleted", &image);
+    let kept = fixture.mount("kept").await;
+    let deleted = fixture.mount("deleted").await;
+    let ids = ["deleted".to_owned()];
+
+    let download = fixture.mounts.enter(&deleted).await.unwrap();
+    let download = download.hold().await.unwrap();
+    let refused = fixture.mounts.close_backups(&ids).unwrap_err();
+    assert!(
+        matches!(&refused, super::Error::DownloadRunning { backup_id } if backup_id == "deleted"),
+        "{refused}"
+    );
+    assert_eq!(fixture.mounts.list().unwrap().len(), 2);
+
+    drop(download);
+    fixture.mounts.close_backups(&ids).unwrap();
+    let left = fixture.mounts.list().unwrap();
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].mount_id, kept);
+}
+
+#[tokio::test]
 async fn one_disk_has_one_mount_and_the_documented_fields() {
     let fixture = Fixture::new();
     fixture.back_up("b1", &fat_image());

@@ -1,0 +1,317 @@
+//! Deleting, pinning and thinning out, and kills in the middle of it.
+
+use super::*;
+use crate::vm::Vm;
+
+/// One disk, backed up again and again with another content each time.
+struct History {
+    bench: Bench,
+    image: PathBuf,
+    points: Vec<(Backup, Vec<u8>)>,
+}
+
+impl History {
+    /// A full backup and `n_incremental` more; each changes two clusters, and one clears a third.
+    async fn new(n_incremental: u8) -> Self {
+        let bench = Bench::new();
+        let content = disk_content(1);
+        let image = bench.add_vm(&[&content]).remove(0);
+        let full = bench.back_up().await;
+        let mut history = Self {
+            bench,
+            image,
+            points: vec![(full, content)],
+        };
+        for number in 1..=n_incremental {
+            history.back_up(number).await;
+        }
+        history
+    }
+
+    async fn back_up(&mut self, number: u8) {
+        let mut content = self.points.last().unwrap().1.clone();
+        let cluster = |index: usize| index * 64 * 1024..(index + 1) * 64 * 1024;
+        content[cluster(usize::from(number))].fill(number);
+        content[cluster(11)].fill(0x80 | number);
+        if number == 2 {
+            content[cluster(7)].fill(0);
+        }
+        fs::write(&self.image, &content).unwrap();
+        let backup = self.bench.back_up_incrementally().await;
+        assert_eq!(backup.status, Status::Completed, "{backup:?}");
+        self.points.push((backup, content));
+    }
+
+    fn id(&self, number: usize) -> String {
+        self.points[number].0.backup_id.clone()
+    }
+
+    fn vm(&self) -> Vm {
+        self.bench.db.with(vm::list).unwrap().remove(0)
+    }
+
+    fn keep_last(&self, keep_last: u32) {
+        let policy = Policy {
+            keep_last,
+            ..Policy::default()
+        };
+        self.bench
+            .jobs
+            .set_policy(&self.vm(), Some(policy))
+            .unwrap();
+    }
+
+    async fn thin_out(&self) {
+        self.bench.jobs.start_retention(&self.vm()).unwrap();
+        self.bench.jobs.idle().await;
+        let run = self.bench.jobs.retention_run(&self.vm()).unwrap();
+        assert!(run.is_over);
+        assert_eq!(run.error, None);
+    }
+
+    /// These points are on record and hold what they held; the repository has nothing else.
+    #[track_caller]
+    fn assert_left(&self, numbers: &[usize]) {
+        let all = self.bench.jobs.list(&Filter::default()).unwrap();
+        let mut ids: Vec<_> = all.iter().map(|backup| backup.backup_id.clone()).collect();
+        ids.reverse();
+        let expected: Vec<_> = numbers.iter().map(|number| self.id(*number)).collect();
+        assert_eq!(ids, expected);
+        for number in numbers {
+            let (backup, content) = &self.points[*number];
+            self.bench.assert_holds(backup, 0, content);
+        }
+        assert_eq!(
+            self.bench.files().len(),
+            2 * numbers.len(),
+            "images and maps"
+        );
+    }
+
+    /// The image that a point builds on.
+    fn backing_file(&self, number: usize) -> Option<PathBuf> {
+        let allowed = AllowedRoots::new([self.bench.repository().config.path]);
+        let image = self.points[number].0.disks[0].qcow2_path.clone().unwrap();
+        let image = Image::open(&image, &allowed).unwrap();
+        image.files().get(1).cloned()
+    }
+}
+
+#[tokio::test]
+async fn a_backup_that_others_build_on_is_deleted_only_together_with_them() {
+    let history = History::new(3).await;
+    let jobs = &history.bench.jobs;
+    let refused = jobs.delete(&history.id(1), false).unwrap_err();
+    let Error::HasDependents { dependents, .. } = &refused else {
+        panic!("{refused}");
+    };
+    assert_eq!(*dependents, [history.id(3), history.id(2)]);
+    history.assert_left(&[0, 1, 2, 3]);
+
+    let deleted = jobs.delete(&history.id(2), true).unwrap();
+    assert_eq!(deleted, [history.id(3), history.id(2)]);
+    history.assert_left(&[0, 1]);
+    jobs.delete(&history.id(1), false).unwrap();
+    history.assert_left(&[0]);
+    jobs.delete(&history.id(0), false).unwrap();
+    history.assert_left(&[]);
+    let gone = jobs.delete(&history.id(0), false).unwrap_err();
+    assert!(matches!(gone, Error::BackupNotFound(_)), "{gone}");
+}
+
+#[tokio::test]
+async fn a_pinned_backup_is_not_deleted_not_even_with_what_it_builds_on() {
+    let history = History::new(2).await;
+    let jobs = &history.bench.jobs;
+    jobs.pin(&history.id(2), true).unwrap();
+    let refused = jobs.delete(&history.id(0), true).unwrap_err();
+    assert!(
+        matches!(&refused, Error::BackupPinned(id) if *id == history.id(2)),
+        "{refused}"
+    );
+    history.assert_left(&[0, 1, 2]);
+    jobs.pin(&history.id(2), false).unwrap();
+    jobs.delete(&history.id(0), true).unwrap();
+    history.assert_left(&[]);
+}
+
+#[tokio::test]
+async fn the_next_incremental_backup_builds_on_what_is_left() {
+    let mut history = History::new(2).await;
+    history.bench.jobs.delete(&history.id(2), false).unwrap();
+    history.points.truncate(2);
+    history.back_up(3).await;
+    history.assert_left(&[0, 1, 2]);
+    assert_eq!(history.points[2].0.parent_backup_id, Some(history.id(1)));
+}
+
+#[tokio::test]
+async fn retention_merges_expired_points_into_the_next_kept_one() {
+    let history = History::new(4).await;
+    history.keep_last(2);
+    history.bench.jobs.pin(&history.id(1), true).unwrap();
+    history.thin_out().await;
+    history.assert_left(&[0, 1, 3, 4]);
+    let parent = |number: usize| {
+        let id = history.id(number);
+        history.bench.backup(&id).parent_backup_id
+    };
+    assert_eq!(parent(3), Some(history.id(1)));
+    let image_of = |number: usize| history.points[number].0.disks[0].qcow2_path.clone();
+    assert_eq!(history.backing_file(3), image_of(1));
+
+    history.bench.jobs.pin(&history.id(1), false).unwrap();
+    history.thin_out().await;
+    history.assert_left(&[0, 3, 4]);
+    assert_eq!(history.backing_file(3), image_of(0));
+    // Nothing is left to do.
+    history.thin_out().await;
+    history.assert_left(&[0, 3, 4]);
+}
+
+#[tokio::test]
+async fn retention_runs_after_each_backup_and_keeps_the_chain_going() {
+    let mut history = History::new(0).await;
+    history.keep_last(2);
+    for number in 1..=4 {
+        history.back_up(number).await;
+    }
+    history.assert_left(&[0, 3, 4]);
+    assert_eq!(
+        history.bench.verify(&history.points[4].0).await.0,
+        Finding::Sound
+    );
+}
+
+#[tokio::test]
+async fn a_whole_chain_that_expired_is_dropped() {
+    let mut history = History::new(2).await;
+    let full = history.bench.back_up().await;
+    let content = history.points[2].1.clone();
+    history.points.push((full, content));
+    history.keep_last(1);
+    history.thin_out().await;
+    history.assert_left(&[3]);
+}
+
+#[tokio::test]
+async fn a_damaged_image_is_not_merged_and_everything_stays() {
+    let history = History::new(3).await;
+    let image = history.points[2].0.disks[0].qcow2_path.clone().unwrap();
+    let sound = fs::read(&image).unwrap();
+    let mut bytes = sound.clone();
+    let place = bytes.windows(64).rposition(|window| window == [2; 64]);
+    bytes[place.unwrap()] ^= 1;
+    fs::write(&image, &bytes).unwrap();
+    history.keep_last(1);
+    history.bench.jobs.start_retention(&history.vm()).unwrap();
+    history.bench.jobs.idle().await;
+    let run = history.bench.jobs.retention_run(&history.vm()).unwrap();
+    let why = run.error.unwrap();
+    assert!(why.contains("verify it"), "{why}");
+    fs::write(&image, &sound).unwrap();
+    history.assert_left(&[0, 1, 2, 3]);
+}
+
+#[tokio::test]
+async fn a_kill_between_a_merge_and_its_row_loses_nothing() {
+    let mut history = History::new(3).await;
+    let (expired, into) = (&history.points[2].0, &history.points[3].0);
+    let repository = history.bench.repository().config.path;
+    let stopping = CancellationToken::new();
+    merge::merge(&[expired], into, &repository, &stopping).unwrap();
+
+    history.bench = history.bench.restarted();
+    history.assert_left(&[0, 1, 2, 3]);
+    history.keep_last(1);
+    history.thin_out().await;
+    history.assert_left(&[0, 3]);
+}
+
+#[tokio::test]
+async fn a_kill_between_rows_and_files_is_finished_by_the_next_start() {
+    let mut history = History::new(1).await;
+    history
+        .bench
+        .db
+        .transaction(|transaction| removal::forget(transaction, [&history.points[1].0]))
+        .unwrap();
+    assert_eq!(history.bench.files().len(), 4, "the files are still there");
+    history.bench = history.bench.restarted();
+    history.assert_left(&[0]);
+}
+
+#[tokio::test]
+async fn a_path_that_is_used_again_is_not_removed() {
+    let mut history = History::new(0).await;
+    let image = history.points[0].0.disks[0].qcow2_path.clone().unwrap();
+    history
+        .bench
+        .db
+        .with(|connection| {
+            connection.execute(
+                "INSERT INTO pending_removals (image_path) VALUES (?1)",
+                [image.to_string_lossy()],
+            )
+        })
+        .unwrap();
+    history.bench = history.bench.restarted();
+    history.assert_left(&[0]);
+}
+
+#[tokio::test]
+async fn files_on_a_disk_that_is_not_connected_go_when_it_is_back() {
+    let mut history = History::new(1).await;
+    let repository = history.bench.repository().config.path;
+    let elsewhere = repository.with_extension("elsewhere");
+    fs::rename(&repository, &elsewhere).unwrap();
+    history.bench.jobs.delete(&history.id(1), false).unwrap();
+    fs::rename(&elsewhere, &repository).unwrap();
+    assert_eq!(history.bench.files().len(), 4, "nothing could be removed");
+    history.bench = history.bench.restarted();
+    history.assert_left(&[0]);
+}
+
+#[tokio::test]
+async fn a_running_backup_is_not_deleted_and_keeps_what_it_builds_on() {
+    let history = History::new(0).await;
+    let started = history.bench.start_of(BackupType::Incremental).unwrap();
+    let jobs = &history.bench.jobs;
+    let itself = jobs.delete(&started.backup_id, false).unwrap_err();
+    assert!(matches!(itself, Error::BackupNotOver(_)), "{itself}");
+    let parent = jobs.delete(&history.id(0), true).unwrap_err();
+    assert!(matches!(parent, Error::BackupRunning { .. }), "{parent}");
+    jobs.idle().await;
+    assert_eq!(
+        history.bench.backup(&started.backup_id).status,
+        Status::Completed
+    );
+}
+
+#[tokio::test]
+async fn while_chains_change_nothing_else_begins() {
+    let history = History::new(1).await;
+    let jobs = &history.bench.jobs;
+    jobs.busy()
+        .insert(history.vm().context_id, "being thinned out");
+    let id = history.id(1);
+    for refused in [
+        history.bench.start().err(),
+        jobs.verify(&id).err(),
+        jobs.delete(&id, false).err(),
+    ] {
+        let refused = refused.unwrap();
+        assert!(matches!(refused, Error::VmBusy { .. }), "{refused}");
+    }
+    history.assert_left(&[0, 1]);
+}
+
+#[tokio::test]
+async fn a_policy_that_keeps_nothing_is_refused() {
+    let history = History::new(0).await;
+    let (jobs, vm) = (&history.bench.jobs, history.vm());
+    let refused = jobs.set_policy(&vm, Some(Policy::default())).unwrap_err();
+    assert!(matches!(refused, Error::KeepsNothing), "{refused}");
+    let none = jobs.start_retention(&vm).unwrap_err();
+    assert!(matches!(none, Error::NoRetention(_)), "{none}");
+}
