@@ -62,6 +62,9 @@ pub(crate) enum Command {
     /// Backups.
     #[command(subcommand)]
     Backup(BackupCommand),
+    /// How many recovery points are kept.
+    #[command(subcommand)]
+    Retention(RetentionCommand),
     /// Disks of backups, and the files on them.
     #[command(subcommand)]
     Restore(RestoreCommand),
@@ -139,6 +142,60 @@ pub(crate) enum BackupCommand {
     Cancel {
         /// Id of the backup.
         id: String,
+    },
+    /// Keep a recovery point from being deleted, by retention too.
+    Pin {
+        /// Id of the backup.
+        id: String,
+    },
+    /// Let a recovery point be deleted again.
+    Unpin {
+        /// Id of the backup.
+        id: String,
+    },
+    /// Delete a backup for good.
+    Delete {
+        /// Id of the backup.
+        id: String,
+        /// Also those that cannot be restored without it.
+        #[arg(long)]
+        with_dependents: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RetentionCommand {
+    /// Show how many recovery points of a VM are kept.
+    Show {
+        /// Name or id.
+        vm: String,
+    },
+    /// Decide how many recovery points of a VM are kept; without a number, all are.
+    ///
+    /// A point that any of the numbers keeps is kept. It is done after each backup.
+    Set {
+        /// Name or id.
+        vm: String,
+        /// The newest so many.
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        last: u32,
+        /// The newest of each of the last so many days.
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        daily: u32,
+        /// The newest of each of the last so many weeks.
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        weekly: u32,
+        /// The newest of each of the last so many months.
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        monthly: u32,
+    },
+    /// Delete what has expired now.
+    Run {
+        /// Name or id.
+        vm: String,
+        /// Only say what would be done.
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 

@@ -56,6 +56,12 @@ async fn run(arguments: Arguments) -> Result<()> {
             })
             .await
         }
+        Command::Retention(command) => {
+            connection::with(&global, &cancel, async |hub| {
+                commands::retention::run(command, hub, &output).await
+            })
+            .await
+        }
         Command::Restore(command) => {
             connection::with(&global, &cancel, async |hub| {
                 commands::restore::run(command, hub, &output, &cancel).await

@@ -91,12 +91,18 @@ pub struct Backup {
     pub bytes_transferred: Option<u64>,
     /// Bytes to read in all.
     pub total_bytes: Option<u64>,
+    /// Room that its images take, in bytes, where the hub says.
+    pub stored_bytes: Option<u64>,
     /// Size in GiB where the hub gives no bytes.
     pub total_size_gb: Option<f64>,
     /// `preparing`, `transferring`, …; free text.
     pub current_phase: Option<String>,
     /// Bytes per second, where the hub says.
     pub transfer_speed_bps: Option<u64>,
+    /// Whether it is kept from being deleted; `None` on hubs that cannot pin.
+    pub is_pinned: Option<bool>,
+    /// Backups that are lost with it, youngest first, where the hub was asked for this one and says.
+    pub dependents: Vec<BackupId>,
     /// The hub's reason for a failure.
     pub error_message: Option<String>,
     /// When it was asked for.
@@ -180,6 +186,46 @@ pub struct ChainLink {
     pub parent_backup_id: Option<BackupId>,
     /// Whether the hub says it can be restored; `None` where it does not say.
     pub is_restorable: Option<bool>,
+}
+
+/// How many recovery points of a machine are kept; a point that any number keeps is kept. Only the local
+/// hub knows retention.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetentionPolicy {
+    /// The newest so many.
+    #[serde(default)]
+    pub keep_last: u32,
+    /// The newest of each of the last so many days.
+    #[serde(default)]
+    pub keep_daily: u32,
+    /// The newest of each of the last so many ISO weeks.
+    #[serde(default)]
+    pub keep_weekly: u32,
+    /// The newest of each of the last so many months.
+    #[serde(default)]
+    pub keep_monthly: u32,
+}
+
+/// The retention of one machine, and how its newest run went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retention {
+    /// `None`: all recovery points are kept.
+    pub policy: Option<RetentionPolicy>,
+    /// `idle`, `running`, `done` or `failed`.
+    pub status: String,
+    /// Why the newest run ended early.
+    pub error_message: Option<String>,
+}
+
+/// What retention does with one recovery point.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetentionPoint {
+    /// The recovery point.
+    pub backup_id: BackupId,
+    /// `keep`, `delete`, or `merge` into the next one.
+    pub action: String,
+    /// Why, in words.
+    pub reason: String,
 }
 
 /// Whether a backup still holds what was backed up; only the local hub can tell.

@@ -87,6 +87,8 @@ commands! { $
     get_backup(GetBackup) -> Backup;
     get_chain(GetChain) -> Chain;
     verify_backup(VerifyBackup) -> Verification;
+    pin_backup(PinBackup) -> ();
+    delete_backup(DeleteBackup) -> Vec<BackupId>;
     // Open mounts and their files
     list_mounts(ListMounts) -> Vec<OpenMount>;
     open_mount(OpenBackupDisk) -> OpenMount;
@@ -191,6 +193,24 @@ pub struct GetVmSummary {
 pub struct ListVmDisks {
     /// The machine.
     pub vm: Vm,
+}
+
+/// Keeps a recovery point from being deleted, or no longer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PinBackup {
+    /// Which one.
+    pub backup_id: BackupId,
+    /// Whether it is kept.
+    pub is_pinned: bool,
+}
+
+/// Deletes a backup for good; answers with all that is gone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeleteBackup {
+    /// Which one.
+    pub backup_id: BackupId,
+    /// Also those that cannot be restored without it.
+    pub with_dependents: bool,
 }
 
 /// Lets the user choose, in the system's dialog, a folder to look for disk images in.

@@ -25,8 +25,8 @@ pub use app::{
     VmSummary,
 };
 pub use backup::{
-    Backup, BackupDisk, BackupStatus, BackupType, Chain, ChainLink, StartedBackup, StartedDisk,
-    Verification, VerificationStatus,
+    Backup, BackupDisk, BackupStatus, BackupType, Chain, ChainLink, Retention, RetentionPoint,
+    RetentionPolicy, StartedBackup, StartedDisk, Verification, VerificationStatus,
 };
 pub use error::{AppError, ErrorKind, Retry};
 pub use event::{AppEvent, BackupProgress, DownloadProgress, Place};

@@ -160,6 +160,107 @@ fn chain_every_point_of_random_histories_is_identical_for_qemu_img() {
     }
 }
 
+/// Runs `sendense` on the hub of that folder.
+fn cli(folder: &Path, args: &[&str]) -> sendense_tests::Tool {
+    sendense()
+        .args(["--data", "data", "--json"])
+        .args(args)
+        .current_dir(folder)
+}
+
+#[test]
+fn chain_every_point_that_retention_keeps_is_identical_for_qemu_img() {
+    let mut random = Random(seed() | 1);
+    let n_histories = if long() { 60 } else { 6 };
+    for history in 0..n_histories {
+        let folder = temp_dir();
+        let vm = folder.path().join("vms/vm");
+        fs::create_dir_all(&vm).unwrap();
+        let source = vm.join("disk.raw");
+        let disk = File::options()
+            .create_new(true)
+            .read(true)
+            .write(true)
+            .open(&source)
+            .unwrap();
+        disk.set_len(random_size(&mut random)).unwrap();
+        let bench = Bench::new(folder.path(), "vm");
+        let mut points = Vec::new();
+        for number in 0..7_usize {
+            if random.below(3) == 0 {
+                disk.set_len(random_size(&mut random)).unwrap();
+            }
+            scribble(&disk, &mut random);
+            let kind = if number == 0 || random.below(5) == 0 {
+                "full"
+            } else {
+                "incremental"
+            };
+            points.push((bench.back_up(kind), bench.keep_source(&source, number)));
+        }
+        let run = |args: &[&str]| cli(folder.path(), args).run().json();
+        for _ in 0..2 {
+            let pinned = usize::try_from(random.below(7)).unwrap();
+            run(&[
+                "backup",
+                "pin",
+                points[pinned].0["backup_id"].as_str().unwrap(),
+            ]);
+        }
+        let last = (1 + random.below(3)).to_string();
+        run(&["retention", "set", "vm", "--last", &last]);
+        let planned = run(&["retention", "run", "vm", "--dry-run"])["points"].clone();
+        let done = run(&["retention", "run", "vm"])["points"].clone();
+        assert_eq!(planned, done, "a dry run says what is done");
+        println!("history {history}: {done}");
+        for (backup, kept) in &points {
+            let is_kept = done.as_array().unwrap().iter().any(|point| {
+                point["backup_id"] == backup["backup_id"] && point["action"] == "keep"
+            });
+            let image = image_of(backup);
+            assert_eq!(image.exists(), is_kept, "{}", image.display());
+            if is_kept {
+                qemu_img_check(&image);
+                qemu_img_compare(kept, "raw", &image, "qcow2");
+            }
+        }
+        disk.write_all_at(&[9; 9], 0).unwrap();
+        let next = bench.back_up("incremental");
+        qemu_img_compare(&source, "raw", &image_of(&next), "qcow2");
+        bench.stop();
+    }
+}
+
+#[test]
+fn chain_deleting_what_others_build_on_is_refused_with_their_names() {
+    let folder = temp_dir();
+    let vm = folder.path().join("vms/vm");
+    fs::create_dir_all(&vm).unwrap();
+    let source = vm.join("disk.raw");
+    fs::write(&source, vec![5; 3 << 20]).unwrap();
+    let run = |args: &[&str]| cli(folder.path(), args).run().json();
+    run(&["vm", "discover", "vms"]);
+    let full = run(&["backup", "start", "vm", "--wait"]);
+    let next = run(&["backup", "start", "vm", "--type", "incremental", "--wait"]);
+    let id = |backup: &Value| backup["backup_id"].as_str().unwrap().to_owned();
+    let shown = run(&["backup", "show", &id(&full)]);
+    assert_eq!(shown["dependents"], json!([next["backup_id"]]));
+
+    let refused = cli(folder.path(), &["backup", "delete", &id(&full)]).outcome();
+    assert_eq!(refused.code, Some(6), "{refused}");
+    assert!(refused.error_text().contains(&id(&next)), "{refused}");
+    qemu_img_compare(&source, "raw", &image_of(&next), "qcow2");
+
+    let deleted = run(&["backup", "delete", &id(&full), "--with-dependents"]);
+    assert_eq!(
+        deleted["deleted_backups"],
+        json!([next["backup_id"], full["backup_id"]])
+    );
+    assert!(!image_of(&full).exists() && !image_of(&next).exists());
+    let gone = cli(folder.path(), &["backup", "show", &id(&full)]).outcome();
+    assert_eq!(gone.code, Some(3), "{gone}");
+}
+
 #[test]
 fn chain_incremental_backups_of_qcow2_sources_with_backing_files_are_identical() {
     let folder = temp_dir();

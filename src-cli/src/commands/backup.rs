@@ -96,7 +96,33 @@ pub(crate) async fn run(
                 format!("{id} is being cancelled; nothing of it will stay.")
             })
         }
+        BackupCommand::Pin { id } => pin(hub, id, true, output).await,
+        BackupCommand::Unpin { id } => pin(hub, id, false, output).await,
+        BackupCommand::Delete {
+            id,
+            with_dependents,
+        } => {
+            let deleted = hub
+                .delete_backup(&BackupId::new(id), with_dependents)
+                .await?;
+            output.show(&json!({ "deleted_backups": deleted }), || {
+                let ids: Vec<_> = deleted.iter().map(ToString::to_string).collect();
+                format!("Deleted: {}", ids.join(", "))
+            })
+        }
     }
+}
+
+async fn pin(hub: &HubClient, id: String, is_pinned: bool, output: &Output) -> Result<()> {
+    let id = BackupId::new(id);
+    hub.pin_backup(&id, is_pinned).await?;
+    output.show(
+        &json!({ "backup_id": id, "is_pinned": is_pinned }),
+        || match is_pinned {
+            true => format!("{id} is pinned: nothing deletes it."),
+            false => format!("{id} is not pinned any more."),
+        },
+    )
 }
 
 /// The repository that is named by id or name, or the only one there is.
@@ -174,6 +200,11 @@ fn show(backup: &Backup) -> String {
         ("Size", Some(size(backup))),
         ("Started", Some(output::time(backup.created_at))),
         ("Ended", Some(output::time(backup.completed_at))),
+        (
+            "Pinned",
+            backup.is_pinned.filter(|is| *is).map(|_| "yes".to_owned()),
+        ),
+        ("Lost with it", dependents(backup)),
     ]);
     if backup.disks.is_empty() {
         return sheet;
@@ -187,6 +218,12 @@ fn show(backup: &Backup) -> String {
         ]
     });
     sheet + "\n" + &output::table(["disk", "status", "size", "image"], &[0, 2], rows)
+}
+
+/// What cannot be restored without it.
+fn dependents(backup: &Backup) -> Option<String> {
+    let ids: Vec<_> = backup.dependents.iter().map(ToString::to_string).collect();
+    (!ids.is_empty()).then(|| ids.join(", "))
 }
 
 fn verified(verification: &Verification) -> String {
@@ -280,9 +317,10 @@ fn word(status: BackupStatus) -> &'static str {
 }
 
 fn size(backup: &Backup) -> String {
-    match (backup.total_size_gb, backup.bytes_transferred) {
-        (Some(gib), _) => gibibytes(gib),
-        (None, bytes) => output::size(bytes),
+    match (backup.stored_bytes, backup.total_size_gb) {
+        (Some(bytes), _) => output::size(Some(bytes)),
+        (None, Some(gib)) => gibibytes(gib),
+        (None, None) => output::size(backup.bytes_transferred),
     }
 }
 

@@ -4,4 +4,5 @@ pub(crate) mod backup;
 pub(crate) mod hub;
 pub(crate) mod login;
 pub(crate) mod restore;
+pub(crate) mod retention;
 pub(crate) mod vm;

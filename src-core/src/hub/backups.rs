@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use sendense_types::{
-    AppError, Backup, BackupId, BackupStatus, BackupType, Chain, ErrorKind, RepositoryId, Retry,
-    StartedBackup, Verification, VerificationStatus, Vm,
+    AppError, Backup, BackupId, BackupStatus, BackupType, Chain, ErrorKind, RepositoryId,
+    Retention, RetentionPoint, RetentionPolicy, Retry, StartedBackup, Verification,
+    VerificationStatus, Vm,
 };
 use serde_json::json;
 
@@ -126,6 +127,109 @@ impl HubClient {
         self.post(url, &json!({}), Effect::Repeatable)
             .await
             .map(drop)
+    }
+
+    /// Deletes a backup, and those that build on it when asked to; gives all that is gone, as far as the
+    /// hub tells.
+    ///
+    /// Deployed hubs take rows away without a look at who builds on them, and leave the files (contract
+    /// D64): there the answer is that they cannot.
+    ///
+    /// # Errors
+    /// `Conflict` when others build on it, when it is pinned, or while it is being used; `Unsupported` on
+    /// hubs that would lose track of what builds on it.
+    pub async fn delete_backup(
+        &self,
+        id: &BackupId,
+        with_dependents: bool,
+    ) -> Result<Vec<BackupId>> {
+        if self.backup(id).await?.is_pinned.is_none() {
+            return Err(AppError::new(
+                ErrorKind::Unsupported,
+                "This hub cannot delete backups safely.",
+                Retry::Never,
+            )
+            .with_hint(
+                "It would forget the backup without looking at what builds on it, and leave its files.",
+            ));
+        }
+        let mut url = self.v1(&["backups", id.as_str()])?;
+        if with_dependents {
+            url.query_pairs_mut().append_pair("with_dependents", "true");
+        }
+        let answer = self.delete_for_answer(url).await?;
+        wire::deleted(&answer)
+    }
+
+    /// Keeps a recovery point from being deleted, or no longer.
+    ///
+    /// # Errors
+    /// `Unsupported` on hubs that cannot pin, `Conflict` when the backup is not complete.
+    pub async fn pin_backup(&self, id: &BackupId, is_pinned: bool) -> Result<()> {
+        let url = self.v1(&["backups", id.as_str(), "pin"])?;
+        match is_pinned {
+            true => self.put(url, &json!({})).await.map(drop),
+            false => self.delete(url).await,
+        }
+    }
+
+    /// How many recovery points of a VM are kept, and how the newest run of that went.
+    ///
+    /// # Errors
+    /// `Unsupported` or `NotFound` on hubs without retention.
+    pub async fn retention(&self, vm: &Vm) -> Result<Retention> {
+        wire::retention(&self.get(self.retention_url(vm, &[])?).await?)
+    }
+
+    /// Decides how many recovery points of a VM are kept from the next run on; `None` for all.
+    ///
+    /// # Errors
+    /// `Invalid` when the policy keeps nothing.
+    pub async fn set_retention(
+        &self,
+        vm: &Vm,
+        policy: Option<RetentionPolicy>,
+    ) -> Result<Retention> {
+        let url = self.retention_url(vm, &[])?;
+        wire::retention(&self.put(url, &json!({ "policy": policy })).await?)
+    }
+
+    /// What retention does with each recovery point of a VM. Unless it is a dry run, waits until it is done.
+    ///
+    /// # Errors
+    /// `NotFound` when the VM has no retention, `Conflict` while its backups are being used, and the reason
+    /// when it ended early; every point that is kept can be restored all the same.
+    pub async fn run_retention(&self, vm: &Vm, dry_run: bool) -> Result<Vec<RetentionPoint>> {
+        let url = self.retention_url(vm, &["run"])?;
+        let body = json!({ "dry_run": dry_run });
+        let points = wire::retention_points(&self.post(url, &body, Effect::Once).await?)?;
+        if dry_run {
+            return Ok(points);
+        }
+        let mut pause = FIRST_LOOK;
+        loop {
+            let now = self.retention(vm).await?;
+            match now.status.as_str() {
+                "running" => tokio::time::sleep(pause).await,
+                "failed" => {
+                    let why = now.error_message.unwrap_or_default();
+                    return Err(AppError::new(
+                        ErrorKind::Conflict,
+                        format!("Not all expired recovery points could be removed: {why}."),
+                        Retry::Manual,
+                    )
+                    .with_hint("Everything that is to be kept is there and can be restored."));
+                }
+                _ => return Ok(points),
+            }
+            pause = (pause * 2).min(LAST_LOOK);
+        }
+    }
+
+    fn retention_url(&self, vm: &Vm, rest: &[&str]) -> Result<reqwest::Url> {
+        let mut segments = vec!["vm-contexts", vm.context_id.as_str(), "retention"];
+        segments.extend(rest);
+        self.v1(&segments)
     }
 
     /// The recovery points of a VM in a repository, oldest first, as far as the hub tells (contract D30).

@@ -67,6 +67,49 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "There were too many failed sign-ins for this user.",
         Some("Wait a moment, then try again."),
     ),
+    // Keeping backups in order.
+    row(
+        "other backups build on it",
+        ErrorKind::Conflict,
+        Retry::Never,
+        "Other recovery points cannot be restored without this one.",
+        Some("Delete them together with it, or keep it."),
+    ),
+    row(
+        "is pinned: unpin it first",
+        ErrorKind::Conflict,
+        Retry::Never,
+        "A pinned recovery point is not deleted.",
+        Some("Unpin it first."),
+    ),
+    row(
+        "try again when that is done",
+        ErrorKind::Conflict,
+        Retry::Manual,
+        "Something else is being done to the backups of this machine.",
+        Some("Try again when that is done."),
+    ),
+    row(
+        "is still running: cancel it first",
+        ErrorKind::Conflict,
+        Retry::Manual,
+        "This backup is still running.",
+        Some("Cancel it, or wait until it is done."),
+    ),
+    row(
+        "is being downloaded",
+        ErrorKind::Conflict,
+        Retry::Manual,
+        "A file of this backup is being downloaded.",
+        Some("Wait until that is done, or stop it."),
+    ),
+    row(
+        "no retention is set",
+        ErrorKind::NotFound,
+        Retry::Never,
+        "This machine has no retention: all its recovery points are kept.",
+        Some("Set one first."),
+    ),
     // Mounts and files.
     row(
         "mount not found",

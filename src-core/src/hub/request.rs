@@ -83,6 +83,18 @@ impl HubClient {
         json(self.send(request, effect).await?).await
     }
 
+    /// Puts JSON in a place, where twice is the same as once.
+    pub(super) async fn put(&self, url: Url, body: &impl Serialize) -> Result<Value> {
+        let request = self.request(Method::PUT, url).json(body);
+        json(self.send(request, Effect::Repeatable).await?).await
+    }
+
+    /// Asks for the end of something once, for an answer in JSON.
+    pub(super) async fn delete_for_answer(&self, url: Url) -> Result<Value> {
+        let request = self.request(Method::DELETE, url);
+        json(self.send(request, Effect::Once).await?).await
+    }
+
     /// Asks for the end of something; deleting what is gone is an error of the hub's choice.
     pub(super) async fn delete(&self, url: Url) -> Result<()> {
         let request = self.request(Method::DELETE, url);

@@ -1,9 +1,9 @@
-//! Backups: start, cancel, list, verify.
+//! Backups: start, cancel, list, verify, pin, delete.
 
 use sendense_core::{Backups, HubSession};
 use sendense_types::commands::{
-    CancelBackup, GetBackup, GetChain, ListBackups, ListRepositories, ListRunningBackups, Reply,
-    StartBackup, VerifyBackup,
+    CancelBackup, DeleteBackup, GetBackup, GetChain, ListBackups, ListRepositories,
+    ListRunningBackups, PinBackup, Reply, StartBackup, VerifyBackup,
 };
 use tauri::{State, command};
 
@@ -85,5 +85,29 @@ pub(crate) async fn verify_backup(
 ) -> Result<Reply<VerifyBackup>> {
     session
         .ask(async |hub| hub.verify_backup(&request.backup_id, &mut |_| ()).await)
+        .await
+}
+
+#[command]
+pub(crate) async fn pin_backup(
+    session: State<'_, HubSession>,
+    request: PinBackup,
+) -> Result<Reply<PinBackup>> {
+    session
+        .ask(async |hub| hub.pin_backup(&request.backup_id, request.is_pinned).await)
+        .await
+}
+
+#[command]
+pub(crate) async fn delete_backup(
+    session: State<'_, HubSession>,
+    request: DeleteBackup,
+) -> Result<Reply<DeleteBackup>> {
+    let DeleteBackup {
+        backup_id,
+        with_dependents,
+    } = request;
+    session
+        .ask(async |hub| hub.delete_backup(&backup_id, with_dependents).await)
         .await
 }

@@ -2,7 +2,8 @@
 
 use sendense_types::{
     Backup, BackupDisk, BackupId, BackupStatus, BackupType, Chain, ChainLink, RepositoryId,
-    StartedBackup, StartedDisk, Verification, VerificationStatus, VmId,
+    Retention, RetentionPoint, RetentionPolicy, StartedBackup, StartedDisk, Verification,
+    VerificationStatus, VmId,
 };
 use serde_json::Value;
 
@@ -63,9 +64,16 @@ fn decode(fields: Fields<'_>) -> Result<Backup> {
             .map(|percent| percent.clamp(0.0, 100.0)),
         bytes_transferred,
         total_bytes,
+        stored_bytes: fields.count(&["stored_bytes"]),
         total_size_gb: fields.real(&["total_size_gb", "size_gb"]),
         current_phase: fields.text(&["current_phase"]),
         transfer_speed_bps: fields.count(&["transfer_speed_bps"]),
+        is_pinned: fields.optional_flag("is_pinned"),
+        dependents: fields
+            .texts("dependents")
+            .into_iter()
+            .map(BackupId::new)
+            .collect(),
         error_message: fields.text(&["error_message"]),
         created_at: fields.time("created_at"),
         started_at: fields.time("started_at"),
@@ -129,6 +137,38 @@ pub(in crate::hub) fn verification(answer: &Value) -> Result<Verification> {
             .collect(),
         broken_backups: ids("broken_backups"),
         intact_backups: ids("intact_backups"),
+    })
+}
+
+/// `DELETE /backups/{backup_id}`: what is gone, on hubs that say.
+pub(in crate::hub) fn deleted(answer: &Value) -> Result<Vec<BackupId>> {
+    let ids = Fields::of(answer)?.texts("deleted_backups");
+    Ok(ids.into_iter().map(BackupId::new).collect())
+}
+
+/// `/vm-contexts/{vm}/retention`; only the local hub has it.
+pub(in crate::hub) fn retention(answer: &Value) -> Result<Retention> {
+    let fields = Fields::of(answer)?;
+    Ok(Retention {
+        policy: fields.object(&["policy"]).map(|policy| RetentionPolicy {
+            keep_last: policy.small_count(&["keep_last"]).unwrap_or(0),
+            keep_daily: policy.small_count(&["keep_daily"]).unwrap_or(0),
+            keep_weekly: policy.small_count(&["keep_weekly"]).unwrap_or(0),
+            keep_monthly: policy.small_count(&["keep_monthly"]).unwrap_or(0),
+        }),
+        status: fields.required("status")?,
+        error_message: fields.text(&["error_message"]),
+    })
+}
+
+/// `POST /vm-contexts/{vm}/retention/run`.
+pub(in crate::hub) fn retention_points(answer: &Value) -> Result<Vec<RetentionPoint>> {
+    Fields::of(answer)?.list(&["points"], |point| {
+        Ok(RetentionPoint {
+            backup_id: BackupId::new(point.required("backup_id")?),
+            action: point.required("action")?,
+            reason: point.text_or_empty("reason"),
+        })
     })
 }
 

@@ -71,6 +71,11 @@ impl<'v> Fields<'v> {
             .filter(|number: &f64| number.is_finite())
     }
 
+    /// Yes or no, on hubs that have that field.
+    pub(in crate::hub) fn optional_flag(&self, name: &str) -> Option<bool> {
+        self.0.get(name).and_then(Value::as_bool)
+    }
+
     /// A truth value; missing is false.
     pub(in crate::hub) fn flag(&self, name: &str) -> bool {
         match self.0.get(name) {

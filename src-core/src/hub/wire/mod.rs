@@ -8,7 +8,9 @@ mod fields;
 mod restore;
 mod vms;
 
-pub(super) use self::backups::{backup, backups, chain, started, verification};
+pub(super) use self::backups::{
+    backup, backups, chain, deleted, retention, retention_points, started, verification,
+};
 pub(super) use self::fields::Fields;
 pub(super) use self::restore::{file, listing, mount, mounts};
 pub(super) use self::vms::{discovered, processed, repositories, vm_disks, vms};
