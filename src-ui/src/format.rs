@@ -16,6 +16,16 @@ pub(crate) fn date(time: Timestamp) -> String {
     format!("{day} {month} {year} {hour:02}:{minute:02}")
 }
 
+/// The name of a file system as its users write it.
+pub(crate) fn file_system(name: &str) -> String {
+    match name {
+        "ntfs" => "NTFS".to_owned(),
+        "exfat" => "exFAT".to_owned(),
+        "vfat" | "fat" | "fat12" | "fat16" | "fat32" => name.to_uppercase(),
+        _ => name.to_owned(),
+    }
+}
+
 /// "2 hours ago"; the date for what is older than a day.
 pub(crate) fn ago(time: Timestamp) -> String {
     let seconds = ((dom::now_ms() - time.as_millisecond() as f64) / 1000.0).max(0.0) as u64;

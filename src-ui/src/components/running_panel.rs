@@ -100,7 +100,7 @@ pub(crate) fn RunningPanel(props: &RunningProps) -> Html {
                     <path d={chart(&running.speeds)} />
                 </svg>
             }
-            <p class="faint">{ phase }</p>
+            <p class="faint is-sentence">{ phase }</p>
             <button class="button" type="button" {onclick}>{ "Cancel backup" }</button>
         </section>
     }

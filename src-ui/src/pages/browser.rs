@@ -575,7 +575,7 @@ fn subtitle(mount: &OpenMount) -> String {
     let parts = [
         mount.backup_time.map(format::date),
         kind.map(str::to_owned),
-        mount.filesystem_type.clone(),
+        mount.filesystem_type.as_deref().map(format::file_system),
         Some("read-only".to_owned()),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")

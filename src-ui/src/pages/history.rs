@@ -1,6 +1,8 @@
 //! The backups of one machine, newest first, with what runs now.
 
-use sendense_types::commands::{CancelBackup, GetVm, ListBackups, ListRepositories, VerifyBackup};
+use sendense_types::commands::{
+    CancelBackup, GetVm, ListBackups, ListRepositories, PinBackup, VerifyBackup,
+};
 use sendense_types::{
     Backup, BackupId, BackupStatus, BackupType, RepositoryId, StartedBackup, Verification,
     VerificationStatus, Vm, VmId,
@@ -10,8 +12,8 @@ use yew_router::prelude::*;
 
 use crate::app::AppContext;
 use crate::components::{
-    BackupDialog, BackupTypeBadge, EmptyState, ErrorNotice, Icon, Picture, RunningPanel, Size,
-    StatusBadge,
+    BackupDialog, BackupTypeBadge, DeleteBackupDialog, EmptyState, ErrorNotice, Icon, Menu,
+    MenuItem, Picture, RunningPanel, Size, StatusBadge,
 };
 use crate::hooks::{use_action, use_query};
 use crate::route::Route;
@@ -62,6 +64,32 @@ fn Backups(props: &BackupsProps) -> Html {
             app.dispatch(verified(&found));
         }))
     };
+    let pin = {
+        let app = app.clone();
+        use_action::<PinBackup>(Callback::from(move |()| app.dispatch(Change::ListsChanged)))
+    };
+    let doomed = use_state(|| None::<Backup>);
+    let on_pin = pin.run.reform(|(backup_id, is_pinned)| PinBackup {
+        backup_id,
+        is_pinned,
+    });
+    let on_delete = {
+        let doomed = doomed.clone();
+        Callback::from(move |backup: Backup| doomed.set(Some(backup)))
+    };
+    let keep = {
+        let doomed = doomed.clone();
+        Callback::from(move |()| doomed.set(None))
+    };
+    let deleted = {
+        let (app, keep) = (app.clone(), keep.clone());
+        Callback::from(move |gone: Vec<BackupId>| {
+            let text = format::count(gone.len().max(1) as u64, "recovery point");
+            app.dispatch(Change::done("Deleted", text));
+            app.dispatch(Change::ListsChanged);
+            keep.emit(());
+        })
+    };
     let on_cancel = cancel.run.reform(|backup_id| CancelBackup { backup_id });
     let on_verify = verify.run.reform(|backup_id| VerifyBackup { backup_id });
     let flag = |value: bool| {
@@ -93,10 +121,13 @@ fn Backups(props: &BackupsProps) -> Html {
         .filter(|running| running.progress.backup.vm_context_id.as_ref() == Some(&vm.context_id))
         .cloned()
         .collect();
-    let shown: Vec<Backup> = backups
+    let all: Vec<Backup> = backups
         .data
         .iter()
-        .flat_map(|all| all.iter())
+        .flat_map(|all| all.iter().cloned())
+        .collect();
+    let shown: Vec<Backup> = all
+        .iter()
         .filter(|backup| repository.is_none() || backup.repository_id == *repository)
         .cloned()
         .collect();
@@ -112,7 +143,7 @@ fn Backups(props: &BackupsProps) -> Html {
             backup.backup_type == BackupType::Full && backup.status == BackupStatus::Completed
         })
         .count();
-    let errors = [&backups.error, &cancel.error, &verify.error];
+    let errors = [&backups.error, &cancel.error, &verify.error, &pin.error];
     let is_verifying = verify.is_running;
     let open = flag(true).reform(|_: MouseEvent| ());
     html! {
@@ -161,6 +192,7 @@ fn Backups(props: &BackupsProps) -> Html {
                             for backup in shown {
                                 <BackupRow
                                     key={backup.backup_id.to_string()} backup={backup.clone()} {is_verifying} on_verify={on_verify.clone()}
+                                    on_pin={on_pin.clone()} on_delete={on_delete.clone()}
                                 />
                             }
                         </tbody>
@@ -182,6 +214,9 @@ fn Backups(props: &BackupsProps) -> Html {
         if *is_backing_up {
             <BackupDialog vm={vm.clone()} on_started={started} on_close={flag(false)} />
         }
+        if let Some(backup) = (*doomed).clone() {
+            <DeleteBackupDialog {backup} known={all} on_deleted={deleted} on_close={keep} />
+        }
         </>
     }
 }
@@ -191,6 +226,10 @@ struct BackupRowProps {
     backup: Backup,
     is_verifying: bool,
     on_verify: Callback<BackupId>,
+    /// To be pinned, or no longer.
+    on_pin: Callback<(BackupId, bool)>,
+    /// To be deleted, after a question.
+    on_delete: Callback<Backup>,
 }
 
 /// One backup. Its mark hangs it into its chain: a disc begins one, a ring goes on.
@@ -222,6 +261,7 @@ fn BackupRow(props: &BackupRowProps) -> Html {
         let is_open = is_open.clone();
         Callback::from(move |_: MouseEvent| is_open.set(!*is_open))
     };
+    let items = menu_of(backup, &props.on_pin, &props.on_delete);
     let mark = match (is_good, backup.backup_type) {
         (true, BackupType::Full) => "chain-mark is-full",
         (true, _) => "chain-mark is-incremental",
@@ -235,7 +275,12 @@ fn BackupRow(props: &BackupRowProps) -> Html {
         <>
         <tr aria-label={format!("Backup of {time}")}>
             <td><span class={mark}></span></td>
-            <td class="num"><strong>{ &time }</strong></td>
+            <td class="num">
+                <strong>{ &time }</strong>
+                if backup.is_pinned == Some(true) {
+                    <span class="pinned" title="Pinned: nothing deletes it"><Icon picture={Picture::Lock} />{ "Pinned" }</span>
+                }
+            </td>
             <td><BackupTypeBadge backup_type={backup.backup_type} /></td>
             <td class="is-right"><Size bytes={size_of(backup).filter(|_| is_good)} /></td>
             <td class="is-right num">{ duration_of(backup) }</td>
@@ -252,6 +297,9 @@ fn BackupRow(props: &BackupRowProps) -> Html {
                 } else if backup.status == BackupStatus::Failed {
                     <button class="button is-small" type="button" aria-expanded={is_open.to_string()} onclick={toggle}>{ "Why?" }</button>
                 }
+                if !items.is_empty() {
+                    <Menu label={format!("More for the backup of {time}")} {items} />
+                }
             </td>
         </tr>
         if *is_open {
@@ -261,11 +309,42 @@ fn BackupRow(props: &BackupRowProps) -> Html {
     }
 }
 
+/// What can be done with a backup beside restoring it; nothing on hubs that cannot do it safely.
+fn menu_of(
+    backup: &Backup,
+    on_pin: &Callback<(BackupId, bool)>,
+    on_delete: &Callback<Backup>,
+) -> Vec<MenuItem> {
+    let Some(is_pinned) = backup.is_pinned.filter(|_| backup.status.is_over()) else {
+        return Vec::new();
+    };
+    let pin = MenuItem {
+        text: if is_pinned { "Unpin" } else { "Pin" }.into(),
+        hindrance: AttrValue::default(),
+        on_choose: on_pin.reform({
+            let id = backup.backup_id.clone();
+            move |()| (id.clone(), !is_pinned)
+        }),
+    };
+    let delete = MenuItem {
+        text: "Delete…".into(),
+        hindrance: if is_pinned { "It is pinned" } else { "" }.into(),
+        on_choose: on_delete.reform({
+            let backup = backup.clone();
+            move |()| backup.clone()
+        }),
+    };
+    match backup.status {
+        BackupStatus::Completed => vec![pin, delete],
+        _ => vec![delete],
+    }
+}
+
 fn size_of(backup: &Backup) -> Option<u64> {
     let gib = |size: f64| (size * 1024.0 * 1024.0 * 1024.0) as u64;
     backup
-        .bytes_transferred
-        .filter(|bytes| *bytes > 0)
+        .stored_bytes
+        .or(backup.bytes_transferred.filter(|bytes| *bytes > 0))
         .or(backup.total_bytes)
         .or_else(|| backup.total_size_gb.map(gib))
 }

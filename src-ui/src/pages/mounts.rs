@@ -105,7 +105,7 @@ fn MountRow(props: &MountRowProps) -> Html {
                 <small class="faint num">
                     { mount.backup_time.map(format::date).unwrap_or_default() }
                     { " " }
-                    { mount.filesystem_type.clone().unwrap_or_default() }
+                    { mount.filesystem_type.as_deref().map(format::file_system).unwrap_or_default() }
                 </small>
             </div>
             if let Some(backup_type) = mount.backup_type {

@@ -9,8 +9,8 @@ use yew_router::prelude::*;
 
 use crate::app::AppContext;
 use crate::components::{
-    Ago, BackupDialog, DiscoverDialog, EmptyState, ErrorNotice, Icon, Picture, RunningLine, Size,
-    VmStateBadge,
+    Ago, BackupDialog, DiscoverDialog, EmptyState, ErrorNotice, Icon, Menu, MenuItem, Picture,
+    RunningLine, Size, VmStateBadge,
 };
 use crate::hooks::{use_action, use_query};
 use crate::route::Route;
@@ -431,7 +431,6 @@ struct ActionsProps {
 #[component]
 fn Actions(props: &ActionsProps) -> Html {
     let navigator = use_navigator();
-    let is_open = use_state(|| false);
     let vm = &props.row.vm;
     let go = |route: Route| {
         let navigator = navigator.clone();
@@ -465,47 +464,39 @@ fn Actions(props: &ActionsProps) -> Html {
         .map(|backup| Route::RestoreOptions {
             backup_id: backup.backup_id.to_string(),
         });
-    let toggle = {
-        let is_open = is_open.clone();
-        Callback::from(move |_: MouseEvent| is_open.set(!*is_open))
-    };
-    let onkeydown = {
-        let is_open = is_open.clone();
-        Callback::from(move |event: KeyboardEvent| {
-            if event.key() == "Escape" {
-                is_open.set(false);
+    let restore_latest = {
+        let (navigator, latest) = (navigator.clone(), latest.clone());
+        Callback::from(move |()| {
+            if let (Some(navigator), Some(route)) = (&navigator, &latest) {
+                navigator.push(route);
             }
         })
     };
     let copy = {
-        let (is_open, name) = (is_open.clone(), vm.vm_name.clone());
-        Callback::from(move |_: MouseEvent| {
-            dom::copy(&name);
-            is_open.set(false);
-        })
+        let name = vm.vm_name.clone();
+        Callback::from(move |()| dom::copy(&name))
     };
+    let items = vec![
+        MenuItem {
+            text: "Restore latest…".into(),
+            hindrance: match latest {
+                Some(_) => "",
+                None => "There is no recovery point yet",
+            }
+            .into(),
+            on_choose: restore_latest,
+        },
+        MenuItem {
+            text: "Copy name".into(),
+            hindrance: AttrValue::default(),
+            on_choose: copy,
+        },
+    ];
     html! {
-        <div class="actions" {onkeydown}>
+        <div class="actions">
             { main }
             <button class="button is-small" type="button" onclick={go(history)}>{ "View backups" }</button>
-            <button
-                class="button is-quiet is-icon is-small" type="button" aria-label={format!("More for {}", vm.vm_name)}
-                aria-haspopup="menu" aria-expanded={is_open.to_string()} onclick={toggle}
-            >
-                { "…" }
-            </button>
-            if *is_open {
-                <div class="menu" role="menu">
-                    <button
-                        type="button" role="menuitem" disabled={latest.is_none()}
-                        title={if latest.is_none() { "There is no recovery point yet" } else { "" }}
-                        onclick={latest.map(&go)}
-                    >
-                        { "Restore latest…" }
-                    </button>
-                    <button type="button" role="menuitem" onclick={copy}>{ "Copy name" }</button>
-                </div>
-            }
+            <Menu label={format!("More for {}", vm.vm_name)} {items} />
         </div>
     }
 }

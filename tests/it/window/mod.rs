@@ -9,3 +9,4 @@ mod remote;
 mod running;
 mod tour;
 mod tray;
+mod upkeep;

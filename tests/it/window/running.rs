@@ -23,7 +23,7 @@ fn large_vm(vms: &Path) {
 }
 
 /// Files that hold blocks of a backup, below a folder.
-fn images_below(folder: &Path) -> Vec<String> {
+pub(super) fn images_below(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();

@@ -1,0 +1,79 @@
+//! Asks before a recovery point is deleted, and says what goes with it.
+
+use sendense_types::commands::{DeleteBackup, GetBackup};
+use sendense_types::{Backup, BackupId};
+use yew::prelude::*;
+
+use super::{Dialog, ErrorNotice};
+use crate::format;
+use crate::hooks::{use_action, use_query};
+
+#[derive(Clone, PartialEq, Properties)]
+pub(crate) struct DeleteBackupDialogProps {
+    pub(crate) backup: Backup,
+    /// The machine's backups: the times of those that go with it.
+    pub(crate) known: Vec<Backup>,
+    /// It is gone, with these.
+    pub(crate) on_deleted: Callback<Vec<BackupId>>,
+    pub(crate) on_close: Callback<()>,
+}
+
+/// Deletes only what it has named.
+#[component]
+pub(crate) fn DeleteBackupDialog(props: &DeleteBackupDialogProps) -> Html {
+    let backup = &props.backup;
+    let id = &backup.backup_id;
+    let detail = use_query(
+        GetBackup {
+            backup_id: id.clone(),
+        },
+        0,
+    );
+    let delete = use_action::<DeleteBackup>(props.on_deleted.clone());
+    let dependents: Vec<BackupId> = detail
+        .data
+        .iter()
+        .flat_map(|detail| detail.dependents.iter().cloned())
+        .collect();
+    let on_action = delete.run.reform({
+        let (backup_id, with_dependents) = (id.clone(), !dependents.is_empty());
+        move |()| DeleteBackup {
+            backup_id: backup_id.clone(),
+            with_dependents,
+        }
+    });
+    let time_of = |id: &BackupId| {
+        props
+            .known
+            .iter()
+            .find(|known| known.backup_id == *id)
+            .and_then(|known| known.created_at)
+            .map_or_else(|| id.to_string(), format::date)
+    };
+    let action = match dependents.len() {
+        0 => "Delete".to_owned(),
+        others => format!("Delete all {}", others + 1),
+    };
+    let error = delete.error.or(detail.error);
+    html! {
+        <Dialog
+            title={format!("Delete the backup of {}?", time_of(id))} {action} {on_action} on_close={props.on_close.clone()}
+            is_blocked={detail.data.is_none()} is_busy={delete.is_running}
+        >
+            <p>{ format!("It holds {} as it was then. Once deleted it cannot be brought back.", backup.vm_name) }</p>
+            if !dependents.is_empty() {
+                <p>{ "These build on it and are deleted with it:" }</p>
+                <ul class="num">
+                    for id in &dependents {
+                        <li key={id.to_string()}>{ time_of(id) }</li>
+                    }
+                </ul>
+            } else if detail.data.is_some() {
+                <p class="faint">{ "No other recovery point builds on it." }</p>
+            }
+            if let Some(error) = error {
+                <ErrorNotice {error} />
+            }
+        </Dialog>
+    }
+}
