@@ -102,6 +102,7 @@ pub struct Backup {
     /// Whether it is kept from being deleted; `None` on hubs that cannot pin.
     pub is_pinned: Option<bool>,
     /// Backups that are lost with it, youngest first, where the hub was asked for this one and says.
+    #[serde(default)]
     pub dependents: Vec<BackupId>,
     /// The hub's reason for a failure.
     pub error_message: Option<String>,
