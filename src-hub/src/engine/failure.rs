@@ -4,6 +4,8 @@ use std::{io, path::PathBuf};
 
 use sendense_types::ByteSize;
 
+use super::in_use::InUse;
+
 /// The reason that jobs get which a killed hub left behind, or which it gave up when it stopped.
 pub(super) const HUB_STOPPED: &str = "the hub stopped while this backup ran";
 
@@ -25,6 +27,12 @@ pub(super) enum Failure {
         path.display()
     )]
     SourceChanged { disk_index: u32, path: PathBuf },
+    #[error("disk {disk_index} cannot be backed up now: {}: {in_use}", path.display())]
+    SourceInUse {
+        disk_index: u32,
+        path: PathBuf,
+        in_use: InUse,
+    },
     #[error("the file of disk {disk_index} is gone: {}; discover the VM again", path.display())]
     SourceGone { disk_index: u32, path: PathBuf },
     #[error(

@@ -14,6 +14,7 @@ mod checks;
 mod copy;
 mod failure;
 mod image;
+mod in_use;
 mod job;
 mod map;
 mod merge;

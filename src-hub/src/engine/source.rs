@@ -10,7 +10,7 @@ use std::{
 
 use sendense_disk::{AllowedRoots, Extent, ExtentKind, Image};
 
-use super::{failure::Failure, image::CLUSTER_BYTES};
+use super::{failure::Failure, image::CLUSTER_BYTES, in_use::in_use};
 use crate::vm::Disk;
 
 /// One disk of a VM, open for reading.
@@ -47,6 +47,15 @@ impl Source {
         }
         let allowed = AllowedRoots::new([source_folder.to_path_buf()]);
         let image = Image::open(&disk.path, &allowed).map_err(failed)?;
+        for file in image.files() {
+            if let Some(in_use) = in_use(file) {
+                return Err(Failure::SourceInUse {
+                    disk_index: disk.disk_index,
+                    path: file.clone(),
+                    in_use,
+                });
+            }
+        }
         let stamps = image
             .files()
             .iter()
