@@ -51,6 +51,14 @@ pub(crate) async fn run(
                 let mut line = Line::new(*output, format!("Backing up {}", printable(&vm.vm_name)));
                 watch_backup(hub, &started.backup_id, &mut |event| line.backup(&event)).await?
             };
+            if connection.ends_with_command
+                && let Err(error) = hub.settle_retention(&vm).await
+            {
+                output.note(format!(
+                    "The backup is done, but {}",
+                    printable(&error.message)
+                ));
+            }
             output.show(&finished, || {
                 format!(
                     "Backup of {} is done: {}\n\n{}",
