@@ -1,5 +1,7 @@
 //! Chains: every recovery point of every history is, for qemu-img, the disk of its time.
 
+mod kills;
+
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -88,6 +90,20 @@ fn image_of(backup: &Value) -> PathBuf {
     PathBuf::from(backup["disks"][0]["qcow2_path"].as_str().unwrap())
 }
 
+/// The only disk of `vms/vm` in that folder, empty.
+fn new_disk(folder: &Path) -> (PathBuf, File) {
+    let vm = folder.join("vms/vm");
+    fs::create_dir_all(&vm).unwrap();
+    let source = vm.join("disk.raw");
+    let disk = File::options()
+        .create_new(true)
+        .read(true)
+        .write(true)
+        .open(&source)
+        .unwrap();
+    (source, disk)
+}
+
 /// A disk of 1 MiB to 2 GiB, whose size is no multiple of a cluster, mostly holes.
 fn random_size(random: &mut Random) -> u64 {
     let largest = 20 << random.below(8);
@@ -116,15 +132,7 @@ fn chain_every_point_of_random_histories_is_identical_for_qemu_img() {
     let n_histories = if long() { 400 } else { 40 };
     for history in 0..n_histories {
         let folder = temp_dir();
-        let vm = folder.path().join("vms/vm");
-        fs::create_dir_all(&vm).unwrap();
-        let source = vm.join("disk.raw");
-        let disk = File::options()
-            .create_new(true)
-            .read(true)
-            .write(true)
-            .open(&source)
-            .unwrap();
+        let (source, disk) = new_disk(folder.path());
         disk.set_len(random_size(&mut random)).unwrap();
         scribble(&disk, &mut random);
         let bench = Bench::new(folder.path(), "vm");
@@ -174,15 +182,7 @@ fn chain_every_point_that_retention_keeps_is_identical_for_qemu_img() {
     let n_histories = if long() { 60 } else { 6 };
     for history in 0..n_histories {
         let folder = temp_dir();
-        let vm = folder.path().join("vms/vm");
-        fs::create_dir_all(&vm).unwrap();
-        let source = vm.join("disk.raw");
-        let disk = File::options()
-            .create_new(true)
-            .read(true)
-            .write(true)
-            .open(&source)
-            .unwrap();
+        let (source, disk) = new_disk(folder.path());
         disk.set_len(random_size(&mut random)).unwrap();
         let bench = Bench::new(folder.path(), "vm");
         let mut points = Vec::new();
@@ -229,6 +229,42 @@ fn chain_every_point_that_retention_keeps_is_identical_for_qemu_img() {
         qemu_img_compare(&source, "raw", &image_of(&next), "qcow2");
         bench.stop();
     }
+}
+
+#[test]
+fn chain_a_disk_that_a_running_machine_writes_to_is_refused_until_it_ends() {
+    let folder = temp_dir();
+    let vms = folder.path().join("vms");
+    fs::create_dir_all(&vms).unwrap();
+    let disk = vms.join("vm.qcow2");
+    tool("qemu-img")
+        .args(["create", "-q", "-f", "qcow2"])
+        .arg(&disk)
+        .arg("8M")
+        .run();
+    cli(folder.path(), &["vm", "discover", "vms"]).run();
+    // It opens the image as a running machine does, and waits for commands.
+    let mut machine = tool("qemu-io").args(["-f", "qcow2"]).arg(&disk).spawn();
+    until("QEMU to lock the image", Duration::from_secs(20), || {
+        let looked = tool("qemu-img").arg("info").arg(&disk).outcome();
+        (looked.code != Some(0)).then_some(())
+    });
+    let backup = ["backup", "start", "vm", "--wait"];
+    let refused = cli(folder.path(), &backup).outcome();
+    let words = refused.error_text();
+    assert!(
+        refused.code != Some(0) && words.contains("open for writing"),
+        "{refused}"
+    );
+    machine.kill().unwrap();
+    machine.wait().unwrap();
+    let lock = vms.join("vm.qcow2.lck");
+    fs::create_dir(&lock).unwrap();
+    fs::write(lock.join("M1.lck"), "").unwrap();
+    let refused = cli(folder.path(), &backup).outcome();
+    assert!(refused.error_text().contains("vm.qcow2.lck"), "{refused}");
+    fs::remove_dir_all(&lock).unwrap();
+    cli(folder.path(), &backup).run();
 }
 
 #[test]
