@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use serde::{Deserialize, Serialize};
 
 use crate::db;
 
 /// What a backup holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum BackupType {
     Full,
     Incremental,
@@ -34,6 +36,8 @@ pub(crate) struct Backup {
     pub(crate) backup_type: BackupType,
     pub(crate) status: Status,
     pub(crate) parent_backup_id: Option<String>,
+    /// The backup in another repository that this one is a copy of; it may be gone.
+    pub(crate) copied_from: Option<String>,
     /// Deleted by nobody.
     pub(crate) is_pinned: bool,
     pub(crate) bytes_transferred: u64,
@@ -148,6 +152,7 @@ impl Backup {
             backup_type: BackupType::Full,
             status: Status::Completed,
             parent_backup_id: None,
+            copied_from: None,
             is_pinned: false,
             bytes_transferred: 0,
             total_bytes: 0,
@@ -165,6 +170,17 @@ impl Backup {
     /// Room that its images take.
     pub(crate) fn stored_bytes(&self) -> u64 {
         self.disks.iter().map(|disk| disk.stored_bytes).sum()
+    }
+
+    /// Where its manifest lies; `None` where it has no images.
+    pub(crate) fn manifest_path(&self) -> Option<PathBuf> {
+        // <repository>/<context>/disk-N/<image>
+        let image = self
+            .disks
+            .iter()
+            .find_map(|disk| disk.qcow2_path.as_ref())?;
+        let context = image.parent()?.parent()?;
+        Some(context.join(format!("{}.json", self.backup_id)))
     }
 }
 
@@ -202,6 +218,15 @@ pub(crate) fn list(connection: &Connection, filter: &Filter) -> rusqlite::Result
     Ok(backups)
 }
 
+/// One backup.
+pub(crate) fn find(connection: &Connection, backup_id: &str) -> rusqlite::Result<Option<Backup>> {
+    let filter = Filter {
+        backup_id: Some(backup_id.to_owned()),
+        ..Filter::default()
+    };
+    Ok(list(connection, &filter)?.pop())
+}
+
 /// Whether there is a backup with that id.
 pub(crate) fn exists(connection: &Connection, backup_id: &str) -> rusqlite::Result<bool> {
     connection
@@ -235,6 +260,7 @@ fn backup(row: &Row<'_>) -> rusqlite::Result<Backup> {
         },
         status: status(row)?,
         parent_backup_id: row.get("parent_backup_id")?,
+        copied_from: row.get("copied_from")?,
         is_pinned: row.get("is_pinned")?,
         bytes_transferred: row.get("bytes_transferred")?,
         total_bytes: row.get("total_bytes")?,

@@ -15,9 +15,10 @@ use rusqlite::{Connection, Row, Transaction, TransactionBehavior, types::Type};
 use rusqlite_migration::{M, Migrations};
 
 /// Never changed once released; new ones are put behind.
-static MIGRATIONS: [M<'static>; 2] = [
+static MIGRATIONS: [M<'static>; 3] = [
     M::up(include_str!("migrations/0001-initial.sql")),
     M::up(include_str!("migrations/0002-upkeep.sql")),
+    M::up(include_str!("migrations/0003-repositories.sql")),
 ];
 
 /// Another process may have the file open for a moment, a backup program for instance.

@@ -13,7 +13,12 @@ use axum::{
 };
 use serde::Serialize;
 
-use crate::{db, restore};
+use crate::{
+    db,
+    engine::Failure,
+    repository::{MARKER, NotConnected},
+    restore,
+};
 
 /// Shorthand for results of requests.
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
@@ -111,6 +116,30 @@ pub(crate) enum Error {
 
     #[error("repository not found: {0}")]
     RepositoryNotFound(String),
+    #[error("the repository {name} is not connected: {why}")]
+    RepositoryNotConnected { name: String, why: NotConnected },
+    #[error("no repository lies in {}: it has neither {MARKER} nor recovery points", .0.display())]
+    NoRepositoryThere(PathBuf),
+    #[error("the repository {name} is connected at {}: what lies elsewhere is a second copy of it", path.display())]
+    RepositoryElsewhere { name: String, path: PathBuf },
+    #[error("path is not writable: {}: {source}", path.display())]
+    FolderUnwritable { path: PathBuf, source: io::Error },
+    #[error("Invalid local repository config: {0}")]
+    RepositoryConfig(String),
+    #[error("Unsupported repository type: {0}; this hub keeps backups in folders ('local')")]
+    RepositoryType(String),
+    #[error("Duplicate entry: there is a repository named {0} already")]
+    RepositoryNameTaken(String),
+    #[error("a repository lies there already: {}; rescan that folder to use what is in it", .0.display())]
+    RepositoryThere(PathBuf),
+    #[error("{} lies in the folder of the repository {name}, or the other way round", path.display())]
+    RepositoryInside { name: String, path: PathBuf },
+    #[error("cannot delete a repository with existing backups: {name} holds {n_backups}")]
+    RepositoryHasBackups { name: String, n_backups: usize },
+    #[error("the first repository of a hub cannot be deleted")]
+    FirstRepository,
+    #[error("the repository {0} is not in use: enable it first")]
+    RepositoryDisabled(String),
     #[error("backup not found: {0}")]
     BackupNotFound(String),
     #[error("a backup of {vm_name} is already running: {backup_id}")]
@@ -137,12 +166,24 @@ pub(crate) enum Error {
         vm_name: String,
         doing: &'static str,
     },
+    #[error("the backup {0} is being copied there already")]
+    CopyRunning(String),
+    #[error("the backup {0} is in that repository")]
+    CopyInPlace(String),
+    #[error("copy not found: {0}")]
+    CopyNotFound(i64),
+    #[error("this copy is over and cannot be cancelled")]
+    CopyNotRunning,
     #[error("no retention is set for {0}: all its recovery points are kept")]
     NoRetention(String),
     #[error("a retention that keeps nothing is none: give at least one number")]
     KeepsNothing,
     #[error("the hub is stopping and starts no more backups")]
     Stopping,
+
+    /// What the engine could not do with the files of a backup.
+    #[error("{0}")]
+    Failed(Failure),
 
     /// Mounts, folders and downloads.
     #[error(transparent)]
@@ -177,6 +218,9 @@ impl Error {
             | Self::StatusFilter(_)
             | Self::NotAFolder(_)
             | Self::FolderUnreadable { .. }
+            | Self::FolderUnwritable { .. }
+            | Self::RepositoryConfig(_)
+            | Self::RepositoryType(_)
             | Self::FolderNotAbsolute(_)
             | Self::FolderTooLarge { .. }
             | Self::SourceMissing
@@ -187,6 +231,8 @@ impl Error {
             | Self::NoDisks(_)
             | Self::FolderMissing(_)
             | Self::RepositoryNotFound(_)
+            | Self::NoRepositoryThere(_)
+            | Self::CopyNotFound(_)
             | Self::BackupNotFound(_)
             | Self::NoRetention(_)
             | Self::NotVerified(_) => StatusCode::NOT_FOUND,
@@ -197,12 +243,25 @@ impl Error {
             | Self::BackupNotComplete(_)
             | Self::BackupPinned(_)
             | Self::HasDependents { .. }
+            | Self::RepositoryNotConnected { .. }
+            | Self::RepositoryDisabled(_)
+            | Self::RepositoryElsewhere { .. }
+            | Self::RepositoryNameTaken(_)
+            | Self::RepositoryThere(_)
+            | Self::RepositoryInside { .. }
+            | Self::RepositoryHasBackups { .. }
+            | Self::FirstRepository
+            | Self::CopyRunning(_)
+            | Self::CopyInPlace(_)
+            | Self::CopyNotRunning
             | Self::VmBusy { .. } => StatusCode::CONFLICT,
             Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Self::Restore(error) => error.status(),
-            Self::Database(_) | Self::TaskDied(_) | Self::PasswordCheck(_) | Self::Panicked => {
-                StatusCode::INTERNAL_SERVER_ERROR
-            }
+            Self::Failed(_)
+            | Self::Database(_)
+            | Self::TaskDied(_)
+            | Self::PasswordCheck(_)
+            | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 

@@ -59,6 +59,18 @@ pub(crate) fn backup_context_id<E>(
     first_free(id, is_taken)
 }
 
+/// `repo-{type}-{unix}`, numbered likewise.
+pub(crate) fn repository_id<E>(
+    repository_type: &str,
+    now: Timestamp,
+    is_taken: impl FnMut(&str) -> Result<bool, E>,
+) -> Result<String, E> {
+    first_free(
+        format!("repo-{repository_type}-{}", now.as_second()),
+        is_taken,
+    )
+}
+
 /// `YYYYMMDD-HHMMSS` in UTC.
 pub(crate) fn compact(time: Timestamp) -> String {
     let time = Offset::UTC.to_datetime(time);

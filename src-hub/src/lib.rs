@@ -19,6 +19,7 @@ mod db;
 mod discovery;
 mod engine;
 mod error;
+mod file;
 mod hub;
 mod ids;
 mod profile;

@@ -135,27 +135,50 @@ pub(crate) fn save(
             ":now": time_text(now),
         },
     )?;
+    let disks = found.disks.iter().map(|disk| NewDisk {
+        label: disk.label.clone(),
+        path: disk.path_text(),
+        capacity_bytes: disk.capacity_bytes.unwrap_or(0),
+    });
+    replace_disks(connection, &context_id, source_folder, disks)?;
+    Ok(context_id)
+}
+
+/// A disk as it is written down.
+pub(crate) struct NewDisk {
+    pub(crate) label: String,
+    pub(crate) path: String,
+    pub(crate) capacity_bytes: u64,
+}
+
+/// Writes down which disks a VM has now, in order.
+pub(crate) fn replace_disks(
+    connection: &Connection,
+    context_id: &str,
+    source_folder: &str,
+    disks: impl Iterator<Item = NewDisk>,
+) -> rusqlite::Result<()> {
     connection.execute(
         "DELETE FROM vm_disks WHERE vm_context_id = ?1",
-        [&context_id],
+        [context_id],
     )?;
-    for (index, disk) in (0_u32..).zip(&found.disks) {
+    for (index, disk) in (0_u32..).zip(disks) {
         connection.execute(
             "INSERT INTO vm_disks (vm_context_id, disk_id, unit_number, label, vm_dk_path, datastore,
                 capacity_bytes)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             (
-                &context_id,
+                context_id,
                 format!("disk-{}", vmware_disk_key(index)),
                 index,
-                &disk.label,
-                disk.path_text(),
+                disk.label,
+                disk.path,
                 source_folder,
-                disk.capacity_bytes.unwrap_or(0),
+                disk.capacity_bytes,
             ),
         )?;
     }
-    Ok(context_id)
+    Ok(())
 }
 
 fn vm(row: &Row<'_>) -> rusqlite::Result<Vm> {

@@ -40,6 +40,9 @@ struct StartRequest {
     repository_id: String,
     #[serde(default)]
     backup_type: String,
+    /// Not in the contract: read everything back before the backup counts as completed.
+    #[serde(default)]
+    verify: bool,
 }
 
 #[derive(Serialize)]
@@ -119,9 +122,12 @@ async fn start(
     };
     hub.blocking(move |hub| {
         let repository_id = request.repository_id;
-        let started = hub
-            .jobs()
-            .start(&request.vm_name, &repository_id, backup_type)?;
+        let started = hub.jobs().start(
+            &request.vm_name,
+            &repository_id,
+            backup_type,
+            request.verify,
+        )?;
         Ok(Json(StartAnswer::new(
             started,
             repository_id,
@@ -231,6 +237,9 @@ struct Deployed {
     stored_bytes: u64,
     /// No hub has it: this one deletes no pinned backup.
     is_pinned: bool,
+    /// No hub has it: the backup in another repository that this one is a copy of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    copied_from: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_message: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -270,6 +279,7 @@ impl Deployed {
             transfer_speed_bps: backup.transfer_speed_bps,
             stored_bytes: backup.stored_bytes(),
             is_pinned: backup.is_pinned,
+            copied_from: backup.copied_from.clone(),
             error_message: backup.error_message.clone(),
             last_telemetry_at: backup.last_telemetry_at,
             started_at: backup.started_at,
@@ -566,6 +576,9 @@ struct Link {
     #[serde(skip_serializing_if = "Option::is_none")]
     parent_backup_id: Option<String>,
     is_restorable: bool,
+    /// No hub has it: why it cannot be restored now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
 }
 
 /// The recovery points of a VM in a repository, oldest first.
@@ -576,9 +589,10 @@ async fn chain(State(hub): State<Hub>, Query(query): Query<ChainQuery>) -> Resul
         let known = hub
             .db()
             .with(|connection| repository::find(connection, &repository_id))?;
-        if known.is_none() {
+        let Some(known) = known else {
             return Err(Error::RepositoryNotFound(repository_id));
-        }
+        };
+        let not_connected = known.connected().err().map(|why| why.to_string());
         let filter = Filter {
             vm_context_id: Some(vm_id(&hub, vm_name.clone())?),
             repository_id: Some(repository_id.clone()),
@@ -596,7 +610,7 @@ async fn chain(State(hub): State<Hub>, Query(query): Query<ChainQuery>) -> Resul
                     BackupType::Full => 1,
                     BackupType::Incremental => sequence_number + 1,
                 };
-                link(backup, sequence_number)
+                link(backup, sequence_number, not_connected.as_deref())
             })
             .collect();
         Ok(Json(Chain {
@@ -610,17 +624,24 @@ async fn chain(State(hub): State<Hub>, Query(query): Query<ChainQuery>) -> Resul
     .await
 }
 
-fn link(backup: Backup, sequence_number: u32) -> Link {
+fn link(backup: Backup, sequence_number: u32, not_connected: Option<&str>) -> Link {
+    // Somebody may have removed an image behind the hub's back.
+    let is_complete = backup
+        .disks
+        .iter()
+        .all(|disk| disk.qcow2_path.as_ref().is_some_and(|path| path.exists()));
+    let problem = match (not_connected, is_complete) {
+        (Some(why), _) => Some(why.to_owned()),
+        (None, true) => None,
+        (None, false) => Some("an image of it is missing".to_owned()),
+    };
     Link {
         backup_type: backup.backup_type.as_str(),
         sequence_number,
         created_at: backup.created_at,
         size_gb: gibibytes(backup.stored_bytes()),
-        // Somebody may have removed an image behind the hub's back.
-        is_restorable: backup
-            .disks
-            .iter()
-            .all(|disk| disk.qcow2_path.as_ref().is_some_and(|path| path.exists())),
+        is_restorable: problem.is_none(),
+        problem,
         parent_backup_id: backup.parent_backup_id,
         backup_id: backup.backup_id,
     }

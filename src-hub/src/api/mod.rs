@@ -3,6 +3,7 @@
 //! From outside in: a panic becomes a 500, a body has a largest size, a call needs a token.
 
 mod backups;
+mod copies;
 mod discovery;
 mod health;
 mod login;
@@ -37,6 +38,7 @@ pub(crate) fn router(hub: Hub) -> Router {
         .merge(discovery::router())
         .merge(repositories::router())
         .merge(backups::router())
+        .merge(copies::router())
         .merge(verify::router())
         .merge(retention::router())
         .merge(restore::router())

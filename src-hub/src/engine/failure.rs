@@ -11,7 +11,7 @@ pub(super) const HUB_STOPPED: &str = "the hub stopped while this backup ran";
 
 /// Why a backup failed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     #[error("{HUB_STOPPED}")]
     Stopped,
     #[error("it was cancelled")]
@@ -45,6 +45,16 @@ pub(super) enum Failure {
     },
     #[error("the repository is full")]
     RepositoryFull,
+    #[error(
+        "disk {disk_index} could not be verified after it was written: {reason}; check the disk of the repository"
+    )]
+    NotProven { disk_index: u32, reason: String },
+    #[error("{} differs from what was copied when it is read back; check the disk of the repository", path.display())]
+    CopyDiffers { path: PathBuf },
+    #[error("the copy is like its original, and disk {disk_index} of both is damaged: {reason}")]
+    CopyDamaged { disk_index: u32, reason: String },
+    #[error("{backup_id} is not on record with all its images any more")]
+    Incomplete { backup_id: String },
     #[error("the image of disk {disk_index} cannot be merged: {reason}")]
     Unmergeable { disk_index: u32, reason: String },
     #[error("cannot write to the repository: {}: {source}", path.display())]

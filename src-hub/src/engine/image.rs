@@ -5,9 +5,7 @@
 //! takes them; single clusters cost ten times as much, so callers hand over runs.
 
 use std::{
-    ffi::OsString,
-    fs::{self, File},
-    io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -17,13 +15,12 @@ use imago::{
 };
 
 use super::map::map_path;
+pub(super) use crate::file::{partial_name, remove, sync_folder};
 
 /// The unit in which images grow; QEMU's default.
 pub(super) const CLUSTER_BYTES: u64 = 64 * 1024;
 /// QEMU counts disks in sectors: others are rounded up, as `qemu-img convert` does.
 pub(super) const SECTOR_BYTES: u64 = 512;
-/// What an unfinished image ends with.
-const PARTIAL: &str = ".partial";
 
 /// A QCOW2 image that is being written; dropped before [`finish`](Self::finish), it removes its file.
 pub(super) struct ImageWriter {
@@ -138,17 +135,10 @@ impl Drop for FinishedImage {
     }
 }
 
-/// The name under which an image is written.
-pub(super) fn partial_name(target: &Path) -> PathBuf {
-    let mut name = OsString::from(target);
-    name.push(PARTIAL);
-    name.into()
-}
-
-/// Whether a file of the repository is an image, or the map of one, that was never finished.
+/// Whether a file of the repository is an image, its map, or a manifest, that was never finished.
 pub(super) fn is_partial(file_name: &str) -> bool {
     file_name.starts_with("backup-")
-        && [".qcow2.partial", ".map.partial"]
+        && [".qcow2.partial", ".map.partial", ".json.partial"]
             .iter()
             .any(|end| file_name.ends_with(end))
 }
@@ -161,26 +151,4 @@ pub(super) fn remove_with_map(image: &Path) -> bool {
         .filter(|path| !remove(path))
         .count()
         == 0
-}
-
-/// Removes a file that may not be there; says whether it is gone.
-pub(super) fn remove(path: &Path) -> bool {
-    match fs::remove_file(path) {
-        Ok(()) => true,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
-        // The next start tries again.
-        Err(error) => {
-            tracing::warn!(path = %path.display(), %error, "could not remove a file");
-            false
-        }
-    }
-}
-
-/// Makes the names in a folder survive a power cut.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    // Windows has no such thing: its filesystems keep names safe by themselves.
-    if cfg!(windows) {
-        return Ok(());
-    }
-    File::open(folder)?.sync_all()
 }

@@ -13,10 +13,13 @@ use super::{
     copy::{Target, copy},
     failure::Failure,
     image::{self, CLUSTER_BYTES, FinishedImage, ImageWriter},
+    manifest,
     map::{FinishedMap, MapReader, MapWriter},
     progress::{Phase, Progress},
     record::{self, NewJob, StoredDisk},
+    removal,
     source::Source,
+    verify::{Finding, verify},
 };
 use crate::{Clock, backup::Status, db::Db, vm::Disk};
 
@@ -39,6 +42,8 @@ pub(super) struct Job {
     pub(super) disks: Vec<Disk>,
     pub(super) source_folder: PathBuf,
     pub(super) repository_folder: PathBuf,
+    /// Read everything back before the backup counts as done.
+    pub(super) verify: bool,
 }
 
 impl Job {
@@ -64,12 +69,16 @@ impl Job {
         }
         let transfer_seconds = started.elapsed().as_secs_f64();
 
-        self.progress.enter(Phase::Committing);
         let change_ids: Vec<String> = finished
             .iter()
             .map(|disk| disk.map.change_id.clone())
             .collect();
         self.publish(finished)?;
+        if self.verify {
+            self.progress.enter(Phase::Verifying);
+            self.read_back()?;
+        }
+        self.progress.enter(Phase::Committing);
         let disks: Vec<_> = sources
             .iter()
             .zip(change_ids)
@@ -87,9 +96,9 @@ impl Job {
         let speed = self.progress.read_bytes() as f64 / transfer_seconds.max(0.001);
         let now = self.clock.now();
         self.db.transaction(|transaction| {
-            record::completed(transaction, &self.record, &disks, speed as u64, now)
-        })?;
-        Ok(())
+            record::completed(transaction, &self.record, &disks, speed as u64, now)?;
+            manifest::record(transaction, &self.record.backup_id)
+        })
     }
 
     fn open_sources(&self) -> Result<Vec<Source>, Failure> {
@@ -193,6 +202,11 @@ impl Job {
             return Err(Failure::Stopped);
         }
         for (finished, target) in finished.into_iter().zip(&self.record.images) {
+            // A rename would replace it, and with it whatever builds on it.
+            if target.exists() {
+                let error = std::io::ErrorKind::AlreadyExists.into();
+                return Err(Failure::repository(target)(error));
+            }
             finished
                 .map
                 .publish()
@@ -212,12 +226,22 @@ impl Job {
         Ok(())
     }
 
+    /// Compares the images, as the disk has them now, with what was read from the sources.
+    fn read_back(&self) -> Result<(), Failure> {
+        for (disk_index, image) in (0_u32..).zip(&self.record.images) {
+            match verify(image, &self.repository_folder, &self.stopping, &mut |_| {}) {
+                Finding::Sound => {}
+                Finding::Stopped => return Err(Failure::Stopped),
+                Finding::Damaged(reason) | Finding::Unproven(reason) => {
+                    return Err(Failure::NotProven { disk_index, reason });
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Leaves nothing of the backup behind but the reason why it failed.
     pub(super) fn fail(&self, failure: &Failure) -> rusqlite::Result<()> {
-        // Unfinished images went when their writers were dropped; these had their names already.
-        for image in &self.record.images {
-            image::remove_with_map(image);
-        }
         let now = self.clock.now();
         self.db.transaction(|transaction| {
             record::failed(
@@ -230,6 +254,8 @@ impl Job {
                 &failure.to_string(),
                 now,
             )
-        })
+        })?;
+        // Unfinished images went when their writers were dropped; some may have had their names already.
+        removal::remove_files(&self.db)
     }
 }

@@ -4,23 +4,30 @@
 //! row 'pending' with the places of the images
 //!   -> open the sources, count what has to be read, check for room          (preparing)
 //!   -> disk by disk: read || write into `…qcow2.partial`, fsync             (transferring)
-//!   -> nobody wrote to the sources meanwhile? rename all, fsync the folders (committing)
-//!   -> row 'completed', all disks in one transaction
+//!   -> nobody wrote to the sources meanwhile? rename all, fsync the folders
+//!   -> where it was asked for: read everything back                         (verifying)
+//!   -> manifest, then row 'completed', all disks in one transaction         (committing)
 //! ```
 //! A failure or a kill at any point leaves the repository as it was: what a job that has no
 //! `completed` row put there is removed, at once or by the next start.
 
+mod chain_copy;
 mod checks;
 mod copy;
 mod failure;
+mod file_copy;
 mod image;
 mod in_use;
 mod job;
+mod manifest;
 mod map;
 mod merge;
+mod places;
 mod progress;
+mod reconcile;
 mod record;
 mod removal;
+mod rescan;
 mod retention;
 mod source;
 #[cfg(test)]
@@ -39,11 +46,16 @@ use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use self::{
+    chain_copy::ChainCopy,
     checks::Check,
+    failure::Failure,
+    places::try_folder,
+    reconcile::Difference,
+    rescan::Rescanned,
     retention::{Fate, Policy},
     verify::Finding,
 };
-use self::{failure::Failure, job::Job, progress::Progress, upkeep::RetentionRun};
+use self::{chain_copy::CopyRun, job::Job, progress::Progress, upkeep::RetentionRun};
 use crate::{
     Clock,
     backup::{self, Backup, BackupType, Filter, Status},
@@ -77,6 +89,10 @@ struct Inner {
     busy: Mutex<BTreeMap<String, &'static str>>,
     /// By VM id; the newest of each.
     retention_runs: Mutex<BTreeMap<String, RetentionRun>>,
+    /// By the id of their row; the newest run of each.
+    copies: Mutex<BTreeMap<i64, Arc<CopyRun>>>,
+    /// What the last look at the repositories found.
+    differences: Mutex<Vec<Difference>>,
     mounts: Mounts,
     places: Arc<Semaphore>,
     stopping: CancellationToken,
@@ -102,18 +118,19 @@ pub(crate) struct Started {
 impl Jobs {
     /// Ends what a hub that was killed left behind: its jobs failed, and their files go.
     pub(crate) fn recover(db: Db, clock: Clock, mounts: Mounts) -> rusqlite::Result<Self> {
-        for (backup_id, images) in db.with(record::abandoned)? {
-            for path in &images {
-                image::remove_with_map(path);
-            }
+        for backup_id in db.with(record::abandoned)? {
             let now = clock.now();
             db.transaction(|transaction| record::abandon(transaction, &backup_id, now))?;
             tracing::warn!(backup_id, "a backup was cut off when the hub was killed");
         }
         for repository in db.with(repository::list)? {
-            remove_partial_images(&repository.config.path);
+            if repository.connected().is_ok() {
+                remove_partial_images(&repository.config.path);
+            }
         }
         removal::remove_files(&db)?;
+        db.with(chain_copy::abandon)?;
+        let differences = reconcile::reconcile(&db)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 db,
@@ -122,6 +139,8 @@ impl Jobs {
                 checks: Mutex::default(),
                 busy: Mutex::default(),
                 retention_runs: Mutex::default(),
+                copies: Mutex::default(),
+                differences: Mutex::new(differences),
                 mounts,
                 places: Arc::new(Semaphore::new(CONCURRENT_BACKUPS)),
                 stopping: CancellationToken::new(),
@@ -130,13 +149,14 @@ impl Jobs {
         })
     }
 
-    /// Writes a backup down and lets it run. Returns at once; what can go wrong later ends up in
-    /// the backup's row.
+    /// Writes a backup down and lets it run; `verify` has everything read back before it counts as done.
+    /// Returns at once; what can go wrong later ends up in the backup's row.
     pub(crate) fn start(
         &self,
         vm_name: &str,
         repository_id: &str,
         backup_type: BackupType,
+        verify: bool,
     ) -> Result<Started> {
         if self.inner.stopping.is_cancelled() {
             return Err(Error::Stopping);
@@ -150,6 +170,7 @@ impl Jobs {
                     .ok_or_else(|| Error::VmNotFound(vm_name.to_owned()))?;
                 let repository = repository::find(transaction, repository_id)?
                     .ok_or_else(|| Error::RepositoryNotFound(repository_id.to_owned()))?;
+                require_usable(&repository)?;
                 let disks = vm::disks(transaction, &vm.context_id)?;
                 if disks.is_empty() {
                     return Err(Error::NoDisks(vm.vm_name));
@@ -208,6 +229,7 @@ impl Jobs {
             disks,
             source_folder: started.vm.source_folder.clone(),
             repository_folder: repository.config.path,
+            verify,
         };
         // On its own: a client that hangs up must not end the backup it asked for.
         self.inner
@@ -276,6 +298,7 @@ impl Jobs {
             }
             let repository = repository::find(connection, &backup.repository_id)?
                 .ok_or_else(|| Error::RepositoryNotFound(backup.repository_id.clone()))?;
+            require_connected(&repository)?;
             let all = backup::list(connection, &filter(None, Some(&backup)))?;
             Ok::<_, Error>((backup, all, repository))
         })?;
@@ -329,6 +352,27 @@ impl Jobs {
         // Nothing panics under this lock. Taken before those of the database and the checks.
         self.inner
             .busy
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is not as the rows have it, as far as the hub has looked.
+    pub(crate) fn differences(&self) -> Vec<Difference> {
+        self.differences_lock().clone()
+    }
+
+    fn differences_lock(&self) -> MutexGuard<'_, Vec<Difference>> {
+        // Nothing panics under this lock.
+        self.inner
+            .differences
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn copies(&self) -> MutexGuard<'_, BTreeMap<i64, Arc<CopyRun>>> {
+        // Nothing panics under this lock. Taken after that of the VMs that are busy.
+        self.inner
+            .copies
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
@@ -407,6 +451,24 @@ impl Jobs {
     }
 }
 
+/// Whether backups can go to a repository now.
+fn require_usable(repository: &Repository) -> Result<()> {
+    if !repository.enabled {
+        return Err(Error::RepositoryDisabled(repository.name.clone()));
+    }
+    require_connected(repository)
+}
+
+/// Whether what is in a repository can be read now.
+fn require_connected(repository: &Repository) -> Result<()> {
+    repository
+        .connected()
+        .map_err(|why| Error::RepositoryNotConnected {
+            name: repository.name.clone(),
+            why,
+        })
+}
+
 /// The backup that the next incremental one builds on: the newest finished of that repository.
 /// None where the chain is as long as it may get, so that the next one is full.
 ///
@@ -440,16 +502,31 @@ fn newest_of_chain(
 /// Removes images that were never finished, wherever in `<context>/disk-N` they lie. Only those: a
 /// repository may hold files of other people.
 fn remove_partial_images(repository: &Path) {
-    for image in folder_entries(repository)
-        .filter(|context| file_name(context).starts_with("ctx-"))
-        .flat_map(|context| folder_entries(&context))
-        .filter(|disk| file_name(disk).starts_with("disk-"))
-        .flat_map(|disk| folder_entries(&disk))
-        .filter(|image| image::is_partial(&file_name(image)))
+    for path in files_of_backups(repository)
+        .into_iter()
+        .filter(|path| image::is_partial(&file_name(path)))
     {
-        tracing::info!(path = %image.display(), "removing an image that was never finished");
-        image::remove(&image);
+        tracing::info!(path = %path.display(), "removing a file that was never finished");
+        image::remove(&path);
     }
+}
+
+/// The files that lie where images, maps and manifests do.
+fn files_of_backups(repository: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for context in folder_entries(repository) {
+        if !file_name(&context).starts_with("ctx-") {
+            continue;
+        }
+        for entry in folder_entries(&context) {
+            match file_name(&entry) {
+                name if name.starts_with("disk-") => files.extend(folder_entries(&entry)),
+                name if name.starts_with("backup-") => files.push(entry),
+                _ => {}
+            }
+        }
+    }
+    files
 }
 
 /// What lies in a folder; nothing where it cannot be read.

@@ -30,6 +30,8 @@ pub(super) enum Phase {
     Preparing,
     /// Copying.
     Transferring,
+    /// Reading back what was written.
+    Verifying,
     /// Making images visible and writing their rows.
     Committing,
 }
@@ -70,15 +72,21 @@ impl Phase {
             Self::Pending => "pending",
             Self::Preparing => "preparing",
             Self::Transferring => "transferring",
+            Self::Verifying => "verifying",
             Self::Committing => "committing",
         }
     }
 
     fn from_u8(value: u8) -> Self {
-        [Self::Pending, Self::Preparing, Self::Transferring]
-            .into_iter()
-            .find(|phase| *phase as u8 == value)
-            .unwrap_or(Self::Committing)
+        [
+            Self::Pending,
+            Self::Preparing,
+            Self::Transferring,
+            Self::Verifying,
+        ]
+        .into_iter()
+        .find(|phase| *phase as u8 == value)
+        .unwrap_or(Self::Committing)
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
-use super::{failure::HUB_STOPPED, merge::MergedDisk};
+use super::{failure::HUB_STOPPED, merge::MergedDisk, removal};
 use crate::{
     backup::{self, Backup, BackupType, Status},
     db::time_text,
@@ -45,7 +45,15 @@ pub(super) fn begin(
 ) -> rusqlite::Result<NewJob> {
     let created_at = time_text(now);
     let backup_context_id = backup_context(connection, vm, &repository.id, now)?;
-    let backup_id = ids::backup_id(&vm.vm_name, now, |id| backup::exists(connection, id))?;
+    let image_of = |backup_id: &str, disk: &Disk| {
+        image_path(&repository.config.path, vm, backup_id, disk.disk_index, now)
+    };
+    // Names of files too: a repository holds copies of backups whose ids are free again, and what is
+    // not on record at all.
+    let backup_id = ids::backup_id(&vm.vm_name, now, |id| {
+        let is_in_the_way = disks.iter().any(|disk| image_of(id, disk).exists());
+        Ok::<_, rusqlite::Error>(is_in_the_way || backup::exists(connection, id)?)
+    })?;
     connection.execute(
         "INSERT INTO backup_jobs (id, vm_backup_context_id, vm_context_id, vm_name, repository_id,
             backup_type, parent_backup_id, status, current_phase, created_at)
@@ -66,13 +74,7 @@ pub(super) fn begin(
     )?;
     let mut images = Vec::with_capacity(disks.len());
     for disk in disks {
-        let image = image_path(
-            &repository.config.path,
-            vm,
-            &backup_id,
-            disk.disk_index,
-            now,
-        );
+        let image = image_of(&backup_id, disk);
         connection.execute(
             "INSERT INTO backup_disks (vm_backup_context_id, backup_job_id, disk_index,
                 vmware_disk_key, unit_number, size_gb, capacity_bytes, qcow2_path, status, created_at)
@@ -126,7 +128,7 @@ fn image_path(
 }
 
 /// What this VM's chains in this repository hang on; made by its first backup there.
-fn backup_context(
+pub(super) fn backup_context(
     connection: &Connection,
     vm: &Vm,
     repository_id: &str,
@@ -225,7 +227,7 @@ pub(super) fn completed(
     Ok(())
 }
 
-/// The job is over, failed or cancelled, and nothing of it is left in the repository.
+/// The job is over, failed or cancelled. What it left in the repository is noted down to be removed.
 pub(super) fn failed(
     connection: &Connection,
     backup_id: &str,
@@ -234,6 +236,10 @@ pub(super) fn failed(
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     let completed_at = time_text(now);
+    // Noted down with the row: whatever happens next, somebody removes them.
+    if let Some(backup) = backup::find(connection, backup_id)? {
+        removal::note_files(connection, &backup)?;
+    }
     connection.execute(
         "UPDATE backup_disks SET status = 'failed', qcow2_path = NULL, error_message = ?2,
             completed_at = ?3
@@ -275,23 +281,11 @@ pub(super) fn merged(
     Ok(())
 }
 
-/// Jobs that a hub which is no more left unfinished, with the images they may have left.
-pub(super) fn abandoned(connection: &Connection) -> rusqlite::Result<Vec<(String, Vec<PathBuf>)>> {
-    let mut jobs =
-        connection.prepare("SELECT id FROM backup_jobs WHERE status IN ('pending', 'running')")?;
-    let mut images = connection.prepare(
-        "SELECT qcow2_path FROM backup_disks WHERE backup_job_id = ?1 AND qcow2_path IS NOT NULL",
-    )?;
-    let jobs = jobs
+/// Jobs that a hub which is no more left unfinished.
+pub(super) fn abandoned(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    connection
+        .prepare("SELECT id FROM backup_jobs WHERE status IN ('pending', 'running')")?
         .query_map([], |row| row.get(0))?
-        .collect::<rusqlite::Result<Vec<String>>>()?;
-    jobs.into_iter()
-        .map(|job| {
-            let images = images
-                .query_map([&job], |row| Ok(PathBuf::from(row.get::<_, String>(0)?)))?
-                .collect::<rusqlite::Result<_>>()?;
-            Ok((job, images))
-        })
         .collect()
 }
 
@@ -305,6 +299,6 @@ pub(super) fn abandon(
 }
 
 /// Sizes of disks are whole GiB in the contract.
-fn gibibytes_rounded_up(bytes: u64) -> u64 {
+pub(super) fn gibibytes_rounded_up(bytes: u64) -> u64 {
     bytes.div_ceil(1 << 30)
 }

@@ -8,7 +8,11 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::image;
-use crate::{backup::Backup, db::Db};
+use crate::{
+    backup::Backup,
+    db::Db,
+    repository::{self, Repository},
+};
 
 /// Takes backups off the record. What stays must not build on them.
 pub(super) fn forget<'b>(
@@ -16,16 +20,7 @@ pub(super) fn forget<'b>(
     backups: impl IntoIterator<Item = &'b Backup>,
 ) -> rusqlite::Result<()> {
     for backup in backups {
-        for image in backup
-            .disks
-            .iter()
-            .filter_map(|disk| disk.qcow2_path.as_ref())
-        {
-            connection.execute(
-                "INSERT OR IGNORE INTO pending_removals (image_path) VALUES (?1)",
-                [image.to_string_lossy()],
-            )?;
-        }
+        note_files(connection, backup)?;
         connection.execute(
             "UPDATE vm_backup_contexts SET last_backup_id = NULL, last_backup_type = NULL
              WHERE last_backup_id = ?1",
@@ -36,14 +31,32 @@ pub(super) fn forget<'b>(
     Ok(())
 }
 
+/// Notes down that a backup's files have to go: its manifest first, which without the images would
+/// promise what is not there.
+pub(super) fn note_files(connection: &Connection, backup: &Backup) -> rusqlite::Result<()> {
+    let images = backup
+        .disks
+        .iter()
+        .filter_map(|disk| disk.qcow2_path.clone());
+    for path in backup.manifest_path().into_iter().chain(images) {
+        connection.execute(
+            "INSERT OR IGNORE INTO pending_removals (image_path) VALUES (?1)",
+            [path.to_string_lossy()],
+        )?;
+    }
+    Ok(())
+}
+
 /// Removes the files of backups that are off the record. One that cannot be removed now, because its
-/// disk is not connected for instance, is tried again with the next start.
+/// repository is not connected for instance, is tried again with the next start.
 pub(super) fn remove_files(db: &Db) -> rusqlite::Result<()> {
-    for image in db.with(pending)? {
-        if !is_connected(&image) || !image::remove_with_map(&image) {
+    let paths = db.with(pending)?;
+    let repositories = db.with(repository::list)?;
+    for path in paths {
+        if !is_within_reach(&path, &repositories) || !image::remove_with_map(&path) {
             continue;
         }
-        if let Some(folder) = image.parent().filter(|folder| folder.exists())
+        if let Some(folder) = path.parent().filter(|folder| folder.exists())
             && let Err(error) = image::sync_folder(folder)
         {
             tracing::warn!(folder = %folder.display(), %error, "could not write a folder through");
@@ -52,26 +65,31 @@ pub(super) fn remove_files(db: &Db) -> rusqlite::Result<()> {
         db.with(|connection| {
             connection.execute(
                 "DELETE FROM pending_removals WHERE image_path = ?1",
-                [image.to_string_lossy()],
+                [path.to_string_lossy()],
             )
         })?;
     }
     Ok(())
 }
 
-/// What still has to go. A path that a backup uses again is not among it.
+/// What still has to go, in the order in which it was noted down. What a backup uses again is not
+/// among it: its images by their path, its manifest by its name.
 fn pending(connection: &Connection) -> rusqlite::Result<Vec<PathBuf>> {
     connection
         .prepare(
             "SELECT image_path FROM pending_removals
-             WHERE image_path NOT IN (SELECT qcow2_path FROM backup_disks WHERE qcow2_path IS NOT NULL)",
+             WHERE NOT EXISTS (SELECT 1 FROM backup_disks WHERE qcow2_path = image_path
+                OR (qcow2_path IS NOT NULL AND image_path LIKE '%' || backup_job_id || '.json'))
+             ORDER BY rowid",
         )?
         .query_map([], |row| Ok(PathBuf::from(row.get::<_, String>(0)?)))?
         .collect()
 }
 
 /// Whether the repository is there: a file on a disk that is not connected is not gone.
-fn is_connected(image: &Path) -> bool {
-    // <repository>/<context>/disk-N/<image>
-    image.ancestors().nth(3).is_some_and(Path::exists)
+fn is_within_reach(path: &Path, repositories: &[Repository]) -> bool {
+    repositories
+        .iter()
+        .filter(|repository| path.starts_with(&repository.config.path))
+        .all(|repository| repository.connected().is_ok())
 }

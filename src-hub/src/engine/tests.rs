@@ -1,5 +1,6 @@
 //! Backups from start to row, and what a killed hub leaves, on small raw images.
 
+mod repositories;
 mod upkeep;
 
 use std::{
@@ -92,7 +93,8 @@ impl Bench {
     }
 
     fn start_of(&self, backup_type: BackupType) -> Result<Started> {
-        self.jobs.start("vm", &self.repository().id, backup_type)
+        self.jobs
+            .start("vm", &self.repository().id, backup_type, false)
     }
 
     fn repository(&self) -> Repository {
@@ -115,7 +117,19 @@ impl Bench {
     /// A disk of a backup has this content, and zeros up to the end of its last sector.
     #[track_caller]
     fn assert_holds(&self, backup: &Backup, disk: usize, content: &[u8]) {
-        let allowed = AllowedRoots::new([self.repository().config.path]);
+        self.assert_holds_in(&self.repository(), backup, disk, content);
+    }
+
+    /// The same in any repository.
+    #[track_caller]
+    fn assert_holds_in(
+        &self,
+        repository: &Repository,
+        backup: &Backup,
+        disk: usize,
+        content: &[u8],
+    ) {
+        let allowed = AllowedRoots::new([repository.config.path.clone()]);
         let image = Image::open(backup.disks[disk].qcow2_path.as_ref().unwrap(), &allowed);
         let image = image.unwrap();
         let mut stored = vec![1; content.len().next_multiple_of(512)];
@@ -135,7 +149,7 @@ impl Bench {
         self.jobs.list(&filter).unwrap().pop().unwrap()
     }
 
-    /// Every file of the repository.
+    /// Every image and map of the repository, and every manifest.
     fn files(&self) -> Vec<PathBuf> {
         fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
             for path in folder_entries(folder) {
@@ -148,6 +162,7 @@ impl Bench {
         }
         let mut files = Vec::new();
         walk(&self.repository().config.path, &mut files);
+        files.retain(|file| !file.ends_with(repository::MARKER));
         files.sort();
         files
     }
@@ -203,7 +218,11 @@ async fn a_second_backup_of_one_vm_is_refused_while_the_first_runs() {
     let second = bench.back_up().await;
     assert_eq!(second.status, Status::Completed);
     assert_ne!(second.backup_id, first.backup_id, "in the same second");
-    assert_eq!(bench.files().len(), 4, "an image and a map each");
+    assert_eq!(
+        bench.files().len(),
+        6,
+        "an image, a map and a manifest each"
+    );
 }
 
 #[tokio::test]
@@ -263,6 +282,7 @@ async fn what_a_killed_hub_left_is_ended_and_removed_by_the_next_start() {
     assert_eq!(ended.error_message.as_deref(), Some(failure::HUB_STOPPED));
     let kept_image = kept.disks[0].qcow2_path.clone().unwrap();
     let mut left = vec![
+        kept.manifest_path().unwrap(),
         map::map_path(&kept_image),
         kept_image,
         folder.join("somebody's notes.txt"),

@@ -2,22 +2,25 @@
 //!
 //! One thing at a time for each VM: while its chains change, no backup of it starts, and none is verified.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{
     Jobs,
+    failure::Failure,
+    manifest,
     merge::merge,
     record,
     removal::{forget, remove_files},
+    require_connected,
     retention::{self, Plan, Policy, Step},
 };
 use crate::{
     backup::{self, Backup, Filter, Status},
     error::{Error, Result},
-    repository,
+    repository::{self, Repository},
     vm::{self, Vm},
 };
 
@@ -112,13 +115,18 @@ impl Jobs {
         if backup.status != Status::Completed {
             return Err(Error::BackupNotComplete(backup.backup_id));
         }
-        self.inner.db.with(|connection| {
-            connection.execute(
-                "UPDATE backup_jobs SET is_pinned = ?2 WHERE id = ?1",
-                (backup_id, is_pinned),
-            )
-        })?;
-        Ok(())
+        let repository = self.repository_of(&backup)?;
+        require_connected(&repository)?;
+        self.inner
+            .db
+            .transaction(|transaction| {
+                transaction.execute(
+                    "UPDATE backup_jobs SET is_pinned = ?2 WHERE id = ?1",
+                    (backup_id, is_pinned),
+                )?;
+                manifest::record(transaction, backup_id)
+            })
+            .map_err(Error::Failed)
     }
 
     /// How many recovery points of a VM are kept; `None` where all are.
@@ -241,8 +249,13 @@ impl Jobs {
             .checks()
             .values()
             .any(|check| check.vm_context_id() == vm_context_id && !check.state().is_over);
+        let is_copied = self
+            .copies()
+            .values()
+            .any(|copy| copy.vm_context_id() == vm_context_id && !copy.is_over());
         let hindrance = match busy.get(vm_context_id) {
             Some(doing) => Some(*doing),
+            None if is_copied => Some("being copied"),
             None => is_verified.then_some("being verified"),
         };
         if let Some(doing) = hindrance {
@@ -280,8 +293,11 @@ impl Jobs {
             Some(into) => {
                 let into = backup(&into)?;
                 let repository = self
-                    .repository_folder(&into)
-                    .map_err(|error| in_words(&error))?;
+                    .repository_of(&into)
+                    .and_then(|repository| require_connected(&repository).map(|()| repository))
+                    .map_err(|error| in_words(&error))?
+                    .config
+                    .path;
                 let expired: Vec<&Backup> = doomed.iter().collect();
                 let disks = merge(&expired, &into, &repository, &self.inner.stopping)
                     .map_err(|error| in_words(&error))?;
@@ -296,16 +312,18 @@ impl Jobs {
                         .first()
                         .and_then(|oldest| oldest.parent_backup_id.as_deref());
                     record::merged(transaction, &into.backup_id, parent, disks)?;
+                    manifest::record(transaction, &into.backup_id)?;
                 }
-                forget(transaction, &doomed)
+                forget(transaction, &doomed)?;
+                Ok(())
             })
-            .and_then(|()| remove_files(&self.inner.db))
-            .map_err(|error| in_words(&Error::from(error)))?;
+            .map_err(|failure: Failure| in_words(&failure))?;
+        remove_files(&self.inner.db).map_err(|error| in_words(&Error::from(error)))?;
         tracing::info!(vm = vm.vm_name, ?expired, "retention removed backups");
         Ok(())
     }
 
-    fn one(&self, backup_id: &str) -> Result<Backup> {
+    pub(super) fn one(&self, backup_id: &str) -> Result<Backup> {
         let filter = Filter {
             backup_id: Some(backup_id.to_owned()),
             ..Filter::default()
@@ -315,16 +333,12 @@ impl Jobs {
             .ok_or_else(|| Error::BackupNotFound(backup_id.to_owned()))
     }
 
-    fn repository_folder(&self, backup: &Backup) -> Result<PathBuf> {
+    pub(super) fn repository_of(&self, backup: &Backup) -> Result<Repository> {
         let id = &backup.repository_id;
-        let found = self
-            .inner
+        self.inner
             .db
-            .with(|connection| repository::find(connection, id))?;
-        match found {
-            Some(repository) => Ok(repository.config.path),
-            None => Err(Error::RepositoryNotFound(id.clone())),
-        }
+            .with(|connection| repository::find(connection, id))?
+            .ok_or_else(|| Error::RepositoryNotFound(id.clone()))
     }
 
     /// Finished backups of a VM, newest first.

@@ -6,6 +6,7 @@ use std::{io, path::PathBuf};
 use axum::http::StatusCode;
 
 use super::path::{PathRefusal, RequestPath};
+use crate::repository::NotConnected;
 
 /// Shorthand for results of restore.
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
@@ -24,6 +25,9 @@ pub(crate) enum Error {
     /// The row is there, the image is not.
     #[error("QCOW2 file does not exist: {}", path.display())]
     ImageGone { path: PathBuf },
+    /// The disk that the repository lies on is not there; nothing is lost.
+    #[error("the repository {name} is not connected: {why}")]
+    RepositoryNotConnected { name: String, why: NotConnected },
     /// All slots are taken.
     #[error("maximum concurrent mounts reached ({limit})")]
     TooManyMounts { limit: usize },
@@ -109,7 +113,9 @@ impl Error {
             | Self::NoSuchVolume { .. }
             | Self::PathMissing { .. }
             | Self::Disk(sendense_disk::Error::NotFound { .. }) => StatusCode::NOT_FOUND,
-            Self::TooManyMounts { .. } | Self::DownloadRunning { .. } => StatusCode::CONFLICT,
+            Self::TooManyMounts { .. }
+            | Self::RepositoryNotConnected { .. }
+            | Self::DownloadRunning { .. } => StatusCode::CONFLICT,
             Self::PathRefused(_)
             | Self::BadQuery(_)
             | Self::NotADirectory { .. }

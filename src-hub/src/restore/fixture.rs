@@ -16,6 +16,7 @@ use super::{Conditions, Error, Mounts, RequestPath, RootLayout, RowShape};
 use crate::{
     clock::Clock,
     db::{Db, time_text},
+    repository,
 };
 
 /// The beginning of a LUKS2 header: enough to be known for what it is.
@@ -115,6 +116,8 @@ impl Fixture {
             )
         })
         .unwrap();
+        let repository = db.with(repository::list).unwrap().remove(0);
+        repository.mark().unwrap();
         let mounts = Mounts::new(db.clone(), clock.clone(), layout);
         Self {
             folder,

@@ -25,7 +25,7 @@ use super::{
     table::{self, MountRow},
     tree::OpenDisk,
 };
-use crate::{clock::Clock, db::Db};
+use crate::{clock::Clock, db::Db, repository};
 
 /// As many as deployed hubs have devices for.
 pub(crate) const MAX_MOUNTS: usize = 8;
@@ -345,11 +345,24 @@ impl Mounts {
             return Err(not_found(Some("the backup failed")));
         }
         match (row.disk_status.as_str(), row.qcow2_path) {
-            ("completed", Some(image_path)) => Ok(FinishedDisk {
-                backup_disk_id: row.backup_disk_id,
-                image_path,
-                repository_path: row.repository_path,
-            }),
+            ("completed", Some(image_path)) => {
+                let repository = self
+                    .inner
+                    .db
+                    .with(|connection| repository::find(connection, &row.repository_id))?
+                    .ok_or(not_found(Some("its repository is not on record")))?;
+                if let Err(why) = repository.connected() {
+                    return Err(Error::RepositoryNotConnected {
+                        name: repository.name,
+                        why,
+                    });
+                }
+                Ok(FinishedDisk {
+                    backup_disk_id: row.backup_disk_id,
+                    image_path,
+                    repository_path: repository.config.path,
+                })
+            }
             _ => Err(not_found(Some("the backup of this disk is not finished"))),
         }
     }

@@ -33,8 +33,8 @@ pub(crate) struct DiskRow {
     pub(crate) backup_status: String,
     /// The image, once it is in the repository.
     pub(crate) qcow2_path: Option<PathBuf>,
-    /// The folder that the image and all it builds on must lie in.
-    pub(crate) repository_path: PathBuf,
+    /// What the image and all it builds on must lie in.
+    pub(crate) repository_id: String,
 }
 
 const SELECT_MOUNTS: &str = "
@@ -111,10 +111,9 @@ pub(crate) fn disk(
 ) -> rusqlite::Result<Option<DiskRow>> {
     connection
         .query_row(
-            "SELECT d.id, d.status, j.status, d.qcow2_path, r.config ->> 'path'
+            "SELECT d.id, d.status, j.status, d.qcow2_path, j.repository_id
              FROM backup_disks d
              JOIN backup_jobs j ON j.id = d.backup_job_id
-             JOIN backup_repositories r ON r.id = j.repository_id
              WHERE j.id = ?1 AND d.disk_index = ?2",
             (backup_id, disk_index),
             |row| {
@@ -123,7 +122,7 @@ pub(crate) fn disk(
                     disk_status: row.get(1)?,
                     backup_status: row.get(2)?,
                     qcow2_path: row.get::<_, Option<String>>(3)?.map(PathBuf::from),
-                    repository_path: row.get::<_, String>(4)?.into(),
+                    repository_id: row.get(4)?,
                 })
             },
         )

@@ -83,8 +83,8 @@ impl History {
         }
         assert_eq!(
             self.bench.files().len(),
-            2 * numbers.len(),
-            "images and maps"
+            3 * numbers.len(),
+            "images, maps and manifests"
         );
     }
 
@@ -236,7 +236,7 @@ async fn a_kill_between_rows_and_files_is_finished_by_the_next_start() {
         .db
         .transaction(|transaction| removal::forget(transaction, [&history.points[1].0]))
         .unwrap();
-    assert_eq!(history.bench.files().len(), 4, "the files are still there");
+    assert_eq!(history.bench.files().len(), 6, "the files are still there");
     history.bench = history.bench.restarted();
     history.assert_left(&[0]);
 }
@@ -244,16 +244,11 @@ async fn a_kill_between_rows_and_files_is_finished_by_the_next_start() {
 #[tokio::test]
 async fn a_path_that_is_used_again_is_not_removed() {
     let mut history = History::new(0).await;
-    let image = history.points[0].0.disks[0].qcow2_path.clone().unwrap();
+    let backup = &history.points[0].0;
     history
         .bench
         .db
-        .with(|connection| {
-            connection.execute(
-                "INSERT INTO pending_removals (image_path) VALUES (?1)",
-                [image.to_string_lossy()],
-            )
-        })
+        .with(|connection| removal::note_files(connection, backup))
         .unwrap();
     history.bench = history.bench.restarted();
     history.assert_left(&[0]);
@@ -267,7 +262,7 @@ async fn files_on_a_disk_that_is_not_connected_go_when_it_is_back() {
     fs::rename(&repository, &elsewhere).unwrap();
     history.bench.jobs.delete(&history.id(1), false).unwrap();
     fs::rename(&elsewhere, &repository).unwrap();
-    assert_eq!(history.bench.files().len(), 4, "nothing could be removed");
+    assert_eq!(history.bench.files().len(), 6, "nothing could be removed");
     history.bench = history.bench.restarted();
     history.assert_left(&[0]);
 }

@@ -1,0 +1,136 @@
+//! `/backups/{backup_id}/copies`: recovery points copied to other repositories (contract 3.7).
+
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    http::StatusCode,
+    routing::{get, post},
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::request::JsonBody;
+use crate::{
+    Hub, backup,
+    engine::ChainCopy,
+    error::{Error, Result},
+};
+
+/// The routes below `/api/v1`.
+pub(crate) fn router() -> Router<Hub> {
+    Router::new()
+        .route("/backups/{backup_id}/copies", get(list))
+        .route("/backups/{backup_id}/copy", post(start))
+        .route("/backups/{backup_id}/copies/{copy_id}/cancel", post(cancel))
+}
+
+#[derive(Serialize)]
+struct CopyRow {
+    id: i64,
+    source_backup_id: String,
+    repository_id: String,
+    /// `pending`, `copying`, `verifying`, `completed` or `failed`.
+    status: String,
+    /// Of the first disk's image; empty before it is there.
+    file_path: String,
+    size_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    copy_started_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    copy_completed_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verified_at: Option<Timestamp>,
+    verification_status: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_message: Option<String>,
+    created_at: Timestamp,
+    /// No hub has these: the backup that it became, and how far it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backup_id: Option<String>,
+    progress_percent: f64,
+}
+
+async fn list(State(hub): State<Hub>, Path(backup_id): Path<String>) -> Result<Json<Vec<CopyRow>>> {
+    hub.blocking(move |hub| {
+        let rows = hub.jobs().copies_of(&backup_id)?;
+        rows.into_iter()
+            .map(|copy| row(&hub, copy))
+            .collect::<Result<_>>()
+            .map(Json)
+    })
+    .await
+}
+
+fn row(hub: &Hub, copy: ChainCopy) -> Result<CopyRow> {
+    let became = match &copy.backup_id {
+        Some(id) => hub.db().with(|connection| backup::find(connection, id))?,
+        None => None,
+    };
+    let image = became
+        .and_then(|backup| backup.disks.into_iter().next())
+        .and_then(|disk| disk.qcow2_path);
+    let share = copy.copied_bytes as f64 / copy.size_bytes.max(1) as f64;
+    Ok(CopyRow {
+        file_path: image.map_or_else(String::new, |path| path.display().to_string()),
+        progress_percent: match copy.status.as_str() {
+            "completed" => 100.0,
+            _ => (100.0 * share).min(99.9),
+        },
+        id: copy.id,
+        source_backup_id: copy.source_backup_id,
+        repository_id: copy.repository_id,
+        status: copy.status,
+        size_bytes: copy.size_bytes,
+        copy_started_at: copy.copy_started_at,
+        copy_completed_at: copy.copy_completed_at,
+        verified_at: copy.verified_at,
+        verification_status: copy.verification_status,
+        error_message: copy.error_message,
+        created_at: copy.created_at,
+        backup_id: copy.backup_id,
+    })
+}
+
+#[derive(Deserialize)]
+struct CopyRequest {
+    #[serde(default)]
+    repository_id: String,
+}
+
+async fn start(
+    State(hub): State<Hub>,
+    Path(backup_id): Path<String>,
+    JsonBody(request): JsonBody<CopyRequest>,
+) -> Result<(StatusCode, Json<Value>)> {
+    if request.repository_id.is_empty() {
+        return Err(Error::Required("repository_id"));
+    }
+    hub.blocking(move |hub| {
+        let copy_id = hub.jobs().copy_chain(&backup_id, &request.repository_id)?;
+        Ok((
+            StatusCode::CREATED,
+            Json(json!({
+                "message": "the recovery point and all it builds on are being copied",
+                "copy_id": copy_id,
+                "status": "pending",
+            })),
+        ))
+    })
+    .await
+}
+
+/// Not in the contract.
+async fn cancel(
+    State(hub): State<Hub>,
+    Path((backup_id, copy_id)): Path<(String, i64)>,
+) -> Result<Json<Value>> {
+    hub.blocking(move |hub| {
+        hub.jobs().cancel_copy(&backup_id, copy_id)?;
+        Ok(Json(json!({
+            "message": "the copy is being cancelled; what is copied stays for the next one",
+            "copy_id": copy_id,
+        })))
+    })
+    .await
+}

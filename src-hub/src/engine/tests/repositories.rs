@@ -1,0 +1,418 @@
+//! What repositories know without a database, and chains that move between them.
+
+use super::*;
+use crate::repository::NotConnected;
+
+/// A VM with two disks and a chain of three points, the second of them pinned.
+struct Shelf {
+    bench: Bench,
+    points: Vec<Backup>,
+    contents: Vec<[Vec<u8>; 2]>,
+}
+
+impl Shelf {
+    async fn new() -> Self {
+        let bench = Bench::new();
+        let mut contents = vec![[disk_content(1), disk_content(2)]];
+        let images = bench.add_vm(&[&contents[0][0], &contents[0][1]]);
+        let mut points = vec![bench.back_up().await];
+        for seed in 3..5 {
+            let mut next = contents[contents.len() - 1].clone();
+            next[0][seed * 1000] ^= 7;
+            next[1] = disk_content(seed as u8);
+            for (image, content) in images.iter().zip(&next) {
+                fs::write(image, content).unwrap();
+            }
+            contents.push(next);
+            points.push(bench.back_up_incrementally().await);
+        }
+        bench.jobs.pin(&points[1].backup_id, true).unwrap();
+        Self {
+            bench,
+            points,
+            contents,
+        }
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.bench.repository().config.path
+    }
+
+    /// A hub without any memory, whose first repository lies there.
+    fn amnesiac(self, first: &str) -> Self {
+        let db = Db::in_memory().unwrap();
+        let clock = Clock::fixed("2026-12-24T10:00:00Z".parse().unwrap());
+        ensure_local(&db, &clock, &self.bench.folder.path().join(first)).unwrap();
+        let jobs = recovered(&db, &clock);
+        let bench = Bench {
+            db,
+            clock,
+            jobs,
+            ..self.bench
+        };
+        Self { bench, ..self }
+    }
+
+    /// All points are on record with what was known of them, and hold what they held.
+    #[track_caller]
+    fn assert_whole(&self, repository: &Repository) {
+        let filter = Filter {
+            repository_id: Some(repository.id.clone()),
+            ..Filter::default()
+        };
+        let mut found = self.bench.jobs.list(&filter).unwrap();
+        found.reverse();
+        assert_eq!(found.len(), self.points.len());
+        for ((found, known), contents) in found.iter().zip(&self.points).zip(&self.contents) {
+            assert_eq!(found.backup_type, known.backup_type);
+            assert_eq!(found.created_at, known.created_at);
+            assert_eq!(found.completed_at, known.completed_at);
+            assert_eq!(found.stored_bytes(), known.stored_bytes());
+            for (index, content) in contents.iter().enumerate() {
+                assert_eq!(found.disks[index].change_id, known.disks[index].change_id);
+                let path = found.disks[index].qcow2_path.as_ref().unwrap();
+                assert!(path.starts_with(&repository.config.path), "{path:?}");
+                self.bench
+                    .assert_holds_in(repository, found, index, content);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lost_database_is_rebuilt_from_the_repository() {
+    let shelf = Shelf::new().await.amnesiac("repository");
+    let reported = shelf.bench.jobs.differences();
+    assert!(
+        reported
+            .iter()
+            .any(|difference| difference.problem.contains("rescan")),
+        "{reported:?}"
+    );
+    let rescanned = shelf.bench.jobs.rescan(&shelf.folder()).unwrap();
+    let ids: Vec<_> = shelf
+        .points
+        .iter()
+        .map(|point| point.backup_id.clone())
+        .collect();
+    assert_eq!(rescanned.adopted, ids);
+    assert_eq!(rescanned.problems, []);
+    shelf.assert_whole(&shelf.bench.repository());
+    assert_eq!(shelf.bench.jobs.differences(), []);
+    for (position, point) in shelf.points.iter().enumerate() {
+        let found = shelf.bench.backup(&point.backup_id);
+        assert_eq!(found.parent_backup_id, point.parent_backup_id);
+        assert_eq!(found.is_pinned, position == 1);
+    }
+    let next = shelf.bench.back_up_incrementally().await;
+    assert_eq!(next.status, Status::Completed);
+    assert_eq!(next.parent_backup_id.as_ref(), ids.last());
+    assert_eq!(next.stored_bytes(), 0, "nothing has changed");
+
+    let again = shelf.bench.jobs.rescan(&shelf.folder()).unwrap();
+    assert_eq!(again.adopted, [""; 0]);
+    assert_eq!(again.n_known, 4);
+}
+
+#[tokio::test]
+async fn a_repository_that_comes_from_another_computer_opens_where_it_is_now() {
+    let shelf = Shelf::new().await;
+    let moved = shelf.bench.folder.path().join("usb/backups");
+    fs::create_dir_all(moved.parent().unwrap()).unwrap();
+    fs::rename(shelf.folder(), &moved).unwrap();
+    let shelf = shelf.amnesiac("another");
+    let rescanned = shelf.bench.jobs.rescan(&moved).unwrap();
+    assert_eq!(rescanned.adopted.len(), 3);
+    shelf.assert_whole(&rescanned.repository);
+
+    let elsewhere = moved.with_extension("renamed");
+    fs::rename(&moved, &elsewhere).unwrap();
+    let rescanned = shelf.bench.jobs.rescan(&elsewhere).unwrap();
+    assert_eq!((rescanned.adopted.len(), rescanned.n_known), (0, 3));
+    shelf.assert_whole(&rescanned.repository);
+}
+
+#[tokio::test]
+async fn a_second_copy_of_a_connected_repository_is_refused() {
+    let shelf = Shelf::new().await;
+    let copy = shelf.bench.folder.path().join("copy");
+    fs::create_dir(&copy).unwrap();
+    let marker = Path::new(repository::MARKER);
+    fs::copy(shelf.folder().join(marker), copy.join(marker)).unwrap();
+    let refused = shelf.bench.jobs.rescan(&copy).unwrap_err();
+    assert!(
+        matches!(refused, Error::RepositoryElsewhere { .. }),
+        "{refused}"
+    );
+    let nothing = shelf.bench.folder.path().join("nothing");
+    fs::create_dir(&nothing).unwrap();
+    let refused = shelf.bench.jobs.rescan(&nothing).unwrap_err();
+    assert!(matches!(refused, Error::NoRepositoryThere(_)), "{refused}");
+    assert_eq!(fs::read_dir(&nothing).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn what_cannot_be_restored_is_reported_and_the_rest_is_found() {
+    let shelf = Shelf::new().await.amnesiac("repository");
+    let manifest = |point: usize| shelf.points[point].manifest_path().unwrap();
+    let mut damaged = fs::read(manifest(1)).unwrap();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    fs::write(manifest(1), damaged).unwrap();
+    fs::remove_file(shelf.points[2].disks[1].qcow2_path.as_ref().unwrap()).unwrap();
+    let rescanned = shelf.bench.jobs.rescan(&shelf.folder()).unwrap();
+    assert_eq!(rescanned.adopted, [shelf.points[0].backup_id.clone()]);
+    let told: Vec<_> = rescanned
+        .problems
+        .iter()
+        .map(|(path, _)| path.clone())
+        .collect();
+    assert_eq!(told.len(), 2, "{:?}", rescanned.problems);
+    assert!(
+        told.contains(&manifest(1)) && told.contains(&manifest(2)),
+        "{told:?}"
+    );
+}
+
+#[tokio::test]
+async fn every_flipped_byte_of_a_manifest_is_noticed() {
+    let bench = Bench::new();
+    bench.add_vm(&[&disk_content(1)]);
+    let path = bench.back_up().await.manifest_path().unwrap();
+    let sound = fs::read(&path).unwrap();
+    manifest::Manifest::read(&path).unwrap();
+    for position in 0..sound.len() {
+        let mut bytes = sound.clone();
+        bytes[position] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        assert!(manifest::Manifest::read(&path).is_err(), "byte {position}");
+    }
+    fs::write(&path, &sound[..sound.len() - 1]).unwrap();
+    assert!(
+        manifest::Manifest::read(&path).is_err(),
+        "the end is cut off"
+    );
+}
+
+#[tokio::test]
+async fn rows_and_files_that_differ_are_reported_and_nothing_is_deleted() {
+    let mut shelf = Shelf::new().await;
+    let manifest = shelf.points[0].manifest_path().unwrap();
+    let written = fs::read(&manifest).unwrap();
+    fs::write(&manifest, "something else").unwrap();
+    fs::remove_file(shelf.points[1].manifest_path().unwrap()).unwrap();
+    let lost = shelf.points[2].disks[0].qcow2_path.clone().unwrap();
+    fs::remove_file(&lost).unwrap();
+    let stranger = lost.with_file_name("backup-other-disk0.qcow2");
+    fs::write(&stranger, "of another hub").unwrap();
+
+    shelf.bench = shelf.bench.restarted();
+    let differences = shelf.bench.jobs.differences();
+    let paths: Vec<_> = differences
+        .iter()
+        .map(|difference| &difference.path)
+        .collect();
+    assert_eq!(paths, [&lost, &stranger], "{differences:?}");
+    assert!(differences[0].problem.contains(&shelf.points[2].backup_id));
+    assert!(stranger.exists());
+    assert_eq!(
+        fs::read(&manifest).unwrap(),
+        written,
+        "written anew from the rows"
+    );
+    assert!(shelf.points[1].manifest_path().unwrap().exists());
+    assert_eq!(shelf.bench.jobs.list(&Filter::default()).unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_repository_whose_disk_is_not_connected_is_neither_written_to_nor_lost() {
+    let mut shelf = Shelf::new().await;
+    let folder = shelf.folder();
+    let away = folder.with_extension("away");
+    fs::rename(&folder, &away).unwrap();
+    // As the place of a disk that is not plugged in.
+    fs::create_dir(&folder).unwrap();
+    shelf.bench = shelf.bench.restarted();
+    for refused in [
+        shelf.bench.start_of(BackupType::Full).err().unwrap(),
+        shelf
+            .bench
+            .jobs
+            .verify(&shelf.points[0].backup_id)
+            .unwrap_err(),
+        shelf
+            .bench
+            .jobs
+            .pin(&shelf.points[0].backup_id, true)
+            .unwrap_err(),
+    ] {
+        let is_told = matches!(
+            refused,
+            Error::RepositoryNotConnected {
+                why: NotConnected::NotThere(_),
+                ..
+            }
+        );
+        assert!(is_told, "{refused}");
+    }
+    ensure_local(&shelf.bench.db, &shelf.bench.clock, &folder).unwrap();
+    assert_eq!(
+        fs::read_dir(&folder).unwrap().count(),
+        0,
+        "nothing was written"
+    );
+    assert_eq!(shelf.bench.jobs.differences(), [], "nothing is called lost");
+
+    fs::remove_dir(&folder).unwrap();
+    fs::rename(&away, &folder).unwrap();
+    shelf.assert_whole(&shelf.bench.repository());
+    assert_eq!(
+        shelf.bench.back_up_incrementally().await.status,
+        Status::Completed
+    );
+}
+
+async fn copy(shelf: &Shelf, point: usize, target: &Repository) -> ChainCopy {
+    let source = &shelf.points[point].backup_id;
+    let id = shelf.bench.jobs.copy_chain(source, &target.id).unwrap();
+    shelf.bench.jobs.idle().await;
+    let mut copies = shelf.bench.jobs.copies_of(source).unwrap();
+    copies.retain(|copy| copy.id == id);
+    copies.remove(0)
+}
+
+#[tokio::test]
+async fn a_chain_is_copied_point_by_point_and_stands_without_the_original() {
+    let shelf = Shelf::new().await;
+    let second = shelf.bench.folder.path().join("second");
+    let target = shelf
+        .bench
+        .jobs
+        .create_repository("second", &second)
+        .unwrap();
+    let first_two = copy(&shelf, 1, &target).await;
+    assert_eq!(first_two.error_message, None);
+    assert_eq!(first_two.verification_status, "passed");
+    let all = copy(&shelf, 2, &target).await;
+    assert_eq!(all.error_message, None);
+    assert!(
+        all.size_bytes < first_two.size_bytes,
+        "only what was not there yet"
+    );
+    shelf.assert_whole(&target);
+
+    let newest = shelf.bench.backup(all.backup_id.as_ref().unwrap());
+    assert_eq!(
+        newest.copied_from.as_ref(),
+        Some(&shelf.points[2].backup_id)
+    );
+    shelf
+        .bench
+        .jobs
+        .delete(&shelf.points[0].backup_id, true)
+        .unwrap_err();
+    shelf
+        .bench
+        .jobs
+        .pin(&shelf.points[1].backup_id, false)
+        .unwrap();
+    shelf
+        .bench
+        .jobs
+        .delete(&shelf.points[0].backup_id, true)
+        .unwrap();
+    shelf.assert_whole(&target);
+
+    let started = shelf
+        .bench
+        .jobs
+        .start("vm", &target.id, BackupType::Incremental, true);
+    let started = started.unwrap();
+    shelf.bench.jobs.idle().await;
+    let next = shelf.bench.backup(&started.backup_id);
+    assert_eq!(next.status, Status::Completed, "{next:?}");
+    assert_eq!(next.parent_backup_id, all.backup_id);
+}
+
+#[tokio::test]
+async fn a_copy_that_was_cut_off_goes_on_and_leaves_nothing() {
+    let mut shelf = Shelf::new().await;
+    let second = shelf.bench.folder.path().join("second");
+    let target = shelf
+        .bench
+        .jobs
+        .create_repository("second", &second)
+        .unwrap();
+    let image = shelf.points[0].disks[0].qcow2_path.clone().unwrap();
+    let below = image.strip_prefix(shelf.folder()).unwrap().to_path_buf();
+    // As a kill between two pieces leaves it.
+    let half = second.join(format!("{}.copying", below.display()));
+    fs::create_dir_all(half.parent().unwrap()).unwrap();
+    fs::write(&half, &fs::read(&image).unwrap()[..100_000]).unwrap();
+    shelf.bench = shelf.bench.restarted();
+    assert!(half.exists(), "it is not taken for rubbish");
+    assert_eq!(shelf.bench.jobs.differences(), []);
+    assert_eq!(copy(&shelf, 2, &target).await.error_message, None);
+    shelf.assert_whole(&target);
+    assert!(!half.exists());
+}
+
+#[tokio::test]
+async fn a_copy_of_a_damaged_chain_is_said_to_be_damaged() {
+    let shelf = Shelf::new().await;
+    let second = shelf.bench.folder.path().join("second");
+    let target = shelf
+        .bench
+        .jobs
+        .create_repository("second", &second)
+        .unwrap();
+    let image = shelf.points[0].disks[0].qcow2_path.clone().unwrap();
+    let mut bytes = fs::read(&image).unwrap();
+    let place = bytes.len() - 64 * 1024;
+    bytes[place] ^= 1;
+    fs::write(&image, bytes).unwrap();
+    let copy = copy(&shelf, 0, &target).await;
+    assert_eq!(copy.status, "failed");
+    assert!(
+        copy.error_message
+            .unwrap()
+            .contains("disk 0 of both is damaged")
+    );
+}
+
+#[tokio::test]
+async fn repositories_are_made_once_and_given_up_when_they_are_empty() {
+    let shelf = Shelf::new().await;
+    let jobs = &shelf.bench.jobs;
+    let folder = shelf.bench.folder.path().join("disk");
+    let made = jobs.create_repository("disk", &folder).unwrap();
+    let name_taken = jobs
+        .create_repository("disk", &folder.with_extension("2"))
+        .unwrap_err();
+    assert!(
+        matches!(name_taken, Error::RepositoryNameTaken(_)),
+        "{name_taken}"
+    );
+    let there = jobs.create_repository("again", &folder).unwrap_err();
+    assert!(matches!(there, Error::RepositoryThere(_)), "{there}");
+    let inside = jobs
+        .create_repository("inside", &folder.join("deeper"))
+        .unwrap_err();
+    assert!(matches!(inside, Error::RepositoryInside { .. }), "{inside}");
+    let file = folder.with_extension("file");
+    fs::write(&file, "").unwrap();
+    let no_folder = jobs.create_repository("file", &file).unwrap_err();
+    assert!(matches!(no_folder, Error::NotAFolder(_)), "{no_folder}");
+
+    let started = jobs.start("vm", &made.id, BackupType::Full, false).unwrap();
+    let busy = jobs.delete_repository(&made.id).unwrap_err();
+    assert!(matches!(busy, Error::RepositoryHasBackups { .. }), "{busy}");
+    jobs.idle().await;
+    jobs.delete(&started.backup_id, false).unwrap();
+    jobs.delete_repository(&made.id).unwrap();
+    assert!(!folder.join(repository::MARKER).exists());
+    let first = jobs
+        .delete_repository(&shelf.bench.repository().id)
+        .unwrap_err();
+    assert!(matches!(first, Error::FirstRepository), "{first}");
+}

@@ -1,0 +1,57 @@
+//! Files that survive a power cut: written under a temporary name, synced, renamed.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+/// What the name of an unfinished file ends with.
+pub(crate) const PARTIAL: &str = ".partial";
+
+/// The name under which a file is written.
+pub(crate) fn partial_name(target: &Path) -> PathBuf {
+    let mut name = OsString::from(target);
+    name.push(PARTIAL);
+    name.into()
+}
+
+/// Puts a small file in place of an older one, or where none was: at every instant the name stands for
+/// one or the other as a whole.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let partial = partial_name(path);
+    let written = File::create(&partial)
+        .and_then(|mut file| {
+            file.write_all(content)?;
+            file.sync_all()
+        })
+        .and_then(|()| fs::rename(&partial, path));
+    if let Err(error) = written {
+        remove(&partial);
+        return Err(error);
+    }
+    path.parent().map_or(Ok(()), sync_folder)
+}
+
+/// Removes a file that may not be there; says whether it is gone.
+pub(crate) fn remove(path: &Path) -> bool {
+    match fs::remove_file(path) {
+        Ok(()) => true,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+        // The next start tries again.
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "could not remove a file");
+            false
+        }
+    }
+}
+
+/// Makes the names in a folder survive a power cut.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    // Windows has no such thing: its filesystems keep names safe by themselves.
+    if cfg!(windows) {
+        return Ok(());
+    }
+    File::open(folder)?.sync_all()
+}
