@@ -65,6 +65,9 @@ pub(crate) enum Command {
     /// How many recovery points are kept.
     #[command(subcommand)]
     Retention(RetentionCommand),
+    /// Places where backups are kept.
+    #[command(subcommand)]
+    Repository(RepositoryCommand),
     /// Disks of backups, and the files on them.
     #[command(subcommand)]
     Restore(RestoreCommand),
@@ -80,6 +83,14 @@ pub(crate) enum HubCommand {
         /// Let in everybody who reaches it; only on this computer's own addresses.
         #[arg(long, conflicts_with = "user")]
         no_auth: bool,
+    },
+    /// Find the recovery points of a repository again, and take them on record.
+    ///
+    /// For a repository whose hub has lost its database, or that comes from another computer. Nothing in the
+    /// folder is changed.
+    Rescan {
+        /// The folder of the repository, on the hub's computer.
+        dir: PathBuf,
     },
 }
 
@@ -111,6 +122,9 @@ pub(crate) enum BackupCommand {
         /// Where to keep it; by id or name, needed when there are several.
         #[arg(long, value_name = "ID")]
         repository: Option<String>,
+        /// Read everything back before the backup counts as done.
+        #[arg(long)]
+        verify: bool,
         /// Wait until it is done, and fail if it does.
         #[arg(long)]
         wait: bool,
@@ -160,6 +174,39 @@ pub(crate) enum BackupCommand {
         /// Also those that cannot be restored without it.
         #[arg(long)]
         with_dependents: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RepositoryCommand {
+    /// List the repositories, with their room and what is wrong with them.
+    List,
+    /// Make a folder a repository.
+    Add {
+        /// The name to know it by.
+        name: String,
+        /// A folder of the hub's computer; made when it is not there.
+        dir: PathBuf,
+    },
+    /// Try whether a folder could be a repository; fails when it could not.
+    Test {
+        /// A folder of the hub's computer.
+        dir: PathBuf,
+    },
+    /// Give up a repository without backups; its folder stays.
+    Delete {
+        /// By id or name.
+        repository: String,
+    },
+    /// Copy a recovery point, with all it builds on, to another repository, and verify it there.
+    ///
+    /// A copy that was cut off goes on where it ended.
+    Copy {
+        /// Id of the backup.
+        backup: String,
+        /// The other repository, by id or name.
+        #[arg(long, value_name = "ID")]
+        to: String,
     },
 }
 

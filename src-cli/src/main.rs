@@ -18,7 +18,7 @@ use clap::Parser;
 use sendense_types::AppError;
 use tokio_util::sync::CancellationToken;
 
-use crate::args::{Arguments, Command};
+use crate::args::{Arguments, Command, HubCommand};
 use crate::output::Output;
 
 /// Shorthand for results: what the user reads is decided where a failure is understood.
@@ -42,7 +42,21 @@ async fn run(arguments: Arguments) -> Result<()> {
     let output = Output::new(global.json);
     let cancel = cancelled_by_ctrl_c();
     match command {
-        Command::Hub(command) => commands::hub::run(command, global, &output).await,
+        Command::Hub(HubCommand::Serve { listen, no_auth }) => {
+            commands::hub::serve(listen, no_auth, global, &output).await
+        }
+        Command::Hub(HubCommand::Rescan { dir }) => {
+            connection::with(&global, &cancel, async |hub| {
+                commands::repository::rescan(&dir, hub, &output).await
+            })
+            .await
+        }
+        Command::Repository(command) => {
+            connection::with(&global, &cancel, async |hub| {
+                commands::repository::run(command, hub, &output).await
+            })
+            .await
+        }
         Command::Login => commands::login::run(&global, &output).await,
         Command::Vm(command) => {
             connection::with(&global, &cancel, async |hub| {

@@ -62,7 +62,10 @@ impl Backups {
         let started = self
             .inner
             .session
-            .ask(async |hub| hub.start_backup(vm, repository_id, backup_type).await)
+            .ask(async |hub| {
+                hub.start_backup(vm, repository_id, backup_type, false)
+                    .await
+            })
             .await?;
         self.watch(started.backup_id.clone());
         Ok(started)

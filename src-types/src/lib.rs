@@ -31,7 +31,9 @@ pub use backup::{
 pub use error::{AppError, ErrorKind, Retry};
 pub use event::{AppEvent, BackupProgress, DownloadProgress, Place};
 pub use ids::{BackupId, MountId, RepositoryId, VmId};
-pub use repository::Repository;
+pub use repository::{
+    BackupCopy, CopyStatus, Repository, RepositoryProblem, RepositoryTest, Rescan,
+};
 pub use restore::{FileEntry, FileKind, Listing, Mount, MountStatus};
 pub use size::ByteSize;
 pub use vm::{AddedVms, DiscoveredDisk, DiscoveredVm, Vm, VmDisk};

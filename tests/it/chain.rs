@@ -1,6 +1,7 @@
 //! Chains: every recovery point of every history is, for qemu-img, the disk of its time.
 
 mod kills;
+mod repositories;
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;

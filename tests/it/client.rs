@@ -74,7 +74,7 @@ async fn main_job(profile: Profile) {
 
     let repository = hub.repositories().await.unwrap().remove(0);
     let started = hub
-        .start_backup(&vm, &repository.id, BackupType::Full)
+        .start_backup(&vm, &repository.id, BackupType::Full, false)
         .await
         .unwrap();
     let mut finishes = 0;
@@ -171,7 +171,7 @@ async fn a_download_that_is_stopped_leaves_nothing() {
     let added = hub.add_vms(vms, &["pgtest1".to_owned()]).await.unwrap();
     let repository = hub.repositories().await.unwrap().remove(0);
     let started = hub
-        .start_backup(&added.vms[0], &repository.id, BackupType::Full)
+        .start_backup(&added.vms[0], &repository.id, BackupType::Full, false)
         .await
         .unwrap();
     watch_backup(&hub, &started.backup_id, &mut |_| {})

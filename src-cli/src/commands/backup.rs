@@ -24,6 +24,7 @@ pub(crate) async fn run(
             vm,
             kind,
             repository,
+            verify,
             wait,
         } => {
             let vm = hub.find_vm(&vm).await?;
@@ -32,7 +33,9 @@ pub(crate) async fn run(
                 Kind::Full => BackupType::Full,
                 Kind::Incremental => BackupType::Incremental,
             };
-            let started = hub.start_backup(&vm, &repository.id, backup_type).await?;
+            let started = hub
+                .start_backup(&vm, &repository.id, backup_type, verify)
+                .await?;
             if !wait && !connection.ends_with_command {
                 return output.show(&started, || {
                     format!(
@@ -134,7 +137,7 @@ async fn pin(hub: &HubClient, id: String, is_pinned: bool, output: &Output) -> R
 }
 
 /// The repository that is named by id or name, or the only one there is.
-async fn choose_repository(hub: &HubClient, named: Option<&str>) -> Result<Repository> {
+pub(crate) async fn choose_repository(hub: &HubClient, named: Option<&str>) -> Result<Repository> {
     let mut repositories = hub.repositories().await?;
     let names = repositories
         .iter()

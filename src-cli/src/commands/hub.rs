@@ -1,16 +1,22 @@
 //! `sendense hub`: a hub of one's own.
 
-use sendense_hub::{Auth, Config, NewUser, Password, serve};
+use std::net::SocketAddr;
+
+use sendense_hub::{Auth, Config, NewUser, Password};
 use sendense_types::{AppError, ErrorKind, Retry};
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::args::{Global, HubCommand};
+use crate::args::Global;
 use crate::output::{self, Output};
 use crate::{Result, connection, secrets};
 
-pub(crate) async fn run(command: HubCommand, global: Global, output: &Output) -> Result<()> {
-    let HubCommand::Serve { listen, no_auth } = command;
+pub(crate) async fn serve(
+    listen: SocketAddr,
+    no_auth: bool,
+    global: Global,
+    output: &Output,
+) -> Result<()> {
     let mut config = Config::new(connection::data_dir(&global)?);
     if no_auth {
         config.auth = Auth::Off;
@@ -45,7 +51,7 @@ pub(crate) async fn run(command: HubCommand, global: Global, output: &Output) ->
         output.note("Ctrl-C stops it.");
         told_to_stop().await;
     };
-    serve(listener, config, until_told)
+    sendense_hub::serve(listener, config, until_told)
         .await
         .map_err(connection::refused)
 }

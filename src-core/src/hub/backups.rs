@@ -18,7 +18,8 @@ const FIRST_LOOK: Duration = Duration::from_millis(100);
 const LAST_LOOK: Duration = Duration::from_secs(2);
 
 impl HubClient {
-    /// Starts a backup of all disks of a VM.
+    /// Starts a backup of all disks of a VM; `verify` has it read back before it counts as completed, on
+    /// hubs that can.
     ///
     /// Deployed hubs let two backups of one VM destroy each other (contract H7), so a running one is
     /// refused here. When the connection breaks before the answer, the hub's list says whether the
@@ -31,6 +32,7 @@ impl HubClient {
         vm: &Vm,
         repository_id: &RepositoryId,
         backup_type: BackupType,
+        verify: bool,
     ) -> Result<StartedBackup> {
         let before = self.backups(vm).await?;
         if let Some(running) = before
@@ -47,11 +49,14 @@ impl HubClient {
                 running.backup_id
             )));
         }
-        let body = json!({
+        let mut body = json!({
             "vm_name": vm.vm_name,
             "repository_id": repository_id,
             "backup_type": backup_type.as_str(),
         });
+        if verify {
+            body["verify"] = true.into();
+        }
         let answer = self.post(self.v1(&["backups"])?, &body, Effect::Once).await;
         match answer {
             Err(error) if error.kind == ErrorKind::OutcomeUnknown => {

@@ -33,6 +33,13 @@ const fn row(
 pub(super) const MEANINGS: &[Meaning] = &[
     // Who may come in.
     row(
+        "is not connected:",
+        ErrorKind::Conflict,
+        Retry::Manual,
+        "The repository is not connected.",
+        Some("Connect the disk it lies on, then try again. What is in it is not lost."),
+    ),
+    row(
         "missing authorization header",
         ErrorKind::Unauthorized,
         Retry::AfterSignIn,
@@ -302,6 +309,15 @@ pub(super) const MEANINGS: &[Meaning] = &[
         None,
     ),
     row(
+        "could not be verified after it was written",
+        ErrorKind::Corrupt,
+        Retry::Manual,
+        "What was written to the repository is not what was read.",
+        Some(
+            "Nothing of it was kept. Check the disk that the repository lies on before you trust it.",
+        ),
+    ),
+    row(
         "no previous backup found",
         ErrorKind::NeedsFull,
         Retry::Manual,
@@ -377,6 +393,62 @@ pub(super) const MEANINGS: &[Meaning] = &[
         Retry::Manual,
         "The capture appliance refused the backup.",
         Some("Nothing was backed up."),
+    ),
+    row(
+        "no repository lies in",
+        ErrorKind::NotFound,
+        Retry::Never,
+        "There is no repository in this folder.",
+        Some("Choose the folder that holds the file sendense-repository.json."),
+    ),
+    row(
+        "second copy of it",
+        ErrorKind::Conflict,
+        Retry::Never,
+        "This repository is connected at another place already.",
+        Some("Disconnect that one first, or go on with it."),
+    ),
+    row(
+        "a repository lies there already",
+        ErrorKind::Conflict,
+        Retry::Never,
+        "There is a repository in this folder already.",
+        Some("Rescan the folder to use what is in it, or choose another one."),
+    ),
+    row(
+        "or the other way round",
+        ErrorKind::Conflict,
+        Retry::Never,
+        "This folder and that of another repository lie in one another.",
+        Some("Choose a folder of its own."),
+    ),
+    row(
+        "the first repository of a hub cannot be deleted",
+        ErrorKind::Conflict,
+        Retry::Never,
+        "The first repository of a hub cannot be deleted.",
+        Some("The hub would make it again."),
+    ),
+    row(
+        "invalid local repository config",
+        ErrorKind::Invalid,
+        Retry::Never,
+        "This folder cannot be a repository.",
+        None,
+    ),
+    row(
+        "is in that repository",
+        ErrorKind::Conflict,
+        Retry::Never,
+        "The recovery point is in that repository.",
+        Some("Choose another one."),
+    ),
+    row(
+        "is being copied there already",
+        ErrorKind::Conflict,
+        Retry::Never,
+        "The recovery point is being copied there already.",
+        None,
     ),
     row(
         "existing backups",

@@ -1,13 +1,147 @@
-//! Repositories (contract 3.5).
+//! Repositories (contract 3.5), and recovery points copied between them (contract 3.7).
 
-use sendense_types::Repository;
+use std::time::Duration;
 
-use super::{HubClient, wire};
+use sendense_types::{
+    AppError, BackupCopy, BackupId, ErrorKind, Repository, RepositoryId, RepositoryTest, Rescan,
+    Retry,
+};
+use serde_json::json;
+
+use super::{HubClient, request::Effect, wire};
 use crate::Result;
+
+/// How often a copy is looked at: soon at first, because small ones are done in a moment.
+const FIRST_LOOK: Duration = Duration::from_millis(100);
+const LAST_LOOK: Duration = Duration::from_secs(2);
 
 impl HubClient {
     /// The places where backups are kept, by name.
     pub async fn repositories(&self) -> Result<Vec<Repository>> {
         wire::repositories(&self.get(self.v1(&["repositories"])?).await?)
+    }
+
+    /// Makes a folder of the hub's computer a repository.
+    ///
+    /// # Errors
+    /// `Conflict` when the name is taken or one lies there, `Invalid` when the folder cannot be used.
+    pub async fn create_repository(&self, name: &str, path: &str) -> Result<Repository> {
+        // Deployed hubs take what is left out for "no" (contract H33).
+        let body = json!({
+            "name": name,
+            "type": "local",
+            "enabled": true,
+            "is_immutable": false,
+            "min_retention_days": 0,
+            "config": { "path": path, "auto_mount": false, "mount_options": "" },
+        });
+        let url = self.v1(&["repositories"])?;
+        wire::created_repository(&self.post(url, &body, Effect::Once).await?)
+    }
+
+    /// Tries whether a folder of the hub's computer could be a repository. Makes it where it is not there.
+    pub async fn test_repository(&self, path: &str) -> Result<RepositoryTest> {
+        let body = json!({ "type": "local", "config": { "path": path } });
+        let url = self.v1(&["repositories", "test"])?;
+        wire::repository_test(&self.post(url, &body, Effect::Repeatable).await?)
+    }
+
+    /// Gives up a repository without backups. Its folder stays.
+    ///
+    /// # Errors
+    /// `Conflict` when there are backups in it.
+    pub async fn delete_repository(&self, id: &RepositoryId) -> Result<()> {
+        self.delete(self.v1(&["repositories", id.as_str()])?).await
+    }
+
+    /// Takes the recovery points in a folder of the hub's computer on record that are not.
+    ///
+    /// # Errors
+    /// `NotFound` when no repository lies there, `Unsupported` on hubs that cannot.
+    pub async fn rescan_repository(&self, path: &str) -> Result<Rescan> {
+        let url = self.v1(&["repositories", "rescan"])?;
+        let body = json!({ "path": path });
+        wire::rescan(&self.post(url, &body, Effect::Repeatable).await?)
+    }
+
+    /// Begins to copy a recovery point, with all it builds on, to another repository.
+    ///
+    /// # Errors
+    /// `Conflict` when it is there, or while its backups are being changed; `Unsupported` on hubs that cannot.
+    pub async fn start_copy(&self, id: &BackupId, to: &RepositoryId) -> Result<()> {
+        // The engine that does the work is never started on deployed hubs (contract 3.7).
+        if self.backup(id).await?.is_pinned.is_none() {
+            return Err(AppError::new(
+                ErrorKind::Unsupported,
+                "This hub cannot copy backups.",
+                Retry::Never,
+            ));
+        }
+        let url = self.v1(&["backups", id.as_str(), "copy"])?;
+        let body = json!({ "repository_id": to });
+        self.post(url, &body, Effect::Once).await.map(drop)
+    }
+
+    /// The copies of a recovery point, as they are now.
+    pub async fn copies(&self, id: &BackupId) -> Result<Vec<BackupCopy>> {
+        let url = self.v1(&["backups", id.as_str(), "copies"])?;
+        wire::copies(&self.get(url).await?)
+    }
+
+    /// Ends a copy; copied again, it goes on from there.
+    ///
+    /// # Errors
+    /// `Conflict` when it is over.
+    pub async fn cancel_copy(&self, copy: &BackupCopy) -> Result<()> {
+        let copy_id = copy.id.to_string();
+        let source = copy.source_backup_id.as_str();
+        let url = self.v1(&["backups", source, "copies", &copy_id, "cancel"])?;
+        self.post(url, &json!({}), Effect::Repeatable)
+            .await
+            .map(drop)
+    }
+
+    /// Copies a recovery point, with all it builds on, and waits until it is there and verified; reports
+    /// how far it is.
+    ///
+    /// # Errors
+    /// As [`start_copy`](Self::start_copy), and the hub's reason when it ended early.
+    pub async fn copy_backup(
+        &self,
+        id: &BackupId,
+        to: &RepositoryId,
+        report: &mut (dyn FnMut(&BackupCopy) + Send),
+    ) -> Result<BackupCopy> {
+        self.start_copy(id, to).await?;
+        let mut pause = FIRST_LOOK;
+        loop {
+            let copies = self.copies(id).await?;
+            let copy = copies.into_iter().find(|copy| copy.repository_id == *to);
+            let Some(copy) = copy else {
+                return Err(AppError::new(
+                    ErrorKind::NotFound,
+                    "The hub does not know of the copy any more.",
+                    Retry::Manual,
+                ));
+            };
+            report(&copy);
+            if let Some(why) = copy
+                .error_message
+                .as_ref()
+                .filter(|_| copy.status.is_over())
+            {
+                return Err(AppError::new(
+                    ErrorKind::Conflict,
+                    format!("The copy ended early: {why}."),
+                    Retry::Manual,
+                )
+                .with_hint("The original is as it was. Copied again, it goes on where it ended."));
+            }
+            if copy.status.is_over() {
+                return Ok(copy);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LAST_LOOK);
+        }
     }
 }

@@ -122,7 +122,7 @@ async fn a_start_without_an_answer_is_looked_for_and_never_repeated() {
     let hub = script.hub();
     let vm = vm(&hub).await;
     let started = hub
-        .start_backup(&vm, &RepositoryId::from("1"), BackupType::Full)
+        .start_backup(&vm, &RepositoryId::from("1"), BackupType::Full, false)
         .await
         .unwrap();
     assert_eq!(started.backup_id.as_str(), "new");
@@ -146,7 +146,7 @@ async fn a_start_that_nobody_knows_of_is_said_to_be_unknown() {
     let hub = script.hub();
     let vm = vm(&hub).await;
     let error = hub
-        .start_backup(&vm, &RepositoryId::from("1"), BackupType::Full)
+        .start_backup(&vm, &RepositoryId::from("1"), BackupType::Full, false)
         .await
         .unwrap_err();
     assert_eq!(error.kind, ErrorKind::OutcomeUnknown);
@@ -164,7 +164,7 @@ async fn a_second_backup_is_not_started_beside_a_running_one() {
     let hub = script.hub();
     let vm = vm(&hub).await;
     let error = hub
-        .start_backup(&vm, &RepositoryId::from("1"), BackupType::Full)
+        .start_backup(&vm, &RepositoryId::from("1"), BackupType::Full, false)
         .await
         .unwrap_err();
     assert_eq!(error.kind, ErrorKind::Conflict, "contract H7");

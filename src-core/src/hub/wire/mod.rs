@@ -5,6 +5,7 @@
 
 mod backups;
 mod fields;
+mod repositories;
 mod restore;
 mod vms;
 
@@ -12,5 +13,8 @@ pub(super) use self::backups::{
     backup, backups, chain, deleted, retention, retention_points, started, verification,
 };
 pub(super) use self::fields::Fields;
+pub(super) use self::repositories::{
+    copies, created_repository, repositories, repository_test, rescan,
+};
 pub(super) use self::restore::{file, listing, mount, mounts};
-pub(super) use self::vms::{discovered, processed, repositories, vm_disks, vms};
+pub(super) use self::vms::{discovered, processed, vm_disks, vms};

@@ -1,6 +1,6 @@
 //! VMs, what discovery finds, and repositories.
 
-use sendense_types::{DiscoveredDisk, DiscoveredVm, Repository, RepositoryId, Vm, VmDisk, VmId};
+use sendense_types::{DiscoveredDisk, DiscoveredVm, Vm, VmDisk, VmId};
 use serde_json::Value;
 
 use super::Fields;
@@ -94,35 +94,6 @@ pub(in crate::hub) fn processed(answer: &Value) -> Result<Vec<Processed>> {
     })
 }
 
-/// `GET /repositories`, by name: some hubs give them in another order each time (contract H24).
-pub(in crate::hub) fn repositories(answer: &Value) -> Result<Vec<Repository>> {
-    let decode = |fields: Fields<'_>| {
-        let storage = fields.object(&["storage_info", "storage"]);
-        let bytes = |name| storage.and_then(|storage| storage.count(&[name]));
-        Ok(Repository {
-            id: RepositoryId::new(fields.required("id")?),
-            name: fields.text_or_empty("name"),
-            repository_type: fields.text_or_empty("type"),
-            enabled: fields.flag("enabled"),
-            path: fields
-                .object(&["config"])
-                .and_then(|config| config.text(&["path"])),
-            total_bytes: bytes("total_bytes"),
-            available_bytes: bytes("available_bytes"),
-            backup_count: bytes("backup_count"),
-        })
-    };
-    let mut repositories = match answer {
-        Value::Array(rows) => rows
-            .iter()
-            .map(|row| decode(Fields::of(row)?))
-            .collect::<Result<Vec<_>>>()?,
-        answer => Fields::of(answer)?.list(&["repositories"], decode)?,
-    };
-    repositories.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
-    Ok(repositories)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -161,19 +132,5 @@ mod tests {
     #[test]
     fn a_vm_without_disks_has_null() {
         assert_eq!(vm_disks(&json!({ "disks": null })).unwrap(), []);
-    }
-
-    #[test]
-    fn repositories_are_sorted_and_their_ids_may_be_numbers() {
-        let answer = json!({ "success": true, "repositories": [
-            { "id": 2, "name": "b", "type": "nfs", "enabled": true },
-            { "id": "repo-local-1", "name": "a", "type": "local", "enabled": true, "config": { "path": "/backup" },
-              "storage_info": { "total_bytes": 10, "available_bytes": 4, "backup_count": 3 } },
-        ]});
-        let repositories = repositories(&answer).unwrap();
-        assert_eq!(repositories[0].path.as_deref(), Some("/backup"));
-        assert_eq!(repositories[0].available_bytes, Some(4));
-        assert_eq!(repositories[1].id.as_str(), "2");
-        assert_eq!(repositories[1].total_bytes, None);
     }
 }
