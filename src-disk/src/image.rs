@@ -1,21 +1,24 @@
-//! Disk images: raw and QCOW2 with its backing files.
+//! Disk images: raw, QCOW2 with its backing files, and flat VMDK.
 //!
-//! A QCOW2 image names its backing file, and an image from elsewhere can name any file of this
-//! computer. So imago opens none by itself: each is resolved here and must lie in a folder that the
-//! caller allows.
+//! A QCOW2 image names its backing file and a VMDK descriptor its parts, and an image from elsewhere can
+//! name any file of this computer. So imago opens none by itself: each is resolved here and must lie in a
+//! folder that the caller allows.
+
+mod flat;
+mod recognise;
 
 use std::{
+    collections::BTreeMap,
     fmt, fs,
-    io::{Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use imago::{
-    FormatAccess, Mapping, Storage, StorageOpenOptions, file::File as ImagoFile, qcow2::Qcow2,
-    raw::Raw,
+    FormatAccess, Mapping, StorageOpenOptions, file::File as ImagoFile, qcow2::Qcow2, raw::Raw,
 };
 
+use self::{flat::FlatDisk, recognise::recognise};
 use crate::{Error, Result, guard::guarded, qcow2};
 
 /// Longer chains are refused: each link costs open files and time, and a loop never ends.
@@ -48,6 +51,8 @@ pub enum ImageFormat {
     Raw,
     /// QEMU copy-on-write, versions 2 and 3.
     Qcow2,
+    /// A VMware descriptor and the files with the bytes of the disk that it names.
+    Vmdk,
 }
 
 /// A run of bytes of a disk that are alike.
@@ -75,10 +80,23 @@ pub enum ExtentKind {
 pub struct Image(Arc<Inner>);
 
 struct Inner {
-    /// A raw image once more: its filesystem knows what was never written.
-    sparse: Option<fs::File>,
-    access: FormatAccess<ImagoFile>,
+    content: Content,
     format: ImageFormat,
+    files: Vec<PathBuf>,
+}
+
+/// Where the bytes of the disk come from.
+enum Content {
+    /// A raw image, and its file once more: its filesystem knows what was never written.
+    Raw(FormatAccess<ImagoFile>, fs::File),
+    Qcow2(FormatAccess<ImagoFile>),
+    Flat(FlatDisk),
+}
+
+/// What opening an image needs to know, and what it finds.
+struct Opening<'o> {
+    allowed: &'o AllowedRoots,
+    copies: &'o BTreeMap<PathBuf, fs::File>,
     files: Vec<PathBuf>,
 }
 
@@ -90,30 +108,46 @@ impl Image {
     /// [`Error::BackingFileOutside`] a backing file in a place that is not allowed,
     /// [`Error::Corrupt`] a damaged header.
     pub fn open(path: &Path, allowed: &AllowedRoots) -> Result<Self> {
-        let mut files = Vec::new();
-        let (access, format) = guarded(|| open_chain(path, allowed, &mut files))?;
-        if access.size() > MAX_DISK_BYTES {
+        Self::open_copies(path, allowed, &BTreeMap::new())
+    }
+
+    /// Opens an image like [`open`](Self::open), and reads these files instead of what lies at their paths,
+    /// links resolved: copies of a moment, which need have no name.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub fn open_copies(
+        path: &Path,
+        allowed: &AllowedRoots,
+        copies: &BTreeMap<PathBuf, fs::File>,
+    ) -> Result<Self> {
+        let mut opening = Opening {
+            allowed,
+            copies,
+            files: Vec::new(),
+        };
+        let (content, format) = guarded(|| opening.image(path))?;
+        let image = Self(Arc::new(Inner {
+            content,
+            format,
+            files: opening.files,
+        }));
+        if image.size_bytes() > MAX_DISK_BYTES {
             return Err(Error::corrupt(format!(
                 "{} claims a disk of {} bytes, which is larger than any",
                 path.display(),
-                access.size()
+                image.size_bytes()
             )));
         }
-        let sparse = match format {
-            ImageFormat::Raw => Some(fs::File::open(path)?),
-            ImageFormat::Qcow2 => None,
-        };
-        Ok(Self(Arc::new(Inner {
-            sparse,
-            access,
-            format,
-            files,
-        })))
+        Ok(image)
     }
 
     /// Size of the disk in bytes.
     pub fn size_bytes(&self) -> u64 {
-        self.0.access.size()
+        match &self.0.content {
+            Content::Raw(access, _) | Content::Qcow2(access) => access.size(),
+            Content::Flat(disk) => disk.size_bytes(),
+        }
     }
 
     /// The format of the image itself.
@@ -121,7 +155,7 @@ impl Image {
         self.0.format
     }
 
-    /// The image and its backing files, top first.
+    /// The image and the files that it builds on or consists of, itself first.
     pub fn files(&self) -> &[PathBuf] {
         &self.0.files
     }
@@ -138,7 +172,12 @@ impl Image {
                 offset: Some(offset),
             });
         }
-        guarded(|| Ok(self.0.access.read(buffer, offset)?))
+        match &self.0.content {
+            Content::Raw(access, _) | Content::Qcow2(access) => {
+                guarded(|| Ok(access.read(buffer, offset)?))
+            }
+            Content::Flat(disk) => Ok(disk.read_at(offset, buffer)?),
+        }
     }
 
     /// The extent at a place. Zero where that is known without reading: a QCOW2 cluster that is not
@@ -151,15 +190,22 @@ impl Image {
             .size_bytes()
             .saturating_sub(offset)
             .min(MAX_EXTENT_BYTES);
-        if let Some((kind, len_bytes)) = self.0.sparse.as_ref().and_then(|raw| hole_at(raw, offset))
-        {
+        let known = match &self.0.content {
+            Content::Raw(_, file) => hole_at(file, offset),
+            Content::Qcow2(_) => None,
+            Content::Flat(disk) => Some(disk.extent_at(offset)),
+        };
+        if let Some((kind, len_bytes)) = known {
             return Ok(Extent {
                 start: offset,
                 len_bytes: len_bytes.min(left),
                 kind,
             });
         }
-        let (mapping, len_bytes) = guarded(|| Ok(self.0.access.get_mapping(offset, left)?))?;
+        let (Content::Raw(access, _) | Content::Qcow2(access)) = &self.0.content else {
+            return Err(Error::corrupt("its structures contradict each other"));
+        };
+        let (mapping, len_bytes) = guarded(|| Ok(access.get_mapping(offset, left)?))?;
         let (kind, len_bytes) = match mapping {
             Mapping::Zero { .. } => (ExtentKind::Zero, len_bytes),
             // An image file that ends before its disk does: the rest reads as zeros.
@@ -208,60 +254,102 @@ fn hole_at(_: &fs::File, _: u64) -> Option<(ExtentKind, u64)> {
     None
 }
 
-fn open_chain(
-    path: &Path,
-    allowed: &AllowedRoots,
-    files: &mut Vec<PathBuf>,
-) -> Result<(FormatAccess<ImagoFile>, ImageFormat)> {
-    let path = path.canonicalize()?;
-    if files.contains(&path) {
-        return Err(Error::corrupt(format!(
-            "{} builds on itself",
-            path.display()
-        )));
-    }
-    if files.len() >= MAX_CHAIN {
-        return Err(Error::unsupported(format!(
-            "the image builds on more than {MAX_CHAIN} others"
-        )));
-    }
-    let is_qcow2 = recognise(&path)? == ImageFormat::Qcow2;
-    files.push(path.clone());
-    let options = StorageOpenOptions::new().write(false).filename(&path);
-    let storage = ImagoFile::open(options)?;
-    if !is_qcow2 {
-        let raw = Raw::open_image(storage, false)?;
-        return Ok((FormatAccess::new(raw), ImageFormat::Raw));
-    }
-    qcow2::check_references(&path)?;
-    let mut qcow2 =
-        Qcow2::<ImagoFile>::open_image(storage, false).map_err(|error| damaged(&path, &error))?;
-    if qcow2.requires_external_data_file() {
-        return Err(Error::unsupported(
-            "the QCOW2 image keeps its data in another file, which cannot be read yet",
-        ));
-    }
-    qcow2.set_data_file(None);
-    let backing = qcow2.implicit_backing_file().cloned();
-    let backing = match backing {
-        None => None,
-        Some(name) => {
-            let folder = path.parent().unwrap_or(Path::new("/"));
-            let named = folder.join(name.strip_prefix("file:").unwrap_or(&name));
-            let canonical = named.canonicalize().map_err(|error| {
-                Error::corrupt(format!(
-                    "the image builds on {}, which cannot be opened: {error}",
-                    named.display()
-                ))
-            })?;
-            if !allowed.allow(&canonical) {
-                return Err(Error::BackingFileOutside { path: canonical });
-            }
-            Some(open_chain(&canonical, allowed, files)?.0)
+impl Opening<'_> {
+    /// Opens an image with all that it builds on.
+    fn image(&mut self, path: &Path) -> Result<(Content, ImageFormat)> {
+        let path = path.canonicalize()?;
+        if self.files.contains(&path) {
+            return Err(Error::corrupt(format!(
+                "{} builds on itself",
+                path.display()
+            )));
         }
-    };
-    qcow2.set_backing(backing);
-    Ok((FormatAccess::new(qcow2), ImageFormat::Qcow2))
+        if self.files.len() >= MAX_CHAIN {
+            return Err(Error::unsupported(format!(
+                "the image builds on more than {MAX_CHAIN} others"
+            )));
+        }
+        let file = self.file(&path)?;
+        let format = recognise(&file, &path)?;
+        self.files.push(path.clone());
+        let content = match format {
+            ImageFormat::Raw => {
+                let raw = Raw::open_image(storage(&file, &path)?, false)?;
+                Content::Raw(FormatAccess::new(raw), file)
+            }
+            ImageFormat::Qcow2 => Content::Qcow2(self.qcow2(file, &path)?),
+            ImageFormat::Vmdk => Content::Flat(FlatDisk::open(file, &path, self)?),
+        };
+        Ok((content, format))
+    }
+
+    fn qcow2(&mut self, file: fs::File, path: &Path) -> Result<FormatAccess<ImagoFile>> {
+        let storage = storage(&file, path)?;
+        qcow2::check_references(file, path)?;
+        let mut qcow2 = Qcow2::<ImagoFile>::open_image(storage, false)
+            .map_err(|error| damaged(path, &error))?;
+        if qcow2.requires_external_data_file() {
+            return Err(Error::unsupported(
+                "the QCOW2 image keeps its data in another file, which cannot be read yet",
+            ));
+        }
+        qcow2.set_data_file(None);
+        let backing = match qcow2.implicit_backing_file().cloned() {
+            None => None,
+            Some(name) => {
+                let name = name.strip_prefix("file:").unwrap_or(&name).to_owned();
+                let backing = self.named(path, &name, "builds on")?;
+                match self.image(&backing)?.0 {
+                    Content::Raw(access, _) | Content::Qcow2(access) => Some(access),
+                    Content::Flat(_) => {
+                        return Err(Error::unsupported(format!(
+                            "the image builds on {}, a VMDK image, which cannot be read yet",
+                            backing.display()
+                        )));
+                    }
+                }
+            }
+        };
+        qcow2.set_backing(backing);
+        Ok(FormatAccess::new(qcow2))
+    }
+
+    /// Where the file is that an image names, if the image may open it.
+    fn named(&self, image: &Path, name: &str, how: &str) -> Result<PathBuf> {
+        let folder = image.parent().unwrap_or(Path::new("/"));
+        let named = folder.join(name);
+        let canonical = named.canonicalize().map_err(|error| {
+            Error::corrupt(format!(
+                "the image {how} {}, which cannot be opened: {error}",
+                named.display()
+            ))
+        })?;
+        if !self.allowed.allow(&canonical) {
+            return Err(Error::BackingFileOutside { path: canonical });
+        }
+        Ok(canonical)
+    }
+
+    /// Opens one file, or takes its copy.
+    fn file(&self, canonical: &Path) -> Result<fs::File> {
+        if let Some(copy) = self.copies.get(canonical) {
+            return Ok(copy.try_clone()?);
+        }
+        // Before it is opened: opening a pipe would wait for ever.
+        if !fs::metadata(canonical)?.is_file() {
+            return Err(Error::unsupported(format!(
+                "{} is not a file",
+                canonical.display()
+            )));
+        }
+        Ok(fs::File::open(canonical)?)
+    }
+}
+
+/// An open file for imago, which has its own place in it.
+fn storage(file: &fs::File, path: &Path) -> Result<ImagoFile> {
+    let options = StorageOpenOptions::new().write(false).filename(path);
+    Ok(ImagoFile::from_open_file(file.try_clone()?, options)?)
 }
 
 fn damaged(path: &Path, error: &std::io::Error) -> Error {
@@ -269,90 +357,6 @@ fn damaged(path: &Path, error: &std::io::Error) -> Error {
         "{} is not a sound QCOW2 image: {error}",
         path.display()
     ))
-}
-
-/// Tells formats apart by their first bytes, and refuses by name what cannot be read: taken as raw,
-/// such an image would be backed up without a word and restored as rubbish.
-fn recognise(path: &Path) -> Result<ImageFormat> {
-    let mut file = fs::File::open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(Error::unsupported(format!(
-            "{} is not a file",
-            path.display()
-        )));
-    }
-    let len = file.metadata()?.len();
-    let mut head = Vec::with_capacity(512);
-    file.by_ref().take(512).read_to_end(&mut head)?;
-    let mut tail = Vec::new();
-    if len >= 512 {
-        file.seek(SeekFrom::Start(len - 512))?;
-        file.read_to_end(&mut tail)?;
-    }
-    let at = |offset: usize, magic: &[u8]| head.get(offset..offset + magic.len()) == Some(magic);
-    if at(0, b"QFI\xfb") {
-        return recognise_qcow2(&head);
-    }
-    let name = if at(0, b"KDMV") || at(0, b"COWD") {
-        "a sparse VMDK image"
-    } else if at(0, b"# Disk DescriptorFile") {
-        "a VMDK descriptor"
-    } else if at(0, b"vhdxfile") {
-        "a VHDX image"
-    } else if at(0, b"conectix") || tail.starts_with(b"conectix") {
-        "a VHD image"
-    } else if at(0x40, &[0x7f, 0x10, 0xda, 0xbe]) {
-        "a VirtualBox VDI image"
-    } else if at(0, b"QED\0") {
-        "a QED image"
-    } else if let Some(extension) = extension_of_a_format(path) {
-        return Err(Error::corrupt(format!(
-            "{} is called .{extension} and does not begin like one: it is damaged, or a raw image under a \
-             wrong name",
-            path.display()
-        )));
-    } else {
-        return Ok(ImageFormat::Raw);
-    };
-    Err(Error::unsupported(format!(
-        "{} is {name}, which cannot be read yet; convert it with qemu-img to QCOW2 or raw",
-        path.display()
-    )))
-}
-
-/// The extension of a file, where it promises something else than the bytes of a disk.
-fn extension_of_a_format(path: &Path) -> Option<String> {
-    let extension = path.extension()?.to_str()?.to_ascii_lowercase();
-    ["qcow2", "qcow", "qed", "vdi", "vhd", "vhdx", "vmdk"]
-        .contains(&extension.as_str())
-        .then_some(extension)
-}
-
-/// Header fields: QEMU's docs/interop/qcow2.txt.
-fn recognise_qcow2(head: &[u8]) -> Result<ImageFormat> {
-    let field = |offset: usize| -> Result<u32> {
-        let bytes = head
-            .get(offset..offset + 4)
-            .and_then(|bytes| bytes.try_into().ok());
-        bytes
-            .map(u32::from_be_bytes)
-            .ok_or_else(|| Error::corrupt("the QCOW2 header is cut off"))
-    };
-    let version = field(4)?;
-    if !(2..=3).contains(&version) {
-        return Err(Error::unsupported(format!(
-            "QCOW version {version} cannot be read"
-        )));
-    }
-    if field(32)? != 0 {
-        return Err(Error::unsupported("the QCOW2 image is encrypted"));
-    }
-    if version == 3 && field(76)? & (1 << 3) != 0 {
-        return Err(Error::unsupported(
-            "the QCOW2 image is compressed with zstd, which cannot be read yet",
-        ));
-    }
-    Ok(ImageFormat::Qcow2)
 }
 
 #[cfg(test)]
@@ -402,9 +406,8 @@ mod tests {
         vdi[0x40..0x44].copy_from_slice(&[0x7f, 0x10, 0xda, 0xbe]);
         let mut vhd = vec![0; 1024];
         vhd[512..520].copy_from_slice(b"conectix");
-        let cases: [(&[u8], &str); 5] = [
+        let cases: [(&[u8], &str); 4] = [
             (b"KDMV\0\0\0\x01", "sparse VMDK"),
-            (b"# Disk DescriptorFile\nversion=1\n", "VMDK descriptor"),
             (b"vhdxfile", "VHDX"),
             (&vdi, "VDI"),
             (&vhd, "VHD"),

@@ -36,11 +36,11 @@ struct Tables {
 ///
 /// # Errors
 /// [`Error::Corrupt`] where a table or cluster lies outside the file.
-pub(crate) fn check_references(path: &Path) -> Result<()> {
-    let mut file = File::open(path)?;
+pub(crate) fn check_references(mut file: File, path: &Path) -> Result<()> {
     let file_bytes = file.metadata()?.len();
     let mut header = [0; 104];
     let header_bytes = usize::try_from(file_bytes).unwrap_or(104).min(104);
+    file.seek(SeekFrom::Start(0))?;
     file.read_exact(&mut header[..header_bytes])?;
     let version = u32_at(&header, 4);
     let cluster_bits = u32_at(&header, 20);

@@ -6,6 +6,7 @@ mod hostile;
 mod ntfs;
 mod tables;
 mod trees;
+mod vmdk;
 
 use std::{
     collections::BTreeMap,

@@ -62,6 +62,11 @@ fn mutations_qcow2() {
     run("mutations::mutations_qcow2", 1000, images::qcow2);
 }
 
+#[test]
+fn mutations_vmdk() {
+    run("mutations::mutations_vmdk", 500, images::vmdk);
+}
+
 /// Both sides of one test.
 #[track_caller]
 fn run(test: &str, n_images: u64, bases: fn(&Path) -> Vec<Base>) {

@@ -16,6 +16,9 @@ const EXTENSIONS: [&str; 9] = [
     "raw", "img", "qcow2", "qcow", "qed", "vmdk", "vdi", "vhd", "vhdx",
 ];
 
+/// The text of a descriptor is shorter; what it describes need not be.
+const MAX_DESCRIPTOR_BYTES: u64 = 64 * 1024;
+
 /// An image file, as far as it could be opened.
 pub(super) struct ImageFile {
     pub(super) path: PathBuf,
@@ -137,6 +140,28 @@ fn is_qcow2(path: &Path) -> bool {
     let mut magic = [0; 4];
     File::open(path).is_ok_and(|mut file| file.read_exact(&mut magic).is_ok())
         && magic == *b"QFI\xfb"
+}
+
+/// What a VMware snapshot is the difference to, links resolved: the disk as it was, and so no disk of a VM.
+/// Such images cannot be opened, but their descriptors tell.
+pub(super) fn snapshot_parent(path: &Path) -> Option<PathBuf> {
+    if extension(path) != "vmdk" {
+        return None;
+    }
+    let mut head = Vec::new();
+    let file = File::open(path).ok()?;
+    file.take(MAX_DESCRIPTOR_BYTES)
+        .read_to_end(&mut head)
+        .ok()?;
+    if !head.starts_with(b"# Disk DescriptorFile") {
+        return None;
+    }
+    let text = String::from_utf8_lossy(&head);
+    let hint = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("parentFileNameHint"))?;
+    let name = hint.trim().strip_prefix('=')?.trim().trim_matches('"');
+    path.parent()?.join(name).canonicalize().ok()
 }
 
 /// What an image is for, by its name.

@@ -199,6 +199,7 @@ impl<'a> Assembly<'a> {
         for image in self.survey.folders.iter().flat_map(|folder| &folder.images) {
             let opened = ImageFile::open(image, self.root);
             self.claimed.extend(opened.files.into_iter().skip(1));
+            self.claimed.extend(image::snapshot_parent(image));
         }
     }
 

@@ -366,6 +366,24 @@ pub(super) fn qcow2(folder: &Path) -> Vec<Base> {
     ]
 }
 
+/// A flat VMDK: its descriptor is what can be damaged.
+pub(super) fn vmdk(folder: &Path) -> Vec<Base> {
+    let raw = folder.join("raw.img");
+    fs::write(&raw, small_volume(folder)).unwrap();
+    let path = folder.join("flat.vmdk");
+    tool("qemu-img")
+        .args(["convert", "-f", "raw", "-O", "vmdk"])
+        .args(["-o", "subformat=monolithicFlat"])
+        .args([&raw, &path])
+        .run();
+    let mut base = Base::new(path, 1);
+    let len = base.content.len().next_multiple_of(SECTOR);
+    base.content.resize(len, b'\n');
+    base.write(0..len);
+    base.targets = (0..len / SECTOR).collect();
+    vec![base]
+}
+
 /// The sectors of the L1 and L2 tables and of the reference counts: QEMU's docs/interop/qcow2.txt.
 fn tables(content: &[u8]) -> Vec<usize> {
     let number = |at: usize| u64::from_be_bytes(content[at..at + 8].try_into().unwrap());
