@@ -22,5 +22,6 @@ pub use error::{Error, Result};
 pub use filesystem::{Entry, EntryKind, FileReader, FileSystem, FsKind};
 pub use image::{AllowedRoots, Extent, ExtentKind, Image, ImageFormat};
 pub use path::{FsPath, Name};
+pub use qcow2::{Flaw, find_flaw};
 pub use slice::Slice;
 pub use volume::{Content, Unreadable, Volume, volumes};

@@ -2,7 +2,10 @@
 //!
 //! Behind the end of a file imago reads zeros. So an image that was cut off, or whose tables point
 //! nowhere, would be backed up without a word as a disk with holes. Format: QEMU's
-//! docs/interop/qcow2.txt.
+//! docs/interop/qcow2.txt. [`find_flaw`] looks closer, at images of our own.
+
+mod header;
+mod structure;
 
 use std::{
     collections::HashSet,
@@ -11,6 +14,7 @@ use std::{
     path::Path,
 };
 
+pub use self::structure::{Flaw, find_flaw};
 use crate::{Error, Result};
 
 /// Bits of an entry that hold a place in the file.

@@ -1,5 +1,6 @@
 //! Chains: every recovery point of every history is, for qemu-img, the disk of its time.
 
+mod damage;
 mod kills;
 mod repositories;
 
@@ -80,6 +81,17 @@ impl Bench {
             .args([source, &kept])
             .run();
         kept
+    }
+
+    /// Verifies a backup and gives what was found.
+    #[track_caller]
+    fn verify(&self, id: &str) -> Value {
+        let path = format!("/backups/{id}/verify");
+        self.api.post(&path, &json!({})).ok();
+        until("verifying to end", Duration::from_secs(60), || {
+            let found = self.api.get(&path).ok();
+            (found["status"] != "running").then_some(found)
+        })
     }
 
     fn stop(self) {
@@ -223,6 +235,8 @@ fn chain_every_point_that_retention_keeps_is_identical_for_qemu_img() {
             if is_kept {
                 qemu_img_check(&image);
                 qemu_img_compare(kept, "raw", &image, "qcow2");
+                let found = bench.verify(backup["backup_id"].as_str().unwrap());
+                assert_eq!(found["status"], "sound", "{found}");
             }
         }
         disk.write_all_at(&[9; 9], 0).unwrap();
@@ -364,6 +378,10 @@ fn chain_a_mostly_empty_disk_costs_what_is_written_on_it() {
     let image = fs::metadata(image_of(&incremental)).unwrap();
     let allocated = std::os::unix::fs::MetadataExt::blocks(&image) * 512;
     assert!(allocated < 2 << 20, "{allocated} bytes on the disk");
+    for backup in [&full, &incremental] {
+        let found = bench.verify(backup["backup_id"].as_str().unwrap());
+        assert_eq!(found["status"], "sound", "{found}");
+    }
     bench.stop();
 }
 

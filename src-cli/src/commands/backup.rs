@@ -254,10 +254,14 @@ fn damaged(verification: &Verification) -> AppError {
         let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
         ids.join(", ")
     };
-    let intact = match verification.intact_backups.is_empty() {
-        true => "No other backup of this VM in this repository can.".to_owned(),
-        false => format!("These can: {}.", list(&verification.intact_backups)),
-    };
+    let (broken, intact) = (&verification.broken_backups, &verification.intact_backups);
+    let mut hint = String::new();
+    if !broken.is_empty() {
+        hint += &format!("These cannot be restored as they were: {}. ", list(broken));
+    }
+    if !intact.is_empty() {
+        hint += &format!("These can be restored: {}. ", list(intact));
+    }
     AppError::new(
         ErrorKind::Corrupt,
         format!(
@@ -267,10 +271,7 @@ fn damaged(verification: &Verification) -> AppError {
         ),
         Retry::Never,
     )
-    .with_hint(format!(
-        "These cannot be restored as they were: {}. {intact} Run a full backup.",
-        list(&verification.broken_backups)
-    ))
+    .with_hint(hint + "Run a full backup.")
 }
 
 fn problems(verification: &Verification) -> String {

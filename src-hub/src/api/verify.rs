@@ -63,7 +63,7 @@ fn answer(hub: &Hub, backup_id: String) -> Result<Json<Answer>> {
         .map(|(disk_index, finding)| {
             let (status, error_message) = match finding {
                 Finding::Sound => ("sound", None),
-                Finding::Damaged(why) => ("damaged", Some(why)),
+                Finding::Damaged(why) | Finding::Flawed(why) => ("damaged", Some(why)),
                 Finding::Unproven(why) => ("unproven", Some(why)),
                 Finding::Stopped => ("unproven", Some("the hub was stopped".to_owned())),
             };

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use super::verify::{Finding, verify};
+use super::verify::{Finding, Verifier};
 use crate::{backup::Backup, repository::Repository};
 
 /// One verification.
@@ -23,7 +23,7 @@ pub(crate) struct State {
     pub(crate) total_bytes: u64,
     /// What was found, disk by disk.
     pub(crate) findings: Vec<(u32, Finding)>,
-    /// After damage: the backups of this VM in this repository that cannot be restored, and the others.
+    /// After damage: the backups of this VM in this repository that cannot be restored, and those that can.
     pub(crate) broken: Vec<String>,
     pub(crate) intact: Vec<String>,
 }
@@ -62,35 +62,35 @@ impl Check {
         repository: &Repository,
         stopping: &CancellationToken,
     ) {
+        let mut verifier = Verifier::new(&repository.config.path, stopping);
         for disk in &backup.disks {
             let finding = match &disk.qcow2_path {
-                None => Finding::Damaged("there is no image on record".to_owned()),
-                Some(image) => verify(image, &repository.config.path, stopping, &mut |bytes| {
+                None => no_image(),
+                Some(image) => verifier.verify(image, &mut |bytes| {
                     self.update(|state| state.checked_bytes += bytes);
                 }),
             };
             self.update(|state| state.findings.push((disk.disk_index, finding)));
         }
-        let is_damaged = self
+        let is_damaged =
+            |finding: &Finding| matches!(finding, Finding::Damaged(_) | Finding::Flawed(_));
+        if self
             .state()
             .findings
             .iter()
-            .any(|(_, finding)| breaks(finding));
-        if is_damaged {
+            .any(|(_, finding)| is_damaged(finding))
+        {
             for other in others {
-                let is_broken = other.disks.iter().any(|disk| match &disk.qcow2_path {
-                    None => true,
-                    Some(image) => breaks(&verify(
-                        image,
-                        &repository.config.path,
-                        stopping,
-                        &mut |_| {},
-                    )),
+                let findings = other.disks.iter().map(|disk| match &disk.qcow2_path {
+                    None => no_image(),
+                    Some(image) => verifier.verify(image, &mut |_| {}),
                 });
+                let is_restorable = restorable(findings);
                 let id = other.backup_id.clone();
-                self.update(|state| match is_broken {
-                    true => state.broken.push(id),
-                    false => state.intact.push(id),
+                self.update(|state| match is_restorable {
+                    Some(false) => state.broken.push(id),
+                    Some(true) => state.intact.push(id),
+                    None => {}
                 });
             }
         }
@@ -107,6 +107,19 @@ impl Check {
     }
 }
 
-fn breaks(finding: &Finding) -> bool {
-    matches!(finding, Finding::Damaged(_))
+fn no_image() -> Finding {
+    Finding::Damaged("there is no image on record".to_owned())
+}
+
+/// Whether a backup with these disks can be restored as it was; `None` where nobody can tell.
+fn restorable(findings: impl Iterator<Item = Finding>) -> Option<bool> {
+    let mut is_proven = true;
+    for finding in findings {
+        match finding {
+            Finding::Damaged(_) => return Some(false),
+            Finding::Sound | Finding::Flawed(_) => {}
+            Finding::Unproven(_) | Finding::Stopped => is_proven = false,
+        }
+    }
+    is_proven.then_some(true)
 }

@@ -58,6 +58,8 @@ struct Paths {
 
 /// A map that is read from its first cluster to its last.
 pub(super) struct MapReader {
+    /// Size of the disk in bytes, which need not be a multiple of anything.
+    pub(super) disk_bytes: u64,
     file: BufReader<File>,
     cluster: u64,
     left_in_run: u64,
@@ -178,11 +180,12 @@ impl MapReader {
         let mut magic = [0; MAGIC.len()];
         file.read_exact(&mut magic)?;
         let cluster_bytes = read_u64(&mut file)?;
-        let _disk_bytes = read_u64(&mut file)?;
+        let disk_bytes = read_u64(&mut file)?;
         if magic != *MAGIC || cluster_bytes != CLUSTER_BYTES {
             return Err(damaged("it is of another format"));
         }
         Ok(Self {
+            disk_bytes,
             file,
             cluster: 0,
             left_in_run: 0,

@@ -1,12 +1,15 @@
 //! Verifying: whether an image still holds what its cluster map says was backed up.
 
-use std::path::Path;
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
 
-use sendense_disk::{AllowedRoots, ExtentKind, Image};
+use sendense_disk::{AllowedRoots, ExtentKind, Flaw, Image, find_flaw};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    image::CLUSTER_BYTES,
+    image::{CLUSTER_BYTES, SECTOR_BYTES},
     map::{ClusterHash, MapReader, hash_cluster},
 };
 
@@ -20,50 +23,130 @@ pub(crate) enum Finding {
     Sound,
     /// It cannot be restored as it was; in words.
     Damaged(String),
+    /// An image is damaged where it does not matter for the disk, which is what was backed up; in words.
+    Flawed(String),
     /// There is nothing to compare with; in words. The image itself may be sound.
     Unproven(String),
     /// Verifying was ended before it was through.
     Stopped,
 }
 
-/// Reads a disk of a backup through its whole chain and compares it with its map. Blocks. Tells how
-/// many bytes of the disk were checked, piece by piece.
-pub(super) fn verify(
-    image: &Path,
-    repository: &Path,
-    stopping: &CancellationToken,
-    checked: &mut dyn FnMut(u64),
-) -> Finding {
-    let allowed = AllowedRoots::new([repository.to_path_buf()]);
-    let disk = match Image::open(image, &allowed) {
-        Ok(disk) => disk,
-        Err(error) => return Finding::Damaged(error.to_string()),
-    };
-    let mut expected = match MapReader::open(image).and_then(Expected::new) {
-        Ok(expected) => expected,
-        Err(error) => return Finding::Unproven(error.to_string()),
-    };
-    let mut damage = Damage::default();
-    let mut buffer = Vec::new();
-    let mut offset = 0;
-    while offset < disk.size_bytes() {
-        if stopping.is_cancelled() {
-            return Finding::Stopped;
+/// Verifies disks of backups. What was found in an image holds for all that build on it.
+pub(super) struct Verifier<'v> {
+    repository: &'v Path,
+    stopping: &'v CancellationToken,
+    flaws: HashMap<PathBuf, Option<Flaw>>,
+}
+
+impl<'v> Verifier<'v> {
+    /// For the images of one repository.
+    pub(super) fn new(repository: &'v Path, stopping: &'v CancellationToken) -> Self {
+        Self {
+            repository,
+            stopping,
+            flaws: HashMap::new(),
         }
-        let len = match piece_at(&disk, offset, &mut buffer) {
-            Ok(len) => len,
-            Err(error) => return Finding::Damaged(format!("at byte {offset}: {error}")),
+    }
+
+    /// Checks the structure of all images of a chain, reads the disk through them and compares it with its
+    /// map. Blocks. Tells how many bytes of the disk were checked, piece by piece.
+    pub(super) fn verify(&mut self, image: &Path, checked: &mut dyn FnMut(u64)) -> Finding {
+        let allowed = AllowedRoots::new([self.repository.to_path_buf()]);
+        let disk = match Image::open(image, &allowed) {
+            Ok(disk) => disk,
+            Err(error) => return Finding::Damaged(error.to_string()),
         };
-        if let Err(error) = expected.compare(offset, len, &buffer, &mut damage) {
+        let flaw = match self.flaw_of_chain(&disk, &allowed) {
+            Ok(flaw) => flaw,
+            Err(finding) => return finding,
+        };
+        let also = |words: String| match &flaw {
+            None => words,
+            Some(flaw) => format!("{words}; {flaw}"),
+        };
+        let map = match MapReader::open(image) {
+            Ok(map) => map,
+            Err(error) => return Finding::Unproven(also(error.to_string())),
+        };
+        // Images count in sectors.
+        let disk_bytes = map.disk_bytes.next_multiple_of(SECTOR_BYTES);
+        if disk.size_bytes() != disk_bytes {
+            return Finding::Damaged(also(format!(
+                "the image is of a disk of {} bytes, and {disk_bytes} were backed up",
+                disk.size_bytes()
+            )));
+        }
+        match self.compare(&disk, map, checked) {
+            Finding::Sound => match flaw {
+                None => Finding::Sound,
+                Some(flaw) => Finding::Flawed(format!("{flaw}; the disk itself is unharmed")),
+            },
+            Finding::Damaged(why) => Finding::Damaged(also(why)),
+            Finding::Unproven(why) => Finding::Unproven(also(why)),
+            other => other,
+        }
+    }
+
+    /// What is wrong with the images of a chain, where the disk may be right all the same.
+    fn flaw_of_chain(
+        &mut self,
+        disk: &Image,
+        allowed: &AllowedRoots,
+    ) -> Result<Option<String>, Finding> {
+        let mut first = None;
+        for (number, file) in disk.files().iter().enumerate() {
+            if self.stopping.is_cancelled() {
+                return Err(Finding::Stopped);
+            }
+            let backing = disk.files().get(number + 1).map(PathBuf::as_path);
+            let flaw = match self.flaws.get(file) {
+                Some(known) => known.clone(),
+                None => match find_flaw(file, backing, allowed) {
+                    Ok(flaw) => self.flaws.entry(file.clone()).or_insert(flaw).clone(),
+                    Err(error) => return Err(Finding::Damaged(error.to_string())),
+                },
+            };
+            let Some(Flaw { what, is_refused }) = flaw else {
+                continue;
+            };
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            let words = format!("in {name}: {what}");
+            if is_refused {
+                return Err(Finding::Damaged(words));
+            }
+            first.get_or_insert(words);
+        }
+        Ok(first)
+    }
+
+    /// Reads a disk and compares it with its map.
+    fn compare(&self, disk: &Image, map: MapReader, checked: &mut dyn FnMut(u64)) -> Finding {
+        let mut expected = match Expected::new(map) {
+            Ok(expected) => expected,
+            Err(error) => return Finding::Unproven(error.to_string()),
+        };
+        let mut damage = Damage::default();
+        let mut buffer = Vec::new();
+        let mut offset = 0;
+        while offset < disk.size_bytes() {
+            if self.stopping.is_cancelled() {
+                return Finding::Stopped;
+            }
+            let len = match piece_at(disk, offset, &mut buffer) {
+                Ok(len) => len,
+                Err(error) => return Finding::Damaged(format!("at byte {offset}: {error}")),
+            };
+            if let Err(error) = expected.compare(offset, len, &buffer, &mut damage) {
+                return Finding::Unproven(error.to_string());
+            }
+            checked(len);
+            offset += len;
+        }
+        if let Err(error) = expected.rest(&mut damage) {
             return Finding::Unproven(error.to_string());
         }
-        checked(len);
-        offset += len;
+        damage.into_finding()
     }
-    if let Err(error) = expected.rest(&mut damage) {
-        return Finding::Unproven(error.to_string());
-    }
-    damage.into_finding()
 }
 
 /// Reads the piece at a place, which begins at a cluster. Where the image knows zeros without

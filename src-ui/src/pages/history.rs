@@ -378,9 +378,12 @@ fn verified(found: &Verification) -> Change {
                 .iter()
                 .map(|(disk, problem)| format!("Disk {disk}: {problem}."))
                 .collect();
-            let broken = format::count(found.broken_backups.len() as u64, "recovery point");
+            let broken = match found.broken_backups.len() as u64 {
+                0 => "It can still be restored".to_owned(),
+                n => format!("{} cannot be restored", format::count(n, "recovery point")),
+            };
             Change::failed(&error("The backup is damaged.").with_hint(format!(
-                "{} {broken} cannot be restored. Take a full backup now.",
+                "{} {broken}. Take a full backup now.",
                 problems.join(" ")
             )))
         }

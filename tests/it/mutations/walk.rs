@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use sendense_disk::{AllowedRoots, EntryKind, Error, FileSystem, FsPath, Image, Result, volumes};
+use sendense_disk::{
+    AllowedRoots, EntryKind, Error, FileSystem, FsPath, Image, Result, find_flaw, volumes,
+};
 
 const MAX_DEPTH: usize = 8;
 const MAX_ENTRIES: usize = 250;
@@ -34,7 +36,9 @@ impl Seen {
 pub(super) fn walk(path: &Path) -> Seen {
     let mut seen = Seen::default();
     let folder = path.parent().unwrap().to_owned();
-    let opened = Image::open(path, &AllowedRoots::new([folder]));
+    let allowed = AllowedRoots::new([folder]);
+    seen.take(find_flaw(path, Some(path), &allowed));
+    let opened = Image::open(path, &allowed);
     let Some(image) = seen.take(opened) else {
         return seen;
     };
