@@ -3,6 +3,7 @@
 mod damage;
 mod kills;
 mod repositories;
+mod sources;
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -15,6 +16,8 @@ use sendense_tests::{
 };
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
+
+use self::sources::Source;
 
 /// Small numbers that look random; the same for the same seed.
 struct Random(u64);
@@ -145,28 +148,32 @@ fn chain_every_point_of_random_histories_is_identical_for_qemu_img() {
     let n_histories = if long() { 400 } else { 40 };
     for history in 0..n_histories {
         let folder = temp_dir();
-        let (source, disk) = new_disk(folder.path());
-        disk.set_len(random_size(&mut random)).unwrap();
-        scribble(&disk, &mut random);
+        let mut source = Source::random(folder.path(), &mut random);
+        println!("history {history}: {}", source.name());
         let bench = Bench::new(folder.path(), "vm");
-        let mut points = vec![(bench.back_up("full"), bench.keep_source(&source, 0))];
+        let mut points = Vec::new();
         let n_points = 4 + usize::try_from(random.below(2)).unwrap();
         let resized_at = 1 + usize::try_from(random.below(3)).unwrap();
-        for number in 1..n_points {
+        for number in 0..n_points {
             if number == resized_at {
-                disk.set_len(random_size(&mut random)).unwrap();
+                source.resize(folder.path(), &mut random);
+                println!("resized to {}", source.name());
             }
-            scribble(&disk, &mut random);
-            points.push((
-                bench.back_up("incremental"),
-                bench.keep_source(&source, number),
-            ));
+            if number > 0 {
+                source.change(&mut random);
+            }
+            let kind = if number == 0 { "full" } else { "incremental" };
+            let kept = folder.path().join(format!("kept-{number}"));
+            source.keep(&kept);
+            points.push((bench.back_up(kind), kept));
         }
         for (number, (backup, kept)) in points.iter().enumerate() {
-            println!("history {history}, point {number}: {}", backup["backup_id"]);
+            println!("point {number}: {}", backup["backup_id"]);
             let image = image_of(backup);
             qemu_img_check(&image);
             qemu_img_compare(kept, "raw", &image, "qcow2");
+            let found = bench.verify(backup["backup_id"].as_str().unwrap());
+            assert_eq!(found["status"], "sound", "{found}");
         }
         let parents: Vec<&Value> = points
             .iter()
