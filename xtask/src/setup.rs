@@ -88,6 +88,11 @@ const NEEDS: &[Need] = &[
         purpose: "filling FAT volumes",
     },
     Need {
+        program: "mkfs.btrfs",
+        package: "btrfs-progs",
+        purpose: "making a filesystem that copies files at once",
+    },
+    Need {
         program: "mkntfs",
         package: "ntfs-3g",
         purpose: "making NTFS volumes",

@@ -14,6 +14,17 @@ pub(crate) enum InUse {
     /// QEMU and everything built on it.
     #[error("another program has it open for writing: shut the VM down and back it up again")]
     Locked,
+    /// The same, and it cannot be copied at once.
+    #[error(
+        "another program has it open for writing, and {0}: shut the VM down and back it up again"
+    )]
+    Uncopyable(String),
+    /// It can be copied at once, but not all disks of its VM at the same moment.
+    #[error(
+        "another program has it open for writing, and something is written to the VM's disks all the time, \
+         so that they cannot be copied at one moment: shut the VM down and back it up again"
+    )]
+    Restless,
     /// VMware products put a file or a folder beside it.
     #[error(
         "VMware has locked it ({}): shut the VM down; if it does not run, remove that lock",

@@ -102,10 +102,7 @@ impl Job {
     }
 
     fn open_sources(&self) -> Result<Vec<Source>, Failure> {
-        self.disks
-            .iter()
-            .map(|disk| Source::open(disk, &self.source_folder))
-            .collect()
+        Source::open_all(&self.disks, &self.source_folder)
     }
 
     /// Counts what has to be read, and refuses to begin what cannot end well.

@@ -22,6 +22,7 @@ mod job;
 mod manifest;
 mod map;
 mod merge;
+mod moment;
 mod places;
 mod progress;
 mod reconcile;

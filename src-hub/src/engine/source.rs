@@ -1,6 +1,7 @@
 //! The disk images that are backed up: opened read-only, watched for changes.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, Metadata},
     io,
     ops::Range,
@@ -8,9 +9,14 @@ use std::{
     time::SystemTime,
 };
 
-use sendense_disk::{AllowedRoots, Extent, ExtentKind, Image};
+use sendense_disk::{AllowedRoots, Extent, ExtentKind, Image, ImageFormat};
 
-use super::{failure::Failure, image::CLUSTER_BYTES, in_use::in_use};
+use super::{
+    failure::Failure,
+    image::CLUSTER_BYTES,
+    in_use::{InUse, in_use},
+    moment::{Copies, copies},
+};
 use crate::vm::Disk;
 
 /// One disk of a VM, open for reading.
@@ -18,13 +24,28 @@ pub(super) struct Source {
     pub(super) disk_index: u32,
     path: PathBuf,
     image: Image,
-    /// What the image and everything it builds on looked like when it was opened.
+    /// What the image and everything it builds on looked like when it was opened. Copies do not change.
     stamps: Vec<(PathBuf, Stamp)>,
+}
+
+/// What another program writes to.
+#[derive(Default)]
+struct Locked {
+    /// Disks by their position.
+    disks: BTreeSet<usize>,
+    files: BTreeSet<PathBuf>,
+}
+
+impl Locked {
+    fn add(&mut self, position: usize, file: PathBuf) {
+        self.disks.insert(position);
+        self.files.insert(file);
+    }
 }
 
 /// What changes when somebody writes to a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Stamp {
+pub(super) struct Stamp {
     len: u64,
     modified: Option<SystemTime>,
     /// A file that was replaced by another of the same length and time is another file.
@@ -32,8 +53,65 @@ struct Stamp {
 }
 
 impl Source {
-    /// Opens a disk; what it builds on may only lie in the folder that the user chose.
-    pub(super) fn open(disk: &Disk, source_folder: &Path) -> Result<Self, Failure> {
+    /// Opens all disks of a VM, as they are at one moment. Those that another program writes to are copied
+    /// where their filesystem copies at once, and read from the copies.
+    ///
+    /// # Errors
+    /// Also where one that is in use cannot be copied.
+    pub(super) fn open_all(disks: &[Disk], source_folder: &Path) -> Result<Vec<Self>, Failure> {
+        let mut locked = Locked::default();
+        for (position, disk) in disks.iter().enumerate() {
+            if let Ok(path) = disk.path.canonicalize()
+                && in_use(&path) == Some(InUse::Locked)
+            {
+                locked.add(position, path);
+            }
+        }
+        loop {
+            let mut parts = Vec::new();
+            let mut open = |position: usize, copies: &Copies| {
+                let (source, locked) = Self::open(&disks[position], source_folder, copies)?;
+                parts.extend(locked.into_iter().map(|part| (position, part)));
+                Ok::<_, Failure>((position, source))
+            };
+            let (to_copy, as_they_are): (Vec<usize>, Vec<usize>) =
+                (0..disks.len()).partition(|position| locked.disks.contains(position));
+            // What is not in use is opened first, so that its stamps are older than the copies.
+            let mut sources = as_they_are
+                .into_iter()
+                .map(|position| open(position, &Copies::new()))
+                .collect::<Result<Vec<_>, _>>()?;
+            let copies = copies(&locked.files).map_err(|(path, in_use)| {
+                let is_its = |disk: &&Disk| disk.path.canonicalize().is_ok_and(|its| its == path);
+                let disk_index = disks.iter().find(is_its).map_or(0, |disk| disk.disk_index);
+                Failure::SourceInUse {
+                    disk_index,
+                    path,
+                    in_use,
+                }
+            })?;
+            for position in to_copy {
+                sources.push(open(position, &copies)?);
+            }
+            // Which parts an image has is known when it is open; then they have to be copied as well.
+            parts.retain(|(_, part)| !locked.files.contains(part));
+            if parts.is_empty() {
+                sources.sort_by_key(|(position, _)| *position);
+                return Ok(sources.into_iter().map(|(_, source)| source).collect());
+            }
+            for (position, part) in parts {
+                locked.add(position, part);
+            }
+        }
+    }
+
+    /// Opens a disk; what it builds on may only lie in the folder that the user chose. Gives the files, too,
+    /// that have to be copied first because another program writes to them.
+    fn open(
+        disk: &Disk,
+        source_folder: &Path,
+        copies: &Copies,
+    ) -> Result<(Self, BTreeSet<PathBuf>), Failure> {
         let failed = |source| Failure::Source {
             disk_index: disk.disk_index,
             path: disk.path.clone(),
@@ -46,28 +124,39 @@ impl Source {
             });
         }
         let allowed = AllowedRoots::new([source_folder.to_path_buf()]);
-        let image = Image::open(&disk.path, &allowed).map_err(failed)?;
-        for file in image.files() {
-            if let Some(in_use) = in_use(file) {
-                return Err(Failure::SourceInUse {
-                    disk_index: disk.disk_index,
-                    path: file.clone(),
-                    in_use,
-                });
+        let image = Image::open_copies(&disk.path, &allowed, copies).map_err(failed)?;
+        let mut stamps = Vec::new();
+        let mut locked = BTreeSet::new();
+        for (number, file) in image.files().iter().enumerate() {
+            let is_vmdk = image.format() == ImageFormat::Vmdk;
+            match in_use(file) {
+                None => {}
+                // QEMU locks the descriptor only, and writes to the parts.
+                Some(InUse::Locked) if is_vmdk => locked.extend(image.files().iter().cloned()),
+                // The disk itself is written to. What it builds on is not: nobody may change that.
+                Some(InUse::Locked) if number == 0 => {
+                    locked.insert(file.clone());
+                }
+                Some(in_use) => {
+                    return Err(Failure::SourceInUse {
+                        disk_index: disk.disk_index,
+                        path: file.clone(),
+                        in_use,
+                    });
+                }
+            }
+            if !copies.contains_key(file) {
+                let stamp = Stamp::of(file).map_err(|error| failed(error.into()))?;
+                stamps.push((file.clone(), stamp));
             }
         }
-        let stamps = image
-            .files()
-            .iter()
-            .map(|file| Ok((file.clone(), Stamp::of(file)?)))
-            .collect::<io::Result<_>>()
-            .map_err(|error| failed(error.into()))?;
-        Ok(Self {
+        let source = Self {
             disk_index: disk.disk_index,
             path: disk.path.clone(),
             image,
             stamps,
-        })
+        };
+        Ok((source, locked))
     }
 
     /// An image of the repository as a source: nobody but the hub writes there.
@@ -131,7 +220,8 @@ impl Source {
 }
 
 impl Stamp {
-    fn of(path: &Path) -> io::Result<Self> {
+    /// What a file looks like now.
+    pub(super) fn of(path: &Path) -> io::Result<Self> {
         let metadata = fs::metadata(path)?;
         Ok(Self {
             len: metadata.len(),
