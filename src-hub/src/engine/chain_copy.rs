@@ -25,7 +25,7 @@ use super::{
     manifest,
     map::map_path,
     record, require_connected, require_usable,
-    verify::{Finding, verify},
+    verify::{Finding, Verifier},
 };
 use crate::{
     backup::{self, Backup, Status},
@@ -267,19 +267,15 @@ impl Copying<'_> {
         let copied = self
             .copy_of(&backup.backup_id)?
             .ok_or_else(|| record_lost(&backup.backup_id))?;
+        let mut verifier = Verifier::new(&self.target.config.path, &self.run.cancel);
         for disk in &copied.disks {
             let Some(image) = &disk.qcow2_path else {
                 return Err(record_lost(&copied.backup_id));
             };
-            match verify(
-                image,
-                &self.target.config.path,
-                &self.run.cancel,
-                &mut |_| {},
-            ) {
+            match verifier.verify(image, &mut |_| {}) {
                 Finding::Sound => {}
                 Finding::Stopped => return Err(Failure::Stopped),
-                Finding::Damaged(reason) | Finding::Unproven(reason) => {
+                Finding::Damaged(reason) | Finding::Flawed(reason) | Finding::Unproven(reason) => {
                     return Err(Failure::CopyDamaged {
                         disk_index: disk.disk_index,
                         reason,

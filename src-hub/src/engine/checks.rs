@@ -5,7 +5,10 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use super::verify::{Finding, Verifier};
+use super::{
+    manifest::Manifest,
+    verify::{Finding, Verifier},
+};
 use crate::{backup::Backup, repository::Repository};
 
 /// One verification.
@@ -72,6 +75,13 @@ impl Check {
             };
             self.update(|state| state.findings.push((disk.disk_index, finding)));
         }
+        if let Some(why) = manifest_flaw(backup) {
+            self.update(|state| match state.findings.first_mut() {
+                // What is wrong with the disk itself matters more.
+                Some((_, finding @ Finding::Sound)) => *finding = Finding::Flawed(why),
+                Some(_) | None => {}
+            });
+        }
         let is_damaged =
             |finding: &Finding| matches!(finding, Finding::Damaged(_) | Finding::Flawed(_));
         if self
@@ -105,6 +115,16 @@ impl Check {
             state.is_over = true;
         });
     }
+}
+
+/// What is wrong with the file that describes a backup. Its disks do not need it.
+fn manifest_flaw(backup: &Backup) -> Option<String> {
+    let path = backup.manifest_path()?;
+    let why = Manifest::read(&path).err()?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    Some(format!(
+        "{name}: {why}; the disks are unharmed, and the hub writes it anew when it starts"
+    ))
 }
 
 fn no_image() -> Finding {

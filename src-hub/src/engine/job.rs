@@ -19,7 +19,7 @@ use super::{
     record::{self, NewJob, StoredDisk},
     removal,
     source::Source,
-    verify::{Finding, verify},
+    verify::{Finding, Verifier},
 };
 use crate::{Clock, backup::Status, db::Db, vm::Disk};
 
@@ -225,11 +225,12 @@ impl Job {
 
     /// Compares the images, as the disk has them now, with what was read from the sources.
     fn read_back(&self) -> Result<(), Failure> {
+        let mut verifier = Verifier::new(&self.repository_folder, &self.stopping);
         for (disk_index, image) in (0_u32..).zip(&self.record.images) {
-            match verify(image, &self.repository_folder, &self.stopping, &mut |_| {}) {
+            match verifier.verify(image, &mut |_| {}) {
                 Finding::Sound => {}
                 Finding::Stopped => return Err(Failure::Stopped),
-                Finding::Damaged(reason) | Finding::Unproven(reason) => {
+                Finding::Damaged(reason) | Finding::Flawed(reason) | Finding::Unproven(reason) => {
                     return Err(Failure::NotProven { disk_index, reason });
                 }
             }

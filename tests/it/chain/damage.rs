@@ -26,6 +26,7 @@ struct Region {
 enum Part {
     Image,
     Map,
+    Manifest,
 }
 
 /// Where things are in an image, read from its bytes.
@@ -95,6 +96,15 @@ const fn map(name: &'static str, place: fn(&Layout) -> Option<usize>) -> Region 
         file: Part::Map,
         place,
         bits: 0x10,
+    }
+}
+
+const fn manifest(name: &'static str, place: fn(&Layout) -> Option<usize>) -> Region {
+    Region {
+        name,
+        file: Part::Manifest,
+        place,
+        bits: 1,
     }
 }
 
@@ -180,11 +190,11 @@ const REGIONS: &[Region] = &[
     map("disk size in the map", |_| Some(17)),
     map("a run's head", |_| Some(25)),
     map("a hash", |_| Some(60)),
-    map("checksum", |layout| {
-        // The last byte of the file, wherever that is.
-        let _ = layout;
-        Some(usize::MAX)
-    }),
+    // The last byte of the file, wherever that is.
+    map("checksum", |_| Some(usize::MAX)),
+    manifest("format of the manifest", |_| Some(20)),
+    manifest("the manifest's words", |_| Some(400)),
+    manifest("end of the manifest", |_| Some(usize::MAX)),
 ];
 
 /// A recovery point and what its disks held.
@@ -316,6 +326,10 @@ fn chain_a_flipped_byte_anywhere_is_found_and_breaks_what_qemu_img_cannot_read()
             let path = match region.file {
                 Part::Image => image.clone(),
                 Part::Map => image.with_extension("map"),
+                Part::Manifest => {
+                    let context = image.ancestors().nth(2).unwrap();
+                    context.join(format!("{}.json", points[number].id))
+                }
             };
             let what = format!("{} of point {number}, disk {disk}", region.name);
             println!("{what}");
