@@ -16,7 +16,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ServeError, secret::Secret};
+use crate::{ServeError, file, secret::Secret};
 
 /// Who looks whether a hub is running holds the lock for a moment; a start waits that long.
 const LOCK_ATTEMPTS: u32 = 20;
@@ -189,6 +189,10 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
 }
 
 fn create_private_folder(path: &Path) -> io::Result<()> {
+    let new: Vec<&Path> = path
+        .ancestors()
+        .take_while(|folder| !folder.exists())
+        .collect();
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -196,7 +200,12 @@ fn create_private_folder(path: &Path) -> io::Result<()> {
         use std::os::unix::fs::DirBuilderExt;
         builder.mode(0o700);
     }
-    builder.create(path)
+    builder.create(path)?;
+    // A power cut that takes the name of the data directory takes every backup along.
+    for parent in new.into_iter().filter_map(Path::parent) {
+        file::sync_folder(parent)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -136,6 +136,10 @@ pub(crate) fn ensure_local(db: &Db, clock: &Clock, folder: &Path) -> Result<(), 
         source,
     };
     fs::create_dir_all(folder).map_err(unusable)?;
+    // Backups write their own folders through, up to this one.
+    if let Some(parent) = folder.parent() {
+        file::sync_folder(parent).map_err(unusable)?;
+    }
     let marker = Marker::read(folder).map_err(unusable)?;
     let now = clock.now();
     db.transaction(|transaction| {

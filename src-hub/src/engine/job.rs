@@ -238,7 +238,8 @@ impl Job {
         Ok(())
     }
 
-    /// Leaves nothing of the backup behind but the reason why it failed.
+    /// Leaves nothing of the backup behind but the reason why it failed. The files go once that is on record: a
+    /// transaction whose end failed may all the same be what the next start finds.
     pub(super) fn fail(&self, failure: &Failure) -> rusqlite::Result<()> {
         let now = self.clock.now();
         self.db.transaction(|transaction| {
@@ -253,7 +254,10 @@ impl Job {
                 now,
             )
         })?;
-        // Unfinished images went when their writers were dropped; some may have had their names already.
-        removal::remove_files(&self.db)
+        if let Err(error) = removal::remove_files(&self.db) {
+            // They are noted: the next start tries again.
+            tracing::warn!(%error, "could not remove the files of a failed backup");
+        }
+        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Taking backups off the record, and their files off the disk.
+//! Taking backups, and jobs that failed, off the record, and their files off the disk.
 //!
 //! Rows go first, together with a note of the files that have to follow: whatever happens in between, no
 //! row ever names a file that is gone, and no file is forgotten.
@@ -31,7 +31,7 @@ pub(super) fn forget<'b>(
     Ok(())
 }
 
-/// Notes down that a backup's files have to go: its manifest first, which without the images would
+/// Notes down that a backup's files have to go, with the transaction in which its row loses them: its manifest first, which without the images would
 /// promise what is not there.
 pub(super) fn note_files(connection: &Connection, backup: &Backup) -> rusqlite::Result<()> {
     let images = backup
