@@ -33,6 +33,7 @@ mod retention;
 mod source;
 #[cfg(test)]
 mod tests;
+mod unrecorded;
 mod upkeep;
 mod verify;
 
@@ -56,7 +57,9 @@ pub(crate) use self::{
     retention::{Fate, Policy},
     verify::Finding,
 };
-use self::{chain_copy::CopyRun, job::Job, progress::Progress, upkeep::RetentionRun};
+use self::{
+    chain_copy::CopyRun, job::Job, progress::Progress, unrecorded::Unrecorded, upkeep::RetentionRun,
+};
 use crate::{
     Clock,
     backup::{self, Backup, BackupType, Filter, Status},
@@ -84,6 +87,7 @@ struct Inner {
     clock: Clock,
     /// By backup id, from just before the row is written until just after it is final.
     running: Mutex<BTreeMap<String, Running>>,
+    unrecorded: Unrecorded,
     /// By backup id; the newest of each backup.
     checks: Mutex<BTreeMap<String, Arc<Check>>>,
     /// VMs whose chains are being changed, with what is done to them.
@@ -137,6 +141,7 @@ impl Jobs {
                 db,
                 clock,
                 running: Mutex::default(),
+                unrecorded: Unrecorded::default(),
                 checks: Mutex::default(),
                 busy: Mutex::default(),
                 retention_runs: Mutex::default(),
@@ -162,6 +167,7 @@ impl Jobs {
         if self.inner.stopping.is_cancelled() {
             return Err(Error::Stopping);
         }
+        self.inner.unrecorded.try_again();
         let now = self.inner.clock.now();
         // Held until the row is there, which keeps others from changing the chains.
         let busy = self.busy();
@@ -254,6 +260,7 @@ impl Jobs {
             {
                 running.progress.show_in(backup);
             }
+            self.inner.unrecorded.show_in(backup);
         }
         Ok(backups)
     }
@@ -421,18 +428,16 @@ impl Jobs {
             outcome => outcome,
         };
         let backup_id = &job.record.backup_id;
-        match &outcome {
+        let is_complete = outcome.is_ok();
+        match outcome {
             Ok(()) => tracing::info!(backup_id, "a backup is complete"),
             Err(failure) => {
                 tracing::warn!(backup_id, error = ?failure, "a backup failed");
-                if let Err(error) = job.fail(failure) {
-                    // The row still says that the job runs: the next start ends it.
-                    tracing::error!(backup_id, %error, "could not record a failed backup");
-                }
+                self.inner.unrecorded.record(Arc::clone(&job), failure);
             }
         }
         self.running().remove(backup_id);
-        if outcome.is_ok() {
+        if is_complete {
             let (jobs, job) = (self.clone(), Arc::clone(&job));
             let begun = tokio::task::spawn_blocking(move || {
                 jobs.retain_after(&job.record.vm_context_id);

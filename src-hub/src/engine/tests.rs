@@ -542,3 +542,32 @@ proptest! {
         });
     }
 }
+
+#[tokio::test]
+async fn a_failure_that_could_not_be_written_down_is_told_and_written_down_later() {
+    let bench = Bench::new();
+    bench.add_vm(&[&disk_content(1)]);
+    let read_only = |on: bool| {
+        let set =
+            |connection: &rusqlite::Connection| connection.pragma_update(None, "query_only", on);
+        bench.db.with(set).unwrap();
+    };
+    let places = Arc::clone(&bench.jobs.inner.places);
+    let places = places.acquire_many_owned(CONCURRENT_BACKUPS as u32).await;
+    let lost = bench.start().unwrap();
+    read_only(true);
+    drop(places);
+    bench.jobs.idle().await;
+    let told = bench.backup(&lost.backup_id);
+    assert_eq!(told.status, Status::Failed);
+    let reason = told.error_message.unwrap();
+    assert!(reason.contains("database"), "{reason}");
+    assert!(matches!(bench.start().err(), Some(Error::Database(_))));
+
+    read_only(false);
+    let next = bench.back_up().await;
+    assert_eq!(next.status, Status::Completed, "{next:?}");
+    let bench = bench.restarted();
+    let recorded = bench.backup(&lost.backup_id);
+    assert_eq!(recorded.error_message.as_deref(), Some(&*reason));
+}

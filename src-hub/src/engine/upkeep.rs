@@ -234,6 +234,7 @@ impl Jobs {
 
     /// Marks a VM's chains as changing.
     fn occupy(&self, vm_context_id: &str, vm_name: &str, doing: &'static str) -> Result<Busy> {
+        self.inner.unrecorded.try_again();
         let mut busy = self.busy();
         let running = self
             .inner
