@@ -5,7 +5,9 @@
 //! harmless. Times are stored as RFC 3339 in UTC to the second, which sorts as text.
 
 use std::{
-    path::Path,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -13,6 +15,8 @@ use std::{
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior, types::Type};
 use rusqlite_migration::{M, Migrations};
+
+use crate::file;
 
 /// Never changed once released; new ones are put behind.
 static MIGRATIONS: [M<'static>; 3] = [
@@ -33,6 +37,14 @@ pub enum OpenError {
     /// The tables cannot be brought to the form that this version needs.
     #[error(transparent)]
     Migration(#[from] rusqlite_migration::Error),
+    /// The database cannot be kept as it was before it is brought up to date.
+    #[error("cannot keep a copy before an update as {}: {source}", path.display())]
+    Copy {
+        /// The copy.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
 }
 
 /// The database; cheap to clone.
@@ -99,7 +111,7 @@ impl Db {
 
 /// Before the tables change their form, the database is kept as it was, as `hub-schema-N.db` beside it: a
 /// version of the hub that knows no newer form can go on with the copy.
-fn keep_copy(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
+fn keep_copy(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     let schema: usize = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if schema == 0 || schema >= MIGRATIONS.len() {
         return Ok(());
@@ -108,7 +120,24 @@ fn keep_copy(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
     if copy.exists() {
         return Ok(());
     }
-    connection.execute("VACUUM INTO ?1", [copy.to_string_lossy()])?;
+    let failed = |source| OpenError::Copy {
+        path: copy.clone(),
+        source,
+    };
+    // By its name only when it is whole: half a copy would never be made again.
+    let partial = copy.with_extension("db.partial");
+    match fs::remove_file(&partial) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    connection.execute("VACUUM INTO ?1", [partial.to_string_lossy()])?;
+    File::options()
+        .write(true)
+        .open(&partial)
+        .and_then(|file| file.sync_all())
+        .and_then(|()| fs::rename(&partial, &copy))
+        .and_then(|()| copy.parent().map_or(Ok(()), file::sync_folder))
+        .map_err(failed)?;
     tracing::info!(copy = %copy.display(), "kept the database as it was before this version");
     Ok(())
 }
@@ -175,7 +204,11 @@ mod tests {
                 .to_latest(&mut connection)
                 .unwrap();
         }
+        // What a hub left that died while it copied.
+        let half = folder.path().join("hub-schema-1.db.partial");
+        fs::write(&half, "half").unwrap();
         Db::open(&path).unwrap();
+        assert!(!half.exists());
         let version = |path: &Path| -> usize {
             let connection = Connection::open(path).unwrap();
             connection
