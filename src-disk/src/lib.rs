@@ -1,7 +1,7 @@
 //! From an image file to the bytes of a file inside it, read-only: images, volumes, filesystems.
 //!
 //! ```text
-//! Image (raw, QCOW2 with backing files) -> volumes() -> Volume::open() -> FileSystem -> FileReader
+//! Image (raw, QCOW2 with backing files, flat VMDK) -> volumes() -> Volume::open() -> FileSystem -> FileReader
 //! ```
 //!
 //! Everything is synchronous and belongs to one thread except [`Image`], which is a cheap handle
