@@ -42,6 +42,8 @@ struct SetRequest {
 struct RunRequest {
     #[serde(default)]
     dry_run: bool,
+    /// For a dry run: other rules than those that are set.
+    policy: Option<Policy>,
 }
 
 #[derive(Serialize)]
@@ -87,7 +89,10 @@ async fn run(
 ) -> Result<Json<RunAnswer>> {
     hub.blocking(move |hub| {
         let vm = find(&hub, &vm)?;
-        let plans = hub.jobs().retention_plan(&vm)?;
+        let plans = match request.policy.filter(|_| request.dry_run) {
+            Some(policy) => hub.jobs().retention_plan_under(&vm, policy)?,
+            None => hub.jobs().retention_plan(&vm)?,
+        };
         if !request.dry_run {
             hub.jobs().start_retention(&vm)?;
         }

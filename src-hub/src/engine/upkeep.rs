@@ -171,6 +171,17 @@ impl Jobs {
         let Some(policy) = self.policy(vm)? else {
             return Err(Error::NoRetention(vm.vm_name.clone()));
         };
+        self.retention_plan_under(vm, policy)
+    }
+
+    /// What retention would do under this policy, whatever is set. Changes nothing.
+    ///
+    /// # Errors
+    /// When it keeps nothing.
+    pub(crate) fn retention_plan_under(&self, vm: &Vm, policy: Policy) -> Result<Vec<Plan>> {
+        if policy.keeps_nothing() {
+            return Err(Error::KeepsNothing);
+        }
         let zone = TimeZone::system();
         let plans = self
             .points_by_repository(vm)?
