@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sendense_types::{
     AppEvent, Backup, BackupId, BackupProgress, BackupStatus, BackupType, RepositoryId,
-    StartedBackup, Vm, VmState, VmSummary,
+    StartedBackup, Verification, Vm, VmId, VmProtection, VmState, VmSummary,
 };
 use tokio::task::JoinHandle;
 
@@ -164,6 +164,58 @@ impl Backups {
         })
     }
 
+    /// How well all machines are protected, by one look at all backups. Running ones are watched.
+    ///
+    /// # Errors
+    /// When the hub does not answer.
+    pub async fn protection(&self) -> Result<Vec<VmProtection>> {
+        let (vms, backups) = self
+            .inner
+            .session
+            .ask(async |hub| {
+                let (vms, backups) = tokio::join!(hub.vms(), hub.all_backups());
+                Ok((vms?, backups?))
+            })
+            .await?;
+        for backup in backups.iter().filter(|backup| is_running(backup)) {
+            self.watch(backup.backup_id.clone());
+        }
+        Ok(protection_of(&vms, backups))
+    }
+
+    /// Checks that a backup still holds what was backed up, and publishes how far that is and what is found.
+    ///
+    /// # Errors
+    /// `Unsupported` on hubs that cannot, `Conflict` when the backup is not complete; published as well.
+    pub async fn verify(&self, id: &BackupId) -> Result<()> {
+        let publish = |verification: Verification| {
+            self.inner.events.publish(AppEvent::BackupVerified {
+                verification: Box::new(verification),
+            });
+        };
+        let outcome = self
+            .inner
+            .session
+            .ask(async |hub| {
+                hub.verify_backup(id, &mut |state| publish(state.clone()))
+                    .await
+            })
+            .await;
+        match outcome {
+            Ok(found) => {
+                publish(found);
+                Ok(())
+            }
+            Err(error) => {
+                self.inner.events.publish(AppEvent::VerificationFailed {
+                    backup_id: id.clone(),
+                    error: error.clone(),
+                });
+                Err(error)
+            }
+        }
+    }
+
     fn keep(&self, id: &BackupId, progress: &BackupProgress) {
         if let Some(watch) = self.watched().get_mut(id) {
             watch.progress = Some(progress.clone());
@@ -209,6 +261,35 @@ fn state_of(backups: &[Backup]) -> VmState {
     }
 }
 
+/// The backups of all machines, told apart by id where the hub says it, else by name as hubs compare them.
+fn protection_of(vms: &[Vm], backups: Vec<Backup>) -> Vec<VmProtection> {
+    let by_name: BTreeMap<String, &VmId> = vms
+        .iter()
+        .map(|vm| (vm.vm_name.to_lowercase(), &vm.context_id))
+        .collect();
+    let mut by_vm: BTreeMap<VmId, Vec<Backup>> = BTreeMap::new();
+    for backup in backups {
+        let id = match &backup.vm_context_id {
+            Some(id) => Some(id),
+            None => by_name.get(&backup.vm_name.to_lowercase()).copied(),
+        };
+        if let Some(id) = id.cloned() {
+            by_vm.entry(id).or_default().push(backup);
+        }
+    }
+    vms.iter()
+        .map(|vm| {
+            let backups = by_vm.get(&vm.context_id).map_or(&[][..], Vec::as_slice);
+            let good = newest(backups, |backup| backup.status == BackupStatus::Completed);
+            VmProtection {
+                vm_id: vm.context_id.clone(),
+                state: state_of(backups),
+                latest_good: good.and_then(|backup| backup.created_at),
+            }
+        })
+        .collect()
+}
+
 fn newest(backups: &[Backup], wanted: impl Fn(&Backup) -> bool) -> Option<Backup> {
     backups
         .iter()
@@ -248,6 +329,36 @@ mod tests {
         assert_eq!(state_of(&cancelled_after_good), VmState::Protected);
         let running = [backup(3, "active"), backup(2, "failed")];
         assert_eq!(state_of(&running), VmState::Running);
+    }
+
+    #[test]
+    fn all_machines_are_judged_by_their_own_backups_by_id_or_name() {
+        let vm = |id: &str, name: &str| -> Vm {
+            serde_json::from_value(serde_json::json!({
+                "context_id": id, "vm_name": name, "vm_path": "", "vcenter_host": "", "datacenter": "",
+                "current_status": "ready", "cpu_count": null, "memory_mb": null, "os_type": null,
+                "power_state": null, "created_at": null,
+            }))
+            .unwrap()
+        };
+        let vms = [vm("vm", "pgtest1"), vm("other", "Web"), vm("third", "new")];
+        let mut named = backup(2, "failed");
+        (named.vm_context_id, named.vm_name) = (None, "web".to_owned());
+        let found = protection_of(&vms, vec![backup(1, "completed"), named]);
+        let states: Vec<_> = found
+            .iter()
+            .map(|vm| (vm.vm_id.as_str(), vm.state))
+            .collect();
+        assert_eq!(
+            states,
+            [
+                ("vm", VmState::Protected),
+                ("other", VmState::LastBackupFailed),
+                ("third", VmState::NeverBackedUp),
+            ]
+        );
+        assert_eq!(found[0].latest_good, backup(1, "completed").created_at);
+        assert_eq!(found[1].latest_good, None);
     }
 
     #[test]

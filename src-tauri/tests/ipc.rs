@@ -6,24 +6,29 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sendense_core::MemorySecrets;
+use sendense_core::{Events, MemorySecrets};
 use sendense_desktop::{Surroundings, build, start};
 use sendense_types::commands::{
-    COMMANDS, Command, GetSession, GetSettings, ListFiles, ListRepositories, SaveSettings,
+    AddVms, COMMANDS, Command, GetRetention, GetSession, GetSettings, ListFiles, ListRecentBackups,
+    ListRepositories, ListVmProtection, PreviewRetention, SaveSettings, SetRetention, StartBackup,
+    VerifyBackup,
 };
-use sendense_types::{AppError, ErrorKind, MountId, SessionState, Settings, Theme};
+use sendense_types::{
+    AppError, AppEvent, Backup, BackupStatus, BackupType, ErrorKind, MountId, RetentionPolicy,
+    SessionState, Settings, Theme, VerificationStatus, Vm, VmState,
+};
 use serde_json::{Value, json};
 use tauri::ipc::{CallbackFn, InvokeBody};
 use tauri::test::{INVOKE_KEY, MockRuntime, get_ipc_response, mock_builder};
 use tauri::webview::InvokeRequest;
-use tauri::{App, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
+use tauri::{App, Manager, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
 use tempfile::TempDir;
 
 /// The app without a desktop around it.
 struct Shell {
     window: WebviewWindow<MockRuntime>,
     app: App<MockRuntime>,
-    _home: TempDir,
+    home: TempDir,
 }
 
 impl Shell {
@@ -41,11 +46,7 @@ impl Shell {
         let window = WebviewWindowBuilder::new(&app, "main", WebviewUrl::default())
             .build()
             .unwrap();
-        Self {
-            window,
-            app,
-            _home: home,
-        }
+        Self { window, app, home }
     }
 
     /// Asks as the window does.
@@ -59,15 +60,54 @@ impl Shell {
 
     /// Waits for the hub of this computer.
     fn connected(self) -> Self {
-        let began = Instant::now();
-        loop {
+        until(|| {
             let session = self.ask(&GetSession {}).unwrap();
-            if session.state == SessionState::Connected {
-                return self;
-            }
-            assert!(began.elapsed() < Duration::from_secs(20), "{session:?}");
-            std::thread::yield_now();
+            (session.state == SessionState::Connected).then_some(())
+        });
+        self
+    }
+
+    /// A machine of one small disk.
+    fn add_vm(&self) -> Vm {
+        let folder = self.home.path().join("vms");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("web01.raw"), vec![7; 1 << 20]).unwrap();
+        let request = AddVms {
+            folder: folder.to_string_lossy().into_owned(),
+            names: vec!["web01".to_owned()],
+        };
+        let added = self.ask(&request).unwrap();
+        assert!(added.failed.is_empty(), "{:?}", added.failed);
+        added.vms.into_iter().next().unwrap()
+    }
+
+    /// Takes a full backup of it.
+    fn back_up(&self, vm: &Vm) -> Backup {
+        let repositories = self.ask(&ListRepositories {}).unwrap();
+        let request = StartBackup {
+            vm: vm.clone(),
+            backup_type: BackupType::Full,
+            repository_id: repositories[0].id.clone(),
+        };
+        let started = self.ask(&request).unwrap();
+        until(|| {
+            let recent = self.ask(&ListRecentBackups {}).unwrap();
+            recent.into_iter().find(|backup| {
+                backup.backup_id == started.backup_id && backup.status == BackupStatus::Completed
+            })
+        })
+    }
+}
+
+/// Waits until something is there.
+fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
         }
+        assert!(began.elapsed() < Duration::from_secs(20), "it did not come");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
@@ -123,6 +163,63 @@ fn settings_are_kept_but_the_window_names_no_folder_to_write_to() {
         "a folder to write to comes from the system's dialog only"
     );
     assert_eq!(shell.ask(&GetSettings {}).unwrap(), kept);
+}
+
+#[test]
+fn how_well_all_machines_are_protected_is_asked_for_at_once() {
+    let shell = Shell::start().connected();
+    let vm = shell.add_vm();
+    let state = || shell.ask(&ListVmProtection {}).unwrap()[0].state;
+    assert_eq!(state(), VmState::NeverBackedUp);
+    shell.back_up(&vm);
+    assert_eq!(state(), VmState::Protected);
+}
+
+#[test]
+fn verifying_tells_its_result_to_whoever_listens() {
+    let shell = Shell::start().connected();
+    let vm = shell.add_vm();
+    let backup = shell.back_up(&vm);
+    let mut news = shell.app.state::<Events>().subscribe();
+    let request = VerifyBackup {
+        backup_id: backup.backup_id.clone(),
+    };
+    shell.ask(&request).unwrap();
+    let found = until(|| match news.try_recv().ok()? {
+        AppEvent::BackupVerified { verification } => {
+            (verification.status != VerificationStatus::Running).then_some(verification)
+        }
+        _ => None,
+    });
+    assert_eq!(found.backup_id, backup.backup_id);
+    assert_eq!(found.status, VerificationStatus::Sound);
+}
+
+#[test]
+fn a_look_at_what_retention_would_do_sets_nothing() {
+    let shell = Shell::start().connected();
+    let vm = shell.add_vm();
+    shell.back_up(&vm);
+    shell.back_up(&vm);
+    let policy = RetentionPolicy {
+        keep_last: 1,
+        ..RetentionPolicy::default()
+    };
+    let preview = PreviewRetention {
+        vm: vm.clone(),
+        policy,
+    };
+    let points = shell.ask(&preview).unwrap();
+    let going = points.iter().filter(|point| point.action != "keep").count();
+    assert_eq!((points.len(), going), (2, 1), "{points:?}");
+    let rules = || shell.ask(&GetRetention { vm: vm.clone() }).unwrap().policy;
+    assert_eq!(rules(), None);
+    let request = SetRetention {
+        vm: vm.clone(),
+        policy: Some(policy),
+    };
+    shell.ask(&request).unwrap();
+    assert_eq!(rules(), Some(policy));
 }
 
 #[test]

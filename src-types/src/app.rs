@@ -59,7 +59,7 @@ impl Session {
 
 /// How we stand with the current hub.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum SessionState {
     /// It is being asked; with `None` for the first time.
     Connecting,
@@ -115,6 +115,17 @@ impl VmSummary {
         let sizes = self.disks.iter().map(VmDisk::size_bytes);
         sizes.sum::<Option<u64>>()
     }
+}
+
+/// How well a machine is protected, from a look at the backups of all machines.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VmProtection {
+    /// The machine.
+    pub vm_id: VmId,
+    /// How well.
+    pub state: VmState,
+    /// When its newest backup was taken that can be gone back to.
+    pub latest_good: Option<Timestamp>,
 }
 
 /// How well a machine is protected, in the app's words.
@@ -214,7 +225,7 @@ pub enum DownloadKind {
 
 /// Where a download stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum DownloadState {
     /// Others come first.
     Queued,

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{
     About, AddedVms, Backup, BackupId, BackupProgress, BackupType, Chain, DiscoveredVm, Download,
     DownloadId, FolderSize, HubCheck, HubId, Listing, MountId, OpenMount, Repository, RepositoryId,
-    Session, Settings, StartedBackup, Verification, Vm, VmDisk, VmId, VmSummary,
+    Retention, RetentionPoint, RetentionPolicy, Session, Settings, StartedBackup, Vm, VmDisk, VmId,
+    VmProtection, VmSummary,
 };
 
 /// A request with a name and an answer.
@@ -71,6 +72,7 @@ commands! { $
     remove_hub(RemoveHub) -> Session;
     // Virtual machines
     list_vms(ListVms) -> Vec<Vm>;
+    list_vm_protection(ListVmProtection) -> Vec<VmProtection>;
     get_vm(GetVm) -> Vm;
     get_vm_summary(GetVmSummary) -> VmSummary;
     list_vm_disks(ListVmDisks) -> Vec<VmDisk>;
@@ -83,12 +85,17 @@ commands! { $
     start_backup(StartBackup) -> StartedBackup;
     cancel_backup(CancelBackup) -> ();
     list_running_backups(ListRunningBackups) -> Vec<BackupProgress>;
+    list_recent_backups(ListRecentBackups) -> Vec<Backup>;
     list_backups(ListBackups) -> Vec<Backup>;
     get_backup(GetBackup) -> Backup;
     get_chain(GetChain) -> Chain;
-    verify_backup(VerifyBackup) -> Verification;
+    verify_backup(VerifyBackup) -> ();
     pin_backup(PinBackup) -> ();
     delete_backup(DeleteBackup) -> Vec<BackupId>;
+    get_retention(GetRetention) -> Retention;
+    set_retention(SetRetention) -> Retention;
+    preview_retention(PreviewRetention) -> Vec<RetentionPoint>;
+    run_retention(RunRetention) -> Vec<RetentionPoint>;
     // Open mounts and their files
     list_mounts(ListMounts) -> Vec<OpenMount>;
     open_mount(OpenBackupDisk) -> OpenMount;
@@ -174,6 +181,10 @@ pub struct RemoveHub {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ListVms {}
 
+/// How well all machines are protected, as far as the hub says it at once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ListVmProtection {}
+
 /// One machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GetVm {
@@ -211,6 +222,39 @@ pub struct DeleteBackup {
     pub backup_id: BackupId,
     /// Also those that cannot be restored without it.
     pub with_dependents: bool,
+}
+
+/// How many recovery points of a machine are kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GetRetention {
+    /// The machine.
+    pub vm: Vm,
+}
+
+/// Decides how many recovery points of a machine are kept from now on. Nothing is deleted before the next
+/// backup, or before [`RunRetention`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SetRetention {
+    /// The machine.
+    pub vm: Vm,
+    /// `None`: all of them.
+    pub policy: Option<RetentionPolicy>,
+}
+
+/// What retention would do with each recovery point of a machine under these rules. Changes nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PreviewRetention {
+    /// The machine.
+    pub vm: Vm,
+    /// The rules.
+    pub policy: RetentionPolicy,
+}
+
+/// Deletes the recovery points of a machine that the rules do not keep; answers when it is done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunRetention {
+    /// The machine.
+    pub vm: Vm,
 }
 
 /// Lets the user choose, in the system's dialog, a folder to look for disk images in.
@@ -263,6 +307,10 @@ pub struct CancelBackup {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ListRunningBackups {}
 
+/// The newest backups of all machines, newest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ListRecentBackups {}
+
 /// Backups of a machine in all repositories, newest first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ListBackups {
@@ -286,7 +334,8 @@ pub struct GetChain {
     pub repository_id: RepositoryId,
 }
 
-/// Checks that a backup still holds what was backed up, where the hub can, and waits for the result.
+/// Checks that a backup still holds what was backed up, where the hub can. How far that is and what it
+/// finds comes as events, because it outlasts the page; the answer comes when it is over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VerifyBackup {
     /// Which one.

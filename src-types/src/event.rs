@@ -4,12 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AppError, Backup, BackupId, BackupStatus, Download, DownloadId, MountId, OpenMount, Session,
-    Settings, VmId,
+    Settings, Verification, VmId,
 };
 
 /// Something happened in the core.
+///
+/// The name of what happened stands outside its content, here as in all enums that travel: with a tag inside,
+/// serde first reads everything into a tree, with a second reader for each type, and the window's module grows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum AppEvent {
     /// A running backup moved on. At most ten a second for each job.
     BackupProgressed(BackupProgress),
@@ -17,6 +20,18 @@ pub enum AppEvent {
     BackupFinished {
         /// How it ended.
         backup: Box<Backup>,
+    },
+    /// Verifying a backup moved on or is over.
+    BackupVerified {
+        /// How far it is, or what it found.
+        verification: Box<Verification>,
+    },
+    /// Verifying a backup ended without a result.
+    VerificationFailed {
+        /// The backup.
+        backup_id: BackupId,
+        /// Why.
+        error: AppError,
     },
     /// The core could not learn how a backup fares; it keeps trying.
     BackupUnreachable {
@@ -71,7 +86,7 @@ pub enum AppEvent {
 
 /// A place in the window that something outside of it leads to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "place", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Place {
     /// The history of a machine, where this backup is.
     Backup {

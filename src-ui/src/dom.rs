@@ -88,11 +88,72 @@ pub(crate) fn is_typing(event: &yew::KeyboardEvent) -> bool {
     })
 }
 
+/// Whether a key was meant for a button.
+pub(crate) fn is_on_button(event: &yew::KeyboardEvent) -> bool {
+    event
+        .target_dyn_into::<HtmlElement>()
+        .is_some_and(|element| element.tag_name().eq_ignore_ascii_case("button"))
+}
+
 /// Moves the focus.
 pub(crate) fn focus(node: &NodeRef) {
     if let Some(element) = node.cast::<HtmlElement>() {
         // An element that has gone meanwhile needs no focus.
         drop(element.focus());
+    }
+}
+
+/// Left, right, top and bottom edge of an element in the window.
+pub(crate) fn bounds(node: &NodeRef) -> Option<(f64, f64, f64, f64)> {
+    let bounds = node.cast::<HtmlElement>()?.get_bounding_client_rect();
+    Some((bounds.left(), bounds.right(), bounds.top(), bounds.bottom()))
+}
+
+/// Width and height of the window's contents.
+pub(crate) fn window_size() -> (f64, f64) {
+    let root = gloo_utils::document_element();
+    (
+        f64::from(root.client_width()),
+        f64::from(root.client_height()),
+    )
+}
+
+/// Puts an element with a fixed place there; all of it stays in the window when that gets smaller.
+pub(crate) fn move_to(node: &NodeRef, (left, top): (f64, f64), (width, height): (f64, f64)) {
+    if let Some(element) = node.cast::<HtmlElement>() {
+        let style = element.style();
+        let left = format!("min({left}px, calc(100vw - {width}px))");
+        let top = format!("min({top}px, calc(100vh - {height}px))");
+        drop(style.set_property("left", &left));
+        drop(style.set_property("top", &top));
+    }
+}
+
+/// Which child of an element gets the focus.
+#[derive(Clone, Copy)]
+pub(crate) enum Step {
+    First,
+    Last,
+    Next,
+    Previous,
+}
+
+/// Moves the focus among the children of an element; after the last comes the first.
+pub(crate) fn focus_child(parent: &HtmlElement, step: Step) {
+    let focused = gloo_utils::document()
+        .active_element()
+        .filter(|focused| parent.contains(Some(focused)));
+    let next = match step {
+        Step::First => None,
+        Step::Last => parent.last_element_child(),
+        Step::Next => focused.and_then(|focused| focused.next_element_sibling()),
+        Step::Previous => focused
+            .and_then(|focused| focused.previous_element_sibling())
+            .or_else(|| parent.last_element_child()),
+    };
+    let child = next.or_else(|| parent.first_element_child());
+    if let Some(child) = child.and_then(|child| child.dyn_into::<HtmlElement>().ok()) {
+        drop(child.focus());
     }
 }
 

@@ -57,6 +57,11 @@ pub(crate) fn minutes_until(time: Timestamp) -> u64 {
     left.ceil().max(0.0) as u64
 }
 
+/// Whether so many minutes are few enough to warn.
+pub(crate) fn is_soon(minutes: u64) -> bool {
+    minutes <= 10
+}
+
 /// What a file is, by its ending.
 pub(crate) fn kind_of(file: &FileEntry) -> String {
     if let Some(reason) = &file.unreadable {

@@ -92,8 +92,10 @@ pub(crate) async fn run(
             let verification = {
                 let mut line = Line::new(*output, format!("Verifying {}", printable(&id)));
                 let id = BackupId::new(id);
-                hub.verify_backup(&id, &mut |percent| line.percent(percent))
-                    .await?
+                hub.verify_backup(&id, &mut |state| {
+                    line.percent(state.progress_percent);
+                })
+                .await?
             };
             if verification.status == VerificationStatus::Damaged {
                 return Err(damaged(&verification));

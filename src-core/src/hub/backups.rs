@@ -88,6 +88,11 @@ impl HubClient {
         Ok(backups)
     }
 
+    /// The backups of all VMs, newest first.
+    pub async fn all_backups(&self) -> Result<Vec<Backup>> {
+        wire::backups(&self.get(self.v1(&["backups"])?).await?)
+    }
+
     /// One backup, as it is now.
     ///
     /// # Errors
@@ -97,14 +102,14 @@ impl HubClient {
         wire::backup(&answer)
     }
 
-    /// Verifies a finished backup, reporting percent on the way; says what was found.
+    /// Verifies a finished backup, reporting how far it is on the way; says what was found.
     ///
     /// # Errors
     /// `Unsupported` on hubs that cannot, `Conflict` when the backup is not complete.
     pub async fn verify_backup(
         &self,
         id: &BackupId,
-        report: &mut (dyn FnMut(f64) + Send),
+        report: &mut (dyn FnMut(&Verification) + Send),
     ) -> Result<Verification> {
         let url = self.v1(&["backups", id.as_str(), "verify"])?;
         // One that goes on is not begun again.
@@ -114,7 +119,7 @@ impl HubClient {
         let mut verification = wire::verification(&begun)?;
         let mut pause = FIRST_LOOK;
         while verification.status == VerificationStatus::Running {
-            report(verification.progress_percent);
+            report(&verification);
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LAST_LOOK);
             verification = wire::verification(&self.get(url.clone()).await?)?;
@@ -197,6 +202,20 @@ impl HubClient {
     ) -> Result<Retention> {
         let url = self.retention_url(vm, &[])?;
         wire::retention(&self.put(url, &json!({ "policy": policy })).await?)
+    }
+
+    /// What retention would do with each recovery point of a VM under this policy. Changes nothing.
+    ///
+    /// # Errors
+    /// `Invalid` when the policy keeps nothing.
+    pub async fn preview_retention(
+        &self,
+        vm: &Vm,
+        policy: RetentionPolicy,
+    ) -> Result<Vec<RetentionPoint>> {
+        let url = self.retention_url(vm, &["run"])?;
+        let body = json!({ "dry_run": true, "policy": policy });
+        wire::retention_points(&self.post(url, &body, Effect::Repeatable).await?)
     }
 
     /// What retention does with each recovery point of a VM. Unless it is a dry run, waits until it is done.

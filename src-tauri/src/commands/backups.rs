@@ -1,13 +1,17 @@
-//! Backups: start, cancel, list, verify, pin, delete.
+//! Backups: start, cancel, list, verify, pin, delete, and how many are kept.
 
 use sendense_core::{Backups, HubSession};
 use sendense_types::commands::{
-    CancelBackup, DeleteBackup, GetBackup, GetChain, ListBackups, ListRepositories,
-    ListRunningBackups, PinBackup, Reply, StartBackup, VerifyBackup,
+    CancelBackup, DeleteBackup, GetBackup, GetChain, GetRetention, ListBackups, ListRecentBackups,
+    ListRepositories, ListRunningBackups, PinBackup, PreviewRetention, Reply, RunRetention,
+    SetRetention, StartBackup, VerifyBackup,
 };
 use tauri::{State, command};
 
 use crate::Result;
+
+/// More of the past than this nobody looks through in one list; machines have their own.
+const RECENT: usize = 200;
 
 #[command]
 pub(crate) async fn list_repositories(
@@ -49,6 +53,17 @@ pub(crate) fn list_running_backups(
 }
 
 #[command]
+pub(crate) async fn list_recent_backups(
+    session: State<'_, HubSession>,
+    request: ListRecentBackups,
+) -> Result<Reply<ListRecentBackups>> {
+    let ListRecentBackups {} = request;
+    let mut backups = session.ask(async |hub| hub.all_backups().await).await?;
+    backups.truncate(RECENT);
+    Ok(backups)
+}
+
+#[command]
 pub(crate) async fn list_backups(
     session: State<'_, HubSession>,
     request: ListBackups,
@@ -80,12 +95,10 @@ pub(crate) async fn get_chain(
 
 #[command]
 pub(crate) async fn verify_backup(
-    session: State<'_, HubSession>,
+    backups: State<'_, Backups>,
     request: VerifyBackup,
 ) -> Result<Reply<VerifyBackup>> {
-    session
-        .ask(async |hub| hub.verify_backup(&request.backup_id, &mut |_| ()).await)
-        .await
+    backups.verify(&request.backup_id).await
 }
 
 #[command]
@@ -109,5 +122,45 @@ pub(crate) async fn delete_backup(
     } = request;
     session
         .ask(async |hub| hub.delete_backup(&backup_id, with_dependents).await)
+        .await
+}
+
+#[command]
+pub(crate) async fn get_retention(
+    session: State<'_, HubSession>,
+    request: GetRetention,
+) -> Result<Reply<GetRetention>> {
+    session
+        .ask(async |hub| hub.retention(&request.vm).await)
+        .await
+}
+
+#[command]
+pub(crate) async fn set_retention(
+    session: State<'_, HubSession>,
+    request: SetRetention,
+) -> Result<Reply<SetRetention>> {
+    session
+        .ask(async |hub| hub.set_retention(&request.vm, request.policy).await)
+        .await
+}
+
+#[command]
+pub(crate) async fn preview_retention(
+    session: State<'_, HubSession>,
+    request: PreviewRetention,
+) -> Result<Reply<PreviewRetention>> {
+    session
+        .ask(async |hub| hub.preview_retention(&request.vm, request.policy).await)
+        .await
+}
+
+#[command]
+pub(crate) async fn run_retention(
+    session: State<'_, HubSession>,
+    request: RunRetention,
+) -> Result<Reply<RunRetention>> {
+    session
+        .ask(async |hub| hub.run_retention(&request.vm, false).await)
         .await
 }

@@ -6,7 +6,7 @@ use sendense_core::{Backups, HubSession};
 use sendense_fixtures::{SAMPLE_VM, unpack_sample_from};
 use sendense_types::commands::{
     AddSampleVm, AddVms, ChooseFolderOfImages, DiscoverVms, GetVm, GetVmSummary, ListVmDisks,
-    ListVms, Reply,
+    ListVmProtection, ListVms, Reply,
 };
 use sendense_types::{AppError, ErrorKind, Retry, SavedHub};
 use tauri::path::BaseDirectory;
@@ -22,6 +22,15 @@ pub(crate) async fn list_vms(
 ) -> Result<Reply<ListVms>> {
     let ListVms {} = request;
     session.ask(async |hub| hub.vms().await).await
+}
+
+#[command]
+pub(crate) async fn list_vm_protection(
+    backups: State<'_, Backups>,
+    request: ListVmProtection,
+) -> Result<Reply<ListVmProtection>> {
+    let ListVmProtection {} = request;
+    backups.protection().await
 }
 
 #[command]

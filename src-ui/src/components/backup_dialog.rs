@@ -29,17 +29,17 @@ pub(crate) fn BackupDialog(props: &BackupDialogProps) -> Html {
     let wanted_repository = use_state(|| None::<RepositoryId>);
     let start = use_action::<StartBackup>(props.on_started.clone());
 
-    let usable: Vec<&Repository> = repositories
+    let usable: Vec<Repository> = repositories
         .data
         .iter()
         .flat_map(|all| all.iter())
         .filter(|repository| repository.enabled)
+        .cloned()
         .collect();
     let repository = usable
         .iter()
-        .copied()
         .find(|repository| Some(&repository.id) == wanted_repository.as_ref())
-        .or_else(|| usable.first().copied());
+        .or_else(|| usable.first());
     let parent = repository
         .zip(backups.data.as_ref())
         .and_then(|(repository, backups)| newest_in(backups, repository).cloned());
@@ -69,12 +69,12 @@ pub(crate) fn BackupDialog(props: &BackupDialogProps) -> Html {
         let wanted_type = wanted_type.clone();
         Callback::from(move |chosen| wanted_type.set(Some(chosen)))
     };
-    let onchange = {
+    let on_repository = {
         let wanted_repository = wanted_repository.clone();
-        Callback::from(move |event: Event| {
-            wanted_repository.set(Some(RepositoryId::new(dom::value_of(&event))));
-        })
+        Callback::from(move |id| wanted_repository.set(Some(id)))
     };
+    let does_not_fit = does_not_fit(total, repository);
+    let chosen = repository.map(|repository| repository.id.clone());
     let error = [
         &repositories.error,
         &backups.error,
@@ -90,23 +90,8 @@ pub(crate) fn BackupDialog(props: &BackupDialogProps) -> Html {
             is_busy={start.is_running}
         >
             <TypeChoice {backup_type} {parent} {total} on_choice={on_type} />
-            <label class="field">
-                <span>{ "Repository" }</span>
-                <select aria-label="Repository" {onchange}>
-                    for known in &usable {
-                        <option
-                            key={known.id.to_string()} value={known.id.to_string()}
-                            selected={repository.is_some_and(|chosen| chosen.id == known.id)}
-                        >
-                            <RepositoryLine repository={(*known).clone()} />
-                        </option>
-                    }
-                </select>
-            </label>
-            if repositories.data.is_some() && usable.is_empty() {
-                <p class="is-problem">{ "This hub has no repository that takes backups." }</p>
-            }
-            if does_not_fit(total, repository) {
+            <RepositoryChoice {usable} {chosen} is_known={repositories.data.is_some()} on_choice={on_repository} />
+            if does_not_fit {
                 <p class="is-problem" role="status">
                     { "The disks together are larger than what is free there. What is empty on them takes no room, so it may fit all the same." }
                 </p>
@@ -135,23 +120,52 @@ pub(crate) fn BackupDialog(props: &BackupDialogProps) -> Html {
 }
 
 #[derive(Clone, PartialEq, Properties)]
-struct RepositoryLineProps {
-    repository: Repository,
+pub(super) struct RepositoryChoiceProps {
+    /// Repositories that take backups.
+    pub(super) usable: Vec<Repository>,
+    pub(super) chosen: Option<RepositoryId>,
+    /// Whether the hub has said which there are.
+    pub(super) is_known: bool,
+    pub(super) on_choice: Callback<RepositoryId>,
 }
 
+/// Where backups go, with the room there.
 #[component]
-fn RepositoryLine(props: &RepositoryLineProps) -> Html {
+pub(super) fn RepositoryChoice(props: &RepositoryChoiceProps) -> Html {
     let units = use_context::<Units>().unwrap_or_default();
-    let repository = &props.repository;
-    let room = match (repository.available_bytes, repository.total_bytes) {
+    let onchange = props
+        .on_choice
+        .reform(|event: Event| RepositoryId::new(dom::value_of(&event)));
+    let line = |repository: &Repository| match (repository.available_bytes, repository.total_bytes)
+    {
         (Some(free), Some(total)) => format!(
-            " ({} of {} free)",
+            "{} ({} of {} free)",
+            repository.name,
             ByteSize(free).in_units(units),
             ByteSize(total).in_units(units)
         ),
-        _ => String::new(),
+        _ => repository.name.clone(),
     };
-    html! { { format!("{}{room}", repository.name) } }
+    html! {
+        <>
+        <label class="field">
+            <span>{ "Repository" }</span>
+            <select aria-label="Repository" {onchange}>
+                for known in &props.usable {
+                    <option
+                        key={known.id.to_string()} value={known.id.to_string()}
+                        selected={props.chosen.as_ref() == Some(&known.id)}
+                    >
+                        { line(known) }
+                    </option>
+                }
+            </select>
+        </label>
+        if props.is_known && props.usable.is_empty() {
+            <p class="is-problem">{ "This hub has no repository that takes backups." }</p>
+        }
+        </>
+    }
 }
 
 #[derive(Clone, PartialEq, Properties)]

@@ -9,6 +9,7 @@ use super::{Icon, Picture};
 pub(crate) struct BadgeProps {
     /// `is-ok`, `is-warn`, `is-bad`, `is-run`, `is-full` or `is-plain`.
     pub(crate) tone: &'static str,
+    #[prop_or_default]
     pub(crate) picture: Option<Picture>,
     pub(crate) text: AttrValue,
 }

@@ -28,6 +28,10 @@ pub(crate) enum Picture {
     Lock,
     Table,
     Cards,
+    More,
+    Chevron,
+    Pin,
+    Drive,
 }
 
 #[derive(Clone, PartialEq, Properties)]
@@ -64,6 +68,10 @@ pub(crate) fn Icon(props: &IconProps) -> Html {
         Picture::Back => "M20 12H5 M11 6l-6 6 6 6",
         Picture::Lock => "M6 11h12v9H6z M8.5 11V8a3.5 3.5 0 0 1 7 0v3",
         Picture::Table => "M4 6h16 M4 12h16 M4 18h16",
+        Picture::More => "M5 12h.01 M12 12h.01 M19 12h.01",
+        Picture::Chevron => "M6 9l6 6 6-6",
+        Picture::Pin => "M9 4h6l-1 6 3 3v2H7v-2l3-3z M12 15v6",
+        Picture::Drive => "M3 8h18v8H3z M17 12h.01 M6 12h6",
         Picture::Cards => "M4 4h6v6H4z M14 4h6v6h-6z M4 14h6v6H4z M14 14h6v6h-6z",
     };
     html! {

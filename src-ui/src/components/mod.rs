@@ -1,6 +1,7 @@
 //! What pages are made of. Components show what they are given.
 
 mod backup_dialog;
+mod backup_several_dialog;
 mod badge;
 mod bar;
 mod connect_dialog;
@@ -9,14 +10,18 @@ mod dialog;
 mod discover_dialog;
 mod empty_state;
 mod error_notice;
+mod hub_chip;
 mod icon;
 mod menu;
+mod retention_dialog;
 mod running_panel;
 mod sidebar;
 mod text;
 mod toasts;
+mod vm_disks_dialog;
 
 pub(crate) use self::backup_dialog::BackupDialog;
+pub(crate) use self::backup_several_dialog::BackupSeveralDialog;
 pub(crate) use self::badge::{BackupTypeBadge, Badge, StatusBadge, VmStateBadge};
 pub(crate) use self::bar::Bar;
 pub(crate) use self::connect_dialog::{AddHubDialog, SignInDialog};
@@ -25,9 +30,12 @@ pub(crate) use self::dialog::Dialog;
 pub(crate) use self::discover_dialog::DiscoverDialog;
 pub(crate) use self::empty_state::EmptyState;
 pub(crate) use self::error_notice::ErrorNotice;
+pub(crate) use self::hub_chip::HubChip;
 pub(crate) use self::icon::{Icon, Picture};
-pub(crate) use self::menu::{Menu, MenuItem};
+pub(crate) use self::menu::{Menu, MenuItem, MenuPlace, OpenMenu};
+pub(crate) use self::retention_dialog::RetentionDialog;
 pub(crate) use self::running_panel::{RunningLine, RunningPanel};
 pub(crate) use self::sidebar::Sidebar;
 pub(crate) use self::text::{Ago, Size};
 pub(crate) use self::toasts::Toasts;
+pub(crate) use self::vm_disks_dialog::VmDisksDialog;

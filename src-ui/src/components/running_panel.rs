@@ -3,13 +3,15 @@
 use sendense_types::{BackupId, BackupStatus, ByteSize, Units};
 use yew::prelude::*;
 
-use super::Bar;
+use super::{Badge, Bar, Picture};
 use crate::format;
 use crate::state::app::Running;
 
 #[derive(Clone, PartialEq, Properties)]
 pub(crate) struct RunningProps {
     pub(crate) running: Running,
+    #[prop_or(AttrValue::Static("Running now"))]
+    pub(crate) title: AttrValue,
     #[prop_or_default]
     pub(crate) on_cancel: Callback<BackupId>,
 }
@@ -53,6 +55,7 @@ pub(crate) fn RunningLine(props: &RunningProps) -> Html {
     let backup = &props.running.progress.backup;
     html! {
         <div class="running-line">
+            <span><Badge tone="is-run" picture={Picture::Pulse} text={format!("Backing up {}", percent_text(backup.progress_percent))} /></span>
             <Bar percent={backup.progress_percent} label={format!("Backing up {}", backup.vm_name)} />
             <span class="num">{ line(&props.running, units) }</span>
         </div>
@@ -73,7 +76,7 @@ pub(crate) fn RunningPanel(props: &RunningProps) -> Html {
     html! {
         <section class="panel" aria-label="Running now">
             <header class="panel__head">
-                <h2>{ "Running now" }</h2>
+                <h2>{ &props.title }</h2>
                 <span class="num">{ percent_text(backup.progress_percent) }</span>
             </header>
             <Bar percent={backup.progress_percent} label="Overall progress" />

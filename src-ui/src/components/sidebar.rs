@@ -1,10 +1,10 @@
-//! The way to every page, and the hub that is asked.
+//! The way to every page.
 
-use sendense_types::{DownloadState, HubId, Session, SessionState};
+use sendense_types::{DownloadState, HubId};
 use yew::prelude::*;
 use yew_router::prelude::*;
 
-use super::{Icon, Picture};
+use super::{HubChip, Icon, Picture};
 use crate::format;
 use crate::route::Route;
 use crate::state::app::AppState;
@@ -78,8 +78,8 @@ pub(crate) fn Sidebar(props: &SidebarProps) -> Html {
                         classes="sidebar__mount"
                     >
                         <span>{ crate::pages::mounts::title(mount) }</span>
-                        if let Some(end) = mount.expires_at {
-                            <span class="num">{ format!("{} min", format::minutes_until(end)) }</span>
+                        if let Some(minutes) = mount.expires_at.map(format::minutes_until) {
+                            <span class={classes!("num", format::is_soon(minutes).then_some("is-soon"))}>{ format!("{minutes} min") }</span>
                         }
                     </Link<Route>>
                 }
@@ -94,89 +94,5 @@ pub(crate) fn Sidebar(props: &SidebarProps) -> Html {
                 />
             }
         </nav>
-    }
-}
-
-#[derive(Clone, PartialEq, Properties)]
-struct HubChipProps {
-    session: Session,
-    on_connect: Callback<HubId>,
-    on_add_hub: Callback<()>,
-}
-
-/// The hub that is asked, and the list of the others.
-#[component]
-fn HubChip(props: &HubChipProps) -> Html {
-    let is_open = use_state(|| false);
-    let session = &props.session;
-    let Some(hub) = session.current_hub() else {
-        return Html::default();
-    };
-    let (tone, words) = match &session.state {
-        SessionState::Connecting => ("is-run", "connecting…"),
-        SessionState::Connected if hub.is_this_computer() => ("is-ok", "local hub · running"),
-        SessionState::Connected => ("is-ok", "connected"),
-        SessionState::SignedOut { .. } => ("is-warn", "signed out"),
-        SessionState::Offline { .. } => ("is-bad", "not reachable"),
-    };
-    let user = hub
-        .username
-        .as_ref()
-        .map(|user| format!(" as {user}"))
-        .unwrap_or_default();
-    let toggle = {
-        let is_open = is_open.clone();
-        Callback::from(move |_: MouseEvent| is_open.set(!*is_open))
-    };
-    let onkeydown = {
-        let is_open = is_open.clone();
-        Callback::from(move |event: KeyboardEvent| {
-            if event.key() == "Escape" {
-                is_open.set(false);
-            }
-        })
-    };
-    let choose = |id: HubId| {
-        let (is_open, on_connect) = (is_open.clone(), props.on_connect.clone());
-        Callback::from(move |_: MouseEvent| {
-            is_open.set(false);
-            on_connect.emit(id.clone());
-        })
-    };
-    let add = {
-        let (is_open, on_add_hub) = (is_open.clone(), props.on_add_hub.clone());
-        Callback::from(move |_: MouseEvent| {
-            is_open.set(false);
-            on_add_hub.emit(());
-        })
-    };
-    html! {
-        <div class="hub-chip" {onkeydown}>
-            if *is_open {
-                <div class="hub-chip__menu" role="menu" aria-label="Hubs">
-                    for known in &session.hubs {
-                        <button
-                            key={known.id.0.clone()} type="button" role="menuitemradio"
-                            aria-checked={(known.id == session.current).to_string()}
-                            onclick={choose(known.id.clone())}
-                        >
-                            { &known.name }
-                        </button>
-                    }
-                    <button type="button" role="menuitem" onclick={add}>{ "Add hub…" }</button>
-                </div>
-            }
-            <button
-                class="hub-chip__button" type="button" onclick={toggle}
-                aria-haspopup="menu" aria-expanded={is_open.to_string()}
-                aria-label={format!("Hub: {}, {words}{user}", hub.name)}
-            >
-                <span class={classes!("hub-chip__dot", tone)}></span>
-                <span class="sidebar__text">
-                    <strong>{ &hub.name }</strong>
-                    <small>{ words }{ user.clone() }</small>
-                </span>
-            </button>
-        </div>
     }
 }

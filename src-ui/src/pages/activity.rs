@@ -1,14 +1,26 @@
-//! What runs and what ran since the window was opened, newest first.
+//! What runs and what ran on this hub, newest first.
 
-use sendense_types::commands::CancelBackup;
+use sendense_types::commands::{CancelBackup, ListRecentBackups};
+use sendense_types::{Backup, Download};
 use yew::prelude::*;
+use yew_router::prelude::*;
 
 use crate::app::AppContext;
 use crate::components::{
-    Ago, BackupTypeBadge, EmptyState, ErrorNotice, Picture, RunningPanel, StatusBadge,
+    Ago, BackupTypeBadge, EmptyState, ErrorNotice, Icon, Picture, RunningPanel, StatusBadge,
 };
-use crate::hooks::use_action;
+use crate::dom;
+use crate::hooks::{use_action, use_query};
 use crate::pages::DownloadRow;
+use crate::route::Route;
+
+/// Which work is shown.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    All,
+    Backups,
+    Downloads,
+}
 
 /// Running and past work.
 #[component]
@@ -16,45 +28,136 @@ pub(crate) fn Activity() -> Html {
     let Some(app) = use_context::<AppContext>() else {
         return Html::default();
     };
+    let kind = use_state(|| Kind::All);
+    let search = use_state(String::new);
+    let recent = use_query(ListRecentBackups {}, app.version);
     let cancel = use_action::<CancelBackup>(Callback::noop());
     let on_cancel = cancel.run.reform(|backup_id| CancelBackup { backup_id });
-    let is_empty = app.running.is_empty() && app.finished.is_empty() && app.downloads.is_empty();
+    let on_kind = {
+        let kind = kind.clone();
+        Callback::from(move |event: Event| {
+            kind.set(match dom::value_of(&event).as_str() {
+                "backups" => Kind::Backups,
+                "downloads" => Kind::Downloads,
+                _ => Kind::All,
+            });
+        })
+    };
+    let on_search = {
+        let search = search.clone();
+        Callback::from(move |event: InputEvent| search.set(dom::value_of(&event)))
+    };
+    let needle = search.trim().to_lowercase();
+    let is_of = |vm_name: &str| vm_name.to_lowercase().contains(&needle);
+    let running: Vec<_> = app
+        .running
+        .values()
+        .filter(|running| *kind != Kind::Downloads && is_of(&running.progress.backup.vm_name))
+        .cloned()
+        .collect();
+    let backups: Vec<Backup> = recent
+        .data
+        .iter()
+        .flat_map(|recent| recent.iter())
+        .filter(|backup| *kind != Kind::Downloads && backup.status.is_over())
+        .filter(|backup| is_of(&backup.vm_name))
+        .cloned()
+        .collect();
+    let downloads: Vec<Download> = app
+        .downloads
+        .iter()
+        .filter(|_| *kind != Kind::Backups)
+        .filter(|download| is_of(download.vm_name.as_deref().unwrap_or_default()))
+        .cloned()
+        .collect();
+    let is_empty = running.is_empty() && backups.is_empty() && downloads.is_empty();
+    let is_everything = *kind == Kind::All && needle.is_empty();
+    let errors = [&recent.error, &cancel.error];
     html! {
         <>
-        <header class="page__head"><h1>{ "Activity" }</h1></header>
+        <header class="page__head">
+            <h1>{ "Activity" }</h1>
+            <span class="page__space"></span>
+            <input
+                class="search" type="search" aria-label="Search machines" placeholder="Machine"
+                value={(*search).clone()} oninput={on_search}
+            />
+            <select aria-label="Kind" onchange={on_kind}>
+                <option value="all">{ "All kinds" }</option>
+                <option value="backups">{ "Backups" }</option>
+                <option value="downloads">{ "Downloads" }</option>
+            </select>
+        </header>
         <div class="page__body">
-            if let Some(error) = cancel.error.clone() {
-                <ErrorNotice {error} />
+            for error in errors.into_iter().flatten() {
+                <ErrorNotice error={error.clone()} on_retry={recent.reload.clone()} />
             }
-            if is_empty {
+            if recent.data.is_none() && recent.is_loading {
+                <div class="skeleton" role="status" aria-label="Loading"></div>
+            } else if is_empty && is_everything {
                 <EmptyState
                     picture={Picture::Pulse} title="Nothing has happened yet"
-                    text="Backups and downloads of this session are listed here. Older backups are with their machines."
+                    text="Backups of this hub and what you save from them are listed here."
+                />
+            } else if is_empty {
+                <EmptyState picture={Picture::Search} title="Nothing matches" text="Nothing of this kind or machine is known." />
+            }
+            for running in running {
+                <RunningPanel
+                    key={running.progress.backup.backup_id.to_string()} title={running.progress.backup.vm_name.clone()}
+                    running={running.clone()} on_cancel={on_cancel.clone()}
                 />
             }
-            for running in app.running.values().cloned() {
-                <h2>{ &running.progress.backup.vm_name }</h2>
-                <RunningPanel {running} on_cancel={on_cancel.clone()} />
+            if !downloads.is_empty() {
+                <h2>{ "Downloads" }</h2>
+                <ul class="rows" aria-label="Downloads">
+                    for download in downloads {
+                        <DownloadRow key={download.download_id.0} download={download.clone()} />
+                    }
+                </ul>
             }
-            <ul class="rows" aria-label="Finished backups">
-                for backup in app.finished.iter().rev().cloned() {
-                    <li class="row" key={backup.backup_id.to_string()} aria-label={format!("Backup of {}", backup.vm_name)}>
-                        <div class="row__text">
-                            <strong>{ format!("Backup of {}", backup.vm_name) }</strong>
-                            <small class="faint">{ backup.error_message.clone().unwrap_or_default() }</small>
-                        </div>
-                        <BackupTypeBadge backup_type={backup.backup_type} />
-                        <StatusBadge status={backup.status} />
-                        <Ago time={backup.completed_at.or(backup.created_at)} />
-                    </li>
-                }
-            </ul>
-            <ul class="rows" aria-label="Downloads">
-                for download in app.downloads.clone() {
-                    <DownloadRow key={download.download_id.0} download={download.clone()} />
-                }
-            </ul>
+            if !backups.is_empty() {
+                <h2>{ "Backups" }</h2>
+                <ul class="rows" aria-label="Finished backups">
+                    for backup in backups {
+                        <BackupEntry key={backup.backup_id.to_string()} backup={backup.clone()} />
+                    }
+                </ul>
+            }
         </div>
         </>
+    }
+}
+
+#[derive(Clone, PartialEq, Properties)]
+struct BackupEntryProps {
+    backup: Backup,
+}
+
+/// One backup that is over; its name leads to the machine's backups.
+#[component]
+fn BackupEntry(props: &BackupEntryProps) -> Html {
+    let backup = &props.backup;
+    let title = format!("Backup of {}", backup.vm_name);
+    let title_or_link = match &backup.vm_context_id {
+        Some(id) => {
+            let to = Route::History { id: id.to_string() };
+            html! { <Link<Route> {to} classes="link">{ title.clone() }</Link<Route>> }
+        }
+        None => html! { { &title } },
+    };
+    html! {
+        <li class="row" aria-label={title.clone()}>
+            <Icon picture={Picture::Machine} />
+            <div class="row__text">
+                <strong>{ title_or_link }</strong>
+                if let Some(why) = &backup.error_message {
+                    <small class="faint">{ why }</small>
+                }
+            </div>
+            <BackupTypeBadge backup_type={backup.backup_type} />
+            <StatusBadge status={backup.status} />
+            <span class="row__time"><Ago time={backup.completed_at.or(backup.created_at)} /></span>
+        </li>
     }
 }

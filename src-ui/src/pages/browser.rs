@@ -1,34 +1,33 @@
 //! The file browser: one mount, one folder, what is selected, and the ways to save it.
 
+mod head;
+mod saving;
 mod table;
 mod toolbar;
 
 use std::rc::Rc;
 
-use sendense_types::commands::{
-    BrowseFolder, CloseMount, KeepMountOpen, ListFiles, ListMounts, MeasureFolder, Remount,
-    SaveFile, SaveFiles, SaveFolderAsZip,
-};
+use sendense_types::commands::{BrowseFolder, ListFiles, ListMounts, Remount};
 use sendense_types::{
-    AppError, ByteSize, DownloadState, ErrorKind, Expiry, FileEntry, FileKind, FolderSize, MountId,
-    OpenMount, Units,
+    AppError, ByteSize, DownloadState, ErrorKind, FileEntry, FileKind, MountId, OpenMount, Units,
 };
 use yew::prelude::*;
 use yew_router::prelude::*;
 
-use self::table::FileTable;
+use self::head::Head;
+use self::saving::{Folder as SavedFolder, use_saving, why_not};
+use self::table::{FileTable, ROW_HEIGHT};
 use self::toolbar::Toolbar;
 use super::{DownloadRow, mounts};
 use crate::app::AppContext;
-use crate::components::{Badge, Dialog, ErrorNotice, Icon, Picture};
+use crate::components::{ErrorNotice, Icon, MenuItem, MenuPlace, OpenMenu, Picture};
 use crate::hooks::{use_action, use_query};
 use crate::route::Route;
 use crate::state::selection::{Held, Selection};
 use crate::state::sort::{self, Order};
+use crate::state::type_ahead::TypeAhead;
 use crate::{dom, format, ipc};
 
-/// Above this a folder is measured and asked about before it is saved.
-const LARGE_BYTES: u64 = 1 << 30;
 /// Rows that PgUp and PgDn move by.
 const PAGE: isize = 15;
 
@@ -72,14 +71,6 @@ struct FolderProps {
     mount: OpenMount,
 }
 
-/// What a large folder is measured for.
-#[derive(Clone, PartialEq)]
-struct Measured {
-    path: String,
-    name: String,
-    size: FolderSize,
-}
-
 #[component]
 fn Folder(props: &FolderProps) -> Html {
     let Some(app) = use_context::<AppContext>() else {
@@ -95,8 +86,9 @@ fn Folder(props: &FolderProps) -> Html {
     let selection = use_state(Selection::default);
     let order = use_state(Order::default);
     let filter = use_state(String::new);
-    let measured = use_state(|| None::<Measured>);
-    let filter_field = use_node_ref();
+    let menu = use_state(|| None::<MenuPlace>);
+    let typed = use_mut_ref(TypeAhead::default);
+    let (filter_field, table) = (use_node_ref(), use_node_ref());
     let listing = use_query(
         ListFiles {
             mount_id: mount_id.clone(),
@@ -111,7 +103,13 @@ fn Folder(props: &FolderProps) -> Html {
         },
         0,
     );
+    let saving = use_saving(&mount_id);
     use_keep_open(&mount_id, &path);
+    {
+        // The keys work without a click first.
+        let table = table.clone();
+        use_effect_with((), move |()| dom::focus(&table));
+    }
 
     let files: Rc<Vec<FileEntry>> = use_memo(
         (listing.data.clone(), *order, (*filter).clone()),
@@ -162,132 +160,43 @@ fn Folder(props: &FolderProps) -> Html {
         })
     };
     let (back, forward) = (travel(&past, &future), travel(&future, &past));
-
-    let said = {
-        let app = app.clone();
-        Callback::from(move |change| app.dispatch(change))
-    };
-    let save_file = use_action::<SaveFile>(Callback::noop());
-    let save_files = use_action::<SaveFiles>(Callback::noop());
-    let save_zip = use_action::<SaveFolderAsZip>(Callback::noop());
-    let keep = use_action::<KeepMountOpen>(Callback::from({
-        let said = said.clone();
-        move |_: OpenMount| {
-            said.emit(crate::state::app::Change::done(
-                "Kept open",
-                "The time starts anew.",
-            ));
+    let remount = use_action::<Remount>(Callback::from(move |mount: OpenMount| {
+        if let Some(navigator) = &navigator {
+            navigator.replace(&Route::Browser {
+                mount_id: mount.mount_id.to_string(),
+            });
         }
     }));
-    let close = {
-        let navigator = navigator.clone();
-        use_action::<CloseMount>(Callback::from(move |()| {
-            if let Some(navigator) = &navigator {
-                navigator.replace(&Route::Mounts);
-            }
-        }))
-    };
-    let remount = {
-        let navigator = navigator.clone();
-        use_action::<Remount>(Callback::from(move |mount: OpenMount| {
-            if let Some(navigator) = &navigator {
-                navigator.replace(&Route::Browser {
-                    mount_id: mount.mount_id.to_string(),
-                });
-            }
-        }))
-    };
-    let measure = {
-        let (run, measured, mount_id) = (save_zip.run.clone(), measured.clone(), mount_id.clone());
-        Callback::from(move |(path, name, size): (String, String, FolderSize)| {
-            if size.size_bytes > LARGE_BYTES {
-                measured.set(Some(Measured { path, name, size }));
-            } else {
-                run.emit(SaveFolderAsZip {
-                    mount_id: mount_id.clone(),
-                    path,
-                    name,
-                });
-            }
-        })
-    };
-    let is_measuring = use_state(|| false);
-    let measure_error = use_state(|| None::<AppError>);
-    let download_folder = {
-        let (mount_id, is_measuring, measure_error) = (
-            mount_id.clone(),
-            is_measuring.clone(),
-            measure_error.clone(),
-        );
-        Callback::from(move |(path, name): (String, String)| {
-            let request = MeasureFolder {
-                mount_id: mount_id.clone(),
-                path: path.clone(),
-            };
-            let (is_measuring, measure_error, measure) =
-                (is_measuring.clone(), measure_error.clone(), measure.clone());
-            is_measuring.set(true);
-            measure_error.set(None);
-            ipc::send(&request, move |size| {
-                is_measuring.set(false);
-                match size {
-                    Ok(size) => measure.emit((path, name, size)),
-                    Err(error) => measure_error.set(Some(error)),
-                }
-            });
-        })
-    };
-    let chosen: Vec<FileEntry> = selection
-        .rows()
-        .filter_map(|row| files.get(row).cloned())
-        .collect();
+    let chosen: Rc<Vec<FileEntry>> = Rc::new(
+        selection
+            .rows()
+            .filter_map(|row| files.get(row).cloned())
+            .collect(),
+    );
+    let why_not = why_not(&chosen);
     let save_chosen = {
-        let (mount_id, chosen) = (mount_id.clone(), chosen.clone());
-        let (one, many, folder) = (
-            save_file.run.clone(),
-            save_files.run.clone(),
-            download_folder.clone(),
-        );
-        Callback::from(move |()| match chosen.as_slice() {
-            [] => {}
-            [file] if file.kind == FileKind::Directory => {
-                folder.emit((file.path.clone(), file.name.clone()));
-            }
-            [file] => one.emit(SaveFile {
-                mount_id: mount_id.clone(),
-                path: file.path.clone(),
-                name: file.name.clone(),
-            }),
-            files => many.emit(SaveFiles {
-                mount_id: mount_id.clone(),
-                files: files
-                    .iter()
-                    .map(|file| (file.path.clone(), file.name.clone()))
-                    .collect(),
-            }),
+        let chosen = Rc::clone(&chosen);
+        let files = if why_not.is_empty() {
+            chosen
+        } else {
+            Rc::default()
+        };
+        saving.on_save.reform(move |()| (*files).clone())
+    };
+    let copy_paths = {
+        let chosen = Rc::clone(&chosen);
+        Callback::from(move |()| {
+            let paths: Vec<_> = chosen.iter().map(|file| file.path.as_str()).collect();
+            dom::copy(&paths.join("\n"));
         })
     };
     let open = {
-        let (go_to, one, mount_id, files) = (
-            go_to.clone(),
-            save_file.run.clone(),
-            mount_id.clone(),
-            Rc::clone(&files),
-        );
-        Callback::from(move |row: usize| {
-            let Some(file) = files.get(row) else { return };
-            if file.unreadable.is_some() {
-                return;
-            }
-            if file.kind == FileKind::Directory {
-                go_to.emit(file.path.clone());
-            } else {
-                one.emit(SaveFile {
-                    mount_id: mount_id.clone(),
-                    path: file.path.clone(),
-                    name: file.name.clone(),
-                });
-            }
+        let (go_to, save, files) = (go_to.clone(), saving.on_save.clone(), Rc::clone(&files));
+        Callback::from(move |row: usize| match files.get(row) {
+            Some(file) if file.unreadable.is_some() => {}
+            Some(file) if file.kind == FileKind::Directory => go_to.emit(file.path.clone()),
+            Some(file) => save.emit(vec![file.clone()]),
+            None => {}
         })
     };
     let up = {
@@ -298,16 +207,44 @@ fn Folder(props: &FolderProps) -> Html {
             }
         })
     };
+    let change_selection = {
+        let selection = selection.clone();
+        Callback::from(move |change: Box<dyn FnOnce(&mut Selection)>| {
+            let mut changed = (*selection).clone();
+            change(&mut changed);
+            selection.set(changed);
+        })
+    };
+    let select_all = {
+        let n_rows = files.len();
+        change_selection.reform(move |()| -> Box<dyn FnOnce(&mut Selection)> {
+            Box::new(move |selection| selection.select_all(n_rows))
+        })
+    };
+    let on_menu = {
+        let (menu, change_selection) = (menu.clone(), change_selection.clone());
+        Callback::from(move |(row, event): (usize, MouseEvent)| {
+            event.prevent_default();
+            menu.set(Some(MenuPlace::at(&event)));
+            change_selection.emit(Box::new(move |selection| {
+                if !selection.contains(row) {
+                    selection.select_one(row);
+                }
+            }));
+        })
+    };
     let onkeydown = {
-        let (selection, files, open, up) = (
+        let (selection, files, open, up, table) = (
             selection.clone(),
             Rc::clone(&files),
             open.clone(),
             up.clone(),
+            table.clone(),
         );
-        let (save_chosen, reload, chosen) =
-            (save_chosen.clone(), listing.reload.clone(), chosen.clone());
-        let filter_field = filter_field.clone();
+        let (save_chosen, copy_paths, select_all) =
+            (save_chosen.clone(), copy_paths.clone(), select_all.clone());
+        let (reload, menu, typed) = (listing.reload.clone(), menu.clone(), typed.clone());
+        let (filter_field, change_selection) = (filter_field.clone(), change_selection.clone());
         Callback::from(move |event: KeyboardEvent| {
             if dom::is_typing(&event) {
                 return;
@@ -316,12 +253,14 @@ fn Folder(props: &FolderProps) -> Html {
                 ctrl: event.ctrl_key() || event.meta_key(),
                 shift: event.shift_key(),
             };
+            let n_rows = files.len();
             let step = |by| {
-                let mut changed = (*selection).clone();
-                changed.step(by, files.len(), held);
-                selection.set(changed);
+                change_selection.emit(Box::new(move |selection| {
+                    selection.step(by, n_rows, held);
+                }));
             };
-            let all = isize::try_from(files.len()).unwrap_or(isize::MAX);
+            let now = dom::now_ms();
+            let all = isize::try_from(n_rows).unwrap_or(isize::MAX);
             match (event.key().as_str(), held.ctrl, event.alt_key()) {
                 ("ArrowUp", _, true) | ("Backspace", ..) => up.emit(()),
                 ("ArrowLeft", _, true) => back.emit(()),
@@ -332,70 +271,45 @@ fn Folder(props: &FolderProps) -> Html {
                 ("PageUp", ..) => step(-PAGE),
                 ("Home", ..) => step(-all),
                 ("End", ..) => step(all),
-                ("Enter", ..) => open.emit(selection.cursor),
-                ("a", true, _) => {
-                    let mut changed = (*selection).clone();
-                    changed.select_all(files.len());
-                    selection.set(changed);
-                }
+                // On a button it is the button's.
+                ("Enter", ..) if !dom::is_on_button(&event) => open.emit(selection.cursor),
+                ("a", true, _) => select_all.emit(()),
                 ("s", true, _) => save_chosen.emit(()),
-                ("c", true, _) => {
-                    let paths: Vec<_> = chosen.iter().map(|file| file.path.as_str()).collect();
-                    dom::copy(&paths.join("\n"));
-                }
+                ("c", true, _) => copy_paths.emit(()),
                 ("F5", ..) | ("r", true, _) => reload.emit(()),
                 ("f", true, _) | ("/", false, false) => dom::focus(&filter_field),
+                ("ContextMenu", ..) | ("F10", _, _)
+                    if event.key() == "ContextMenu" || held.shift =>
+                {
+                    menu.set(place_of_row(&table, selection.cursor));
+                }
+                (" ", ..) if !typed.borrow().is_in_word(now) => return,
                 (key, false, false) if key.chars().count() == 1 => {
-                    let key = key.to_lowercase();
-                    let found = (1..=files.len())
-                        .map(|n| (selection.cursor + n) % files.len())
-                        .find(|row| files[*row].name.to_lowercase().starts_with(&key));
+                    let names = files.iter().map(|file| file.name.as_str());
+                    let found = typed.borrow_mut().press(key, now, names, selection.cursor);
                     let Some(row) = found else { return };
-                    let mut changed = (*selection).clone();
-                    changed.select_one(row);
-                    selection.set(changed);
+                    change_selection.emit(Box::new(move |selection| selection.select_one(row)));
                 }
                 _ => return,
             }
             event.prevent_default();
         })
     };
-    let on_select = {
-        let selection = selection.clone();
-        Callback::from(move |(row, held): (usize, Held)| {
-            let mut changed = (*selection).clone();
-            changed.click(row, held);
-            selection.set(changed);
-        })
-    };
+    let on_select = change_selection.reform(
+        |(row, held): (usize, Held)| -> Box<dyn FnOnce(&mut Selection)> {
+            Box::new(move |selection| selection.click(row, held))
+        },
+    );
     let on_order = {
         let order = order.clone();
         Callback::from(move |column| order.set(order.clicked(column)))
     };
     let on_folder = {
-        let (folder, path) = (download_folder.clone(), (*path).clone());
-        let chosen_folder = chosen
-            .first()
-            .filter(|file| chosen.len() == 1 && file.kind == FileKind::Directory)
-            .map(|file| (file.path.clone(), file.name.clone()));
-        let name = name_of(&path, mount);
-        folder.reform(move |_: MouseEvent| {
-            chosen_folder
-                .clone()
-                .unwrap_or_else(|| (path.clone(), name.clone()))
-        })
-    };
-    let on_keep = {
-        let id = mount_id.clone();
-        keep.run.reform(move |_: MouseEvent| KeepMountOpen {
-            mount_id: id.clone(),
-        })
-    };
-    let on_close = {
-        let id = mount_id.clone();
-        close.run.reform(move |_: MouseEvent| CloseMount {
-            mount_id: id.clone(),
-        })
+        let folder = chosen_folder(&chosen).unwrap_or_else(|| SavedFolder {
+            path: (*path).clone(),
+            name: name_of(&path, mount),
+        });
+        saving.on_save_folder.reform(move |()| folder.clone())
     };
     let on_remount = {
         let id = mount_id.clone();
@@ -403,30 +317,11 @@ fn Folder(props: &FolderProps) -> Html {
             mount_id: id.clone(),
         })
     };
-    let has_folders =
-        chosen.len() > 1 && chosen.iter().any(|file| file.kind == FileKind::Directory);
-    let has_unreadable = chosen.iter().any(|file| file.unreadable.is_some());
-    let why_not = match (chosen.is_empty(), has_folders, has_unreadable) {
-        (true, ..) => "Select a file first",
-        (_, true, _) => "Folders are saved one at a time, as an archive",
-        (_, _, true) => "Some of what is selected cannot be read",
-        _ => "",
-    };
     let is_gone = !mount.is_open
         || listing
             .error
             .as_ref()
             .is_some_and(|error| error.kind == ErrorKind::Expired);
-    let minutes = mount.expires_at.map(format::minutes_until);
-    let errors = [
-        &save_file.error,
-        &save_files.error,
-        &save_zip.error,
-        &keep.error,
-        &close.error,
-        &remount.error,
-        &*measure_error,
-    ];
     let size: u64 = chosen
         .iter()
         .filter(|file| file.kind == FileKind::File)
@@ -444,52 +339,36 @@ fn Folder(props: &FolderProps) -> Html {
         })
         .cloned()
         .collect();
-    let close_warning = {
-        let measured = measured.clone();
-        Callback::from(move |()| measured.set(None))
-    };
-    let save_anyway = {
-        let (run, measured, mount_id) = (save_zip.run.clone(), measured.clone(), mount_id.clone());
+    let close_menu = {
+        let (menu, table) = (menu.clone(), table.clone());
         Callback::from(move |()| {
-            if let Some(folder) = &*measured {
-                run.emit(SaveFolderAsZip {
-                    mount_id: mount_id.clone(),
-                    path: folder.path.clone(),
-                    name: folder.name.clone(),
-                });
-            }
-            measured.set(None);
+            menu.set(None);
+            dom::focus(&table);
         })
     };
-    let is_fixed = mount.expiry == Expiry::Fixed;
+    let items = {
+        let (open, cursor) = (open.clone(), selection.cursor);
+        let not_one_folder = match chosen_folder(&chosen) {
+            Some(_) => "",
+            None => "Select one folder",
+        };
+        vec![
+            MenuItem::new("Open", open.reform(move |()| cursor))
+                .with_keys("Enter")
+                .unless(not_one_folder),
+            MenuItem::new("Download…", save_chosen.clone())
+                .with_keys("Ctrl+S")
+                .unless(why_not),
+            MenuItem::new("Copy path", copy_paths).with_keys("Ctrl+C"),
+            MenuItem::new("Select all", select_all).with_keys("Ctrl+A"),
+        ]
+    };
     html! {
         <div class="browser" {onkeydown}>
-        <header class="page__head">
-            <div>
-                <h1>{ mounts::title(mount) }</h1>
-                <small class="faint">{ subtitle(mount) }</small>
-            </div>
-            <span class="page__space"></span>
-            if let Some(minutes) = minutes {
-                <Badge
-                    tone={if minutes <= 10 { "is-warn" } else { "is-plain" }} picture={Some(Picture::Clock)}
-                    text={format!("expires in {minutes} min")}
-                />
-            }
-            <button
-                class="button" type="button" onclick={on_keep} disabled={is_fixed || is_gone || keep.is_running}
-                title={if is_fixed { "This hub ends mounts at a fixed time; remount to get more" } else { "" }}
-            >
-                { "Keep open" }
-            </button>
-            <button class="button" type="button" onclick={on_close} disabled={close.is_running}>
-                <Icon picture={Picture::Close} />
-                { if close.is_running { "Unmounting…" } else { "Close" } }
-            </button>
-        </header>
+        <Head mount={mount.clone()} {is_gone} />
         <Toolbar
             path={(*path).clone()} top={top.data.clone()} filter={filter.clone()} filter_field={filter_field.clone()}
-            on_go={go_to} on_up={up} on_refresh={listing.reload.clone()} is_loading={listing.is_loading}
+            table={table.clone()} on_go={go_to} on_up={up} on_refresh={listing.reload.clone()} is_loading={listing.is_loading}
         />
         if is_gone {
             <ErrorNotice error={expired()}>
@@ -500,13 +379,16 @@ fn Folder(props: &FolderProps) -> Html {
         } else if let Some(error) = listing.error.clone() {
             <ErrorNotice {error} on_retry={listing.reload.clone()} />
         }
-        for error in errors.into_iter().flatten() {
+        for error in saving.errors.iter().chain(&remount.error) {
             <ErrorNotice error={error.clone()} />
         }
         <FileTable
-            files={Rc::clone(&files)} selection={(*selection).clone()} order={*order} {on_select} on_open={open} {on_order}
-            is_loading={listing.data.is_none() && listing.is_loading} is_filtered={!filter.is_empty()}
+            {table} files={Rc::clone(&files)} selection={(*selection).clone()} order={*order} {on_select} on_open={open} {on_order}
+            {on_menu} is_loading={listing.data.is_none() && listing.is_loading} is_filtered={!filter.is_empty()}
         />
+        if let Some(place) = *menu {
+            <OpenMenu label="What is selected" {items} {place} on_close={close_menu} />
+        }
         if !running.is_empty() {
             <ul class="rows drawer" aria-label="Running downloads">
                 for download in running {
@@ -517,11 +399,14 @@ fn Folder(props: &FolderProps) -> Html {
         <footer class="page__status num">
             <span>{ format::count(files.len() as u64, "item") }</span>
             if !chosen.is_empty() {
-                <span>{ format!("{} selected, {}", chosen.len(), ByteSize(size).in_units(units)) }</span>
+                <span title={format!("{size} bytes")}>{ format!("{} selected, {}", chosen.len(), ByteSize(size).in_units(units)) }</span>
             }
             <span class="page__space"></span>
-            <button class="button is-small" type="button" onclick={on_folder} disabled={*is_measuring || is_gone}>
-                { if *is_measuring { "Counting…" } else { "Download folder" } }
+            <button
+                class="button is-small" type="button" onclick={on_folder.reform(|_: MouseEvent| ())} disabled={saving.is_counting || is_gone}
+                title="The selected folder, or else the one that is shown, as a ZIP archive"
+            >
+                { if saving.is_counting { "Counting…" } else { "Download folder" } }
             </button>
             <button
                 class="button is-small is-primary" type="button" disabled={!why_not.is_empty() || is_gone} title={why_not}
@@ -530,18 +415,7 @@ fn Folder(props: &FolderProps) -> Html {
                 <Icon picture={Picture::Download} />{ "Download selected" }
             </button>
         </footer>
-        if let Some(folder) = &*measured {
-            <Dialog
-                title="Save a large folder?" action="Save anyway" on_action={save_anyway} on_close={close_warning}
-            >
-                <p>
-                    { format!(
-                        "{} holds {} in {}. Saving it takes a while and as much room on this computer.",
-                        folder.name, ByteSize(folder.size.size_bytes).in_units(units), format::count(folder.size.n_files, "file"),
-                    ) }
-                </p>
-            </Dialog>
-        }
+        { saving.question.clone() }
         </div>
     }
 }
@@ -565,20 +439,31 @@ fn use_keep_open(mount_id: &MountId, path: &str) {
     });
 }
 
-/// "8 Oct 2025 19:24 · Full · ntfs · read-only"
-fn subtitle(mount: &OpenMount) -> String {
-    let kind = mount.backup_type.map(|backup_type| match backup_type {
-        sendense_types::BackupType::Full => "Full",
-        sendense_types::BackupType::Incremental => "Incremental",
-        sendense_types::BackupType::Unknown => "Other",
-    });
-    let parts = [
-        mount.backup_time.map(format::date),
-        kind.map(str::to_owned),
-        mount.filesystem_type.as_deref().map(format::file_system),
-        Some("read-only".to_owned()),
-    ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
+/// Below the row with the focus, for a menu that was asked for by key.
+fn place_of_row(table: &NodeRef, row: usize) -> Option<MenuPlace> {
+    let (left, _, top, bottom) = dom::bounds(table)?;
+    let scrolled = table.cast::<web_sys::Element>()?.scroll_top();
+    // The head of the table is as high as a row.
+    let y = top + (row as f64 + 2.0) * ROW_HEIGHT - f64::from(scrolled);
+    Some(MenuPlace {
+        x: left + ROW_HEIGHT,
+        y: y.clamp(top, bottom),
+        above: y - ROW_HEIGHT,
+        is_right_edge: false,
+    })
+}
+
+/// The folder that is selected, when it is the only thing.
+fn chosen_folder(chosen: &[FileEntry]) -> Option<SavedFolder> {
+    match chosen {
+        [file] if file.kind == FileKind::Directory && file.unreadable.is_none() => {
+            Some(SavedFolder {
+                path: file.path.clone(),
+                name: file.name.clone(),
+            })
+        }
+        _ => None,
+    }
 }
 
 /// The folder above, by the path that the hub gave; `None` at the top.

@@ -1,23 +1,30 @@
 //! The backups of one machine, newest first, with what runs now.
 
+mod table;
+
+use std::rc::Rc;
+
 use sendense_types::commands::{
-    CancelBackup, GetVm, ListBackups, ListRepositories, PinBackup, VerifyBackup,
+    CancelBackup, GetChain, GetRetention, GetVm, ListBackups, ListRepositories, PinBackup,
+    VerifyBackup,
 };
 use sendense_types::{
-    Backup, BackupId, BackupStatus, BackupType, RepositoryId, StartedBackup, Verification,
-    VerificationStatus, Vm, VmId,
+    Backup, BackupId, BackupStatus, BackupType, Repository, RepositoryId, Retention,
+    RetentionPolicy, StartedBackup, Vm, VmId,
 };
 use yew::prelude::*;
 use yew_router::prelude::*;
 
+use self::table::{BackupTable, RowActions, size_of};
 use crate::app::AppContext;
 use crate::components::{
-    BackupDialog, BackupTypeBadge, DeleteBackupDialog, EmptyState, ErrorNotice, Icon, Menu,
-    MenuItem, Picture, RunningPanel, Size, StatusBadge,
+    BackupDialog, DeleteBackupDialog, EmptyState, ErrorNotice, Icon, Picture, RetentionDialog,
+    RunningPanel, Size,
 };
 use crate::hooks::{use_action, use_query};
 use crate::route::Route;
 use crate::state::app::Change;
+use crate::state::chain;
 use crate::{dom, format};
 
 #[derive(Clone, PartialEq, Properties)]
@@ -42,6 +49,14 @@ pub(crate) fn History(props: &HistoryProps) -> Html {
     }
 }
 
+/// What lies over the page.
+#[derive(Clone, PartialEq)]
+enum Over {
+    BackUp,
+    Retention,
+    Delete(Backup),
+}
+
 #[derive(Clone, PartialEq, Properties)]
 struct BackupsProps {
     vm: Vm,
@@ -54,56 +69,43 @@ fn Backups(props: &BackupsProps) -> Html {
     };
     let vm = &props.vm;
     let backups = use_query(ListBackups { vm: vm.clone() }, app.version);
-    let repositories = use_query(ListRepositories {}, 0);
+    let repositories = use_query(ListRepositories {}, app.version);
+    let retention = use_query(GetRetention { vm: vm.clone() }, app.version);
     let repository = use_state(|| None::<RepositoryId>);
-    let is_backing_up = use_state(|| false);
+    let over = use_state(|| None::<Over>);
     let cancel = use_action::<CancelBackup>(Callback::noop());
-    let verify = {
-        let app = app.clone();
-        use_action::<VerifyBackup>(Callback::from(move |found: Verification| {
-            app.dispatch(verified(&found));
-        }))
-    };
+    let verify = use_action::<VerifyBackup>(Callback::noop());
     let pin = {
         let app = app.clone();
         use_action::<PinBackup>(Callback::from(move |()| app.dispatch(Change::ListsChanged)))
     };
-    let doomed = use_state(|| None::<Backup>);
-    let on_pin = pin.run.reform(|(backup_id, is_pinned)| PinBackup {
-        backup_id,
-        is_pinned,
-    });
-    let on_delete = {
-        let doomed = doomed.clone();
-        Callback::from(move |backup: Backup| doomed.set(Some(backup)))
+    let set_over = {
+        let over = over.clone();
+        Callback::from(move |what: Option<Over>| over.set(what))
     };
-    let keep = {
-        let doomed = doomed.clone();
-        Callback::from(move |()| doomed.set(None))
+    let actions = RowActions {
+        on_verify: verify.run.reform(|backup_id| VerifyBackup { backup_id }),
+        on_pin: pin.run.reform(|(backup_id, is_pinned)| PinBackup {
+            backup_id,
+            is_pinned,
+        }),
+        on_delete: set_over.reform(|backup| Some(Over::Delete(backup))),
     };
+    let close = set_over.reform(|()| None);
     let deleted = {
-        let (app, keep) = (app.clone(), keep.clone());
+        let (app, close) = (app.clone(), close.clone());
         Callback::from(move |gone: Vec<BackupId>| {
             let text = format::count(gone.len().max(1) as u64, "recovery point");
             app.dispatch(Change::done("Deleted", text));
             app.dispatch(Change::ListsChanged);
-            keep.emit(());
+            close.emit(());
         })
     };
     let on_cancel = cancel.run.reform(|backup_id| CancelBackup { backup_id });
-    let on_verify = verify.run.reform(|backup_id| VerifyBackup { backup_id });
-    let flag = |value: bool| {
-        let is_backing_up = is_backing_up.clone();
-        Callback::from(move |()| is_backing_up.set(value))
-    };
     let started = {
-        let (app, close) = (app.clone(), flag(false));
+        let (app, close) = (app.clone(), close.clone());
         Callback::from(move |backup: StartedBackup| {
-            let text = format!(
-                "{}: you can leave this page or close the window.",
-                backup.vm_name
-            );
-            app.dispatch(Change::done("Backup started", text));
+            app.dispatch(Change::started(&backup.vm_name));
             app.dispatch(Change::ListsChanged);
             close.emit(());
         })
@@ -126,42 +128,61 @@ fn Backups(props: &BackupsProps) -> Html {
         .iter()
         .flat_map(|all| all.iter().cloned())
         .collect();
+    let places: Vec<Repository> = repositories
+        .data
+        .iter()
+        .flat_map(|all| all.iter().cloned())
+        .collect();
     let shown: Vec<Backup> = all
         .iter()
         .filter(|backup| repository.is_none() || backup.repository_id == *repository)
         .cloned()
         .collect();
-    let n_repositories = repositories.data.as_ref().map_or(0, |all| all.len());
-    let total: u64 = shown
+    let finished = shown
         .iter()
-        .filter(|backup| backup.status == BackupStatus::Completed)
-        .filter_map(size_of)
-        .sum();
-    let chains = shown
-        .iter()
-        .filter(|backup| {
-            backup.backup_type == BackupType::Full && backup.status == BackupStatus::Completed
-        })
+        .filter(|backup| backup.status == BackupStatus::Completed);
+    let total: u64 = finished.clone().filter_map(size_of).sum();
+    let n_chains = finished
+        .clone()
+        .filter(|backup| backup.backup_type == BackupType::Full)
         .count();
-    let errors = [&backups.error, &cancel.error, &verify.error, &pin.error];
-    let is_verifying = verify.is_running;
-    let open = flag(true).reform(|_: MouseEvent| ());
+    let n_finished = finished.count();
+    let sections = by_repository(&shown);
+    let has_titles = sections.len() > 1;
+    let errors = [&backups.error, &cancel.error, &pin.error];
+    let open = set_over.reform(|_: MouseEvent| Some(Over::BackUp));
+    let open_retention = set_over.reform(|_: MouseEvent| Some(Over::Retention));
+    let dialog = match (*over).clone() {
+        Some(Over::BackUp) => html! {
+            <BackupDialog vm={vm.clone()} on_started={started} on_close={close} />
+        },
+        Some(Over::Retention) => html! {
+            <RetentionDialog vm={vm.clone()} known={all} on_close={close} />
+        },
+        Some(Over::Delete(backup)) => html! {
+            <DeleteBackupDialog {backup} known={all} on_deleted={deleted} on_close={close} />
+        },
+        None => Html::default(),
+    };
     html! {
         <>
         <header class="page__head">
             <Link<Route> to={Route::Vms} classes="button is-quiet is-icon">
                 <Icon picture={Picture::Back} /><span class="sr-only">{ "Back to the list" }</span>
             </Link<Route>>
-            <h1>{ &vm.vm_name }</h1>
-            <span class="faint">{ vm.os_type.clone().unwrap_or_default() }</span>
+            <h1 title={vm.vm_name.clone()}>{ &vm.vm_name }</h1>
+            <span class="faint page__aside">{ vm.os_type.clone().unwrap_or_default() }</span>
             <span class="page__space"></span>
-            if n_repositories > 1 {
+            if places.len() > 1 {
                 <select aria-label="Repository" onchange={on_repository}>
                     <option value="">{ "All repositories" }</option>
-                    for known in repositories.data.iter().flat_map(|all| all.iter()) {
+                    for known in &places {
                         <option key={known.id.to_string()} value={known.id.to_string()}>{ &known.name }</option>
                     }
                 </select>
+            }
+            if retention.data.is_some() {
+                <button class="button" type="button" onclick={open_retention}>{ "Retention…" }</button>
             }
             <button
                 class="button is-primary" type="button" onclick={open} disabled={!running.is_empty()}
@@ -182,21 +203,15 @@ fn Backups(props: &BackupsProps) -> Html {
                         picture={Picture::Clock} title="No backups yet"
                         text="The first backup saves everything that is in use; later ones only what has changed."
                     />
-                } else {
-                    <table class="table">
-                        <thead><tr>
-                            <th><span class="sr-only">{ "Chain" }</span></th><th>{ "Recovery point" }</th><th>{ "Type" }</th>
-                            <th class="is-right">{ "Size" }</th><th class="is-right">{ "Duration" }</th><th>{ "State" }</th><th></th>
-                        </tr></thead>
-                        <tbody>
-                            for backup in shown {
-                                <BackupRow
-                                    key={backup.backup_id.to_string()} backup={backup.clone()} {is_verifying} on_verify={on_verify.clone()}
-                                    on_pin={on_pin.clone()} on_delete={on_delete.clone()}
-                                />
-                            }
-                        </tbody>
-                    </table>
+                }
+                for (id, backups) in sections {
+                    if has_titles {
+                        <h2>{ name_of(&places, id.as_ref()) }</h2>
+                    }
+                    <Section
+                        key={id.as_ref().map(ToString::to_string).unwrap_or_default()} vm={vm.clone()} repository_id={id.clone()}
+                        backups={Rc::new(backups)} actions={actions.clone()}
+                    />
                 }
             </div>
             if !running.is_empty() {
@@ -208,188 +223,133 @@ fn Backups(props: &BackupsProps) -> Html {
             }
         </div>
         <footer class="page__status num">
-            <span>{ "Total: " }<Size bytes={Some(total)} />{ format!(" across {}", format::count(backups.data.as_ref().map_or(0, |all| all.len()) as u64, "backup")) }</span>
-            <span>{ format::count(chains as u64, "chain") }</span>
+            <span>{ "Total: " }<Size bytes={Some(total)} />{ format!(" across {}", format::count(n_finished as u64, "recovery point")) }</span>
+            <span>{ format::count(n_chains as u64, "chain") }</span>
+            <span class="page__space"></span>
+            if let Some(retention) = &retention.data {
+                <span>{ kept(retention) }</span>
+            }
         </footer>
-        if *is_backing_up {
-            <BackupDialog vm={vm.clone()} on_started={started} on_close={flag(false)} />
-        }
-        if let Some(backup) = (*doomed).clone() {
-            <DeleteBackupDialog {backup} known={all} on_deleted={deleted} on_close={keep} />
-        }
+        { dialog }
         </>
     }
 }
 
 #[derive(Clone, PartialEq, Properties)]
-struct BackupRowProps {
-    backup: Backup,
-    is_verifying: bool,
-    on_verify: Callback<BackupId>,
-    /// To be pinned, or no longer.
-    on_pin: Callback<(BackupId, bool)>,
-    /// To be deleted, after a question.
-    on_delete: Callback<Backup>,
+struct SectionProps {
+    vm: Vm,
+    repository_id: Option<RepositoryId>,
+    backups: Rc<Vec<Backup>>,
+    actions: RowActions,
 }
 
-/// One backup. Its mark hangs it into its chain: a disc begins one, a ring goes on.
+/// The backups in one repository, with what the hub says of the images there.
 #[component]
-fn BackupRow(props: &BackupRowProps) -> Html {
-    let navigator = use_navigator();
-    let is_open = use_state(|| false);
-    let backup = &props.backup;
-    let is_good = backup.status == BackupStatus::Completed;
-    let time = backup
-        .created_at
-        .map(format::date)
-        .unwrap_or_else(|| backup.backup_id.to_string());
-    let restore = {
-        let backup_id = backup.backup_id.to_string();
-        Callback::from(move |_: MouseEvent| {
-            if let Some(navigator) = &navigator {
-                navigator.push(&Route::RestoreOptions {
-                    backup_id: backup_id.clone(),
-                });
-            }
+fn Section(props: &SectionProps) -> Html {
+    let app = use_context::<AppContext>();
+    let request = GetChain {
+        vm: props.vm.clone(),
+        repository_id: props
+            .repository_id
+            .clone()
+            .unwrap_or_else(|| RepositoryId::new("")),
+    };
+    // Not all hubs tell; what they do not tell is taken for good.
+    let chain = use_query(request, app.as_ref().map_or(0, |app| app.version));
+    let missing: Vec<BackupId> = chain
+        .data
+        .iter()
+        .flat_map(|chain| &chain.chain)
+        .filter(|link| link.is_restorable == Some(false))
+        .map(|link| link.backup_id.clone())
+        .collect();
+    let broken = chain::broken(&props.backups, &missing);
+    let trust = props
+        .backups
+        .iter()
+        .zip(broken)
+        .map(|(backup, is_broken)| match (&app, is_broken) {
+            (_, true) | (None, _) => chain::Trust::Broken,
+            (Some(app), false) => chain::trust(&backup.backup_id, &app.checks),
         })
-    };
-    let verify = {
-        let (on_verify, id) = (props.on_verify.clone(), backup.backup_id.clone());
-        Callback::from(move |_: MouseEvent| on_verify.emit(id.clone()))
-    };
-    let toggle = {
-        let is_open = is_open.clone();
-        Callback::from(move |_: MouseEvent| is_open.set(!*is_open))
-    };
-    let items = menu_of(backup, &props.on_pin, &props.on_delete);
-    let mark = match (is_good, backup.backup_type) {
-        (true, BackupType::Full) => "chain-mark is-full",
-        (true, _) => "chain-mark is-incremental",
-        (false, _) => "chain-mark is-broken",
-    };
-    let why = backup
-        .error_message
-        .clone()
-        .unwrap_or_else(|| "The hub gives no reason.".to_owned());
+        .collect();
     html! {
-        <>
-        <tr aria-label={format!("Backup of {time}")}>
-            <td><span class={mark}></span></td>
-            <td class="num">
-                <strong>{ &time }</strong>
-                if backup.is_pinned == Some(true) {
-                    <span class="pinned" title="Pinned: nothing deletes it"><Icon picture={Picture::Lock} />{ "Pinned" }</span>
-                }
-            </td>
-            <td><BackupTypeBadge backup_type={backup.backup_type} /></td>
-            <td class="is-right"><Size bytes={size_of(backup).filter(|_| is_good)} /></td>
-            <td class="is-right num">{ duration_of(backup) }</td>
-            <td><StatusBadge status={backup.status} /></td>
-            <td class="actions">
-                if is_good {
-                    <button class="button is-small" type="button" onclick={restore}>{ "Restore…" }</button>
-                    <button
-                        class="button is-small" type="button" onclick={verify} disabled={props.is_verifying}
-                        title="Read everything again and compare it with what was backed up"
-                    >
-                        { if props.is_verifying { "Verifying…" } else { "Verify" } }
-                    </button>
-                } else if backup.status == BackupStatus::Failed {
-                    <button class="button is-small" type="button" aria-expanded={is_open.to_string()} onclick={toggle}>{ "Why?" }</button>
-                }
-                if !items.is_empty() {
-                    <Menu label={format!("More for the backup of {time}")} {items} />
-                }
-            </td>
-        </tr>
-        if *is_open {
-            <tr><td></td><td colspan="6" class="is-problem">{ why }</td></tr>
-        }
-        </>
+        <BackupTable
+            hung={chain::hang(&props.backups)} backups={Rc::clone(&props.backups)} trust={Rc::<Vec<_>>::new(trust)}
+            actions={props.actions.clone()}
+        />
     }
 }
 
-/// What can be done with a backup beside restoring it; nothing on hubs that cannot do it safely.
-fn menu_of(
-    backup: &Backup,
-    on_pin: &Callback<(BackupId, bool)>,
-    on_delete: &Callback<Backup>,
-) -> Vec<MenuItem> {
-    let Some(is_pinned) = backup.is_pinned.filter(|_| backup.status.is_over()) else {
-        return Vec::new();
-    };
-    let pin = MenuItem {
-        text: if is_pinned { "Unpin" } else { "Pin" }.into(),
-        hindrance: AttrValue::default(),
-        on_choose: on_pin.reform({
-            let id = backup.backup_id.clone();
-            move |()| (id.clone(), !is_pinned)
-        }),
-    };
-    let delete = MenuItem {
-        text: "Delete…".into(),
-        hindrance: if is_pinned { "It is pinned" } else { "" }.into(),
-        on_choose: on_delete.reform({
-            let backup = backup.clone();
-            move |()| backup.clone()
-        }),
-    };
-    match backup.status {
-        BackupStatus::Completed => vec![pin, delete],
-        _ => vec![delete],
-    }
-}
-
-fn size_of(backup: &Backup) -> Option<u64> {
-    let gib = |size: f64| (size * 1024.0 * 1024.0 * 1024.0) as u64;
-    backup
-        .stored_bytes
-        .or(backup.bytes_transferred.filter(|bytes| *bytes > 0))
-        .or(backup.total_bytes)
-        .or_else(|| backup.total_size_gb.map(gib))
-}
-
-fn duration_of(backup: &Backup) -> String {
-    match (backup.started_at.or(backup.created_at), backup.completed_at) {
-        (Some(began), Some(ended)) => {
-            let seconds = ended.duration_since(began).as_secs();
-            format::span(u64::try_from(seconds).unwrap_or(0))
+/// The backups of each repository, in the order in which the repositories occur.
+fn by_repository(backups: &[Backup]) -> Vec<(Option<RepositoryId>, Vec<Backup>)> {
+    let mut sections: Vec<(Option<RepositoryId>, Vec<Backup>)> = Vec::new();
+    for backup in backups {
+        match sections
+            .iter_mut()
+            .find(|(id, _)| *id == backup.repository_id)
+        {
+            Some((_, section)) => section.push(backup.clone()),
+            None => sections.push((backup.repository_id.clone(), vec![backup.clone()])),
         }
-        _ => "–".to_owned(),
     }
+    sections
 }
 
-fn verified(found: &Verification) -> Change {
-    let error = |message: &str| {
-        sendense_types::AppError::new(
-            sendense_types::ErrorKind::Corrupt,
-            message,
-            sendense_types::Retry::Never,
-        )
+fn name_of(repositories: &[Repository], id: Option<&RepositoryId>) -> String {
+    let Some(id) = id else {
+        return "Repository not known".to_owned();
     };
-    match found.status {
-        VerificationStatus::Sound => Change::done(
-            "The backup is sound",
-            "Every cluster is what it was when it was backed up.",
-        ),
-        VerificationStatus::Damaged => {
-            let problems: Vec<_> = found
-                .problems
-                .iter()
-                .map(|(disk, problem)| format!("Disk {disk}: {problem}."))
-                .collect();
-            let broken = match found.broken_backups.len() as u64 {
-                0 => "It can still be restored".to_owned(),
-                n => format!("{} cannot be restored", format::count(n, "recovery point")),
-            };
-            Change::failed(&error("The backup is damaged.").with_hint(format!(
-                "{} {broken}. Take a full backup now.",
-                problems.join(" ")
-            )))
-        }
-        _ => Change::failed(
-            &error("It cannot be proven whether the backup is sound.")
-                .with_hint("There is nothing left to compare it with."),
-        ),
+    repositories
+        .iter()
+        .find(|known| known.id == *id)
+        .map_or_else(|| id.to_string(), |known| known.name.clone())
+}
+
+/// "Keeps the last 7, 14 daily, 8 weekly, 12 monthly"
+fn kept(retention: &Retention) -> String {
+    let Some(policy) = retention.policy else {
+        return "Keeps all recovery points".to_owned();
+    };
+    let RetentionPolicy {
+        keep_last,
+        keep_daily,
+        keep_weekly,
+        keep_monthly,
+    } = policy;
+    let rules: Vec<String> = [
+        (keep_last, format!("the last {keep_last}")),
+        (keep_daily, format!("{keep_daily} daily")),
+        (keep_weekly, format!("{keep_weekly} weekly")),
+        (keep_monthly, format!("{keep_monthly} monthly")),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(_, rule)| rule)
+    .collect();
+    format!("Keeps {}", rules.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_said_in_few_words() {
+        let retention = |policy| Retention {
+            policy,
+            status: "idle".to_owned(),
+            error_message: None,
+        };
+        assert_eq!(kept(&retention(None)), "Keeps all recovery points");
+        let policy = RetentionPolicy {
+            keep_last: 7,
+            keep_monthly: 12,
+            ..RetentionPolicy::default()
+        };
+        assert_eq!(
+            kept(&retention(Some(policy))),
+            "Keeps the last 7, 12 monthly"
+        );
     }
 }

@@ -6,7 +6,7 @@ use yew::prelude::*;
 use yew_router::prelude::*;
 
 use crate::app::AppContext;
-use crate::components::{BackupTypeBadge, EmptyState, ErrorNotice, Picture};
+use crate::components::{BackupTypeBadge, Badge, EmptyState, ErrorNotice, Picture};
 use crate::format;
 use crate::hooks::{use_action, use_query};
 use crate::route::Route;
@@ -111,7 +111,7 @@ fn MountRow(props: &MountRowProps) -> Html {
             if let Some(backup_type) = mount.backup_type {
                 <BackupTypeBadge {backup_type} />
             }
-            <span class="num">{ lasts(mount) }</span>
+            { lasts(mount) }
             if mount.is_open {
                 <Link<Route> to={browse} classes="button is-small">{ "Browse" }</Link<Route>>
                 <button
@@ -133,11 +133,16 @@ fn MountRow(props: &MountRowProps) -> Html {
     }
 }
 
-/// "expires in 52 min"
-pub(crate) fn lasts(mount: &OpenMount) -> String {
-    match (mount.is_open, mount.expires_at) {
-        (false, _) => "expired".to_owned(),
-        (true, Some(end)) => format!("expires in {} min", format::minutes_until(end)),
-        (true, None) => String::new(),
+/// "expires in 52 min", in the colour of a warning when that is soon.
+fn lasts(mount: &OpenMount) -> Html {
+    match (mount.is_open, mount.expires_at.map(format::minutes_until)) {
+        (false, _) => html! { <Badge tone="is-bad" picture={Picture::Cross} text="Expired" /> },
+        (true, Some(minutes)) => html! {
+            <Badge
+                tone={if format::is_soon(minutes) { "is-warn" } else { "is-plain" }} picture={Picture::Clock}
+                text={format!("expires in {minutes} min")}
+            />
+        },
+        (true, None) => Html::default(),
     }
 }

@@ -1,25 +1,35 @@
 //! The virtual machines: what there is, how well each is protected, and what to do.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod row;
+mod table;
 
-use sendense_types::commands::{AddSampleVm, CancelBackup, GetVmSummary, ListVms, SaveSettings};
-use sendense_types::{AddedVms, BackupId, StartedBackup, Vm, VmId, VmState, VmSummary};
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use sendense_types::commands::{
+    AddSampleVm, CancelBackup, ListVmProtection, ListVms, SaveSettings,
+};
+use sendense_types::{AddedVms, StartedBackup, Vm, VmId, VmState};
 use yew::prelude::*;
-use yew_router::prelude::*;
 
+use self::row::{VmCard, VmRowProps};
+use self::table::VmTable;
 use crate::app::AppContext;
 use crate::components::{
-    Ago, BackupDialog, DiscoverDialog, EmptyState, ErrorNotice, Icon, Menu, MenuItem, Picture,
-    RunningLine, Size, VmStateBadge,
+    BackupDialog, BackupSeveralDialog, DiscoverDialog, EmptyState, ErrorNotice, Icon, Picture,
 };
 use crate::hooks::{use_action, use_query};
-use crate::route::Route;
-use crate::state::app::{Change, Running};
-use crate::state::{rows, sort};
+use crate::state::app::Change;
+use crate::state::vms::{Order, Protection, arrange};
 use crate::{dom, format};
 
-/// Pixels of a row of the table; the style sheet says the same.
-const ROW_HEIGHT: f64 = 60.0;
+/// What lies over the page.
+#[derive(Clone, PartialEq)]
+enum Over {
+    Discover,
+    BackUp(Vm),
+    BackUpSeveral(Vec<Vm>),
+}
 
 /// The list of machines.
 #[component]
@@ -28,20 +38,26 @@ pub(crate) fn Vms() -> Html {
         return Html::default();
     };
     let vms = use_query(ListVms {}, app.version);
+    let known = use_query(ListVmProtection {}, app.version);
     let search = use_state(String::new);
     let filter = use_state(|| None::<VmState>);
-    let states = use_state(BTreeMap::<VmId, VmState>::new);
+    let order = use_state(Order::default);
     let chosen = use_state(BTreeSet::<VmId>::new);
-    let waiting = use_state(Vec::<Vm>::new);
-    let is_discovering = use_state(|| false);
+    let over = use_state(|| None::<Over>);
 
+    let set_over = {
+        let over = over.clone();
+        Callback::from(move |what: Option<Over>| over.set(what))
+    };
+    let close = set_over.reform(|()| None);
     let added = {
-        let app = app.clone();
-        let is_discovering = is_discovering.clone();
+        let (app, close) = (app.clone(), close.clone());
         Callback::from(move |added: AddedVms| {
-            is_discovering.set(false);
+            close.emit(());
             let names: Vec<_> = added.vms.iter().map(|vm| vm.vm_name.as_str()).collect();
-            app.dispatch(Change::done("Added to the list", names.join(", ")));
+            if !names.is_empty() {
+                app.dispatch(Change::done("Added to the list", names.join(", ")));
+            }
             for (name, reason) in &added.failed {
                 app.dispatch(Change::failed(&not_added(name, reason.as_deref())));
             }
@@ -52,26 +68,26 @@ pub(crate) fn Vms() -> Html {
     let settings = use_action::<SaveSettings>(Callback::noop());
     let cancel = use_action::<CancelBackup>(Callback::noop());
     let on_cancel = cancel.run.reform(|backup_id| CancelBackup { backup_id });
-
     let started = {
-        let (app, waiting) = (app.clone(), waiting.clone());
+        let (app, close) = (app.clone(), close.clone());
         Callback::from(move |backup: StartedBackup| {
-            let text = format!(
-                "{}: you can leave this page or close the window.",
-                backup.vm_name
-            );
-            app.dispatch(Change::done("Backup started", text));
+            app.dispatch(Change::started(&backup.vm_name));
             app.dispatch(Change::ListsChanged);
-            waiting.set(waiting.iter().skip(1).cloned().collect());
+            close.emit(());
         })
     };
-    let close_backup = {
-        let waiting = waiting.clone();
-        Callback::from(move |()| waiting.set(waiting.iter().skip(1).cloned().collect()))
-    };
-    let back_up = {
-        let waiting = waiting.clone();
-        Callback::from(move |vm: Vm| waiting.set(vec![vm]))
+    let all_started = {
+        let (app, close, chosen) = (app.clone(), close.clone(), chosen.clone());
+        Callback::from(move |n_started: usize| {
+            if n_started > 0 {
+                let title = format!("{} started", format::count(n_started as u64, "backup"));
+                let text = "You can leave this page or close the window.";
+                app.dispatch(Change::done(title, text));
+                app.dispatch(Change::ListsChanged);
+            }
+            chosen.set(BTreeSet::new());
+            close.emit(());
+        })
     };
     let toggle = {
         let chosen = chosen.clone();
@@ -83,37 +99,51 @@ pub(crate) fn Vms() -> Html {
             chosen.set(ids);
         })
     };
-    let on_state = {
-        let states = states.clone();
-        Callback::from(move |(id, state): (VmId, VmState)| {
-            if states.get(&id) != Some(&state) {
-                let mut all = (*states).clone();
-                all.insert(id, state);
-                states.set(all);
-            }
+
+    let protection: Rc<Protection> = use_memo(known.data.clone(), |known| {
+        known
+            .iter()
+            .flat_map(|known| known.iter())
+            .map(|known| (known.vm_id.clone(), known.clone()))
+            .collect()
+    });
+    let shown: Rc<Vec<Vm>> = use_memo(
+        (
+            vms.data.clone(),
+            Rc::clone(&protection),
+            (*search).clone(),
+            *filter,
+            *order,
+        ),
+        |(vms, protection, search, filter, order)| {
+            let vms = vms.as_ref().map_or(&[][..], |vms| vms.as_slice());
+            arrange(vms, protection, search, *filter, *order)
+        },
+    );
+    let n_all = vms.data.as_ref().map_or(0, |all| all.len());
+    let all_shown_are_chosen =
+        !shown.is_empty() && shown.iter().all(|vm| chosen.contains(&vm.context_id));
+    let toggle_all = {
+        let (chosen, shown) = (chosen.clone(), Rc::clone(&shown));
+        Callback::from(move |()| {
+            chosen.set(match all_shown_are_chosen {
+                true => BTreeSet::new(),
+                false => shown.iter().map(|vm| vm.context_id.clone()).collect(),
+            });
         })
     };
-
-    let needle = search.to_lowercase();
-    let mut shown: Vec<Vm> = vms
-        .data
+    // Only what is to be seen is backed up: a name that the search hides may have been ticked long ago.
+    let selected: Vec<Vm> = shown
         .iter()
-        .flat_map(|all| all.iter())
-        .filter(|vm| matches(vm, &needle))
-        .filter(|vm| filter.is_none_or(|wanted| states.get(&vm.context_id) == Some(&wanted)))
+        .filter(|vm| chosen.contains(&vm.context_id))
         .cloned()
         .collect();
-    shown.sort_by(|a, b| sort::natural(&a.vm_name, &b.vm_name));
-    let n_all = vms.data.as_ref().map_or(0, |all| all.len());
-    let back_up_chosen = {
-        let (waiting, chosen) = (waiting.clone(), chosen.clone());
-        let shown = shown.clone();
-        Callback::from(move |_: MouseEvent| {
-            let selected = shown.iter().filter(|vm| chosen.contains(&vm.context_id));
-            waiting.set(selected.cloned().collect());
-            chosen.set(BTreeSet::new());
-        })
-    };
+    let n_selected = selected.len();
+    let back_up_selected = set_over.reform(move |_: MouseEvent| match selected.as_slice() {
+        [] => None,
+        [vm] => Some(Over::BackUp(vm.clone())),
+        _ => Some(Over::BackUpSeveral(selected.clone())),
+    });
     let on_search = {
         let search = search.clone();
         Callback::from(move |event: InputEvent| search.set(dom::value_of(&event)))
@@ -122,14 +152,11 @@ pub(crate) fn Vms() -> Html {
         let filter = filter.clone();
         Callback::from(move |event: Event| filter.set(state_named(&dom::value_of(&event))))
     };
-    let discover = {
-        let is_discovering = is_discovering.clone();
-        Callback::from(move |_: MouseEvent| is_discovering.set(true))
+    let on_order = {
+        let order = order.clone();
+        Callback::from(move |column| order.set(order.clicked(column)))
     };
-    let close_discover = {
-        let is_discovering = is_discovering.clone();
-        Callback::from(move |()| is_discovering.set(false))
-    };
+    let discover = set_over.reform(|_: MouseEvent| Some(Over::Discover));
     let on_sample = sample.run.reform(|_: MouseEvent| AddSampleVm {});
     let view = |as_table: bool| {
         let mut changed = app.settings.clone();
@@ -145,25 +172,30 @@ pub(crate) fn Vms() -> Html {
             .find(|running| running.progress.backup.vm_context_id.as_ref() == Some(&vm.context_id))
             .cloned()
     };
-    let rows: Vec<VmRowProps> = shown
-        .iter()
-        .map(|vm| VmRowProps {
-            vm: vm.clone(),
-            version: app.version,
-            running: running_of(vm),
-            is_chosen: chosen.contains(&vm.context_id),
-            on_toggle: toggle.clone(),
-            on_back_up: back_up.clone(),
-            on_cancel: on_cancel.clone(),
-            on_state: on_state.clone(),
-        })
-        .collect();
+    let on_back_up = set_over.reform(|vm: Vm| Some(Over::BackUp(vm)));
+    let row = |vm: &Vm| VmRowProps {
+        vm: vm.clone(),
+        version: app.version,
+        running: running_of(vm),
+        protection: protection.get(&vm.context_id).cloned(),
+        is_chosen: chosen.contains(&vm.context_id),
+        on_toggle: toggle.clone(),
+        on_back_up: on_back_up.clone(),
+        on_cancel: on_cancel.clone(),
+    };
     let is_local = app
         .session
         .as_ref()
         .and_then(|session| session.current_hub())
         .is_some_and(sendense_types::SavedHub::is_this_computer);
     let errors = [&vms.error, &sample.error, &cancel.error, &settings.error];
+    let sample_button = html! {
+        if is_local {
+            <button class="button" type="button" onclick={on_sample} disabled={sample.is_running}>
+                { if sample.is_running { "Unpacking the sample…" } else { "Add sample VM" } }
+            </button>
+        }
+    };
     let body = if vms.data.is_none() && vms.is_loading {
         html! { <div class="skeleton" role="status" aria-label="Loading the list"></div> }
     } else if vms.data.is_none() {
@@ -176,14 +208,10 @@ pub(crate) fn Vms() -> Html {
                 text="Point Sendense at a folder of disk images, or try it with a small sample machine first."
             >
                 <button class="button is-primary" type="button" onclick={discover.clone()}>{ "Discover VMs" }</button>
-                if is_local {
-                    <button class="button" type="button" onclick={on_sample} disabled={sample.is_running}>
-                        { if sample.is_running { "Unpacking the sample…" } else { "Add sample VM" } }
-                    </button>
-                }
+                { sample_button }
             </EmptyState>
         }
-    } else if shown.is_empty() && n_all > 0 {
+    } else if shown.is_empty() {
         html! {
             <EmptyState
                 picture={Picture::Search} title="Nothing matches"
@@ -191,20 +219,35 @@ pub(crate) fn Vms() -> Html {
             />
         }
     } else if as_table {
-        html! { <VmTable {rows} /> }
+        html! {
+            <VmTable
+                rows={shown.iter().map(row).collect::<Vec<_>>()} order={*order} {on_order} is_all_chosen={all_shown_are_chosen}
+                on_toggle_all={toggle_all}
+            />
+        }
     } else {
         html! {
             <div class="vm-cards">
-                for row in rows {
-                    <VmCard key={row.vm.context_id.to_string()} ..row.clone() />
+                for vm in shown.iter() {
+                    <VmCard key={vm.context_id.to_string()} ..row(vm) />
                 }
             </div>
         }
     };
-    let n_failed = states
+    let n_failed = protection
         .values()
-        .filter(|state| **state == VmState::LastBackupFailed)
+        .filter(|known| known.state == VmState::LastBackupFailed)
         .count();
+    let dialog = match (*over).clone() {
+        Some(Over::Discover) => html! { <DiscoverDialog on_added={added} on_close={close} /> },
+        Some(Over::BackUp(vm)) => {
+            html! { <BackupDialog {vm} on_started={started} on_close={close} /> }
+        }
+        Some(Over::BackUpSeveral(vms)) => html! {
+            <BackupSeveralDialog {vms} on_done={all_started} on_close={close} />
+        },
+        None => Html::default(),
+    };
     html! {
         <>
         <header class="page__head">
@@ -225,14 +268,14 @@ pub(crate) fn Vms() -> Html {
                 <option value="failed">{ "Last backup failed" }</option>
             </select>
             <div class="segmented" role="group" aria-label="View">
-                <button type="button" aria-label="Table" aria-pressed={as_table.to_string()} onclick={view(true)}><Icon picture={Picture::Table} /></button>
-                <button type="button" aria-label="Cards" aria-pressed={(!as_table).to_string()} onclick={view(false)}><Icon picture={Picture::Cards} /></button>
+                <button type="button" aria-label="Table" title="Table" aria-pressed={as_table.to_string()} onclick={view(true)}><Icon picture={Picture::Table} /></button>
+                <button type="button" aria-label="Cards" title="Cards" aria-pressed={(!as_table).to_string()} onclick={view(false)}><Icon picture={Picture::Cards} /></button>
             </div>
             if n_all > 0 {
-                <button class="button" type="button" onclick={discover}><Icon picture={Picture::Plus} />{ "Discover VMs" }</button>
+                <button class="button is-narrow" type="button" onclick={discover} title="Discover VMs"><Icon picture={Picture::Plus} />{ "Discover VMs" }</button>
                 <button
-                    class="button is-primary" type="button" onclick={back_up_chosen} disabled={chosen.is_empty()}
-                    title={if chosen.is_empty() { "Tick the machines to back up first" } else { "" }}
+                    class="button is-primary" type="button" onclick={back_up_selected} disabled={n_selected == 0}
+                    title={if n_selected == 0 { "Tick the machines to back up first" } else { "" }}
                 >
                     { "Back up selected" }
                 </button>
@@ -248,295 +291,20 @@ pub(crate) fn Vms() -> Html {
             if vms.data.is_some() {
                 <span>{ format::count(n_all as u64, "machine") }</span>
             }
+            if shown.len() != n_all {
+                <span>{ format!("{} shown", shown.len()) }</span>
+            }
+            if n_selected > 0 {
+                <span>{ format!("{n_selected} selected") }</span>
+            }
             <span>{ format!("{} running", app.running.len()) }</span>
             if n_failed > 0 {
                 <span class="is-problem">{ format!("{n_failed} failed") }</span>
             }
         </footer>
-        if *is_discovering {
-            <DiscoverDialog on_added={added} on_close={close_discover} />
-        }
-        if let Some(vm) = waiting.first() {
-            <BackupDialog
-                key={vm.context_id.to_string()} vm={vm.clone()} on_started={started} on_close={close_backup}
-            />
-        }
+        { dialog }
         </>
     }
-}
-
-#[derive(Clone, PartialEq, Properties)]
-struct VmTableProps {
-    rows: Vec<VmRowProps>,
-}
-
-/// The machines as rows; only those that are to be seen are drawn and asked about.
-#[component]
-fn VmTable(props: &VmTableProps) -> Html {
-    let scroller = use_node_ref();
-    let (above, below) = (use_node_ref(), use_node_ref());
-    let place = use_state(|| (0.0, 1200.0));
-    let range = rows::visible(props.rows.len(), ROW_HEIGHT, place.0, place.1);
-    {
-        let (above, below) = (above.clone(), below.clone());
-        let n_rows = props.rows.len();
-        use_effect_with((range.clone(), n_rows), move |(range, n_rows)| {
-            dom::set_height(&above, range.start as f64 * ROW_HEIGHT);
-            dom::set_height(&below, (n_rows - range.end) as f64 * ROW_HEIGHT);
-        });
-    }
-    let onscroll = {
-        let (scroller, place) = (scroller.clone(), place.clone());
-        Callback::from(move |_: Event| {
-            if let Some(element) = scroller.cast::<web_sys::Element>() {
-                place.set((
-                    f64::from(element.scroll_top()),
-                    f64::from(element.client_height()),
-                ));
-            }
-        })
-    };
-    html! {
-        <div class="vm-table" ref={scroller} {onscroll}>
-            <div class="vm-table__head" aria-hidden="true">
-                <span></span><span>{ "Name" }</span><span>{ "Hardware" }</span><span>{ "State" }</span><span>{ "Last backup" }</span><span></span>
-            </div>
-            <div ref={above}></div>
-            <ul aria-label="Virtual machines">
-                for row in &props.rows[range] {
-                    <VmRow key={row.vm.context_id.to_string()} ..row.clone() />
-                }
-            </ul>
-            <div ref={below}></div>
-        </div>
-    }
-}
-
-#[derive(Clone, PartialEq, Properties)]
-struct VmRowProps {
-    vm: Vm,
-    version: u64,
-    running: Option<Running>,
-    is_chosen: bool,
-    on_toggle: Callback<VmId>,
-    on_back_up: Callback<Vm>,
-    on_cancel: Callback<BackupId>,
-    on_state: Callback<(VmId, VmState)>,
-}
-
-/// Asks for the summary of a machine and tells its state.
-#[hook]
-fn use_summary(props: &VmRowProps) -> Option<VmSummary> {
-    let request = GetVmSummary {
-        vm: props.vm.clone(),
-    };
-    let summary = use_query(request, props.version).data;
-    let state = summary.as_ref().map(|summary| summary.state);
-    let (on_state, id) = (props.on_state.clone(), props.vm.context_id.clone());
-    use_effect_with(state, move |state| {
-        if let Some(state) = state {
-            on_state.emit((id, *state));
-        }
-    });
-    summary.map(|summary| (*summary).clone())
-}
-
-/// One machine as a row.
-#[component]
-fn VmRow(props: &VmRowProps) -> Html {
-    let summary = use_summary(props);
-    let onchange = {
-        let (on_toggle, id) = (props.on_toggle.clone(), props.vm.context_id.clone());
-        Callback::from(move |_: Event| on_toggle.emit(id.clone()))
-    };
-    html! {
-        <li class={classes!("vm-table__row", props.is_chosen.then_some("is-chosen"))} aria-label={props.vm.vm_name.clone()}>
-            <input type="checkbox" aria-label={format!("Select {}", props.vm.vm_name)} checked={props.is_chosen} {onchange} />
-            <div class="vm-name"><Icon picture={Picture::Machine} /><strong>{ &props.vm.vm_name }</strong><small class="faint">{ system_of(&props.vm) }</small></div>
-            <Hardware vm={props.vm.clone()} summary={summary.clone()} />
-            <StateCell summary={summary.clone()} running={props.running.clone()} />
-            <Ago time={last_good(summary.as_ref())} />
-            <Actions row={props.clone()} {summary} />
-        </li>
-    }
-}
-
-/// One machine as a card.
-#[component]
-fn VmCard(props: &VmRowProps) -> Html {
-    let summary = use_summary(props);
-    html! {
-        <section class="vm-card" aria-label={props.vm.vm_name.clone()}>
-            <header><strong>{ &props.vm.vm_name }</strong><small class="faint">{ system_of(&props.vm) }</small></header>
-            <StateCell summary={summary.clone()} running={props.running.clone()} />
-            <Hardware vm={props.vm.clone()} summary={summary.clone()} />
-            <p>{ "Last backup: " }<Ago time={last_good(summary.as_ref())} /></p>
-            <Actions row={props.clone()} {summary} />
-        </section>
-    }
-}
-
-#[derive(Clone, PartialEq, Properties)]
-struct HardwareProps {
-    vm: Vm,
-    summary: Option<VmSummary>,
-}
-
-/// "2 CPU · 4 GiB · 2 disks · 107 GiB"
-#[component]
-fn Hardware(props: &HardwareProps) -> Html {
-    let mut parts = Vec::new();
-    parts.extend(props.vm.cpu_count.map(|count| format!("{count} CPU · ")));
-    parts.extend(props.vm.memory_mb.map(|memory| {
-        format!(
-            "{} · ",
-            sendense_types::ByteSize(memory.saturating_mul(1 << 20))
-        )
-    }));
-    html! {
-        <span class="num">
-            { parts.concat() }
-            if let Some(summary) = &props.summary {
-                { format::count(summary.disks.len() as u64, "disk") }{ " · " }<Size bytes={summary.size_bytes()} />
-            }
-        </span>
-    }
-}
-
-#[derive(Clone, PartialEq, Properties)]
-struct StateCellProps {
-    summary: Option<VmSummary>,
-    running: Option<Running>,
-}
-
-/// The state, or how far the running backup is.
-#[component]
-fn StateCell(props: &StateCellProps) -> Html {
-    if let Some(running) = &props.running {
-        return html! { <RunningLine running={running.clone()} /> };
-    }
-    match &props.summary {
-        Some(summary) => html! { <span><VmStateBadge state={summary.state} /></span> },
-        None => html! { <span class="skeleton is-line"></span> },
-    }
-}
-
-#[derive(Clone, PartialEq, Properties)]
-struct ActionsProps {
-    row: VmRowProps,
-    summary: Option<VmSummary>,
-}
-
-/// What can be done with a machine.
-#[component]
-fn Actions(props: &ActionsProps) -> Html {
-    let navigator = use_navigator();
-    let vm = &props.row.vm;
-    let go = |route: Route| {
-        let navigator = navigator.clone();
-        Callback::from(move |_: MouseEvent| {
-            if let Some(navigator) = &navigator {
-                navigator.push(&route);
-            }
-        })
-    };
-    let history = Route::History {
-        id: vm.context_id.to_string(),
-    };
-    let main = match &props.row.running {
-        Some(running) => {
-            let id = running.progress.backup.backup_id.clone();
-            let onclick = props.row.on_cancel.reform(move |_: MouseEvent| id.clone());
-            html! { <button class="button is-small" type="button" {onclick}>{ "Cancel" }</button> }
-        }
-        None => {
-            let onclick = {
-                let (on_back_up, vm) = (props.row.on_back_up.clone(), vm.clone());
-                Callback::from(move |_: MouseEvent| on_back_up.emit(vm.clone()))
-            };
-            html! { <button class="button is-small" type="button" {onclick}>{ "Back up now" }</button> }
-        }
-    };
-    let latest = props
-        .summary
-        .as_ref()
-        .and_then(|summary| summary.latest_good.as_ref())
-        .map(|backup| Route::RestoreOptions {
-            backup_id: backup.backup_id.to_string(),
-        });
-    let restore_latest = {
-        let (navigator, latest) = (navigator.clone(), latest.clone());
-        Callback::from(move |()| {
-            if let (Some(navigator), Some(route)) = (&navigator, &latest) {
-                navigator.push(route);
-            }
-        })
-    };
-    let copy = {
-        let name = vm.vm_name.clone();
-        Callback::from(move |()| dom::copy(&name))
-    };
-    let items = vec![
-        MenuItem {
-            text: "Restore latest…".into(),
-            hindrance: match latest {
-                Some(_) => "",
-                None => "There is no recovery point yet",
-            }
-            .into(),
-            on_choose: restore_latest,
-        },
-        MenuItem {
-            text: "Copy name".into(),
-            hindrance: AttrValue::default(),
-            on_choose: copy,
-        },
-    ];
-    html! {
-        <div class="actions">
-            { main }
-            <button class="button is-small" type="button" onclick={go(history)}>{ "View backups" }</button>
-            <Menu label={format!("More for {}", vm.vm_name)} {items} />
-        </div>
-    }
-}
-
-fn last_good(summary: Option<&VmSummary>) -> Option<jiff::Timestamp> {
-    summary
-        .and_then(|summary| summary.latest_good.as_ref())
-        .and_then(|backup| backup.created_at)
-}
-
-/// "windows · on", as far as the hub knows; "ready" is what every machine without trouble is.
-fn system_of(vm: &Vm) -> String {
-    let power = match vm.power_state.as_deref() {
-        Some("poweredOn") => Some("on"),
-        Some("poweredOff") => Some("off"),
-        other => other,
-    };
-    let parts = [
-        vm.os_type.as_deref(),
-        power,
-        Some(vm.current_status.as_str()).filter(|status| *status != "ready"),
-    ];
-    let known: Vec<_> = parts
-        .into_iter()
-        .flatten()
-        .filter(|part| !part.is_empty())
-        .collect();
-    if known.is_empty() {
-        vm.vm_path.clone()
-    } else {
-        known.join(" · ")
-    }
-}
-
-fn matches(vm: &Vm, needle: &str) -> bool {
-    let texts = [Some(&vm.vm_name), vm.os_type.as_ref(), Some(&vm.vm_path)];
-    texts
-        .into_iter()
-        .flatten()
-        .any(|text| text.to_lowercase().contains(needle))
 }
 
 fn state_named(name: &str) -> Option<VmState> {

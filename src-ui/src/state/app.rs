@@ -4,11 +4,16 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use sendense_types::{
-    AppError, AppEvent, BackupId, BackupProgress, BackupStatus, Download, OpenMount, Place,
-    Session, Settings,
+    AppError, AppEvent, BackupId, BackupProgress, BackupStatus, Download, Expiry, OpenMount, Place,
+    Session, Settings, Verification, VerificationStatus,
 };
 use yew::Reducible;
 
+use crate::format;
+use crate::pages::mounts;
+
+/// Messages that are shown at a time.
+const MOST_TOASTS: usize = 4;
 /// Speeds that the small chart of a running backup shows.
 const CHART_POINTS: usize = 60;
 
@@ -20,12 +25,12 @@ pub(crate) struct AppState {
     pub(crate) settings: Settings,
     /// Backups that run.
     pub(crate) running: BTreeMap<BackupId, Running>,
+    /// What verifying has found since the window opened, and what it is at.
+    pub(crate) checks: BTreeMap<BackupId, Verification>,
     pub(crate) mounts: Vec<OpenMount>,
     /// Newest first.
     pub(crate) downloads: Vec<Download>,
     pub(crate) toasts: Vec<Toast>,
-    /// Backups that have finished since the window opened, newest last.
-    pub(crate) finished: Vec<sendense_types::Backup>,
     /// Goes up whenever lists of machines and backups may have changed.
     pub(crate) version: u64,
     /// Where the user asked to go from outside the window.
@@ -90,6 +95,14 @@ impl Change {
             text: error.hint.clone().unwrap_or_default(),
             place: None,
         }
+    }
+
+    /// A backup was started.
+    pub(crate) fn started(vm_name: &str) -> Self {
+        Self::done(
+            "Backup started",
+            format!("{vm_name}: you can leave this page or close the window."),
+        )
     }
 
     /// Something went well.
@@ -165,7 +178,16 @@ impl AppState {
                         place,
                     ),
                 }
-                self.finished.push(*backup);
+            }
+            AppEvent::BackupVerified { verification } => self.verified(*verification),
+            AppEvent::VerificationFailed { backup_id, error } => {
+                self.checks.remove(&backup_id);
+                self.say(
+                    Tone::Bad,
+                    error.message,
+                    error.hint.unwrap_or_default(),
+                    None,
+                );
             }
             AppEvent::BackupUnreachable { .. } => {}
             AppEvent::DownloadChanged { download } => {
@@ -184,11 +206,14 @@ impl AppState {
             }
             AppEvent::MountsChanged { mounts } => self.mounts = mounts,
             AppEvent::MountExpiring { mount, minutes } => {
-                let name = mount.vm_name.clone().unwrap_or_default();
+                let what_to_do = match mount.expiry {
+                    Expiry::Fixed => "This hub does not give more time: remount it to go on.",
+                    _ => "Browse it, or press Keep open.",
+                };
                 self.say(
                     Tone::Warning,
-                    format!("Mount expires in {minutes} minutes"),
-                    format!("{name}: remount it to go on browsing."),
+                    format!("{} closes in {minutes} minutes", mounts::title(&mount)),
+                    what_to_do.to_owned(),
                     Some((
                         "Show".to_owned(),
                         Place::Mount {
@@ -220,8 +245,8 @@ impl AppState {
         }
         if old.is_some_and(|old| old.current != session.current) {
             self.running.clear();
+            self.checks.clear();
             self.mounts.clear();
-            self.finished.clear();
         }
         self.session = Some(session);
     }
@@ -241,6 +266,40 @@ impl AppState {
         running.speeds.drain(..excess);
     }
 
+    /// Keeps what is known of a verification, and says how it ended.
+    fn verified(&mut self, found: Verification) {
+        match found.status {
+            VerificationStatus::Running => {}
+            VerificationStatus::Sound => self.say(
+                Tone::Good,
+                "The backup is sound".to_owned(),
+                "Every cluster is what it was when it was backed up.".to_owned(),
+                None,
+            ),
+            VerificationStatus::Damaged => {
+                let problems: String = found
+                    .problems
+                    .iter()
+                    .map(|(disk, problem)| format!("Disk {disk}: {problem}. "))
+                    .collect();
+                let broken = format::count(found.broken_backups.len() as u64, "recovery point");
+                self.say(
+                    Tone::Bad,
+                    "The backup is damaged".to_owned(),
+                    format!("{problems}{broken} cannot be restored. Take a full backup now."),
+                    None,
+                );
+            }
+            VerificationStatus::Unproven => self.say(
+                Tone::Warning,
+                "It cannot be proven whether the backup is sound".to_owned(),
+                "There is nothing left to compare it with.".to_owned(),
+                None,
+            ),
+        }
+        self.checks.insert(found.backup_id.clone(), found);
+    }
+
     fn say(&mut self, tone: Tone, title: String, text: String, place: Option<(String, Place)>) {
         self.last_toast += 1;
         let id = self.last_toast;
@@ -251,6 +310,9 @@ impl AppState {
             text,
             place,
         });
+        // The oldest has been there to be read; more would hide the page.
+        let excess = self.toasts.len().saturating_sub(MOST_TOASTS);
+        self.toasts.drain(..excess);
     }
 }
 
@@ -295,6 +357,32 @@ mod tests {
     }
 
     #[test]
+    fn a_verification_is_followed_to_its_end_and_then_said_once() {
+        let found = |status: &str, percent: f64| {
+            let verification = serde_json::from_value(serde_json::json!({
+                "backup_id": "b1", "status": status, "progress_percent": percent,
+                "problems": [[0, "cluster 7 differs"]], "broken_backups": ["b1", "b2"],
+                "intact_backups": [],
+            }));
+            AppEvent::BackupVerified {
+                verification: verification.unwrap(),
+            }
+        };
+        let state = after(AppState::default(), found("running", 40.0));
+        assert_eq!(state.toasts.len(), 0);
+        let id = BackupId::new("b1");
+        assert_eq!(state.checks[&id].progress_percent, 40.0);
+        let state = after(state, found("damaged", 100.0));
+        assert_eq!(state.checks[&id].status, VerificationStatus::Damaged);
+        assert_eq!(state.toasts.len(), 1);
+        assert!(
+            state.toasts[0]
+                .text
+                .contains("2 recovery points cannot be restored")
+        );
+    }
+
+    #[test]
     fn another_hub_begins_anew_whether_the_answer_or_the_news_comes_first() {
         let session = |hub: &str| Session {
             hubs: Vec::new(),
@@ -304,7 +392,12 @@ mod tests {
         };
         let before = AppState {
             session: Some(session("here")),
-            finished: vec![backup("completed")],
+            mounts: serde_json::from_value(serde_json::json!([{
+                "mount_id": "m", "backup_id": null, "disk_index": 0, "vm_id": null, "vm_name": null,
+                "backup_time": null, "backup_type": null, "filesystem_type": null, "expires_at": null,
+                "expiry": "idle", "is_open": true, "is_ours": true, "folder": "/",
+            }]))
+            .unwrap(),
             ..AppState::default()
         };
         let news = || {
@@ -316,7 +409,7 @@ mod tests {
         for [first, second] in [[news(), answer()], [answer(), news()]] {
             let state = Rc::new(before.clone()).reduce(first).reduce(second);
             assert_eq!(state.version, 1, "asked again, once");
-            assert!(state.finished.is_empty());
+            assert!(state.mounts.is_empty());
         }
     }
 

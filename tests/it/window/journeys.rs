@@ -12,6 +12,9 @@ use super::desk::Desk;
 const WRITTEN_WITHIN: Duration = Duration::from_secs(30);
 /// Enter, as WebDriver spells it.
 const ENTER: &str = "\u{e007}";
+const ESCAPE: &str = "\u{e00c}";
+/// Shift+F10
+const MENU_KEYS: &str = "\u{e008}\u{e03a}";
 
 /// From the empty list to the browser in `Recovery/WindowsRE` of the sample.
 pub(super) async fn open_sample(desk: &Desk, is_new: bool) {
@@ -96,6 +99,17 @@ async fn from_the_first_start_to_a_restored_file() {
     open_sample(&desk, true).await;
 
     restore_file(&desk, &desk.home().join("restored.xml")).await;
+
+    // By the keyboard alone: letters lead to a name, and a menu says what can be done with it.
+    desk.keys("winre").await;
+    desk.find("//*[@role='row'][@aria-label='winre.wim'][@aria-selected='true']")
+        .await;
+    desk.keys(MENU_KEYS).await;
+    desk.find("//*[@role='menuitem'][@aria-label='Download…'][@aria-disabled='false']")
+        .await;
+    desk.picture("file-menu");
+    desk.keys(ESCAPE).await;
+    desk.gone("//*[@role='menu']").await;
 
     let archive = desk.home().join("folder.zip");
     desk.press("Download folder").await;

@@ -1,4 +1,4 @@
-//! A backup that takes a while: found, started, watched, cancelled.
+//! Backups that take a while, and backups of several machines: found, started, watched, cancelled.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -8,6 +8,8 @@ use sendense_tests::temp_dir;
 
 use super::desk::Desk;
 
+/// Ctrl+A and Delete
+const CLEAR: &str = "\u{e009}a\u{e000}\u{e017}";
 /// Long enough to be watched, even on a fast disk.
 const DISK_BYTES: usize = 3 << 30;
 
@@ -65,5 +67,41 @@ async fn a_machine_is_discovered_and_its_backup_watched_and_cancelled() {
     desk.picture("cancelled");
     let left = images_below(&desk.home().join(".local/share/sendense"));
     assert_eq!(left, [""; 0], "nothing of it stays");
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_machines_are_backed_up_by_one_dialog() {
+    let folder = temp_dir();
+    for name in ["db", "web2", "web10"] {
+        fs::write(folder.path().join(format!("{name}.raw")), vec![7; 1 << 20]).unwrap();
+    }
+    let desk = Desk::start().await;
+    desk.press("Discover VMs").await;
+    desk.press("Choose folder…").await;
+    desk.choose_folder("Choose a folder of disk images", folder.path());
+    desk.press("Add 3 machines").await;
+    let row = |number: u32, name: &str| {
+        format!("(//ul[@aria-label='Virtual machines']/li)[{number}][@aria-label='{name}']")
+    };
+    desk.find(&row(3, "web10")).await;
+    desk.fill("Search machines", "web").await;
+    desk.gone("//li[@aria-label='db']").await;
+    desk.click("Select all").await;
+    desk.press("Back up selected").await;
+    desk.picture("back-up-several");
+    desk.press("Start 2 backups").await;
+    desk.see("2 backups started").await;
+    for name in ["web2", "web10"] {
+        desk.find(&format!(
+            "//li[@aria-label='{name}'][contains(., 'Protected')]"
+        ))
+        .await;
+    }
+    // The one without a backup is the one to look after.
+    desk.click("Search machines").await;
+    desk.keys(CLEAR).await;
+    desk.click("Sort by State").await;
+    desk.find(&row(1, "db")).await;
     desk.close().await;
 }

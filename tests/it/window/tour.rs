@@ -73,7 +73,18 @@ async fn every_screen_in_light_and_dark() {
     desk.press("View backups").await;
     desk.find("//button[normalize-space()='Restore…']").await;
     pictures(&desk, "12-backups").await;
+    desk.click_on("//tr[starts-with(@aria-label, 'Backup of')]//button[@aria-haspopup='menu']")
+        .await;
+    desk.find("//*[@role='menuitem'][@aria-label='Verify']")
+        .await;
+    pictures(&desk, "13-menu").await;
+    desk.press("Verify").await;
+    desk.see("Verified").await;
+    desk.press("Retention…").await;
+    desk.click("Keep only some").await;
+    desk.see("would stay").await;
+    pictures(&desk, "14-retention").await;
     let taken = std::fs::read_dir(&folder).unwrap().count();
-    assert!(taken > 12 * 4, "{taken} files in {}", folder.display());
+    assert!(taken > 14 * 4, "{taken} files in {}", folder.display());
     desk.close().await;
 }

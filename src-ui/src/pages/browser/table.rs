@@ -12,10 +12,12 @@ use crate::state::sort::{Column, Order};
 use crate::{dom, format};
 
 /// Pixels of a row; the style sheet says the same.
-const ROW_HEIGHT: f64 = 30.0;
+pub(super) const ROW_HEIGHT: f64 = 30.0;
 
 #[derive(Clone, PartialEq, Properties)]
 pub(super) struct FileTableProps {
+    /// The element that scrolls and has the keys.
+    pub(super) table: NodeRef,
     pub(super) files: Rc<Vec<FileEntry>>,
     pub(super) selection: Selection,
     pub(super) order: Order,
@@ -24,12 +26,14 @@ pub(super) struct FileTableProps {
     pub(super) on_select: Callback<(usize, Held)>,
     pub(super) on_open: Callback<usize>,
     pub(super) on_order: Callback<Column>,
+    /// A menu was asked for by the pointer.
+    pub(super) on_menu: Callback<(usize, MouseEvent)>,
 }
 
 /// Name, size, modified, type.
 #[component]
 pub(super) fn FileTable(props: &FileTableProps) -> Html {
-    let scroller = use_node_ref();
+    let scroller = props.table.clone();
     let (above, below) = (use_node_ref(), use_node_ref());
     let place = use_state(|| (0.0, 1200.0));
     let n_rows = props.files.len();
@@ -97,7 +101,8 @@ pub(super) fn FileTable(props: &FileTableProps) -> Html {
     html! {
         <div
             class="file-table" role="grid" aria-label="Files" tabindex="0" aria-multiselectable="true"
-            aria-rowcount={(n_rows + 1).to_string()} ref={scroller} {onscroll}
+            aria-rowcount={(n_rows + 1).to_string()} aria-activedescendant={(n_rows > 0).then(|| row_id(props.selection.cursor))}
+            ref={scroller} {onscroll}
         >
             <div class="file-table__head" role="row">
                 { head(Column::Name, "Name", "") }
@@ -118,7 +123,8 @@ pub(super) fn FileTable(props: &FileTableProps) -> Html {
             for row in range {
                 <FileRow
                     key={props.files[row].path.clone()} {row} file={props.files[row].clone()}
-                    is_selected={props.selection.contains(row)} on_select={props.on_select.clone()} on_open={props.on_open.clone()}
+                    is_selected={props.selection.contains(row)} is_cursor={props.selection.cursor == row}
+                    on_select={props.on_select.clone()} on_open={props.on_open.clone()} on_menu={props.on_menu.clone()}
                 />
             }
             <div ref={below}></div>
@@ -131,8 +137,15 @@ struct FileRowProps {
     row: usize,
     file: FileEntry,
     is_selected: bool,
+    /// The keyboard is here.
+    is_cursor: bool,
     on_select: Callback<(usize, Held)>,
     on_open: Callback<usize>,
+    on_menu: Callback<(usize, MouseEvent)>,
+}
+
+fn row_id(row: usize) -> String {
+    format!("file-{row}")
 }
 
 #[component]
@@ -146,11 +159,15 @@ fn FileRow(props: &FileRowProps) -> Html {
         };
         (row, held)
     });
+    let oncontextmenu = props.on_menu.reform(move |event: MouseEvent| (row, event));
     let ondblclick = props.on_open.reform(move |_: MouseEvent| row);
     let is_folder = file.kind == FileKind::Directory;
-    let picture = match (file.is_symlink, is_folder) {
-        (true, _) => Picture::Link,
-        (_, true) => Picture::Folder,
+    // Directly below the top are the volumes of the disk.
+    let is_volume = is_folder && file.path.trim_matches('/').split('/').count() == 1;
+    let picture = match (file.is_symlink, is_volume, is_folder) {
+        (true, ..) => Picture::Link,
+        (_, true, _) => Picture::Drive,
+        (_, _, true) => Picture::Folder,
         _ => Picture::File,
     };
     let target = file
@@ -159,9 +176,12 @@ fn FileRow(props: &FileRowProps) -> Html {
         .map(|target| format!(" → {target}"));
     html! {
         <div
-            class={classes!("file-table__row", props.is_selected.then_some("is-selected"), file.unreadable.is_some().then_some("is-off"))}
+            id={row_id(row)} class={classes!(
+                "file-table__row", props.is_selected.then_some("is-selected"), props.is_cursor.then_some("is-cursor"),
+                file.unreadable.is_some().then_some("is-off"), is_folder.then_some("is-folder"),
+            )}
             role="row" aria-rowindex={(row + 2).to_string()} aria-selected={props.is_selected.to_string()}
-            aria-label={file.name.clone()} {onclick} {ondblclick}
+            aria-label={file.name.clone()} {onclick} {ondblclick} {oncontextmenu}
         >
             <span role="gridcell" class="file-table__name" title={file.path.clone()}>
                 <Icon {picture} />
@@ -198,6 +218,7 @@ mod tests {
 
     async fn shown(files: Vec<FileEntry>) -> String {
         yew::LocalServerRenderer::<FileTable>::with_props(FileTableProps {
+            table: NodeRef::default(),
             files: Rc::new(files),
             selection: Selection::default(),
             order: Order::default(),
@@ -206,6 +227,7 @@ mod tests {
             on_select: Callback::noop(),
             on_open: Callback::noop(),
             on_order: Callback::noop(),
+            on_menu: Callback::noop(),
         })
         .hydratable(false)
         .render()

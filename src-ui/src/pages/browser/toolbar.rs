@@ -15,6 +15,8 @@ pub(super) struct ToolbarProps {
     pub(super) top: Option<Rc<Listing>>,
     pub(super) filter: UseStateHandle<String>,
     pub(super) filter_field: NodeRef,
+    /// Where the keyboard goes from the filter.
+    pub(super) table: NodeRef,
     pub(super) on_go: Callback<String>,
     pub(super) on_up: Callback<()>,
     pub(super) on_refresh: Callback<()>,
@@ -31,11 +33,17 @@ pub(super) fn Toolbar(props: &ToolbarProps) -> Html {
         Callback::from(move |event: InputEvent| filter.set(dom::value_of(&event)))
     };
     let onkeydown = {
-        let filter = props.filter.clone();
-        Callback::from(move |event: KeyboardEvent| {
-            if event.key() == "Escape" {
+        let (filter, table) = (props.filter.clone(), props.table.clone());
+        Callback::from(move |event: KeyboardEvent| match event.key().as_str() {
+            "Escape" => {
                 filter.set(String::new());
+                dom::focus(&table);
             }
+            "Enter" | "ArrowDown" => {
+                event.prevent_default();
+                dom::focus(&table);
+            }
+            _ => {}
         })
     };
     let crumbs = crumbs(&props.path, props.top.as_deref());
@@ -57,7 +65,7 @@ pub(super) fn Toolbar(props: &ToolbarProps) -> Html {
                         <span aria-hidden="true">{ "›" }</span>
                     }
                     <button
-                        key={path.clone()} type="button" aria-current={(n + 1 == n_crumbs).then_some("location")}
+                        key={path.clone()} type="button" title={name.clone()} aria-current={(n + 1 == n_crumbs).then_some("location")}
                         onclick={props.on_go.reform(move |_: MouseEvent| path.clone())}
                     >
                         { name }

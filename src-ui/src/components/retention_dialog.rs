@@ -1,0 +1,302 @@
+//! How many recovery points of a machine are kept, and which go by these rules.
+
+use sendense_types::commands::{GetRetention, PreviewRetention, RunRetention, SetRetention};
+use sendense_types::{Backup, BackupId, Retention, RetentionPoint, RetentionPolicy, Vm};
+use yew::prelude::*;
+
+use super::{Badge, Dialog, ErrorNotice, Picture};
+use crate::app::AppContext;
+use crate::hooks::{use_action, use_query};
+use crate::state::app::Change;
+use crate::{dom, format};
+
+/// More of one kind nobody keeps; the hub takes larger numbers all the same.
+const MOST: u32 = 999;
+/// What is proposed to whoever keeps everything so far: a week of days, then fewer and fewer.
+const PROPOSAL: RetentionPolicy = RetentionPolicy {
+    keep_last: 7,
+    keep_daily: 14,
+    keep_weekly: 8,
+    keep_monthly: 12,
+};
+
+#[derive(Clone, PartialEq, Properties)]
+pub(crate) struct RetentionDialogProps {
+    pub(crate) vm: Vm,
+    /// The machine's backups: the times of those that go.
+    pub(crate) known: Vec<Backup>,
+    pub(crate) on_close: Callback<()>,
+}
+
+/// Reads the rules, then lets them be changed.
+#[component]
+pub(crate) fn RetentionDialog(props: &RetentionDialogProps) -> Html {
+    let retention = use_query(
+        GetRetention {
+            vm: props.vm.clone(),
+        },
+        0,
+    );
+    let title = format!("Retention of {}", props.vm.vm_name);
+    match &retention.data {
+        Some(retention) => html! {
+            <Rules
+                {title} vm={props.vm.clone()} retention={(**retention).clone()} known={props.known.clone()}
+                on_close={props.on_close.clone()}
+            />
+        },
+        None => html! {
+            <Dialog {title} action="Save" on_action={Callback::noop()} on_close={props.on_close.clone()} is_blocked={true}>
+                if let Some(error) = retention.error.clone() {
+                    <ErrorNotice {error} on_retry={retention.reload.clone()} />
+                } else {
+                    <div class="skeleton" role="status" aria-label="Loading"></div>
+                }
+            </Dialog>
+        },
+    }
+}
+
+#[derive(Clone, PartialEq, Properties)]
+struct RulesProps {
+    title: String,
+    vm: Vm,
+    retention: Retention,
+    known: Vec<Backup>,
+    on_close: Callback<()>,
+}
+
+#[component]
+fn Rules(props: &RulesProps) -> Html {
+    let app = use_context::<AppContext>();
+    let is_limited = use_state(|| props.retention.policy.is_some());
+    let policy = use_state(|| props.retention.policy.unwrap_or(PROPOSAL));
+    let wanted = is_limited.then_some(*policy);
+    let keeps_nothing = wanted == Some(RetentionPolicy::default());
+    let say = {
+        let (app, on_close, name) = (app, props.on_close.clone(), props.vm.vm_name.clone());
+        Callback::from(move |text: String| {
+            if let Some(app) = &app {
+                app.dispatch(Change::done(format!("Retention of {name}"), text));
+                app.dispatch(Change::ListsChanged);
+            }
+            on_close.emit(());
+        })
+    };
+    let run = use_action::<RunRetention>(say.reform(|points: Vec<RetentionPoint>| {
+        let gone = points.iter().filter(|point| is_going(point)).count();
+        format!("{} deleted.", format::count(gone as u64, "recovery point"))
+    }));
+    let save =
+        use_action::<SetRetention>(say.reform(|_| "It holds from the next backup on.".to_owned()));
+    let save_for_run = {
+        let (run, vm) = (run.run.clone(), props.vm.clone());
+        use_action::<SetRetention>(Callback::from(move |_| {
+            run.emit(RunRetention { vm: vm.clone() });
+        }))
+    };
+    let request = SetRetention {
+        vm: props.vm.clone(),
+        policy: wanted,
+    };
+    let on_action = {
+        let request = request.clone();
+        save.run.reform(move |()| request.clone())
+    };
+    let on_run = save_for_run.run.reform(move |()| request.clone());
+    let choose = |value: bool| {
+        let is_limited = is_limited.clone();
+        Callback::from(move |_: Event| is_limited.set(value))
+    };
+    let number = |label: &'static str, value: u32, set: fn(&mut RetentionPolicy, u32)| {
+        let policy = policy.clone();
+        let oninput = Callback::from(move |event: InputEvent| {
+            let mut changed = *policy;
+            set(
+                &mut changed,
+                dom::value_of(&event).parse().unwrap_or(0).min(MOST),
+            );
+            policy.set(changed);
+        });
+        // None is shown as a placeholder, so that a digit typed there does not become one of ten.
+        let value = match value {
+            0 => String::new(),
+            value => value.to_string(),
+        };
+        html! {
+            <label class="field">
+                <span>{ label }</span>
+                <input type="number" min="0" max={MOST.to_string()} placeholder="0" aria-label={label} {value} {oninput} />
+            </label>
+        }
+    };
+    let is_busy = save.is_running || save_for_run.is_running || run.is_running;
+    let errors = [&save.error, &save_for_run.error, &run.error];
+    html! {
+        <Dialog
+            title={props.title.clone()} action="Save" {on_action} on_close={props.on_close.clone()}
+            is_blocked={keeps_nothing} {is_busy}
+        >
+            <div class="choices" role="radiogroup" aria-label="What is kept">
+                <label class={classes!("choice", (!*is_limited).then_some("is-chosen"))}>
+                    <input type="radio" name="kept" aria-label="Keep everything" checked={!*is_limited} onchange={choose(false)} />
+                    <span><strong>{ "Keep everything" }</strong><small>{ "Nothing is deleted by itself" }</small></span>
+                </label>
+                <label class={classes!("choice", is_limited.then_some("is-chosen"))}>
+                    <input type="radio" name="kept" aria-label="Keep only some" checked={*is_limited} onchange={choose(true)} />
+                    <span><strong>{ "Keep only some" }</strong><small>{ "Old ones go after each backup" }</small></span>
+                </label>
+            </div>
+            if *is_limited {
+                <div class="number-fields">
+                    { number("Last", policy.keep_last, |policy, count| policy.keep_last = count) }
+                    { number("Daily", policy.keep_daily, |policy, count| policy.keep_daily = count) }
+                    { number("Weekly", policy.keep_weekly, |policy, count| policy.keep_weekly = count) }
+                    { number("Monthly", policy.keep_monthly, |policy, count| policy.keep_monthly = count) }
+                </div>
+                <p class="faint">
+                    { "A recovery point that any of these keeps is kept, and so is whatever is pinned, and always the newest. What goes is merged or deleted so that the others can be restored." }
+                </p>
+                if keeps_nothing {
+                    <p class="is-problem" role="status">{ "This would keep nothing: give one of them a number." }</p>
+                } else {
+                    <Preview vm={props.vm.clone()} policy={*policy} known={props.known.clone()} {is_busy} {on_run} />
+                }
+            }
+            if let Some(why) = &props.retention.error_message {
+                <p class="is-problem">{ format!("The newest run ended early: {why}") }</p>
+            }
+            for error in errors.into_iter().flatten() {
+                <ErrorNotice error={error.clone()} />
+            }
+        </Dialog>
+    }
+}
+
+#[derive(Clone, PartialEq, Properties)]
+struct PreviewProps {
+    vm: Vm,
+    policy: RetentionPolicy,
+    known: Vec<Backup>,
+    is_busy: bool,
+    /// Not only from the next backup on, but now.
+    on_run: Callback<()>,
+}
+
+/// What would go by these rules now.
+#[component]
+fn Preview(props: &PreviewProps) -> Html {
+    let request = PreviewRetention {
+        vm: props.vm.clone(),
+        policy: props.policy,
+    };
+    let preview = use_query(request, 0);
+    if let Some(error) = preview.error {
+        return html! { <ErrorNotice {error} on_retry={preview.reload} /> };
+    }
+    let Some(points) = preview.data else {
+        return html! { <p class="faint" role="status">{ "Looking what would go…" }</p> };
+    };
+    html! {
+        <Fates
+            points={(*points).clone()} known={props.known.clone()} is_busy={props.is_busy} on_run={props.on_run.clone()}
+        />
+    }
+}
+
+#[derive(Clone, PartialEq, Properties)]
+struct FatesProps {
+    points: Vec<RetentionPoint>,
+    known: Vec<Backup>,
+    is_busy: bool,
+    on_run: Callback<()>,
+}
+
+/// What becomes of the recovery points that are there.
+#[component]
+fn Fates(props: &FatesProps) -> Html {
+    let going: Vec<&RetentionPoint> = props
+        .points
+        .iter()
+        .filter(|point| is_going(point))
+        .collect();
+    let time_of = |id: &BackupId| {
+        let known = props.known.iter().find(|known| known.backup_id == *id);
+        known
+            .and_then(|known| known.created_at)
+            .map_or_else(|| id.to_string(), format::date)
+    };
+    if going.is_empty() {
+        let text = match props.points.len() {
+            0 => "There are no recovery points yet.".to_owned(),
+            n => format!(
+                "Nothing would go now: {} would stay.",
+                format::count(n as u64, "recovery point")
+            ),
+        };
+        return html! { <p role="status">{ text }</p> };
+    }
+    let onclick = props.on_run.reform(|_: MouseEvent| ());
+    html! {
+        <div class="field">
+            <span>{ format!("Would go now: {} of {}", going.len(), format::count(props.points.len() as u64, "recovery point")) }</span>
+            <ul class="check-list" aria-label="What would go">
+                for point in &going {
+                    <li class="check-list__line" key={point.backup_id.to_string()}>
+                        <span class="check-list__name num">{ time_of(&point.backup_id) }</span>
+                        if point.action == "merge" {
+                            <Badge tone="is-plain" picture={Picture::Link} text="Merged into the next" />
+                        } else {
+                            <Badge tone="is-warn" picture={Picture::Cross} text="Deleted" />
+                        }
+                    </li>
+                }
+            </ul>
+            <div class="dialog__line">
+                <button class="button" type="button" disabled={props.is_busy} {onclick}>
+                    { if props.is_busy { "Deleting…" } else { "Save and delete them now" } }
+                </button>
+            </div>
+        </div>
+    }
+}
+
+fn is_going(point: &RetentionPoint) -> bool {
+    point.action != "keep"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(day: u32, action: &str) -> RetentionPoint {
+        RetentionPoint {
+            backup_id: BackupId::new(format!("b{day}")),
+            action: action.to_owned(),
+            reason: String::new(),
+        }
+    }
+
+    async fn fates(points: Vec<RetentionPoint>) -> String {
+        yew::LocalServerRenderer::<Fates>::with_props(FatesProps {
+            points,
+            known: Vec::new(),
+            is_busy: false,
+            on_run: Callback::noop(),
+        })
+        .hydratable(false)
+        .render()
+        .await
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_goes_is_listed_and_what_stays_is_not() {
+        let points = vec![point(1, "delete"), point(2, "merge"), point(3, "keep")];
+        let html = fates(points).await;
+        assert!(html.contains("2 of 3 recovery points"), "{html}");
+        assert!(!html.contains("b3"), "{html}");
+        insta::assert_snapshot!(html);
+        let html = fates(vec![point(3, "keep")]).await;
+        assert!(html.contains("Nothing would go now"), "{html}");
+    }
+}

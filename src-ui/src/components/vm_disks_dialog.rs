@@ -1,0 +1,54 @@
+//! The disks of a machine, and where it was found.
+
+use sendense_types::Vm;
+use sendense_types::commands::ListVmDisks;
+use yew::prelude::*;
+
+use super::{Dialog, ErrorNotice, Icon, Picture, Size};
+use crate::hooks::use_query;
+
+#[derive(Clone, PartialEq, Properties)]
+pub(crate) struct VmDisksDialogProps {
+    pub(crate) vm: Vm,
+    pub(crate) on_back_up: Callback<()>,
+    pub(crate) on_close: Callback<()>,
+}
+
+/// Shows what a backup of the machine would hold.
+#[component]
+pub(crate) fn VmDisksDialog(props: &VmDisksDialogProps) -> Html {
+    let vm = &props.vm;
+    let disks = use_query(ListVmDisks { vm: vm.clone() }, 0);
+    let on_action = {
+        let (on_back_up, on_close) = (props.on_back_up.clone(), props.on_close.clone());
+        Callback::from(move |()| {
+            on_close.emit(());
+            on_back_up.emit(());
+        })
+    };
+    html! {
+        <Dialog
+            title={format!("Disks of {}", vm.vm_name)} action="Back up now" {on_action} on_close={props.on_close.clone()}
+            cancel="Close"
+        >
+            if !vm.vm_path.is_empty() {
+                <p class="dialog__path">{ &vm.vm_path }</p>
+            }
+            if disks.data.is_none() && disks.is_loading {
+                <div class="skeleton" role="status" aria-label="Loading the disks"></div>
+            }
+            <ul class="check-list" aria-label="Disks">
+                for disk in disks.data.iter().flat_map(|disks| disks.iter()) {
+                    <li class="check-list__line" key={disk.disk_index}>
+                        <Icon picture={Picture::Drive} />
+                        <span class="check-list__name">{ format!("Disk {} · {}", disk.disk_index, disk.label) }</span>
+                        <Size bytes={disk.size_bytes()} />
+                    </li>
+                }
+            </ul>
+            if let Some(error) = disks.error.clone() {
+                <ErrorNotice {error} on_retry={disks.reload.clone()} />
+            }
+        </Dialog>
+    }
+}

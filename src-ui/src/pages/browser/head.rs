@@ -1,0 +1,102 @@
+//! What is open, how long it stays so, and the ways to keep and to close it.
+
+use sendense_types::commands::{CloseMount, KeepMountOpen};
+use sendense_types::{BackupType, Expiry, OpenMount};
+use yew::prelude::*;
+use yew_router::prelude::*;
+
+use crate::app::AppContext;
+use crate::components::{Badge, ErrorNotice, Icon, Picture};
+use crate::format;
+use crate::hooks::use_action;
+use crate::pages::mounts;
+use crate::route::Route;
+use crate::state::app::Change;
+
+#[derive(Clone, PartialEq, Properties)]
+pub(super) struct HeadProps {
+    pub(super) mount: OpenMount,
+    pub(super) is_gone: bool,
+}
+
+/// Title, countdown, Keep open, Close.
+#[component]
+pub(super) fn Head(props: &HeadProps) -> Html {
+    let app = use_context::<AppContext>();
+    let navigator = use_navigator();
+    let mount = &props.mount;
+    let keep = use_action::<KeepMountOpen>(Callback::from(move |_: OpenMount| {
+        if let Some(app) = &app {
+            app.dispatch(Change::done("Kept open", "The time starts anew."));
+        }
+    }));
+    let close = use_action::<CloseMount>(Callback::from(move |()| {
+        if let Some(navigator) = &navigator {
+            navigator.replace(&Route::Mounts);
+        }
+    }));
+    let on_keep = {
+        let id = mount.mount_id.clone();
+        keep.run.reform(move |_: MouseEvent| KeepMountOpen {
+            mount_id: id.clone(),
+        })
+    };
+    let on_close = {
+        let id = mount.mount_id.clone();
+        close.run.reform(move |_: MouseEvent| CloseMount {
+            mount_id: id.clone(),
+        })
+    };
+    let is_fixed = mount.expiry == Expiry::Fixed;
+    let minutes = mount
+        .expires_at
+        .filter(|_| !props.is_gone)
+        .map(format::minutes_until);
+    let errors = [&keep.error, &close.error];
+    html! {
+        <>
+        <header class="page__head">
+            <div class="page__title">
+                <h1 title={mounts::title(mount)}>{ mounts::title(mount) }</h1>
+                <small class="faint">{ subtitle(mount) }</small>
+            </div>
+            <span class="page__space"></span>
+            if let Some(minutes) = minutes {
+                <Badge
+                    tone={if format::is_soon(minutes) { "is-warn" } else { "is-plain" }} picture={Some(Picture::Clock)}
+                    text={format!("expires in {minutes} min")}
+                />
+            }
+            <button
+                class="button" type="button" onclick={on_keep} disabled={is_fixed || props.is_gone || keep.is_running}
+                title={if is_fixed { "This hub ends mounts at a fixed time; remount to get more" } else { "" }}
+            >
+                { "Keep open" }
+            </button>
+            <button class="button" type="button" onclick={on_close} disabled={close.is_running}>
+                <Icon picture={Picture::Close} />
+                { if close.is_running { "Unmounting…" } else { "Close" } }
+            </button>
+        </header>
+        for error in errors.into_iter().flatten() {
+            <ErrorNotice error={error.clone()} />
+        }
+        </>
+    }
+}
+
+/// "8 Oct 2025 19:24 · Full · NTFS · read-only"
+fn subtitle(mount: &OpenMount) -> String {
+    let kind = mount.backup_type.map(|backup_type| match backup_type {
+        BackupType::Full => "Full",
+        BackupType::Incremental => "Incremental",
+        BackupType::Unknown => "Other",
+    });
+    let parts = [
+        mount.backup_time.map(format::date),
+        kind.map(str::to_owned),
+        mount.filesystem_type.as_deref().map(format::file_system),
+        Some("read-only".to_owned()),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
+}

@@ -1,0 +1,149 @@
+//! Saving what is selected: one file, several, or a folder as an archive, large ones after a question.
+
+use sendense_types::commands::{MeasureFolder, SaveFile, SaveFiles, SaveFolderAsZip};
+use sendense_types::{AppError, ByteSize, FileEntry, FileKind, FolderSize, MountId, Units};
+use yew::prelude::*;
+
+use crate::components::Dialog;
+use crate::hooks::use_action;
+use crate::{format, ipc};
+
+/// Above this a folder is asked about before it is saved.
+const LARGE_BYTES: u64 = 1 << 30;
+
+/// A folder on the mount, and what its archive is called.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Folder {
+    pub(super) path: String,
+    pub(super) name: String,
+}
+
+/// The ways to save, and how they fare.
+pub(super) struct Saving {
+    /// Saves files, or one folder.
+    pub(super) on_save: Callback<Vec<FileEntry>>,
+    pub(super) on_save_folder: Callback<Folder>,
+    /// A folder is being measured.
+    pub(super) is_counting: bool,
+    pub(super) errors: Vec<AppError>,
+    /// The question about a large folder, while it is asked.
+    pub(super) question: Html,
+}
+
+/// Saves from one mount; where to is asked on the other side.
+#[hook]
+pub(super) fn use_saving(mount_id: &MountId) -> Saving {
+    let units = use_context::<Units>().unwrap_or_default();
+    let save_file = use_action::<SaveFile>(Callback::noop());
+    let save_files = use_action::<SaveFiles>(Callback::noop());
+    let save_zip = use_action::<SaveFolderAsZip>(Callback::noop());
+    let large = use_state(|| None::<(Folder, FolderSize)>);
+    let is_counting = use_state(|| false);
+    let count_error = use_state(|| None::<AppError>);
+
+    let save_now = {
+        let id = mount_id.clone();
+        save_zip.run.reform(move |folder: Folder| SaveFolderAsZip {
+            mount_id: id.clone(),
+            path: folder.path,
+            name: folder.name,
+        })
+    };
+    let on_save_folder = {
+        let (mount_id, save_now, large) = (mount_id.clone(), save_now.clone(), large.clone());
+        let (is_counting, count_error) = (is_counting.clone(), count_error.clone());
+        Callback::from(move |folder: Folder| {
+            let request = MeasureFolder {
+                mount_id: mount_id.clone(),
+                path: folder.path.clone(),
+            };
+            let (save_now, large) = (save_now.clone(), large.clone());
+            let (is_counting, count_error) = (is_counting.clone(), count_error.clone());
+            is_counting.set(true);
+            count_error.set(None);
+            ipc::send(&request, move |size| {
+                is_counting.set(false);
+                match size {
+                    Ok(size) if size.size_bytes > LARGE_BYTES => large.set(Some((folder, size))),
+                    Ok(_) => save_now.emit(folder),
+                    Err(error) => count_error.set(Some(error)),
+                }
+            });
+        })
+    };
+    let on_save = {
+        let (one, many) = (save_file.run.clone(), save_files.run.clone());
+        let (mount_id, on_save_folder) = (mount_id.clone(), on_save_folder.clone());
+        Callback::from(move |files: Vec<FileEntry>| match files.as_slice() {
+            [] => {}
+            [file] if file.kind == FileKind::Directory => on_save_folder.emit(Folder {
+                path: file.path.clone(),
+                name: file.name.clone(),
+            }),
+            [file] => one.emit(SaveFile {
+                mount_id: mount_id.clone(),
+                path: file.path.clone(),
+                name: file.name.clone(),
+            }),
+            files => many.emit(SaveFiles {
+                mount_id: mount_id.clone(),
+                files: files
+                    .iter()
+                    .map(|file| (file.path.clone(), file.name.clone()))
+                    .collect(),
+            }),
+        })
+    };
+    let question = match (*large).clone() {
+        Some((folder, size)) => {
+            let close = {
+                let large = large.clone();
+                Callback::from(move |()| large.set(None))
+            };
+            let on_action = {
+                let (folder, close) = (folder.clone(), close.clone());
+                Callback::from(move |()| {
+                    save_now.emit(folder.clone());
+                    close.emit(());
+                })
+            };
+            html! {
+                <Dialog title="Save a large folder?" action="Save anyway" {on_action} on_close={close}>
+                    <p>
+                        { format!(
+                            "{} holds {} in {}. Saving it takes a while and as much room on this computer.",
+                            folder.name, ByteSize(size.size_bytes).in_units(units), format::count(size.n_files, "file"),
+                        ) }
+                    </p>
+                </Dialog>
+            }
+        }
+        None => Html::default(),
+    };
+    let errors = [
+        &save_file.error,
+        &save_files.error,
+        &save_zip.error,
+        &*count_error,
+    ];
+    Saving {
+        on_save,
+        on_save_folder,
+        is_counting: *is_counting,
+        errors: errors.into_iter().flatten().cloned().collect(),
+        question,
+    }
+}
+
+/// Why these cannot be saved; empty when they can.
+pub(super) fn why_not(chosen: &[FileEntry]) -> &'static str {
+    let has_folders =
+        chosen.len() > 1 && chosen.iter().any(|file| file.kind == FileKind::Directory);
+    let has_unreadable = chosen.iter().any(|file| file.unreadable.is_some());
+    match (chosen.is_empty(), has_folders, has_unreadable) {
+        (true, ..) => "Select a file first",
+        (_, true, _) => "Folders are saved one at a time, as an archive",
+        (_, _, true) => "Some of what is selected cannot be read",
+        _ => "",
+    }
+}
