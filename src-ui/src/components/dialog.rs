@@ -31,9 +31,16 @@ pub(crate) fn Dialog(props: &DialogProps) -> Html {
     {
         let node = node.clone();
         use_effect_with((), move |()| {
-            if let Some(dialog) = node.cast::<HtmlDialogElement>() {
+            let dialog = node.cast::<HtmlDialogElement>();
+            if let Some(dialog) = &dialog {
                 // It fails for a dialog that is open already, which is what was wanted.
                 drop(dialog.show_modal());
+            }
+            move || {
+                // Before it is taken away, so that the focus goes back to where it came from.
+                if let Some(dialog) = dialog {
+                    dialog.close();
+                }
             }
         });
     }
