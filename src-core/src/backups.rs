@@ -58,12 +58,13 @@ impl Backups {
         vm: &Vm,
         backup_type: BackupType,
         repository_id: &RepositoryId,
+        verify: bool,
     ) -> Result<StartedBackup> {
         let started = self
             .inner
             .session
             .ask(async |hub| {
-                hub.start_backup(vm, repository_id, backup_type, false)
+                hub.start_backup(vm, repository_id, backup_type, verify)
                     .await
             })
             .await?;
@@ -208,6 +209,35 @@ impl Backups {
             }
             Err(error) => {
                 self.inner.events.publish(AppEvent::VerificationFailed {
+                    backup_id: id.clone(),
+                    error: error.clone(),
+                });
+                Err(error)
+            }
+        }
+    }
+
+    /// Copies a recovery point with all it builds on to another repository, and publishes how far that is.
+    ///
+    /// # Errors
+    /// As [`HubClient::copy_backup`](crate::HubClient::copy_backup); published as well.
+    pub async fn copy(&self, id: &BackupId, to: &RepositoryId) -> Result<()> {
+        let outcome = self
+            .inner
+            .session
+            .ask(async |hub| {
+                hub.copy_backup(id, to, &mut |copy| {
+                    self.inner.events.publish(AppEvent::BackupCopied {
+                        copy: Box::new(copy.clone()),
+                    });
+                })
+                .await
+            })
+            .await;
+        match outcome {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                self.inner.events.publish(AppEvent::CopyFailed {
                     backup_id: id.clone(),
                     error: error.clone(),
                 });

@@ -144,6 +144,7 @@ pub fn start<R: Runtime>(
     app.manage(downloads);
     app.manage(OwnHub::new(data_folder));
     app.manage(work::Quitting::default());
+    app.manage(commands::FolderToUse::default());
     let handle = app.handle().clone();
     tauri::async_runtime::spawn(async move {
         session.set_local_hub(handle.state::<OwnHub>().start().await);

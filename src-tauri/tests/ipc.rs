@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use sendense_core::{Events, MemorySecrets};
 use sendense_desktop::{Surroundings, build, start};
 use sendense_types::commands::{
-    AddVms, COMMANDS, Command, GetRetention, GetSession, GetSettings, ListFiles, ListRecentBackups,
-    ListRepositories, ListVmProtection, PreviewRetention, SaveSettings, SetRetention, StartBackup,
-    VerifyBackup,
+    AddRepository, AddVms, COMMANDS, Command, DeleteRepository, GetRetention, GetSession,
+    GetSettings, ListFiles, ListRecentBackups, ListRepositories, ListVmProtection,
+    PreviewRetention, SaveSettings, SetRetention, StartBackup, TestRepository, VerifyBackup,
 };
 use sendense_types::{
     AppError, AppEvent, Backup, BackupStatus, BackupType, ErrorKind, MountId, RetentionPolicy,
@@ -88,6 +88,7 @@ impl Shell {
             vm: vm.clone(),
             backup_type: BackupType::Full,
             repository_id: repositories[0].id.clone(),
+            verify: true,
         };
         let started = self.ask(&request).unwrap();
         until(|| {
@@ -220,6 +221,30 @@ fn a_look_at_what_retention_would_do_sets_nothing() {
     };
     shell.ask(&request).unwrap();
     assert_eq!(rules(), Some(policy));
+}
+
+#[test]
+fn a_repository_is_made_only_in_a_folder_that_was_chosen_in_the_dialog() {
+    let shell = Shell::start().connected();
+    let name = "Archive".to_owned();
+    let refusal = shell.ask(&AddRepository { name }).unwrap_err();
+    assert_eq!(refusal.kind, ErrorKind::Invalid, "{refusal:?}");
+    // Whatever else the window sends along counts for nothing.
+    let request = json!({ "request": { "name": "Archive", "path": "/tmp", "folder": "/tmp" } });
+    invoke(&shell.window, AddRepository::NAME, request).unwrap_err();
+    assert_eq!(shell.ask(&ListRepositories {}).unwrap().len(), 1);
+}
+
+#[test]
+fn the_first_repository_works_and_stays() {
+    let shell = Shell::start().connected();
+    let repository_id = shell.ask(&ListRepositories {}).unwrap()[0].id.clone();
+    let test = TestRepository {
+        repository_id: repository_id.clone(),
+    };
+    assert!(shell.ask(&test).unwrap().is_usable);
+    let refusal = shell.ask(&DeleteRepository { repository_id }).unwrap_err();
+    assert_eq!(refusal.kind, ErrorKind::Conflict, "{refusal:?}");
 }
 
 #[test]

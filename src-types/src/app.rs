@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{AppError, Backup, BackupId, BackupType, DownloadProgress, MountId, VmDisk, VmId};
+use crate::{
+    AppError, Backup, BackupId, BackupType, DownloadProgress, MountId, RepositoryTest, VmDisk, VmId,
+};
 
 /// Names one of the saved hubs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -115,6 +117,15 @@ impl VmSummary {
         let sizes = self.disks.iter().map(VmDisk::size_bytes);
         sizes.sum::<Option<u64>>()
     }
+}
+
+/// A folder of this computer that was chosen for a new repository.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChosenFolder {
+    /// Where it is.
+    pub path: String,
+    /// Whether it can be one.
+    pub test: RepositoryTest,
 }
 
 /// How well a machine is protected, from a look at the backups of all machines.

@@ -11,10 +11,10 @@
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    About, AddedVms, Backup, BackupId, BackupProgress, BackupType, Chain, DiscoveredVm, Download,
-    DownloadId, FolderSize, HubCheck, HubId, Listing, MountId, OpenMount, Repository, RepositoryId,
-    Retention, RetentionPoint, RetentionPolicy, Session, Settings, StartedBackup, Vm, VmDisk, VmId,
-    VmProtection, VmSummary,
+    About, AddedVms, Backup, BackupId, BackupProgress, BackupType, Chain, ChosenFolder,
+    DiscoveredVm, Download, DownloadId, FolderSize, HubCheck, HubId, Listing, MountId, OpenMount,
+    Repository, RepositoryId, RepositoryTest, Rescan, Retention, RetentionPoint, RetentionPolicy,
+    Session, Settings, StartedBackup, Vm, VmDisk, VmId, VmProtection, VmSummary,
 };
 
 /// A request with a name and an answer.
@@ -81,7 +81,6 @@ commands! { $
     add_vms(AddVms) -> AddedVms;
     add_sample_vm(AddSampleVm) -> AddedVms;
     // Backups
-    list_repositories(ListRepositories) -> Vec<Repository>;
     start_backup(StartBackup) -> StartedBackup;
     cancel_backup(CancelBackup) -> ();
     list_running_backups(ListRunningBackups) -> Vec<BackupProgress>;
@@ -96,6 +95,14 @@ commands! { $
     set_retention(SetRetention) -> Retention;
     preview_retention(PreviewRetention) -> Vec<RetentionPoint>;
     run_retention(RunRetention) -> Vec<RetentionPoint>;
+    copy_backup(CopyBackup) -> ();
+    // Repositories
+    list_repositories(ListRepositories) -> Vec<Repository>;
+    choose_repository_folder(ChooseRepositoryFolder) -> Option<ChosenFolder>;
+    add_repository(AddRepository) -> Repository;
+    test_repository(TestRepository) -> RepositoryTest;
+    delete_repository(DeleteRepository) -> ();
+    find_backups(FindBackups) -> Option<Rescan>;
     // Open mounts and their files
     list_mounts(ListMounts) -> Vec<OpenMount>;
     open_mount(OpenBackupDisk) -> OpenMount;
@@ -285,6 +292,45 @@ pub struct AddSampleVm {}
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ListRepositories {}
 
+/// Lets the user choose, in the system's dialog, a folder for a new repository. The shell keeps which one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChooseRepositoryFolder {}
+
+/// Makes the folder that was chosen last a repository.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AddRepository {
+    /// What it is called.
+    pub name: String,
+}
+
+/// Tries whether backups can go to a repository.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TestRepository {
+    /// Which one.
+    pub repository_id: RepositoryId,
+}
+
+/// Gives up a repository without backups; its folder stays.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeleteRepository {
+    /// Which one.
+    pub repository_id: RepositoryId,
+}
+
+/// Lets the user choose, in the system's dialog, a folder of backups, and takes what is in it on record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FindBackups {}
+
+/// Copies a recovery point with all it builds on to another repository. How far that is comes as events,
+/// because it outlasts the page; the answer comes when it is there and verified.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CopyBackup {
+    /// Which one.
+    pub backup_id: BackupId,
+    /// Where to.
+    pub repository_id: RepositoryId,
+}
+
 /// Starts a backup of all disks of a machine; its progress comes as events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StartBackup {
@@ -294,6 +340,8 @@ pub struct StartBackup {
     pub backup_type: BackupType,
     /// Where to.
     pub repository_id: RepositoryId,
+    /// Have it read back before it counts as completed, on hubs that can.
+    pub verify: bool,
 }
 
 /// Stops a running backup; nothing of it stays.

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AppError, Backup, BackupId, BackupStatus, Download, DownloadId, MountId, OpenMount, Session,
-    Settings, Verification, VmId,
+    AppError, Backup, BackupCopy, BackupId, BackupStatus, Download, DownloadId, MountId, OpenMount,
+    Session, Settings, Verification, VmId,
 };
 
 /// Something happened in the core.
@@ -29,6 +29,18 @@ pub enum AppEvent {
     /// Verifying a backup ended without a result.
     VerificationFailed {
         /// The backup.
+        backup_id: BackupId,
+        /// Why.
+        error: AppError,
+    },
+    /// Copying a recovery point moved on or is over.
+    BackupCopied {
+        /// How far it is.
+        copy: Box<BackupCopy>,
+    },
+    /// Copying a recovery point ended early.
+    CopyFailed {
+        /// What was copied.
         backup_id: BackupId,
         /// Why.
         error: AppError,

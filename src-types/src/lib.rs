@@ -20,9 +20,9 @@ mod size;
 mod vm;
 
 pub use app::{
-    About, Download, DownloadId, DownloadKind, DownloadState, Expiry, FolderSize, HubCheck, HubId,
-    Keychain, OpenMount, SavedHub, Session, SessionState, Settings, Theme, Units, VmProtection,
-    VmState, VmSummary,
+    About, ChosenFolder, Download, DownloadId, DownloadKind, DownloadState, Expiry, FolderSize,
+    HubCheck, HubId, Keychain, OpenMount, SavedHub, Session, SessionState, Settings, Theme, Units,
+    VmProtection, VmState, VmSummary,
 };
 pub use backup::{
     Backup, BackupDisk, BackupStatus, BackupType, Chain, ChainLink, Retention, RetentionPoint,

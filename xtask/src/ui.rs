@@ -15,7 +15,7 @@ use crate::{setup, workspace};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 /// Larger, and the window opens late.
-const LARGEST_MODULE_BYTES: u64 = 1_550_000;
+const LARGEST_MODULE_BYTES: u64 = 1_600_000;
 /// Style sheets that come before all others.
 const FIRST_STYLES: [&str; 2] = ["tokens.css", "base.css"];
 

@@ -2,8 +2,8 @@
 
 use sendense_core::{Backups, HubSession};
 use sendense_types::commands::{
-    CancelBackup, DeleteBackup, GetBackup, GetChain, GetRetention, ListBackups, ListRecentBackups,
-    ListRepositories, ListRunningBackups, PinBackup, PreviewRetention, Reply, RunRetention,
+    CancelBackup, CopyBackup, DeleteBackup, GetBackup, GetChain, GetRetention, ListBackups,
+    ListRecentBackups, ListRunningBackups, PinBackup, PreviewRetention, Reply, RunRetention,
     SetRetention, StartBackup, VerifyBackup,
 };
 use tauri::{State, command};
@@ -14,15 +14,6 @@ use crate::Result;
 const RECENT: usize = 200;
 
 #[command]
-pub(crate) async fn list_repositories(
-    session: State<'_, HubSession>,
-    request: ListRepositories,
-) -> Result<Reply<ListRepositories>> {
-    let ListRepositories {} = request;
-    session.ask(async |hub| hub.repositories().await).await
-}
-
-#[command]
 pub(crate) async fn start_backup(
     backups: State<'_, Backups>,
     request: StartBackup,
@@ -31,8 +22,11 @@ pub(crate) async fn start_backup(
         vm,
         backup_type,
         repository_id,
+        verify,
     } = request;
-    backups.start(&vm, backup_type, &repository_id).await
+    backups
+        .start(&vm, backup_type, &repository_id, verify)
+        .await
 }
 
 #[command]
@@ -162,5 +156,15 @@ pub(crate) async fn run_retention(
 ) -> Result<Reply<RunRetention>> {
     session
         .ask(async |hub| hub.run_retention(&request.vm, false).await)
+        .await
+}
+
+#[command]
+pub(crate) async fn copy_backup(
+    backups: State<'_, Backups>,
+    request: CopyBackup,
+) -> Result<Reply<CopyBackup>> {
+    backups
+        .copy(&request.backup_id, &request.repository_id)
         .await
 }

@@ -7,6 +7,7 @@ mod backups;
 mod downloads;
 mod hub;
 mod mounts;
+mod repositories;
 mod vms;
 
 pub(crate) use self::app::*;
@@ -14,4 +15,5 @@ pub(crate) use self::backups::*;
 pub(crate) use self::downloads::*;
 pub(crate) use self::hub::*;
 pub(crate) use self::mounts::*;
+pub(crate) use self::repositories::*;
 pub(crate) use self::vms::*;

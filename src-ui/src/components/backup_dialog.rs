@@ -27,13 +27,14 @@ pub(crate) fn BackupDialog(props: &BackupDialogProps) -> Html {
     let disks = use_query(ListVmDisks { vm: vm.clone() }, 0);
     let wanted_type = use_state(|| None::<BackupType>);
     let wanted_repository = use_state(|| None::<RepositoryId>);
+    let verify = use_state(|| false);
     let start = use_action::<StartBackup>(props.on_started.clone());
 
     let usable: Vec<Repository> = repositories
         .data
         .iter()
         .flat_map(|all| all.iter())
-        .filter(|repository| repository.enabled)
+        .filter(|repository| repository.enabled && repository.is_connected != Some(false))
         .cloned()
         .collect();
     let repository = usable
@@ -55,12 +56,14 @@ pub(crate) fn BackupDialog(props: &BackupDialogProps) -> Html {
     let on_action = {
         let (run, vm) = (start.run.clone(), vm.clone());
         let repository_id = repository.map(|repository| repository.id.clone());
+        let verify = *verify;
         Callback::from(move |()| {
             if let Some(repository_id) = repository_id.clone() {
                 run.emit(StartBackup {
                     vm: vm.clone(),
                     backup_type,
                     repository_id,
+                    verify,
                 });
             }
         })
@@ -72,6 +75,11 @@ pub(crate) fn BackupDialog(props: &BackupDialogProps) -> Html {
     let on_repository = {
         let wanted_repository = wanted_repository.clone();
         Callback::from(move |id| wanted_repository.set(Some(id)))
+    };
+    let can_verify = repository.is_some_and(|repository| repository.is_connected.is_some());
+    let on_verify = {
+        let verify = verify.clone();
+        Callback::from(move |_: Event| verify.set(!*verify))
     };
     let does_not_fit = does_not_fit(total, repository);
     let chosen = repository.map(|repository| repository.id.clone());
@@ -111,6 +119,12 @@ pub(crate) fn BackupDialog(props: &BackupDialogProps) -> Html {
                     }
                 </ul>
             </div>
+            if can_verify {
+                <label class="dialog__line">
+                    <input type="checkbox" aria-label="Verify after the backup" checked={*verify} onchange={on_verify} />
+                    <span>{ "Verify after the backup" }<small class="faint dialog__note">{ "reads everything back before it counts as completed" }</small></span>
+                </label>
+            }
             <div class="dialog__total"><strong>{ "Total" }</strong><strong><Size bytes={total} /></strong></div>
             if let Some(error) = error {
                 <ErrorNotice {error} />
@@ -162,7 +176,7 @@ pub(super) fn RepositoryChoice(props: &RepositoryChoiceProps) -> Html {
             </select>
         </label>
         if props.is_known && props.usable.is_empty() {
-            <p class="is-problem">{ "This hub has no repository that takes backups." }</p>
+            <p class="is-problem">{ "No repository of this hub is connected and takes backups." }</p>
         }
         </>
     }

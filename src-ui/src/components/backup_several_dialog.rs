@@ -35,7 +35,7 @@ pub(crate) fn BackupSeveralDialog(props: &BackupSeveralDialogProps) -> Html {
         .data
         .iter()
         .flat_map(|all| all.iter())
-        .filter(|repository| repository.enabled)
+        .filter(|repository| repository.enabled && repository.is_connected != Some(false))
         .cloned()
         .collect();
     let chosen = usable
@@ -158,6 +158,7 @@ fn start_all(
                 false => BackupType::Full,
             },
             repository_id: repository_id.clone(),
+            verify: false,
         };
         let told = Rc::clone(&told);
         let again = StartBackup {

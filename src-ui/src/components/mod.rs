@@ -1,10 +1,12 @@
 //! What pages are made of. Components show what they are given.
 
+mod add_repository_dialog;
 mod backup_dialog;
 mod backup_several_dialog;
 mod badge;
 mod bar;
 mod connect_dialog;
+mod copy_dialog;
 mod delete_backup_dialog;
 mod dialog;
 mod discover_dialog;
@@ -20,11 +22,13 @@ mod text;
 mod toasts;
 mod vm_disks_dialog;
 
+pub(crate) use self::add_repository_dialog::AddRepositoryDialog;
 pub(crate) use self::backup_dialog::BackupDialog;
 pub(crate) use self::backup_several_dialog::BackupSeveralDialog;
 pub(crate) use self::badge::{BackupTypeBadge, Badge, StatusBadge, VmStateBadge};
 pub(crate) use self::bar::Bar;
 pub(crate) use self::connect_dialog::{AddHubDialog, SignInDialog};
+pub(crate) use self::copy_dialog::CopyDialog;
 pub(crate) use self::delete_backup_dialog::DeleteBackupDialog;
 pub(crate) use self::dialog::Dialog;
 pub(crate) use self::discover_dialog::DiscoverDialog;

@@ -18,8 +18,8 @@ use yew_router::prelude::*;
 use self::table::{BackupTable, RowActions, size_of};
 use crate::app::AppContext;
 use crate::components::{
-    BackupDialog, DeleteBackupDialog, EmptyState, ErrorNotice, Icon, Picture, RetentionDialog,
-    RunningPanel, Size,
+    BackupDialog, CopyDialog, DeleteBackupDialog, EmptyState, ErrorNotice, Icon, Picture,
+    RetentionDialog, RunningPanel, Size,
 };
 use crate::hooks::{use_action, use_query};
 use crate::route::Route;
@@ -55,6 +55,7 @@ enum Over {
     BackUp,
     Retention,
     Delete(Backup),
+    Copy(Backup),
 }
 
 #[derive(Clone, PartialEq, Properties)]
@@ -90,6 +91,7 @@ fn Backups(props: &BackupsProps) -> Html {
             is_pinned,
         }),
         on_delete: set_over.reform(|backup| Some(Over::Delete(backup))),
+        on_copy: set_over.reform(|backup| Some(Over::Copy(backup))),
     };
     let close = set_over.reform(|()| None);
     let deleted = {
@@ -162,6 +164,7 @@ fn Backups(props: &BackupsProps) -> Html {
         Some(Over::Delete(backup)) => html! {
             <DeleteBackupDialog {backup} known={all} on_deleted={deleted} on_close={close} />
         },
+        Some(Over::Copy(backup)) => html! { <CopyDialog {backup} on_close={close} /> },
         None => Html::default(),
     };
     html! {
@@ -210,7 +213,7 @@ fn Backups(props: &BackupsProps) -> Html {
                     }
                     <Section
                         key={id.as_ref().map(ToString::to_string).unwrap_or_default()} vm={vm.clone()} repository_id={id.clone()}
-                        backups={Rc::new(backups)} actions={actions.clone()}
+                        is_connected={is_connected(&places, id.as_ref())} backups={Rc::new(backups)} actions={actions.clone()}
                     />
                 }
             </div>
@@ -239,6 +242,8 @@ fn Backups(props: &BackupsProps) -> Html {
 struct SectionProps {
     vm: Vm,
     repository_id: Option<RepositoryId>,
+    /// What is on a disk that is away can be restored when it is back.
+    is_connected: bool,
     backups: Rc<Vec<Backup>>,
     actions: RowActions,
 }
@@ -260,7 +265,7 @@ fn Section(props: &SectionProps) -> Html {
         .data
         .iter()
         .flat_map(|chain| &chain.chain)
-        .filter(|link| link.is_restorable == Some(false))
+        .filter(|link| props.is_connected && link.is_restorable == Some(false))
         .map(|link| link.backup_id.clone())
         .collect();
     let broken = chain::broken(&props.backups, &missing);
@@ -273,12 +278,30 @@ fn Section(props: &SectionProps) -> Html {
             (Some(app), false) => chain::trust(&backup.backup_id, &app.checks),
         })
         .collect();
+    let copies = app
+        .as_ref()
+        .map(|app| app.copies.clone())
+        .unwrap_or_default();
     html! {
+        <>
+        if !props.is_connected {
+            <p class="is-away" role="status">
+                <Icon picture={Picture::Warning} />
+                { "This repository is not connected. Nothing in it is lost: connect its disk to restore from it." }
+            </p>
+        }
         <BackupTable
+            {copies}
             hung={chain::hang(&props.backups)} backups={Rc::clone(&props.backups)} trust={Rc::<Vec<_>>::new(trust)}
             actions={props.actions.clone()}
         />
+        </>
     }
+}
+
+fn is_connected(repositories: &[Repository], id: Option<&RepositoryId>) -> bool {
+    let known = repositories.iter().find(|known| Some(&known.id) == id);
+    known.is_none_or(|known| known.is_connected != Some(false))
 }
 
 /// The backups of each repository, in the order in which the repositories occur.

@@ -1,31 +1,113 @@
-//! Where backups go, and how much room is left there.
+//! Where backups go, how much room is left there, and adding and removing such places.
 
-use sendense_types::commands::ListRepositories;
-use sendense_types::{ByteSize, Repository, Units};
+use sendense_types::commands::{DeleteRepository, FindBackups, ListRepositories, TestRepository};
+use sendense_types::{ByteSize, Repository, RepositoryId, RepositoryTest, Rescan, SavedHub, Units};
 use yew::prelude::*;
 
 use crate::app::AppContext;
-use crate::components::{Badge, Bar, EmptyState, ErrorNotice, Picture};
+use crate::components::{
+    AddRepositoryDialog, Badge, Bar, Dialog, EmptyState, ErrorNotice, Icon, Menu, MenuItem, Picture,
+};
 use crate::format;
-use crate::hooks::use_query;
+use crate::hooks::{use_action, use_query};
+use crate::state::app::{Change, Tone};
+
+/// What lies over the page.
+#[derive(Clone, PartialEq)]
+enum Over {
+    Add,
+    Delete(Repository),
+}
 
 /// The list of repositories.
 #[component]
 pub(crate) fn Repositories() -> Html {
-    let version = use_context::<AppContext>().map_or(0, |app| app.version);
-    let units = use_context::<Units>().unwrap_or_default();
-    let repositories = use_query(ListRepositories {}, version);
+    let Some(app) = use_context::<AppContext>() else {
+        return Html::default();
+    };
+    let repositories = use_query(ListRepositories {}, app.version);
+    let over = use_state(|| None::<Over>);
+    let set_over = {
+        let over = over.clone();
+        Callback::from(move |what: Option<Over>| over.set(what))
+    };
+    let close = set_over.reform(|()| None);
+    let find = {
+        let app = app.clone();
+        use_action::<FindBackups>(Callback::from(move |found: Option<Rescan>| {
+            if let Some(found) = found {
+                app.dispatch(said(&found));
+                app.dispatch(Change::ListsChanged);
+            }
+        }))
+    };
+    let test = {
+        let app = app.clone();
+        use_action::<TestRepository>(Callback::from(move |found: RepositoryTest| {
+            app.dispatch(tested(found));
+        }))
+    };
+    let added = {
+        let (app, close) = (app.clone(), close.clone());
+        Callback::from(move |added: Repository| {
+            app.dispatch(Change::done("Repository added", added.name));
+            app.dispatch(Change::ListsChanged);
+            close.emit(());
+        })
+    };
+    let deleted = {
+        let (app, close) = (app.clone(), close.clone());
+        Callback::from(move |()| {
+            app.dispatch(Change::done(
+                "Repository removed",
+                "Its folder is as it was.",
+            ));
+            app.dispatch(Change::ListsChanged);
+            close.emit(());
+        })
+    };
+    let on_test = test
+        .run
+        .reform(|repository_id| TestRepository { repository_id });
+    let on_delete = set_over.reform(|repository| Some(Over::Delete(repository)));
     let all: Vec<Repository> = repositories
         .data
+        .iter()
+        .flat_map(|all| all.iter().cloned())
+        .collect();
+    let is_local = app
+        .session
         .as_ref()
-        .map(|all| (**all).clone())
-        .unwrap_or_default();
+        .and_then(|session| session.current_hub())
+        .is_some_and(SavedHub::is_this_computer);
+    let dialog = match (*over).clone() {
+        Some(Over::Add) => html! { <AddRepositoryDialog on_added={added} on_close={close} /> },
+        Some(Over::Delete(repository)) => html! {
+            <DeleteDialog {repository} on_deleted={deleted} on_close={close} />
+        },
+        None => Html::default(),
+    };
+    let errors = [&repositories.error, &find.error, &test.error];
     html! {
         <>
-        <header class="page__head"><h1>{ "Repositories" }</h1></header>
+        <header class="page__head">
+            <h1>{ "Repositories" }</h1>
+            <span class="page__space"></span>
+            if is_local {
+                <button
+                    class="button" type="button" disabled={find.is_running} onclick={find.run.reform(|_: MouseEvent| FindBackups {})}
+                    title="Takes a folder of backups into use, such as one from another computer or a disk that was away"
+                >
+                    { if find.is_running { "Looking for backups…" } else { "Find backups in a folder…" } }
+                </button>
+                <button class="button is-primary" type="button" onclick={set_over.reform(|_: MouseEvent| Some(Over::Add))}>
+                    <Icon picture={Picture::Plus} />{ "Add repository" }
+                </button>
+            }
+        </header>
         <div class="page__body">
-            if let Some(error) = repositories.error.clone() {
-                <ErrorNotice {error} on_retry={repositories.reload.clone()} />
+            for error in errors.into_iter().flatten() {
+                <ErrorNotice error={error.clone()} on_retry={repositories.reload.clone()} />
             }
             if repositories.data.is_none() && repositories.is_loading {
                 <div class="skeleton" role="status" aria-label="Loading"></div>
@@ -34,23 +116,108 @@ pub(crate) fn Repositories() -> Html {
             }
             <ul class="rows" aria-label="Repositories">
                 for repository in all {
-                    <li class="row" key={repository.id.to_string()} aria-label={repository.name.clone()}>
-                        <div class="row__text">
-                            <strong>{ &repository.name }</strong>
-                            <small class="faint">{ repository.path.clone().unwrap_or_default() }</small>
-                        </div>
-                        <Badge tone="is-plain" picture={None} text={repository.repository_type.clone()} />
-                        if !repository.enabled {
-                            <Badge tone="is-warn" picture={Some(Picture::Warning)} text="Not in use" />
-                        }
-                        <Bar percent={used(&repository)} label={format!("Room used in {}", repository.name)} />
-                        <span class="num">{ room(&repository, units) }</span>
-                        <span class="num">{ repository.backup_count.map(|n| format::count(n, "backup")).unwrap_or_default() }</span>
-                    </li>
+                    <RepositoryRow
+                        key={repository.id.to_string()} repository={repository.clone()} on_test={on_test.clone()}
+                        on_delete={on_delete.clone()}
+                    />
                 }
             </ul>
         </div>
+        { dialog }
         </>
+    }
+}
+
+#[derive(Clone, PartialEq, Properties)]
+struct RepositoryRowProps {
+    repository: Repository,
+    on_test: Callback<RepositoryId>,
+    on_delete: Callback<Repository>,
+}
+
+/// One repository: where it is, whether it is there, and its room.
+#[component]
+fn RepositoryRow(props: &RepositoryRowProps) -> Html {
+    let units = use_context::<Units>().unwrap_or_default();
+    let repository = &props.repository;
+    let is_away = repository.is_connected == Some(false);
+    let is_able = repository.is_connected.is_some();
+    let cannot = if is_able { "" } else { "This hub cannot do it" };
+    let id = repository.id.clone();
+    let on_delete = {
+        let repository = repository.clone();
+        props.on_delete.reform(move |()| repository.clone())
+    };
+    let items = vec![
+        MenuItem::new("Test", props.on_test.reform(move |()| id.clone())).unless(cannot),
+        MenuItem::new("Remove…", on_delete).unless(cannot),
+    ];
+    html! {
+        <li class="row" aria-label={repository.name.clone()}>
+            <Icon picture={Picture::Stack} />
+            <div class="row__text">
+                <strong>{ &repository.name }</strong>
+                <small class="faint">{ repository.path.clone().unwrap_or_default() }</small>
+            </div>
+            if !repository.enabled {
+                <Badge tone="is-warn" picture={Picture::Warning} text="Not in use" />
+            }
+            if is_away {
+                <Badge tone="is-warn" picture={Picture::Warning} text="Not connected" />
+            } else {
+                <Bar percent={used(repository)} label={format!("Room used in {}", repository.name)} />
+                <span class="num row__room">{ room(repository, units) }</span>
+            }
+            <span class="num row__count">{ repository.backup_count.map(|n| format::count(n, "backup")).unwrap_or_default() }</span>
+            <Menu label={format!("More for {}", repository.name)} {items} />
+            if is_away {
+                <small class="row__note is-sentence">
+                    { repository.status_message.as_ref().map(|why| format!("{why}. ")).unwrap_or_default() }
+                    { "Nothing on it is lost: its backups are listed meanwhile, and can be restored when it is back." }
+                </small>
+            }
+            if !repository.problems.is_empty() {
+                <details class="row__note is-problem">
+                    <summary>{ format!("{} not as the hub has it on record", format::count(repository.problems.len() as u64, "file")) }</summary>
+                    <ul>
+                        for problem in &repository.problems {
+                            <li>{ format!("{}: {}", problem.path, problem.problem) }</li>
+                        }
+                    </ul>
+                </details>
+            }
+        </li>
+    }
+}
+
+#[derive(Clone, PartialEq, Properties)]
+struct DeleteDialogProps {
+    repository: Repository,
+    on_deleted: Callback<()>,
+    on_close: Callback<()>,
+}
+
+/// Asks before a repository is taken off the list.
+#[component]
+fn DeleteDialog(props: &DeleteDialogProps) -> Html {
+    let repository = &props.repository;
+    let delete = use_action::<DeleteRepository>(props.on_deleted.clone());
+    let on_action = {
+        let repository_id = repository.id.clone();
+        delete.run.reform(move |()| DeleteRepository {
+            repository_id: repository_id.clone(),
+        })
+    };
+    html! {
+        <Dialog
+            title={format!("Remove {}?", repository.name)} action="Remove" {on_action} on_close={props.on_close.clone()}
+            is_busy={delete.is_running}
+        >
+            <p>{ "No more backups go there. A repository that holds backups is not removed: delete or copy them first." }</p>
+            if let Some(error) = delete.error.clone() {
+                <ErrorNotice {error} />
+            }
+        </Dialog>
     }
 }
 
@@ -68,5 +235,79 @@ fn room(repository: &Repository, units: Units) -> String {
             ByteSize(total).in_units(units)
         ),
         _ => "room not known".to_owned(),
+    }
+}
+
+/// What looking through a folder has found.
+fn said(found: &Rescan) -> Change {
+    let text = match (found.adopted_backups.len() as u64, found.known_backups) {
+        (0, 0) => "There are no recovery points in it.".to_owned(),
+        (0, known) => format!("{} known already.", format::count(known, "recovery point")),
+        (adopted, _) => format!("{} found.", format::count(adopted, "recovery point")),
+    };
+    let problems = found.problems.len() as u64;
+    Change::Say {
+        tone: if problems == 0 {
+            Tone::Good
+        } else {
+            Tone::Warning
+        },
+        title: found.repository.name.clone(),
+        text: match problems {
+            0 => text,
+            n => format!("{text} {} cannot be used.", format::count(n, "file")),
+        },
+        place: None,
+    }
+}
+
+/// Whether a repository can be written to.
+fn tested(found: RepositoryTest) -> Change {
+    match found.is_usable {
+        true => Change::done("The repository works", "It is there and can be written to."),
+        false => Change::Say {
+            tone: Tone::Bad,
+            title: "The repository cannot be used".to_owned(),
+            text: found.message.unwrap_or_default(),
+            place: None,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn repository(is_connected: Option<bool>) -> Repository {
+        serde_json::from_value(serde_json::json!({
+            "id": "repo-local-1", "name": "Archive", "type": "local", "enabled": true, "path": "/mnt/archive",
+            "total_bytes": 4_000_000, "available_bytes": 1_000_000, "backup_count": 12,
+            "is_connected": is_connected, "status_message": "the folder is not there",
+            "problems": [{ "path": "ctx/disk-0/a.qcow2", "problem": "it is missing" }],
+        }))
+        .unwrap()
+    }
+
+    async fn row(is_connected: Option<bool>) -> String {
+        yew::LocalServerRenderer::<RepositoryRow>::with_props(RepositoryRowProps {
+            repository: repository(is_connected),
+            on_test: Callback::noop(),
+            on_delete: Callback::noop(),
+        })
+        .hydratable(false)
+        .render()
+        .await
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_repository_that_is_away_is_not_connected_and_nothing_is_lost() {
+        let html = row(Some(false)).await;
+        assert!(html.contains("Not connected"), "{html}");
+        assert!(html.contains("Nothing on it is lost"), "{html}");
+        assert!(!html.contains("progressbar"), "{html}");
+        insta::assert_snapshot!(html);
+        let html = row(Some(true)).await;
+        assert!(!html.contains("Not connected"), "{html}");
+        assert!(html.contains("progressbar"), "{html}");
     }
 }

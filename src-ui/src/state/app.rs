@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use sendense_types::{
-    AppError, AppEvent, BackupId, BackupProgress, BackupStatus, Download, Expiry, OpenMount, Place,
-    Session, Settings, Verification, VerificationStatus,
+    AppError, AppEvent, BackupCopy, BackupId, BackupProgress, BackupStatus, CopyStatus, Download,
+    Expiry, OpenMount, Place, Session, Settings, Verification, VerificationStatus,
 };
 use yew::Reducible;
 
@@ -27,6 +27,8 @@ pub(crate) struct AppState {
     pub(crate) running: BTreeMap<BackupId, Running>,
     /// What verifying has found since the window opened, and what it is at.
     pub(crate) checks: BTreeMap<BackupId, Verification>,
+    /// Copies to other repositories that were begun since the window opened, by what is copied.
+    pub(crate) copies: BTreeMap<BackupId, BackupCopy>,
     pub(crate) mounts: Vec<OpenMount>,
     /// Newest first.
     pub(crate) downloads: Vec<Download>,
@@ -189,6 +191,16 @@ impl AppState {
                     None,
                 );
             }
+            AppEvent::BackupCopied { copy } => self.copied(*copy),
+            AppEvent::CopyFailed { backup_id, error } => {
+                self.copies.remove(&backup_id);
+                self.say(
+                    Tone::Bad,
+                    error.message,
+                    error.hint.unwrap_or_default(),
+                    None,
+                );
+            }
             AppEvent::BackupUnreachable { .. } => {}
             AppEvent::DownloadChanged { download } => {
                 let known = self
@@ -246,6 +258,7 @@ impl AppState {
         if old.is_some_and(|old| old.current != session.current) {
             self.running.clear();
             self.checks.clear();
+            self.copies.clear();
             self.mounts.clear();
         }
         self.session = Some(session);
@@ -298,6 +311,20 @@ impl AppState {
             ),
         }
         self.checks.insert(found.backup_id.clone(), found);
+    }
+
+    /// Keeps how far a copy is, and says when it is there.
+    fn copied(&mut self, copy: BackupCopy) {
+        if copy.status == CopyStatus::Completed {
+            self.version += 1;
+            self.say(
+                Tone::Good,
+                "The copy is there".to_owned(),
+                "It was compared with what was backed up.".to_owned(),
+                None,
+            );
+        }
+        self.copies.insert(copy.source_backup_id.clone(), copy);
     }
 
     fn say(&mut self, tone: Tone, title: String, text: String, place: Option<(String, Place)>) {

@@ -6,6 +6,7 @@ mod gate;
 mod journeys;
 mod leaving;
 mod remote;
+mod repositories;
 mod running;
 mod tour;
 mod tray;

@@ -1,8 +1,9 @@
 //! The backups of one machine in one repository, as a table with their chain beside it.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use sendense_types::{Backup, BackupId, BackupStatus, BackupType};
+use sendense_types::{Backup, BackupCopy, BackupId, BackupStatus, BackupType};
 use yew::prelude::*;
 use yew_router::prelude::*;
 
@@ -19,6 +20,8 @@ pub(super) struct RowActions {
     pub(super) on_pin: Callback<(BackupId, bool)>,
     /// To be deleted, after a question.
     pub(super) on_delete: Callback<Backup>,
+    /// To be copied elsewhere; where to is asked.
+    pub(super) on_copy: Callback<Backup>,
 }
 
 #[derive(Clone, PartialEq, Properties)]
@@ -29,6 +32,8 @@ pub(super) struct BackupTableProps {
     pub(super) hung: Vec<Hang>,
     /// For each of them, what is known of its images.
     pub(super) trust: Rc<Vec<Trust>>,
+    /// Copies that are under way or done, by what is copied.
+    pub(super) copies: BTreeMap<BackupId, BackupCopy>,
     pub(super) actions: RowActions,
 }
 
@@ -51,7 +56,7 @@ pub(super) fn BackupTable(props: &BackupTableProps) -> Html {
                 for ((backup, hang), trust) in rows {
                     <BackupRow
                         key={backup.backup_id.to_string()} backup={backup.clone()} hang={*hang} trust={*trust}
-                        actions={props.actions.clone()}
+                        copy={props.copies.get(&backup.backup_id).cloned()} actions={props.actions.clone()}
                     />
                 }
             </tbody>
@@ -64,6 +69,7 @@ struct BackupRowProps {
     backup: Backup,
     hang: Hang,
     trust: Trust,
+    copy: Option<BackupCopy>,
     actions: RowActions,
 }
 
@@ -109,7 +115,12 @@ fn BackupRow(props: &BackupRowProps) -> Html {
             <td><BackupTypeBadge backup_type={backup.backup_type} /></td>
             <td class="is-right"><Size bytes={size_of(backup).filter(|_| is_good)} /></td>
             <td class="is-right num is-wide-only">{ duration_of(backup) }</td>
-            <td><Standing status={backup.status} trust={props.trust} /></td>
+            <td>
+                <Standing status={backup.status} trust={props.trust} />
+                if let Some(copy) = props.copy.as_ref().filter(|copy| !copy.status.is_over()) {
+                    { " " }<Badge tone="is-run" picture={Picture::Stack} text={format!("Copying {:.0} %", copy.progress_percent)} />
+                }
+            </td>
             <td>
                 <div class="actions">
                     if is_good {
@@ -223,7 +234,13 @@ fn menu_of(backup: &Backup, trust: Trust, actions: &RowActions) -> Vec<MenuItem>
             let on_pin = actions.on_pin.reform(move |()| (id.clone(), !is_pinned));
             let pin = MenuItem::new(if is_pinned { "Unpin" } else { "Pin" }, on_pin)
                 .unless(if is_able { "" } else { CANNOT });
-            vec![verify, pin, copy, delete]
+            let on_copy = {
+                let backup = backup.clone();
+                actions.on_copy.reform(move |()| backup.clone())
+            };
+            let elsewhere = MenuItem::new("Copy to another repository…", on_copy)
+                .unless(if is_able { "" } else { CANNOT });
+            vec![verify, pin, elsewhere, copy, delete]
         }
         BackupStatus::Failed | BackupStatus::Cancelled => vec![copy, delete],
         BackupStatus::Active | BackupStatus::Unknown => vec![copy],
@@ -277,6 +294,7 @@ mod tests {
             backup(1, "full", "completed"),
         ];
         let html = yew::LocalServerRenderer::<BackupTable>::with_props(BackupTableProps {
+            copies: BTreeMap::new(),
             hung: chain::hang(&backups),
             trust: Rc::new(vec![
                 Trust::Verified,
@@ -289,6 +307,7 @@ mod tests {
                 on_verify: Callback::noop(),
                 on_pin: Callback::noop(),
                 on_delete: Callback::noop(),
+                on_copy: Callback::noop(),
             },
         })
         .hydratable(false)
@@ -303,6 +322,7 @@ mod tests {
             on_verify: Callback::noop(),
             on_pin: Callback::noop(),
             on_delete: Callback::noop(),
+            on_copy: Callback::noop(),
         };
         let mut elsewhere = backup(1, "full", "completed");
         elsewhere.is_pinned = None;
@@ -310,7 +330,7 @@ mod tests {
             let items = menu_of(backup, Trust::Unknown, &actions);
             items.iter().filter(|item| item.is_off()).count()
         };
-        assert_eq!(off(&elsewhere), 3, "verify, pin and delete");
+        assert_eq!(off(&elsewhere), 4, "verify, pin, copy and delete");
         assert_eq!(off(&backup(1, "full", "completed")), 0);
         assert_eq!(off(&backup(4, "full", "completed")), 1, "pinned");
     }

@@ -1,0 +1,96 @@
+//! Adding a repository: a name, and a folder from the system's dialog.
+
+use sendense_types::commands::{AddRepository, ChooseRepositoryFolder};
+use sendense_types::{ChosenFolder, Repository};
+use yew::prelude::*;
+
+use super::{Dialog, ErrorNotice};
+use crate::dom;
+use crate::hooks::use_action;
+
+#[derive(Clone, PartialEq, Properties)]
+pub(crate) struct AddRepositoryDialogProps {
+    pub(crate) on_added: Callback<Repository>,
+    pub(crate) on_close: Callback<()>,
+}
+
+/// Asks for both; which folder was chosen is kept on the other side.
+#[component]
+pub(crate) fn AddRepositoryDialog(props: &AddRepositoryDialogProps) -> Html {
+    let name = use_state(String::new);
+    let folder = use_state(|| None::<ChosenFolder>);
+    let add = use_action::<AddRepository>(props.on_added.clone());
+    let choose = {
+        let (folder, name) = (folder.clone(), name.clone());
+        use_action::<ChooseRepositoryFolder>(Callback::from(move |chosen: Option<ChosenFolder>| {
+            let Some(chosen) = chosen else { return };
+            if name.trim().is_empty() {
+                name.set(last_part(&chosen.path));
+            }
+            folder.set(Some(chosen));
+        }))
+    };
+    let on_choose = choose.run.reform(|_: MouseEvent| ChooseRepositoryFolder {});
+    let oninput = {
+        let name = name.clone();
+        Callback::from(move |event: InputEvent| name.set(dom::value_of(&event)))
+    };
+    let on_action = {
+        let name = (*name).clone();
+        add.run
+            .reform(move |()| AddRepository { name: name.clone() })
+    };
+    let problem = folder
+        .as_ref()
+        .filter(|folder| !folder.test.is_usable)
+        .map(|folder| folder.test.message.clone().unwrap_or_default());
+    let is_ready = folder.is_some() && problem.is_none() && !name.trim().is_empty();
+    let error = add.error.clone().or_else(|| choose.error.clone());
+    html! {
+        <Dialog
+            title="Add repository" action="Add" {on_action} on_close={props.on_close.clone()} is_blocked={!is_ready}
+            is_busy={add.is_running}
+        >
+            <p class="faint">{ "Backups are kept in a folder of this computer, on another disk if there is one: what fails with the machine is no backup." }</p>
+            <div class="field">
+                <span>{ "Folder" }</span>
+                <div class="dialog__line">
+                    <button class="button" type="button" onclick={on_choose} disabled={choose.is_running}>{ "Choose folder…" }</button>
+                    <span class="dialog__path">{ folder.as_ref().map_or("No folder chosen yet", |folder| folder.path.as_str()) }</span>
+                </div>
+            </div>
+            if let Some(problem) = problem {
+                <p class="is-problem" role="status">{ problem }</p>
+            } else if folder.is_some() {
+                <p class="faint" role="status">{ "This folder can be written to." }</p>
+            }
+            <label class="field">
+                <span>{ "Name" }</span>
+                <input type="text" aria-label="Name" value={(*name).clone()} {oninput} />
+            </label>
+            if let Some(error) = error {
+                <ErrorNotice {error} />
+            }
+        </Dialog>
+    }
+}
+
+/// The name of a folder, in either system's spelling.
+fn last_part(path: &str) -> String {
+    path.rsplit(['/', '\\'])
+        .find(|part| !part.is_empty())
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repository_is_called_like_its_folder_unless_somebody_says_otherwise() {
+        assert_eq!(last_part("/srv/backups/"), "backups");
+        assert_eq!(last_part("D:\\Backups"), "Backups");
+        assert_eq!(last_part("/"), "");
+    }
+}

@@ -1,0 +1,64 @@
+//! More than one place for backups: adding one, copying there, and what happens when it is away.
+
+use std::fs;
+
+use sendense_tests::temp_dir;
+
+use super::desk::Desk;
+use super::running::images_below;
+
+/// The row of the repository that the test adds.
+const ARCHIVE: &str = "//ul[@aria-label='Repositories']/li[@aria-label='Archive']";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recovery_point_is_copied_to_a_repository_that_may_be_away() {
+    let disks = temp_dir();
+    let (folder, away) = (disks.path().join("archive"), disks.path().join("away"));
+    fs::create_dir(&folder).unwrap();
+    let desk = Desk::start().await;
+    desk.press("Add sample VM").await;
+    desk.press("Back up now").await;
+    desk.click("Verify after the backup").await;
+    desk.press("Start backup").await;
+    desk.see("Protected").await;
+
+    desk.press("Repositories").await;
+    desk.press("Add repository").await;
+    desk.press("Choose folder…").await;
+    desk.choose_folder("Choose a folder for backups", &folder);
+    desk.see("This folder can be written to.").await;
+    desk.fill("Name", "Archive").await;
+    desk.picture("add-repository");
+    desk.press("Add").await;
+    desk.find(ARCHIVE).await;
+
+    desk.press("Virtual machines").await;
+    desk.press("View backups").await;
+    desk.click_on("//tr[starts-with(@aria-label, 'Backup of')]//button[@aria-haspopup='menu']")
+        .await;
+    desk.press("Copy to another repository…").await;
+    desk.see("Archive").await;
+    desk.press("Copy").await;
+    desk.see("The copy is there").await;
+    desk.find("//h2[.='Archive']").await;
+    desk.picture("copied");
+    assert_eq!(images_below(&folder).len(), 2, "one for each disk");
+
+    fs::rename(&folder, &away).unwrap();
+    desk.press("Repositories").await;
+    desk.find(&format!("{ARCHIVE}[contains(., 'Not connected')]"))
+        .await;
+    desk.picture("not-connected");
+    desk.press("Virtual machines").await;
+    desk.press("View backups").await;
+    desk.see("Nothing in it is lost").await;
+    fs::rename(&away, &folder).unwrap();
+    desk.press("Repositories").await;
+    desk.click_on(&format!("{ARCHIVE}//button[@aria-haspopup='menu']"))
+        .await;
+    desk.press("Remove…").await;
+    desk.press("Remove").await;
+    desk.find("//dialog//*[@role='alert']").await;
+    desk.picture("remove-refused");
+    desk.close().await;
+}
