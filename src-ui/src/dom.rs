@@ -122,8 +122,8 @@ pub(crate) fn window_size() -> (f64, f64) {
 pub(crate) fn move_to(node: &NodeRef, (left, top): (f64, f64), (width, height): (f64, f64)) {
     if let Some(element) = node.cast::<HtmlElement>() {
         let style = element.style();
-        let left = format!("min({left}px, calc(100vw - {width}px))");
-        let top = format!("min({top}px, calc(100vh - {height}px))");
+        let left = format!("min({left}px, calc(100vw - {width}px - 8px))");
+        let top = format!("min({top}px, calc(100vh - {height}px - 8px))");
         drop(style.set_property("left", &left));
         drop(style.set_property("top", &top));
     }

@@ -120,7 +120,7 @@ pub(crate) fn BackupDialog(props: &BackupDialogProps) -> Html {
                 </ul>
             </div>
             if can_verify {
-                <label class="dialog__line">
+                <label class="check">
                     <input type="checkbox" aria-label="Verify after the backup" checked={*verify} onchange={on_verify} />
                     <span>{ "Verify after the backup" }<small class="faint dialog__note">{ "reads everything back before it counts as completed" }</small></span>
                 </label>

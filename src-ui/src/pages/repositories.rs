@@ -16,7 +16,7 @@ use crate::state::app::{Change, Tone};
 #[derive(Clone, PartialEq)]
 enum Over {
     Add,
-    Delete(Repository),
+    Delete(Box<Repository>),
 }
 
 /// The list of repositories.
@@ -69,7 +69,7 @@ pub(crate) fn Repositories() -> Html {
     let on_test = test
         .run
         .reform(|repository_id| TestRepository { repository_id });
-    let on_delete = set_over.reform(|repository| Some(Over::Delete(repository)));
+    let on_delete = set_over.reform(|repository| Some(Over::Delete(Box::new(repository))));
     let all: Vec<Repository> = repositories
         .data
         .iter()
@@ -83,7 +83,7 @@ pub(crate) fn Repositories() -> Html {
     let dialog = match (*over).clone() {
         Some(Over::Add) => html! { <AddRepositoryDialog on_added={added} on_close={close} /> },
         Some(Over::Delete(repository)) => html! {
-            <DeleteDialog {repository} on_deleted={deleted} on_close={close} />
+            <DeleteDialog repository={*repository} on_deleted={deleted} on_close={close} />
         },
         None => Html::default(),
     };
@@ -157,7 +157,7 @@ fn RepositoryRow(props: &RepositoryRowProps) -> Html {
             <Icon picture={Picture::Stack} />
             <div class="row__text">
                 <strong>{ &repository.name }</strong>
-                <small class="faint">{ repository.path.clone().unwrap_or_default() }</small>
+                <small class="faint row__path" title={repository.path.clone()}>{ repository.path.clone().unwrap_or_default() }</small>
             </div>
             if !repository.enabled {
                 <Badge tone="is-warn" picture={Picture::Warning} text="Not in use" />

@@ -27,7 +27,7 @@ use crate::{dom, format};
 #[derive(Clone, PartialEq)]
 enum Over {
     Discover,
-    BackUp(Vm),
+    BackUp(Box<Vm>),
     BackUpSeveral(Vec<Vm>),
 }
 
@@ -141,7 +141,7 @@ pub(crate) fn Vms() -> Html {
     let n_selected = selected.len();
     let back_up_selected = set_over.reform(move |_: MouseEvent| match selected.as_slice() {
         [] => None,
-        [vm] => Some(Over::BackUp(vm.clone())),
+        [vm] => Some(Over::BackUp(Box::new(vm.clone()))),
         _ => Some(Over::BackUpSeveral(selected.clone())),
     });
     let on_search = {
@@ -172,7 +172,7 @@ pub(crate) fn Vms() -> Html {
             .find(|running| running.progress.backup.vm_context_id.as_ref() == Some(&vm.context_id))
             .cloned()
     };
-    let on_back_up = set_over.reform(|vm: Vm| Some(Over::BackUp(vm)));
+    let on_back_up = set_over.reform(|vm: Vm| Some(Over::BackUp(Box::new(vm))));
     let row = |vm: &Vm| VmRowProps {
         vm: vm.clone(),
         version: app.version,
@@ -241,7 +241,7 @@ pub(crate) fn Vms() -> Html {
     let dialog = match (*over).clone() {
         Some(Over::Discover) => html! { <DiscoverDialog on_added={added} on_close={close} /> },
         Some(Over::BackUp(vm)) => {
-            html! { <BackupDialog {vm} on_started={started} on_close={close} /> }
+            html! { <BackupDialog vm={*vm} on_started={started} on_close={close} /> }
         }
         Some(Over::BackUpSeveral(vms)) => html! {
             <BackupSeveralDialog {vms} on_done={all_started} on_close={close} />
