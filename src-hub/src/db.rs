@@ -28,6 +28,9 @@ static MIGRATIONS: [M<'static>; 3] = [
 /// Another process may have the file open for a moment, a backup program for instance.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Its log, and the memory that processes share, which is a file as well.
+const ROOM_TO_OPEN: u64 = 256 * 1024;
+
 /// What opening the database can fail with.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -37,6 +40,9 @@ pub enum OpenError {
     /// The tables cannot be brought to the form that this version needs.
     #[error(transparent)]
     Migration(#[from] rusqlite_migration::Error),
+    /// There is no room left where the database is.
+    #[error("the disk of {} is full", .0.display())]
+    Full(PathBuf),
     /// The database cannot be kept as it was before it is brought up to date.
     #[error("cannot keep a copy before an update as {}: {source}", path.display())]
     Copy {
@@ -56,6 +62,14 @@ pub(crate) struct Db {
 impl Db {
     /// Opens or creates the database file and brings its tables up to date.
     pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
+        Self::open_file(path).map_err(|error| match path.parent() {
+            // SQLite calls that an I/O error of the disk, which sounds as if something were broken.
+            Some(folder) if is_full(folder) => OpenError::Full(folder.to_path_buf()),
+            _ => error,
+        })
+    }
+
+    fn open_file(path: &Path) -> Result<Self, OpenError> {
         let connection = Connection::open(path)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         // A finished backup's row must survive a power cut: NORMAL may lose the last commits.
@@ -107,6 +121,11 @@ impl Db {
         transaction.commit()?;
         Ok(outcome)
     }
+}
+
+/// Whether there is no room for what opening a database takes.
+fn is_full(folder: &Path) -> bool {
+    fs4::available_space(folder).is_ok_and(|bytes| bytes < ROOM_TO_OPEN)
 }
 
 /// Before the tables change their form, the database is kept as it was, as `hub-schema-N.db` beside it: a
