@@ -3,6 +3,7 @@
 mod damage;
 mod kills;
 mod moment;
+mod replay;
 mod repositories;
 mod sources;
 
@@ -13,24 +14,12 @@ use std::time::Duration;
 
 use sendense_hub::{Auth, Config, LocalHub};
 use sendense_tests::{
-    Api, long, qemu_img_check, qemu_img_compare, seed, sendense, temp_dir, tool, until,
+    Api, Random, long, qemu_img_check, qemu_img_compare, seed, sendense, temp_dir, tool, until,
 };
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use self::sources::Source;
-
-/// Small numbers that look random; the same for the same seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit.max(1)
-    }
-}
 
 /// A VM with one disk, and a hub that backs it up.
 struct Bench {

@@ -510,7 +510,12 @@ fn newest_of_chain(
 fn remove_partial_images(repository: &Path) {
     for path in files_of_backups(repository)
         .into_iter()
-        .filter(|path| image::is_partial(&file_name(path)))
+        .chain([repository.join(format!("{}.partial", repository::MARKER))])
+        .filter(|path| path.exists())
+        .filter(|path| {
+            let name = file_name(path);
+            image::is_partial(&name) || name.starts_with(repository::MARKER)
+        })
     {
         tracing::info!(path = %path.display(), "removing a file that was never finished");
         image::remove(&path);
