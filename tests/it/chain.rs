@@ -1,11 +1,14 @@
 //! Chains: every recovery point of every history is, for qemu-img, the disk of its time.
 
 mod damage;
+mod full_disk;
 mod kills;
 mod moment;
 mod replay;
 mod repositories;
 mod sources;
+mod victim;
+mod write_errors;
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;

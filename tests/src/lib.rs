@@ -14,6 +14,7 @@ mod judge;
 mod random;
 mod recording;
 mod sample;
+mod small_disk;
 mod strace;
 mod tool;
 
@@ -32,6 +33,7 @@ pub use random::Random;
 pub use recording::{Change, FileId, Recording};
 pub use sample::{SampleVm, sample_vm};
 pub use sendense_fixtures::{Manifest, SAMPLE_VM, carve, sample_folder};
+pub use small_disk::SmallDisk;
 pub use tool::{Outcome, Tool, sendense, tool};
 
 /// The root of the checkout.
