@@ -44,6 +44,7 @@ pub enum Change {
 }
 
 /// What a number of an open file means.
+#[derive(Clone)]
 enum Open {
     File {
         file: FileId,
@@ -243,8 +244,15 @@ impl Recording {
             ("unlinkat", _) if argument(0) == "AT_FDCWD" => self.remove(argument(1)),
             ("mkdir", _) => self.make_folder(argument(0)),
             ("mkdirat", _) => self.make_folder(argument(1)),
+            // A second handle of the same file. The place where `write` goes on is one for both, and here it
+            // is two: whoever shares a handle reads and writes at places, or shares it only to sync.
+            ("fcntl", _) if argument(1).starts_with("F_DUPFD") => {
+                if let Some(first) = open.get(argument(0)).cloned() {
+                    open.insert(call.result.to_string(), first);
+                }
+            }
             // Nothing that changes a file, or less than a sync.
-            ("fcntl", _) if !argument(1).starts_with("F_DUPFD") => {}
+            ("fcntl", _) => {}
             ("mmap", _) if !argument(3).contains("MAP_SHARED") => {}
             ("sync_file_range", _) => {}
             _ => {
