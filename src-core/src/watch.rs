@@ -13,12 +13,14 @@ use crate::speed::Speed;
 use crate::{HubClient, Result};
 
 /// The first looks come quickly, because small backups are over in a moment.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Pauses grow with the time a backup has taken, so that its end is never noticed later than by that part.
+const PART_OF_THE_TIME: u32 = 16;
 /// Hubs have nothing new more often than that.
 const PAUSE: Duration = Duration::from_secs(3);
-/// A backup that does not move is asked for less often.
+/// A backup that does not move for a while is asked for less often.
 const SLOW_PAUSE: Duration = Duration::from_secs(15);
-const LOOKS_BEFORE_SLOW: u32 = 5;
+const SLOW_AFTER: Duration = Duration::from_secs(15);
 /// Without a change for so long a backup counts as stalled.
 const STALLED_AFTER: Duration = Duration::from_secs(60);
 /// So long a hub may take to confirm the disks of a backup that it calls completed.
@@ -123,8 +125,7 @@ enum Step {
 /// The polling plan of one backup.
 #[derive(Debug, Default)]
 struct Plan {
-    n_looks: u32,
-    n_unchanged: u32,
+    began_at: Option<Instant>,
     /// What was seen last, and when that was new.
     last: Option<(Backup, Instant)>,
     speed: Speed,
@@ -138,13 +139,9 @@ impl Plan {
         self.missing_since = None;
         let is_new = self.last.as_ref().is_none_or(|(last, _)| *last != backup);
         if is_new {
-            self.n_unchanged = 0;
             self.last = Some((backup.clone(), now));
-        } else {
-            self.n_unchanged += 1;
         }
-        self.n_looks += 1;
-        let pause = self.pause();
+        let pause = self.pause(now);
         match backup.status {
             BackupStatus::Failed | BackupStatus::Cancelled => Step::Over(Box::new(backup)),
             BackupStatus::Completed if is_proven_by_its_disks(&backup) => {
@@ -203,13 +200,13 @@ impl Plan {
         }
     }
 
-    fn pause(&self) -> Duration {
-        if self.n_unchanged >= LOOKS_BEFORE_SLOW && self.n_looks > 2 * LOOKS_BEFORE_SLOW {
+    fn pause(&mut self, now: Instant) -> Duration {
+        let began_at = *self.began_at.get_or_insert(now);
+        let changed_at = self.last.as_ref().map_or(now, |(_, at)| *at);
+        if now.duration_since(changed_at) >= SLOW_AFTER {
             return SLOW_PAUSE;
         }
-        FIRST_PAUSE
-            .saturating_mul(1 << self.n_looks.saturating_sub(1).min(8))
-            .min(PAUSE)
+        (now.duration_since(began_at) / PART_OF_THE_TIME).clamp(FIRST_PAUSE, PAUSE)
     }
 
     fn progress(&mut self, backup: Backup, now: Instant) -> BackupProgress {
@@ -299,21 +296,20 @@ mod tests {
     fn looks_come_quickly_at_first_and_rarely_when_nothing_moves() {
         let mut plan = Plan::default();
         let start = Instant::now();
-        let mut pauses = Vec::new();
-        for second in 0..14 {
-            let step = plan.seen(
-                backup(BackupStatus::Active, 5),
-                start + Duration::from_secs(second),
-            );
-            let Step::Look { pause, .. } = step else {
-                panic!("{step:?}");
-            };
-            pauses.push(pause);
-        }
-        assert_eq!(pauses[0], FIRST_PAUSE);
-        assert!(pauses.is_sorted(), "{pauses:?}");
-        assert_eq!(pauses[6], PAUSE);
-        assert_eq!(*pauses.last().unwrap(), SLOW_PAUSE);
+        let mut pause = |millis, bytes| {
+            let at = start + Duration::from_millis(millis);
+            match plan.seen(backup(BackupStatus::Active, bytes), at) {
+                Step::Look { pause, .. } => pause,
+                step => panic!("{step:?}"),
+            }
+        };
+        assert_eq!(pause(0, 1), FIRST_PAUSE);
+        assert_eq!(pause(800, 2), FIRST_PAUSE);
+        assert_eq!(pause(16_000, 3), Duration::from_secs(1));
+        assert_eq!(pause(90_000, 4), PAUSE);
+        assert_eq!(pause(104_999, 4), PAUSE);
+        assert_eq!(pause(105_000, 4), SLOW_PAUSE);
+        assert_eq!(pause(120_000, 5), PAUSE, "it moves again");
     }
 
     #[test]

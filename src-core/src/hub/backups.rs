@@ -13,8 +13,8 @@ use serde_json::json;
 use super::{HubClient, error, request::Effect, session::is_missing, wire};
 use crate::Result;
 
-/// How often a verification is looked at: soon at first, because small backups are verified in a moment.
-const FIRST_LOOK: Duration = Duration::from_millis(100);
+/// How often what a hub does is looked at: soon at first, because much is done in a moment.
+const FIRST_LOOK: Duration = Duration::from_millis(50);
 const LAST_LOOK: Duration = Duration::from_secs(2);
 
 impl HubClient {
@@ -121,7 +121,8 @@ impl HubClient {
         while verification.status == VerificationStatus::Running {
             report(&verification);
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LAST_LOOK);
+            // Slowly, so that the end is noticed soon after it.
+            pause = (pause * 9 / 8).min(LAST_LOOK);
             verification = wire::verification(&self.get(url.clone()).await?)?;
         }
         Ok(verification)
