@@ -233,6 +233,9 @@ struct Deployed {
     repository_id: String,
     current_phase: String,
     transfer_speed_bps: u64,
+    /// No hub shows it: seconds until all is copied, while that can be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    eta_seconds: Option<u64>,
     /// No hub has it: room that the images take.
     stored_bytes: u64,
     /// No hub has it: this one deletes no pinned backup.
@@ -259,7 +262,7 @@ impl ListRow {
             completed_at: backup.completed_at,
             deployed: profile.deployed(|| DeployedListRow {
                 disks_count: backup.disks.len(),
-                progress_percent: percent(&backup),
+                progress_percent: overall_percent(&backup),
                 bytes_transferred: backup.bytes_transferred,
                 total_bytes: backup.total_bytes,
                 common: Deployed::of(&backup),
@@ -277,6 +280,7 @@ impl Deployed {
             repository_id: backup.repository_id.clone(),
             current_phase: backup.current_phase.clone(),
             transfer_speed_bps: backup.transfer_speed_bps,
+            eta_seconds: backup.eta_seconds,
             stored_bytes: backup.stored_bytes(),
             is_pinned: backup.is_pinned,
             copied_from: backup.copied_from.clone(),
@@ -350,6 +354,7 @@ struct DiskRow {
 struct DeployedDisk {
     vmware_disk_key: u32,
     capacity_bytes: u64,
+    progress_percent: f64,
     bytes_transferred: u64,
     total_bytes: u64,
     stored_bytes: u64,
@@ -360,7 +365,7 @@ struct DeployedDisk {
 impl Detail {
     fn new(backup: Backup, dependents: &[Backup], profile: Profile) -> Self {
         Self {
-            progress_percent: percent(&backup),
+            progress_percent: overall_percent(&backup),
             status: backup.status.documented(),
             backup_type: backup.backup_type.as_str(),
             bytes_transferred: backup.bytes_transferred,
@@ -400,6 +405,7 @@ impl DiskRow {
             deployed: profile.deployed(|| DeployedDisk {
                 vmware_disk_key: disk.vmware_disk_key,
                 capacity_bytes: disk.capacity_bytes,
+                progress_percent: percent(disk.status, disk.bytes_transferred, disk.total_bytes),
                 bytes_transferred: disk.bytes_transferred,
                 total_bytes: disk.total_bytes,
                 stored_bytes: disk.stored_bytes,
@@ -409,13 +415,17 @@ impl DiskRow {
     }
 }
 
-/// 100 only when the whole backup is on record.
-fn percent(backup: &Backup) -> f64 {
-    match backup.status {
+/// Of a backup or one of its disks: 100 only when it is complete.
+fn percent(status: Status, done_bytes: u64, total_bytes: u64) -> f64 {
+    match status {
         Status::Completed => 100.0,
-        _ if backup.total_bytes == 0 => 0.0,
-        _ => (100.0 * backup.bytes_transferred as f64 / backup.total_bytes as f64).min(99.9),
+        _ if total_bytes == 0 => 0.0,
+        _ => (100.0 * done_bytes as f64 / total_bytes as f64).min(99.9),
     }
+}
+
+fn overall_percent(backup: &Backup) -> f64 {
+    percent(backup.status, backup.bytes_transferred, backup.total_bytes)
 }
 
 async fn detail(State(hub): State<Hub>, Path(backup_id): Path<String>) -> Result<Json<Detail>> {

@@ -1,14 +1,14 @@
 //! How far running backups are. Kept in memory: a database is no place for ten updates a second.
 
 use std::{
+    collections::VecDeque,
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU8, AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     Clock,
@@ -16,9 +16,11 @@ use crate::{
 };
 
 /// The speed is that of the last seconds: an average since the start tells nothing about now.
-const SPEED_SAMPLE: Duration = Duration::from_millis(500);
-/// Share of the newest sample in the speed that is shown.
-const NEWEST_SHARE: f64 = 0.3;
+const SPEED_WINDOW: SignedDuration = SignedDuration::from_secs(5);
+/// More samples would not make it truer.
+const SAMPLES_APART: SignedDuration = SignedDuration::from_millis(250);
+/// Before that, a speed would be a guess.
+const STABLE_AFTER: SignedDuration = SignedDuration::from_millis(500);
 
 /// What a job is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,11 +55,10 @@ struct DiskProgress {
     state: AtomicU8,
 }
 
-#[derive(Debug)]
+/// When how many bytes had been read, in the last seconds.
+#[derive(Debug, Default)]
 struct Speed {
-    sampled_at: Instant,
-    sampled_bytes: u64,
-    bytes_per_second: Option<f64>,
+    samples: VecDeque<(Timestamp, u64)>,
     moved_at: Option<Timestamp>,
 }
 
@@ -96,18 +97,16 @@ impl Progress {
         Self {
             disks: (0..n_disks).map(|_| DiskProgress::default()).collect(),
             phase: AtomicU8::new(Phase::Pending as u8),
-            speed: Mutex::new(Speed {
-                sampled_at: Instant::now(),
-                sampled_bytes: 0,
-                bytes_per_second: None,
-                moved_at: None,
-            }),
+            speed: Mutex::default(),
             clock,
         }
     }
 
     pub(super) fn enter(&self, phase: Phase) {
         self.phase.store(phase as u8, Ordering::Relaxed);
+        if phase == Phase::Transferring {
+            self.speed().sample(self.clock.now(), self.read_bytes());
+        }
     }
 
     pub(super) fn expect(&self, disk: usize, total_bytes: u64) {
@@ -135,20 +134,17 @@ impl Progress {
         };
         disk.read_bytes.fetch_add(read_bytes, Ordering::Relaxed);
         disk.stored_bytes.fetch_add(stored_bytes, Ordering::Relaxed);
-        let mut speed = self.speed.lock().unwrap_or_else(PoisonError::into_inner);
-        let elapsed = speed.sampled_at.elapsed();
-        if elapsed < SPEED_SAMPLE {
-            return;
+        let now = self.clock.now();
+        let mut speed = self.speed();
+        speed.moved_at = Some(now);
+        if speed.is_due(now) {
+            speed.sample(now, self.read_bytes());
         }
-        let read = self.read_bytes();
-        let newest = (read.saturating_sub(speed.sampled_bytes)) as f64 / elapsed.as_secs_f64();
-        speed.bytes_per_second = Some(match speed.bytes_per_second {
-            None => newest,
-            Some(before) => before.mul_add(1.0 - NEWEST_SHARE, newest * NEWEST_SHARE),
-        });
-        speed.sampled_at = Instant::now();
-        speed.sampled_bytes = read;
-        speed.moved_at = Some(self.clock.now());
+    }
+
+    fn speed(&self) -> MutexGuard<'_, Speed> {
+        // Nothing panics under this lock.
+        self.speed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn read_bytes(&self) -> u64 {
@@ -170,14 +166,8 @@ impl Progress {
 
     /// Puts what is known here into what is on record.
     pub(super) fn show_in(&self, backup: &mut Backup) {
-        let speed = self.speed.lock().unwrap_or_else(PoisonError::into_inner);
-        backup.current_phase = Phase::from_u8(self.phase.load(Ordering::Relaxed))
-            .as_str()
-            .to_owned();
-        backup.transfer_speed_bps = speed.bytes_per_second.unwrap_or(0.0) as u64;
-        backup.last_telemetry_at = speed.moved_at;
-        drop(speed);
-
+        let phase = Phase::from_u8(self.phase.load(Ordering::Relaxed));
+        backup.current_phase = phase.as_str().to_owned();
         for (row, disk) in backup.disks.iter_mut().zip(&self.disks) {
             row.total_bytes = disk.total_bytes.load(Ordering::Relaxed);
             row.bytes_transferred = disk.read_bytes.load(Ordering::Relaxed).min(row.total_bytes);
@@ -200,5 +190,187 @@ impl Progress {
         }
         backup.bytes_transferred = backup.disks.iter().map(|disk| disk.bytes_transferred).sum();
         backup.total_bytes = backup.disks.iter().map(|disk| disk.total_bytes).sum();
+
+        // As of now and not of the last byte: where nothing moves, the speed falls.
+        let now = self.clock.now();
+        let mut speed = self.speed();
+        if phase == Phase::Transferring && speed.is_due(now) {
+            speed.sample(now, self.read_bytes());
+        }
+        let bytes_per_second = speed.bytes_per_second();
+        backup.transfer_speed_bps = bytes_per_second.unwrap_or(0);
+        backup.last_telemetry_at = speed.moved_at;
+        backup.eta_seconds = bytes_per_second
+            .filter(|speed| *speed > 0 && phase == Phase::Transferring)
+            .map(|speed| {
+                let left = backup.total_bytes.saturating_sub(backup.bytes_transferred);
+                left.div_ceil(speed)
+            });
+    }
+}
+
+impl Speed {
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.samples
+            .back()
+            .is_none_or(|(last, _)| now.duration_since(*last).abs() >= SAMPLES_APART)
+    }
+
+    fn sample(&mut self, now: Timestamp, bytes: u64) {
+        // Somebody set the clock back: what was measured by it is worth nothing.
+        if self.samples.back().is_some_and(|(last, _)| now < *last) {
+            self.samples.clear();
+        }
+        self.samples.push_back((now, bytes));
+        // The oldest is just outside the window, so that the window is full.
+        while self
+            .samples
+            .get(1)
+            .is_some_and(|(second, _)| now.duration_since(*second) >= SPEED_WINDOW)
+        {
+            self.samples.pop_front();
+        }
+    }
+
+    /// `None` until it is more than a guess.
+    fn bytes_per_second(&self) -> Option<u64> {
+        let (first, first_bytes) = self.samples.front()?;
+        let (last, last_bytes) = self.samples.back()?;
+        let elapsed = last.duration_since(*first);
+        if elapsed < STABLE_AFTER {
+            return None;
+        }
+        let moved = last_bytes.saturating_sub(*first_bytes);
+        Some((moved as f64 / elapsed.as_secs_f64()) as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::backup::BackupDisk;
+
+    const MIB: u64 = 1 << 20;
+
+    fn row(n_disks: u32) -> Backup {
+        let disk = |disk_index| BackupDisk {
+            disk_index,
+            vmware_disk_key: 2000 + disk_index,
+            status: Status::Pending,
+            capacity_bytes: 0,
+            bytes_transferred: 0,
+            total_bytes: 0,
+            stored_bytes: 0,
+            qcow2_path: Some(PathBuf::from("disk.qcow2")),
+            change_id: None,
+            error_message: None,
+        };
+        Backup {
+            status: Status::Running,
+            disks: (0..n_disks).map(disk).collect(),
+            ..Backup::example()
+        }
+    }
+
+    /// A backup of two disks of 100 and 50 MiB whose first disk is being copied.
+    fn copying() -> (Progress, Clock) {
+        let clock = Clock::fixed(Timestamp::UNIX_EPOCH);
+        let progress = Progress::new(2, clock.clone());
+        progress.enter(Phase::Preparing);
+        progress.expect(0, 100 * MIB);
+        progress.expect(1, 50 * MIB);
+        progress.enter(Phase::Transferring);
+        progress.begin(0);
+        (progress, clock)
+    }
+
+    fn shown(progress: &Progress) -> Backup {
+        let mut backup = row(2);
+        progress.show_in(&mut backup);
+        backup
+    }
+
+    #[test]
+    fn a_steady_backup_has_its_speed_and_the_time_that_is_left() {
+        let (progress, clock) = copying();
+        assert_eq!(shown(&progress).eta_seconds, None, "nothing is known yet");
+        for _ in 0..10 {
+            clock.advance(SignedDuration::from_secs(1));
+            progress.copied(0, 5 * MIB, 0);
+        }
+        let backup = shown(&progress);
+        assert_eq!(backup.transfer_speed_bps, 5 * MIB);
+        assert_eq!(backup.eta_seconds, Some(20), "100 of 150 MiB are left");
+        assert_eq!(backup.last_telemetry_at, Some(clock.now()));
+        assert_eq!(backup.bytes_transferred, 50 * MIB);
+        assert_eq!(backup.total_bytes, 150 * MIB);
+        assert_eq!(backup.current_phase, "transferring");
+    }
+
+    #[test]
+    fn what_is_read_and_not_stored_moves_a_backup_as_well() {
+        let (progress, clock) = copying();
+        clock.advance(SignedDuration::from_secs(1));
+        progress.copied(0, 10 * MIB, 0);
+        let backup = shown(&progress);
+        assert_eq!(backup.disks[0].bytes_transferred, 10 * MIB);
+        assert_eq!(backup.disks[0].stored_bytes, 0);
+        assert_eq!(backup.transfer_speed_bps, 10 * MIB);
+    }
+
+    #[test]
+    fn where_nothing_moves_the_speed_falls_and_nobody_knows_the_end() {
+        let (progress, clock) = copying();
+        for _ in 0..3 {
+            clock.advance(SignedDuration::from_secs(1));
+            progress.copied(0, 9 * MIB, 9 * MIB);
+        }
+        let moved_at = clock.now();
+        let mut before = shown(&progress).transfer_speed_bps;
+        assert_eq!(before, 9 * MIB);
+        for _ in 0..5 {
+            clock.advance(SignedDuration::from_secs(2));
+            let speed = shown(&progress).transfer_speed_bps;
+            assert!(speed < before || speed == 0, "{speed} after {before}");
+            before = speed;
+        }
+        let backup = shown(&progress);
+        assert_eq!((backup.transfer_speed_bps, backup.eta_seconds), (0, None));
+        assert_eq!(backup.last_telemetry_at, Some(moved_at));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_no_speed() {
+        let mut speed = Speed::default();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        speed.sample(at(100), 0);
+        speed.sample(at(102), 100);
+        assert_eq!(speed.bytes_per_second(), Some(50));
+        speed.sample(at(10), 200);
+        assert_eq!(speed.bytes_per_second(), None);
+        speed.sample(at(12), 400);
+        assert_eq!(speed.bytes_per_second(), Some(100));
+    }
+
+    #[test]
+    fn the_last_disk_is_done_only_with_the_backup() {
+        let (progress, _) = copying();
+        progress.copied(0, 100 * MIB, 0);
+        progress.end(0);
+        let statuses = |progress: &Progress| {
+            let disks = shown(progress).disks;
+            [disks[0].status, disks[1].status]
+        };
+        assert_eq!(statuses(&progress), [Status::Completed, Status::Pending]);
+        progress.begin(1);
+        progress.copied(1, 50 * MIB, 0);
+        progress.end(1);
+        progress.enter(Phase::Committing);
+        assert_eq!(statuses(&progress), [Status::Completed, Status::Running]);
+        let backup = shown(&progress);
+        assert_eq!(backup.eta_seconds, None, "there is nothing left to copy");
+        assert_eq!(backup.current_phase, "committing");
     }
 }
