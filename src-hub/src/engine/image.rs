@@ -14,7 +14,7 @@ use imago::{
     StorageCreateOptions, file::File as ImagoFile, qcow2::Qcow2,
 };
 
-use super::map::map_path;
+use super::{map::map_path, write_through::WriteThrough};
 pub(super) use crate::file::{partial_name, remove, sync_folder};
 
 /// The unit in which images grow; QEMU's default.
@@ -25,6 +25,7 @@ pub(super) const SECTOR_BYTES: u64 = 512;
 /// A QCOW2 image that is being written; dropped before [`finish`](Self::finish), it removes its file.
 pub(super) struct ImageWriter {
     access: Option<FormatAccess<ImagoFile>>,
+    write_through: WriteThrough,
     partial: PathBuf,
     target: PathBuf,
     is_finished: bool,
@@ -52,6 +53,7 @@ impl ImageWriter {
         let file = ImagoFile::create_open(options)?;
         let mut writer = Self {
             access: None,
+            write_through: WriteThrough::of(&partial),
             partial,
             target: target.to_path_buf(),
             is_finished: false,
@@ -75,11 +77,12 @@ impl ImageWriter {
     }
 
     /// Writes a run of whole clusters, or one that ends with the disk.
-    pub(super) fn write_at(&self, offset: u64, run: &[u8]) -> io::Result<()> {
+    pub(super) fn write_at(&mut self, offset: u64, run: &[u8]) -> io::Result<()> {
         match &self.access {
-            Some(access) => access.write(run, offset),
-            None => Err(io::ErrorKind::NotConnected.into()),
+            Some(access) => access.write(run, offset)?,
+            None => return Err(io::ErrorKind::NotConnected.into()),
         }
+        self.write_through.written(run.len() as u64)
     }
 
     /// Makes a run of whole clusters, or one that ends with the disk, read as zeros.
@@ -94,6 +97,7 @@ impl ImageWriter {
     pub(super) fn finish(mut self) -> io::Result<FinishedImage> {
         if let Some(access) = self.access.take() {
             access.flush()?;
+            self.write_through.end()?;
             access.sync()?;
         }
         self.is_finished = true;
@@ -108,6 +112,7 @@ impl Drop for ImageWriter {
     fn drop(&mut self) {
         // Closed first: some systems do not remove open files.
         drop(self.access.take());
+        drop(self.write_through.end());
         if !self.is_finished {
             remove(&self.partial);
         }

@@ -151,12 +151,13 @@ impl Job {
         let failed = |error| Failure::repository(target)(error);
         let parent = self.parent(index);
         let backing = parent.as_ref().map(|(name, _)| name.as_str());
-        let image = ImageWriter::create(target, source.size_bytes(), backing).map_err(failed)?;
+        let mut image =
+            ImageWriter::create(target, source.size_bytes(), backing).map_err(failed)?;
         let mut map = MapWriter::create(target, source.size_bytes()).map_err(failed)?;
         copy(
             source,
             Target {
-                image: &image,
+                image: &mut image,
                 map: &mut map,
                 parent: parent.map(|(_, map)| map),
             },

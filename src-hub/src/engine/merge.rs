@@ -88,12 +88,12 @@ fn rewrite(
         .map(|name| name.to_string_lossy().into_owned());
     let source = Source::of_image(image, &path, disk_index);
     let failed = |error| Failure::repository(&path)(error);
-    let writer =
+    let mut writer =
         ImageWriter::create(&path, source.size_bytes(), base_name.as_deref()).map_err(failed)?;
     let mut map = MapWriter::create(&path, disk.capacity_bytes).map_err(failed)?;
     let mut stored_bytes = 0;
     let target = Target {
-        image: &writer,
+        image: &mut writer,
         map: &mut map,
         parent: base_map,
     };

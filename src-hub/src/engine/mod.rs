@@ -30,12 +30,14 @@ mod record;
 mod removal;
 mod rescan;
 mod retention;
+mod scan;
 mod source;
 #[cfg(test)]
 mod tests;
 mod unrecorded;
 mod upkeep;
 mod verify;
+mod write_through;
 
 use std::{
     collections::BTreeMap,

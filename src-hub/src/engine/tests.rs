@@ -439,6 +439,29 @@ async fn verifying_finds_damage_and_names_what_it_breaks() {
 }
 
 #[tokio::test]
+async fn verifying_misses_clusters_that_are_gone_from_the_image() {
+    let bench = Bench::new();
+    let content = disk_content(1);
+    bench.add_vm(&[&content]);
+    let full = bench.back_up().await;
+    let path = full.disks[0].qcow2_path.clone().unwrap();
+    for last_is_there in [true, false] {
+        // Sound for everybody who does not know what was backed up.
+        let mut image = image::ImageWriter::create(&path, content.len() as u64, None).unwrap();
+        if last_is_there {
+            let last = content.len() / (64 * 1024) * 64 * 1024;
+            let end = content.len().next_multiple_of(512);
+            let mut cluster = content[last..].to_vec();
+            cluster.resize(end - last, 0);
+            image.write_at(last as u64, &cluster).unwrap();
+        }
+        image.finish().unwrap().publish().unwrap();
+        let (finding, _) = bench.verify(&full).await;
+        assert!(matches!(finding, Finding::Damaged(_)), "{finding:?}");
+    }
+}
+
+#[tokio::test]
 async fn only_complete_backups_are_verified() {
     let bench = Bench::new();
     let images = bench.add_vm(&[&disk_content(1)]);

@@ -5,16 +5,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sendense_disk::{AllowedRoots, ExtentKind, Flaw, Image, find_flaw};
+use sendense_disk::{AllowedRoots, Flaw, Image, find_flaw};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    failure::Failure,
     image::{CLUSTER_BYTES, SECTOR_BYTES},
-    map::{ClusterHash, MapReader, hash_cluster},
+    map::{ClusterHash, MapReader},
+    scan::{Piece, scan},
+    source::Source,
 };
-
-/// What is read at once.
-const CHUNK_BYTES: u64 = 1024 * 1024;
 
 /// What verifying one disk of a backup found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl<'v> Verifier<'v> {
                 disk.size_bytes()
             )));
         }
-        match self.compare(&disk, map, checked) {
+        match self.compare(&disk, image, map, checked) {
             Finding::Sound => match flaw {
                 None => Finding::Sound,
                 Some(flaw) => Finding::Flawed(format!("{flaw}; the disk itself is unharmed")),
@@ -120,54 +120,43 @@ impl<'v> Verifier<'v> {
     }
 
     /// Reads a disk and compares it with its map.
-    fn compare(&self, disk: &Image, map: MapReader, checked: &mut dyn FnMut(u64)) -> Finding {
+    fn compare(
+        &self,
+        disk: &Image,
+        image: &Path,
+        map: MapReader,
+        checked: &mut dyn FnMut(u64),
+    ) -> Finding {
         let mut expected = match Expected::new(map) {
             Ok(expected) => expected,
             Err(error) => return Finding::Unproven(error.to_string()),
         };
         let mut damage = Damage::default();
-        let mut buffer = Vec::new();
-        let mut offset = 0;
-        while offset < disk.size_bytes() {
-            if self.stopping.is_cancelled() {
-                return Finding::Stopped;
-            }
-            let len = match piece_at(disk, offset, &mut buffer) {
-                Ok(len) => len,
-                Err(error) => return Finding::Damaged(format!("at byte {offset}: {error}")),
-            };
-            if let Err(error) = expected.compare(offset, len, &buffer, &mut damage) {
-                return Finding::Unproven(error.to_string());
-            }
-            checked(len);
-            offset += len;
+        let source = Source::of_image(disk.clone(), image, 0);
+        let mut done_until = 0;
+        let scanned = scan(&source, self.stopping, |piece| {
+            expected
+                .compare(piece, &mut damage)
+                .map_err(Failure::repository(image))?;
+            // The image knows of zeros without reading; they are checked all the same.
+            let end = (piece.offset + piece.bytes.len() as u64).min(source.size_bytes());
+            checked(end - done_until);
+            done_until = end;
+            Ok(())
+        });
+        match scanned {
+            Ok(()) => {}
+            Err(Failure::Stopped) => return Finding::Stopped,
+            Err(Failure::Source { source, .. }) => return Finding::Damaged(source.to_string()),
+            // The map, which was sound a moment ago.
+            Err(other) => return Finding::Unproven(other.to_string()),
         }
         if let Err(error) = expected.rest(&mut damage) {
             return Finding::Unproven(error.to_string());
         }
+        checked(source.size_bytes() - done_until);
         damage.into_finding()
     }
-}
-
-/// Reads the piece at a place, which begins at a cluster. Where the image knows zeros without
-/// reading, the buffer stays empty and the piece may be long.
-fn piece_at(disk: &Image, offset: u64, buffer: &mut Vec<u8>) -> Result<u64, sendense_disk::Error> {
-    let left = disk.size_bytes() - offset;
-    let extent = disk.extent_at(offset)?;
-    buffer.clear();
-    if extent.kind == ExtentKind::Zero {
-        let whole = extent.len_bytes - extent.len_bytes % CLUSTER_BYTES;
-        if extent.len_bytes >= left {
-            return Ok(left);
-        }
-        if whole > 0 {
-            return Ok(whole);
-        }
-    }
-    let len = left.min(CHUNK_BYTES);
-    buffer.resize(usize::try_from(len).unwrap_or(0), 0);
-    disk.read_at(offset, buffer)?;
-    Ok(len)
 }
 
 /// What the map says, in step with the disk.
@@ -182,40 +171,27 @@ impl Expected {
         Ok(Self { map, next })
     }
 
-    fn compare(
-        &mut self,
-        offset: u64,
-        len: u64,
-        bytes: &[u8],
-        damage: &mut Damage,
-    ) -> std::io::Result<()> {
-        let first = offset / CLUSTER_BYTES;
-        let end = (offset + len).div_ceil(CLUSTER_BYTES);
-        if bytes.is_empty() {
-            // Zeros: nothing may be expected here.
-            while let Some((cluster, _)) = self.next.filter(|(cluster, _)| *cluster < end) {
-                damage.add(cluster);
+    /// Compares a piece. Whatever the map has before it and was not come past is zero on the disk.
+    fn compare(&mut self, piece: &Piece, damage: &mut Damage) -> std::io::Result<()> {
+        for (cluster, found) in piece.clusters() {
+            while let Some((missing, _)) = self.next.filter(|(next, _)| *next < cluster) {
+                damage.add(missing);
                 self.next = self.map.next()?;
             }
-            return Ok(());
-        }
-        for (cluster, bytes) in (first..).zip(bytes.chunks(CLUSTER_BYTES as usize)) {
-            let is_zero = bytes.iter().all(|byte| *byte == 0);
-            match self.next.filter(|(expected, _)| *expected == cluster) {
-                Some((_, hash)) => {
-                    if is_zero || hash_cluster(bytes) != hash {
+            match self.next.filter(|(next, _)| *next == cluster) {
+                Some((_, expected)) => {
+                    if expected != *found {
                         damage.add(cluster);
                     }
                     self.next = self.map.next()?;
                 }
-                None if is_zero => {}
                 None => damage.add(cluster),
             }
         }
         Ok(())
     }
 
-    /// Clusters that should lie behind the end of the disk.
+    /// What the map still has and the disk has not.
     fn rest(&mut self, damage: &mut Damage) -> std::io::Result<()> {
         while let Some((cluster, _)) = self.next {
             damage.add(cluster);
