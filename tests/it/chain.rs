@@ -3,6 +3,7 @@
 mod damage;
 mod full_disk;
 mod kills;
+mod large;
 mod moment;
 mod replay;
 mod repositories;
@@ -355,37 +356,6 @@ fn chain_incremental_backups_of_qcow2_sources_with_backing_files_are_identical()
     let incremental = bench.back_up("incremental");
     qemu_img_check(&image_of(&incremental));
     qemu_img_compare(&overlay, "qcow2", &image_of(&incremental), "qcow2");
-    bench.stop();
-}
-
-#[test]
-fn chain_a_mostly_empty_disk_costs_what_is_written_on_it() {
-    let folder = temp_dir();
-    let vm = folder.path().join("vms/vm");
-    fs::create_dir_all(&vm).unwrap();
-    let source = vm.join("disk.raw");
-    let disk = File::create(&source).unwrap();
-    disk.set_len(2 << 40).unwrap();
-    for place in 0..64_u64 {
-        disk.write_all_at(&vec![7; 1 << 20], place << 34).unwrap();
-    }
-    let bench = Bench::new(folder.path(), "vm");
-    let full = bench.back_up("full");
-    assert_eq!(full["total_bytes"], 64 << 20, "holes are not read");
-    disk.write_all_at(&[8; 100], 5 << 34).unwrap();
-    let incremental = bench.back_up("incremental");
-    assert_eq!(
-        incremental["disks"][0]["stored_bytes"],
-        64 << 10,
-        "one cluster"
-    );
-    let image = fs::metadata(image_of(&incremental)).unwrap();
-    let allocated = std::os::unix::fs::MetadataExt::blocks(&image) * 512;
-    assert!(allocated < 2 << 20, "{allocated} bytes on the disk");
-    for backup in [&full, &incremental] {
-        let found = bench.verify(backup["backup_id"].as_str().unwrap());
-        assert_eq!(found["status"], "sound", "{found}");
-    }
     bench.stop();
 }
 
