@@ -6,6 +6,7 @@
     reason = "xtask exists to run other programs; the product itself runs none"
 )]
 
+mod bench;
 mod breakages;
 mod bundle;
 mod check;
@@ -61,6 +62,8 @@ enum Task {
         /// Kinds, such as deb or appimage
         kinds: Vec<String>,
     },
+    /// Measure backing up and verifying beside other tools, for docs/performance.md
+    Bench(bench::Options),
     /// Draw the app's icon in every size
     Icons,
     /// Rebuild the sample VM with the systems' own tools
@@ -90,6 +93,7 @@ fn run(task: Option<Task>) -> Result<()> {
         Some(Task::Tidy) => tidy::run(),
         Some(Task::Ui) => ui::run(),
         Some(Task::Bundle { kinds }) => bundle::run(&kinds),
+        Some(Task::Bench(options)) => bench::run(&options),
         Some(Task::Icons) => icons::run(),
         Some(Task::Fixtures) => fixtures::run(),
     }

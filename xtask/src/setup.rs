@@ -164,6 +164,30 @@ const NEEDS: &[Need] = &[
     },
 ];
 
+/// What `cargo xtask bench` needs. Sorted by package.
+const BENCH_NEEDS: &[Need] = &[
+    Need {
+        program: "borg",
+        package: "borgbackup",
+        purpose: "measuring incremental backups beside it",
+    },
+    Need {
+        program: "cc",
+        package: "gcc",
+        purpose: "compiling SQLite",
+    },
+    Need {
+        program: "qemu-img",
+        package: "qemu-utils",
+        purpose: "measuring full backups and verifying beside it",
+    },
+    Need {
+        program: "restic",
+        package: "restic",
+        purpose: "measuring incremental backups beside it",
+    },
+];
+
 /// What the desktop app is built from and its tests need beside the programs: Debian packages.
 const LIBRARIES: &[&str] = &[
     "at-spi2-core",
@@ -181,8 +205,13 @@ const LIBRARIES: &[&str] = &[
 /// Makes sure that everything is there, installing what is not.
 pub(crate) fn run() -> Result<()> {
     rust_components()?;
-    system_packages()?;
+    system_packages(NEEDS)?;
     packages(LIBRARIES)
+}
+
+/// Makes sure that the programs are there which we are measured beside.
+pub(crate) fn bench() -> Result<()> {
+    system_packages(BENCH_NEEDS)
 }
 
 /// Installs `clippy` and `rustfmt`, which rustup's minimal profile leaves out.
@@ -212,13 +241,13 @@ pub(crate) fn rust_components() -> Result<()> {
 }
 
 /// Installs the system packages that are missing.
-fn system_packages() -> Result<()> {
-    let missing: Vec<&Need> = NEEDS
+fn system_packages(needs: &[Need]) -> Result<()> {
+    let missing: Vec<&Need> = needs
         .iter()
         .filter(|need| find(need.program).is_none())
         .collect();
     if missing.is_empty() {
-        println!("set-up: all {} tools are there", NEEDS.len());
+        println!("set-up: all {} tools are there", needs.len());
         return Ok(());
     }
     let mut packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
@@ -314,7 +343,9 @@ mod tests {
 
     #[test]
     fn packages_are_sorted_so_that_each_is_named_once() {
-        let packages: Vec<&str> = NEEDS.iter().map(|need| need.package).collect();
-        assert!(packages.is_sorted(), "{packages:?}");
+        for needs in [NEEDS, BENCH_NEEDS] {
+            let packages: Vec<&str> = needs.iter().map(|need| need.package).collect();
+            assert!(packages.is_sorted(), "{packages:?}");
+        }
     }
 }

@@ -1,0 +1,77 @@
+//! A hub that is measured: `sendense hub serve`, and the commands that ask it.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use super::measure::{Run, peak_bytes, timed_with_output};
+use crate::process::{program, quietly};
+
+/// A running hub; dropping it ends the process.
+pub(super) struct Hub {
+    child: Child,
+    sendense: PathBuf,
+    folder: PathBuf,
+}
+
+impl Hub {
+    /// Starts a hub that keeps its data below that folder, and waits until it answers.
+    pub(super) fn start(sendense: &Path, folder: &Path) -> Result<Self> {
+        let mut serve = program(sendense);
+        serve
+            .args(["--data", "data", "--json", "hub", "serve"])
+            .args(["--no-auth", "--listen", "127.0.0.1:0"])
+            .current_dir(folder)
+            .stdout(Stdio::piped());
+        let child = serve.spawn().context("cannot start the hub")?;
+        let mut hub = Self {
+            child,
+            sendense: sendense.to_path_buf(),
+            folder: folder.to_path_buf(),
+        };
+        let stdout = hub.child.stdout.take().context("its output is piped")?;
+        // It says where it is as soon as it can be asked.
+        let mut line = String::new();
+        let read = BufReader::new(stdout).read_line(&mut line)?;
+        ensure!(read > 0, "the hub ended before it answered");
+        Ok(hub)
+    }
+
+    /// A `sendense` command that asks this hub.
+    pub(super) fn command(&self, args: &[&str]) -> Command {
+        let mut command = program(&self.sendense);
+        command
+            .current_dir(&self.folder)
+            .args(["--data", "data", "--json"])
+            .args(args);
+        command
+    }
+
+    /// Runs a command that is not measured.
+    pub(super) fn json(&self, args: &[&str]) -> Result<Value> {
+        let said = quietly(&mut self.command(args))?;
+        serde_json::from_slice(&said).context("the answer is no JSON")
+    }
+
+    /// Runs a command from its start to its end; the memory is that of the hub, which does the work.
+    pub(super) fn timed(&self, command: Command) -> Result<(Run, Value)> {
+        // 5: forget the highest memory so far (proc_pid_clear_refs(5)).
+        fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5")
+            .context("cannot have the hub's memory counted anew")?;
+        let (mut run, said) = timed_with_output(command, || Ok(()))?;
+        run.peak_bytes = peak_bytes(self.child.id()).context("the hub has ended")?;
+        let said = serde_json::from_slice(&said).context("the answer is no JSON")?;
+        Ok((run, said))
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
