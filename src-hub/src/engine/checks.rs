@@ -76,10 +76,11 @@ impl Check {
             self.update(|state| state.findings.push((disk.disk_index, finding)));
         }
         if let Some(why) = manifest_flaw(backup) {
-            self.update(|state| match state.findings.first_mut() {
+            self.update(|state| {
                 // What is wrong with the disk itself matters more.
-                Some((_, finding @ Finding::Sound)) => *finding = Finding::Flawed(why),
-                Some(_) | None => {}
+                if let Some((_, finding @ Finding::Sound)) = state.findings.first_mut() {
+                    *finding = Finding::Flawed(why);
+                }
             });
         }
         let is_damaged =

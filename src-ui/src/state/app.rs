@@ -295,11 +295,14 @@ impl AppState {
                     .iter()
                     .map(|(disk, problem)| format!("Disk {disk}: {problem}. "))
                     .collect();
-                let broken = format::count(found.broken_backups.len() as u64, "recovery point");
+                let broken = match found.broken_backups.len() as u64 {
+                    0 => "It can still be restored".to_owned(),
+                    n => format!("{} cannot be restored", format::count(n, "recovery point")),
+                };
                 self.say(
                     Tone::Bad,
                     "The backup is damaged".to_owned(),
-                    format!("{problems}{broken} cannot be restored. Take a full backup now."),
+                    format!("{problems}{broken}. Take a full backup now."),
                     None,
                 );
             }
