@@ -31,8 +31,8 @@ pub(super) fn forget<'b>(
     Ok(())
 }
 
-/// Notes down that a backup's files have to go, with the transaction in which its row loses them: its manifest first, which without the images would
-/// promise what is not there.
+/// Notes down that a backup's files have to go, in the transaction in which its row loses them: its
+/// manifest first, which without the images would promise what is not there.
 pub(super) fn note_files(connection: &Connection, backup: &Backup) -> rusqlite::Result<()> {
     let images = backup
         .disks
