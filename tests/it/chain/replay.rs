@@ -161,17 +161,16 @@ fn states(bench: &Bench, beginnings: &RangeInclusive<usize>) -> Vec<(usize, Fate
     let seed = bench.seed;
     let mut random = Random::new(seed);
     let n_beginnings = (beginnings.end() - beginnings.start() + 1) as u64;
+    let n_torn = if long() { 12 } else { 2 };
+    let torn = (0..n_torn).map(|number| Fate::Torn(seed.rotate_left(5 * number)));
+    let by_chance: Vec<Fate> = [Fate::Kept].into_iter().chain(torn).collect();
     let mut seen = HashSet::new();
     let mut states = Vec::new();
     for n_changes in beginnings.clone() {
         let mut fates = vec![Fate::Dropped, Fate::OnlyNames];
-        for by_chance in [
-            Fate::Kept,
-            Fate::Torn(seed),
-            Fate::Torn(seed.rotate_left(9)),
-        ] {
-            if long() || random.below(3 * n_beginnings) < SAMPLE {
-                fates.push(by_chance);
+        for fate in &by_chance {
+            if long() || random.below(by_chance.len() as u64 * n_beginnings) < SAMPLE {
+                fates.push(*fate);
             }
         }
         for fate in fates {
