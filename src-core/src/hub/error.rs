@@ -249,6 +249,11 @@ mod tests {
         ),
         (
             500,
+            r#"{"error":"cannot write to the repository: /x: Input/output error (os error 5)"}"#,
+            ErrorKind::Internal,
+        ),
+        (
+            500,
             r#"{"error":"invalid partition path: partition-x"}"#,
             ErrorKind::NotFound,
         ),

@@ -244,6 +244,16 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "This path is not allowed.",
         Some("Paths lead down from the root of the mount; '..' is refused."),
     ),
+    // Before what the system says, which is of another file where something is read.
+    row(
+        "cannot write to the repository",
+        ErrorKind::Internal,
+        Retry::Manual,
+        "The hub could not write to the repository.",
+        Some(
+            "Look at the disk of the repository; nothing of the backup was kept, earlier ones are as they were.",
+        ),
+    ),
     row(
         "permission denied",
         ErrorKind::Internal,
