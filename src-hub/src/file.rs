@@ -34,6 +34,18 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     path.parent().map_or(Ok(()), sync_folder)
 }
 
+/// Makes a folder, and those above it where they are missing, so that a power cut takes none of their names.
+pub(crate) fn create_folders(folder: &Path) -> io::Result<()> {
+    let new: Vec<&Path> = folder
+        .ancestors()
+        .take_while(|folder| !folder.exists())
+        .collect();
+    fs::create_dir_all(folder)?;
+    new.into_iter()
+        .filter_map(Path::parent)
+        .try_for_each(sync_folder)
+}
+
 /// Removes a file that may not be there; says whether it is gone.
 pub(crate) fn remove(path: &Path) -> bool {
     match fs::remove_file(path) {

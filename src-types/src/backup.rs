@@ -101,6 +101,9 @@ pub struct Backup {
     pub transfer_speed_bps: Option<u64>,
     /// Whether it is kept from being deleted; `None` on hubs that cannot pin.
     pub is_pinned: Option<bool>,
+    /// The recovery point in another repository that it is a copy of, where the hub says.
+    #[serde(default)]
+    pub copied_from: Option<BackupId>,
     /// Backups that are lost with it, youngest first, where the hub was asked for this one and says.
     #[serde(default)]
     pub dependents: Vec<BackupId>,

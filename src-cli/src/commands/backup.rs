@@ -217,6 +217,10 @@ fn show(backup: &Backup) -> String {
             "Pinned",
             backup.is_pinned.filter(|is| *is).map(|_| "yes".to_owned()),
         ),
+        (
+            "Copy of",
+            backup.copied_from.as_ref().map(ToString::to_string),
+        ),
         ("Lost with it", dependents(backup)),
     ]);
     if backup.disks.is_empty() {

@@ -24,7 +24,7 @@ use super::{
     image::sync_folder,
     manifest,
     map::map_path,
-    record, require_connected, require_usable,
+    record, removal, require_connected, require_usable,
     verify::{Finding, Verifier},
 };
 use crate::{
@@ -342,9 +342,25 @@ impl Copying<'_> {
             }
             images.push(target);
         }
+        let db = &self.jobs.inner.db;
         let now = self.jobs.inner.clock.now();
-        self.jobs.inner.db.transaction(|transaction| {
-            let id = take_on_record(transaction, point, self.target, &images, now)?;
+        let id = db.with(|connection| {
+            ids::backup_id(&point.vm_name, now, |id| backup::exists(connection, id))
+        })?;
+        // Between its manifest and its row the hub may end. A manifest without a row would be taken for a
+        // recovery point of its own one day, so it is noted down to go, until the row is there.
+        let manifest = images
+            .first()
+            .and_then(|image| image.parent()?.parent())
+            .map(|context| context.join(format!("{id}.json")));
+        if let Some(manifest) = &manifest {
+            db.with(|connection| removal::note(connection, manifest))?;
+        }
+        db.transaction(|transaction| {
+            take_on_record(transaction, &id, point, self.target, &images, now)?;
+            if let Some(manifest) = &manifest {
+                removal::keep(transaction, manifest)?;
+            }
             manifest::record(transaction, &id)
         })
     }
@@ -366,18 +382,18 @@ fn size_on_disk(backup: &Backup) -> u64 {
         .sum()
 }
 
-/// Writes a copied point down as a backup of the other repository; gives its id.
+/// Writes a copied point down as a backup of the other repository.
 fn take_on_record(
     connection: &Connection,
+    id: &str,
     point: &Backup,
     target: &Repository,
     images: &[PathBuf],
     now: Timestamp,
-) -> Result<String, Failure> {
+) -> Result<(), Failure> {
     let vm = vm::find_by_id(connection, &point.vm_context_id)?
         .ok_or_else(|| record_lost(&point.backup_id))?;
     let context_id = record::backup_context(connection, &vm, &target.id, now)?;
-    let id = ids::backup_id(&vm.vm_name, now, |id| backup::exists(connection, id))?;
     let parent = match &point.parent_backup_id {
         Some(parent) => copy_in(connection, parent, &target.id)?,
         None => None,
@@ -417,7 +433,7 @@ fn take_on_record(
             },
         )?;
     }
-    Ok(id)
+    Ok(())
 }
 
 /// The finished backup of a repository that is a copy of another one.

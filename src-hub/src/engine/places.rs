@@ -9,7 +9,7 @@ use super::Jobs;
 use crate::{
     backup::{self, Filter},
     error::{Error, Result},
-    ids,
+    file, ids,
     repository::{self, FIRST_NAME, LOCAL, Marker, Repository},
 };
 
@@ -94,7 +94,7 @@ impl Jobs {
         })?;
         drop(copies);
         if doomed.connected().is_ok() {
-            crate::file::remove(&doomed.config.path.join(repository::MARKER));
+            file::remove(&doomed.config.path.join(repository::MARKER));
         }
         tracing::info!(name = doomed.name, "gave up a repository");
         Ok(())
@@ -126,7 +126,7 @@ pub(crate) fn try_folder(folder: &Path) -> Result<()> {
             source,
         },
     };
-    fs::create_dir_all(folder).map_err(unwritable)?;
+    file::create_folders(folder).map_err(unwritable)?;
     let probe = folder.join(PROBE);
     let written = fs::write(&probe, b"sendense").and_then(|()| fs::remove_file(&probe));
     match written {

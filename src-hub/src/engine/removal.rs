@@ -38,12 +38,28 @@ pub(super) fn note_files(connection: &Connection, backup: &Backup) -> rusqlite::
         .disks
         .iter()
         .filter_map(|disk| disk.qcow2_path.clone());
-    for path in backup.manifest_path().into_iter().chain(images) {
-        connection.execute(
-            "INSERT OR IGNORE INTO pending_removals (image_path) VALUES (?1)",
-            [path.to_string_lossy()],
-        )?;
-    }
+    backup
+        .manifest_path()
+        .into_iter()
+        .chain(images)
+        .try_for_each(|path| note(connection, &path))
+}
+
+/// Notes down that one file has to go.
+pub(super) fn note(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
+    connection.execute(
+        "INSERT OR IGNORE INTO pending_removals (image_path) VALUES (?1)",
+        [path.to_string_lossy()],
+    )?;
+    Ok(())
+}
+
+/// Takes such a note back.
+pub(super) fn keep(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
+    connection.execute(
+        "DELETE FROM pending_removals WHERE image_path = ?1",
+        [path.to_string_lossy()],
+    )?;
     Ok(())
 }
 
@@ -62,12 +78,7 @@ pub(super) fn remove_files(db: &Db) -> rusqlite::Result<()> {
             tracing::warn!(folder = %folder.display(), %error, "could not write a folder through");
             continue;
         }
-        db.with(|connection| {
-            connection.execute(
-                "DELETE FROM pending_removals WHERE image_path = ?1",
-                [path.to_string_lossy()],
-            )
-        })?;
+        db.with(|connection| keep(connection, &path))?;
     }
     Ok(())
 }

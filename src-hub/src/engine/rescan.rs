@@ -90,6 +90,14 @@ impl Jobs {
                     continue;
                 }
             };
+            if let Some(owner) = self
+                .inner
+                .db
+                .with(|connection| owner_of(connection, &found.images))?
+            {
+                problems.push((path, format!("its images are those of {owner}")));
+                continue;
+            }
             let now = self.inner.clock.now();
             self.inner
                 .db
@@ -199,6 +207,23 @@ fn inspect(manifest: Manifest, folder: &Path) -> Result<Found, String> {
         images,
         backing,
     })
+}
+
+/// The backup on record that has one of these images.
+fn owner_of(connection: &Connection, images: &[PathBuf]) -> rusqlite::Result<Option<String>> {
+    for image in images {
+        let owner = connection
+            .query_row(
+                "SELECT backup_job_id FROM backup_disks WHERE qcow2_path = ?1",
+                [image.to_string_lossy()],
+                |row| row.get(0),
+            )
+            .optional()?;
+        if owner.is_some() {
+            return Ok(owner);
+        }
+    }
+    Ok(None)
 }
 
 fn image_of(disk: &ManifestDisk, folder: &Path) -> Result<PathBuf, String> {

@@ -91,7 +91,8 @@ struct Part {
 fn do_work(bench: &mut Bench, work: &[&str]) -> Part {
     let before = bench.points();
     let oldest = before.first().cloned().unwrap_or_default();
-    let words = |word: &&'_ str| word.replace("OLDEST", &oldest);
+    let newest = before.last().cloned().unwrap_or_default();
+    let words = |word: &&'_ str| word.replace("OLDEST", &oldest).replace("NEWEST", &newest);
     let work: Vec<String> = work.iter().map(words).collect();
     let work: Vec<&str> = work.iter().map(String::as_str).collect();
     bench.scribble();
@@ -102,8 +103,14 @@ fn do_work(bench: &mut Bench, work: &[&str]) -> Part {
     let end = bench.recording.changes().len();
     let after = bench.points();
     for id in &after {
-        let known = bench.known.entry(id.clone());
-        known.or_insert_with(|| now.clone());
+        if bench.known.contains_key(id) {
+            continue;
+        }
+        // A copy is of the time of its original.
+        let shown = bench.run(&["backup", "show", id]);
+        let original = shown["copied_from"].as_str();
+        let disks = original.map_or(&now, |original| &bench.known[original]);
+        bench.known.insert(id.clone(), disks.clone());
     }
     bench.scribble();
     let said = bench.recording.changes()[begin..end]
@@ -232,6 +239,19 @@ fn chain_replay_of_deleting_a_chain() {
             bench.back_up("full");
         },
         &["backup", "delete", "OLDEST", "--with-dependents"],
+    );
+}
+
+#[test]
+fn chain_replay_of_copying_a_chain() {
+    replay(
+        |bench| {
+            bench.back_up("full");
+            bench.back_up("incremental");
+            bench.run(&["repository", "add", "second", "watched/second"]);
+            bench.back_up("incremental");
+        },
+        &["repository", "copy", "NEWEST", "--to", "second"],
     );
 }
 

@@ -68,6 +68,7 @@ fn decode(fields: Fields<'_>) -> Result<Backup> {
         total_size_gb: fields.real(&["total_size_gb", "size_gb"]),
         current_phase: fields.text(&["current_phase"]),
         transfer_speed_bps: fields.count(&["transfer_speed_bps"]),
+        copied_from: fields.text(&["copied_from"]).map(BackupId::new),
         is_pinned: fields.optional_flag("is_pinned"),
         dependents: fields
             .texts("dependents")

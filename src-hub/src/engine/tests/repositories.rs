@@ -175,6 +175,35 @@ async fn what_cannot_be_restored_is_reported_and_the_rest_is_found() {
 }
 
 #[tokio::test]
+async fn two_manifests_of_the_same_images_are_one_recovery_point() {
+    let shelf = Shelf::new().await;
+    let manifest = shelf.points[2].manifest_path().unwrap();
+    shelf
+        .bench
+        .db
+        .with(|connection| {
+            let renamed = "UPDATE backup_jobs SET id = 'backup-vm-0' WHERE id = ?1";
+            connection
+                .pragma_update(None, "foreign_keys", false)
+                .unwrap();
+            connection
+                .execute(renamed, [&shelf.points[2].backup_id])
+                .unwrap();
+            let renamed =
+                "UPDATE backup_disks SET backup_job_id = 'backup-vm-0' WHERE backup_job_id = ?1";
+            connection.execute(renamed, [&shelf.points[2].backup_id])
+        })
+        .unwrap();
+    let rescanned = shelf.bench.jobs.rescan(&shelf.folder()).unwrap();
+    assert_eq!(rescanned.adopted, [""; 0]);
+    let [(path, why)] = &rescanned.problems[..] else {
+        panic!("{:?}", rescanned.problems);
+    };
+    assert_eq!(*path, manifest);
+    assert!(why.contains("backup-vm-0"), "{why}");
+}
+
+#[tokio::test]
 async fn every_flipped_byte_of_a_manifest_is_noticed() {
     let bench = Bench::new();
     bench.add_vm(&[&disk_content(1)]);

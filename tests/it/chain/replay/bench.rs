@@ -76,7 +76,16 @@ impl Bench {
     /// Backs the VM up after something has changed on its disks.
     pub(super) fn back_up(&mut self, kind: &str) {
         self.scribble();
-        let backup = self.run(&["backup", "start", "vm", "--type", kind, "--wait"]);
+        let backup = self.run(&[
+            "backup",
+            "start",
+            "vm",
+            "--repository",
+            "local",
+            "--type",
+            kind,
+            "--wait",
+        ]);
         assert_eq!(backup["backup_type"], kind);
         let id = backup["backup_id"].as_str().unwrap().to_owned();
         self.known.insert(id, self.disks());
