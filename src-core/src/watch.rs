@@ -260,6 +260,7 @@ mod tests {
             transfer_speed_bps: None,
             stored_bytes: None,
             is_pinned: None,
+            copied_from: None,
             dependents: Vec::new(),
             error_message: None,
             created_at: None,

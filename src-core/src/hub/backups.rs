@@ -1,7 +1,6 @@
 //! Backups: starting them and what is known of them (contract 3.6).
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use sendense_types::{
     AppError, Backup, BackupId, BackupStatus, BackupType, Chain, ErrorKind, RepositoryId,
@@ -10,12 +9,8 @@ use sendense_types::{
 };
 use serde_json::json;
 
-use super::{HubClient, error, request::Effect, session::is_missing, wire};
+use super::{HubClient, error, pauses::Pauses, request::Effect, session::is_missing, wire};
 use crate::Result;
-
-/// How often what a hub does is looked at: soon at first, because much is done in a moment.
-const FIRST_LOOK: Duration = Duration::from_millis(50);
-const LAST_LOOK: Duration = Duration::from_secs(2);
 
 impl HubClient {
     /// Starts a backup of all disks of a VM; `verify` has it read back before it counts as completed, on
@@ -117,12 +112,10 @@ impl HubClient {
             .post(url.clone(), &json!({}), Effect::Repeatable)
             .await?;
         let mut verification = wire::verification(&begun)?;
-        let mut pause = FIRST_LOOK;
+        let pauses = Pauses::begin();
         while verification.status == VerificationStatus::Running {
             report(&verification);
-            tokio::time::sleep(pause).await;
-            // Slowly, so that the end is noticed soon after it.
-            pause = (pause * 9 / 8).min(LAST_LOOK);
+            pauses.wait().await;
             verification = wire::verification(&self.get(url.clone()).await?)?;
         }
         Ok(verification)
@@ -243,22 +236,23 @@ impl HubClient {
         if self.retention(vm).await?.policy.is_none() {
             return Ok(());
         }
+        let pauses = Pauses::begin();
         // The hub begins by itself; this comes before or after that, and finds nothing left to do then.
         while let Err(error) = self.run_retention(vm, false).await {
             if error.retry != Retry::Manual || self.retention(vm).await?.status == "failed" {
                 return Err(error);
             }
-            tokio::time::sleep(FIRST_LOOK).await;
+            pauses.wait().await;
         }
         Ok(())
     }
 
     async fn await_retention(&self, vm: &Vm) -> Result<()> {
-        let mut pause = FIRST_LOOK;
+        let pauses = Pauses::begin();
         loop {
             let now = self.retention(vm).await?;
             match now.status.as_str() {
-                "running" => tokio::time::sleep(pause).await,
+                "running" => pauses.wait().await,
                 "failed" => {
                     let why = now.error_message.unwrap_or_default();
                     return Err(AppError::new(
@@ -270,7 +264,6 @@ impl HubClient {
                 }
                 _ => return Ok(()),
             }
-            pause = (pause * 2).min(LAST_LOOK);
         }
     }
 

@@ -6,6 +6,7 @@ mod address;
 mod backups;
 mod error;
 mod meanings;
+mod pauses;
 mod repositories;
 mod request;
 mod restore;

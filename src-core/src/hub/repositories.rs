@@ -1,19 +1,13 @@
 //! Repositories (contract 3.5), and recovery points copied between them (contract 3.7).
 
-use std::time::Duration;
-
 use sendense_types::{
     AppError, BackupCopy, BackupId, ErrorKind, Repository, RepositoryId, RepositoryTest, Rescan,
     Retry,
 };
 use serde_json::json;
 
-use super::{HubClient, request::Effect, wire};
+use super::{HubClient, pauses::Pauses, request::Effect, wire};
 use crate::Result;
-
-/// How often a copy is looked at: soon at first, because small ones are done in a moment.
-const FIRST_LOOK: Duration = Duration::from_millis(100);
-const LAST_LOOK: Duration = Duration::from_secs(2);
 
 impl HubClient {
     /// The places where backups are kept, by name.
@@ -113,7 +107,7 @@ impl HubClient {
         report: &mut (dyn FnMut(&BackupCopy) + Send),
     ) -> Result<BackupCopy> {
         self.start_copy(id, to).await?;
-        let mut pause = FIRST_LOOK;
+        let pauses = Pauses::begin();
         loop {
             let copies = self.copies(id).await?;
             let copy = copies.into_iter().find(|copy| copy.repository_id == *to);
@@ -140,8 +134,7 @@ impl HubClient {
             if copy.status.is_over() {
                 return Ok(copy);
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LAST_LOOK);
+            pauses.wait().await;
         }
     }
 }
