@@ -59,14 +59,15 @@ pub(crate) fn backup_context_id<E>(
     first_free(id, is_taken)
 }
 
-/// `repo-{type}-{unix}`, numbered likewise.
+/// `repo-{type}-{unix}`, numbered likewise. To the microsecond: a repository may come to a hub from another
+/// one, and within a second both may have made theirs.
 pub(crate) fn repository_id<E>(
     repository_type: &str,
     now: Timestamp,
     is_taken: impl FnMut(&str) -> Result<bool, E>,
 ) -> Result<String, E> {
     first_free(
-        format!("repo-{repository_type}-{}", now.as_second()),
+        format!("repo-{repository_type}-{}", now.as_microsecond()),
         is_taken,
     )
 }

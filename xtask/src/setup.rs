@@ -23,6 +23,11 @@ struct Need {
 /// Everything needed beyond Rust. Sorted by package.
 const NEEDS: &[Need] = &[
     Need {
+        program: "mkfs.btrfs",
+        package: "btrfs-progs",
+        purpose: "making a filesystem that copies files at once",
+    },
+    Need {
         program: "curl",
         package: "curl",
         purpose: "asking the hub as the handover does",
@@ -86,11 +91,6 @@ const NEEDS: &[Need] = &[
         program: "mcopy",
         package: "mtools",
         purpose: "filling FAT volumes",
-    },
-    Need {
-        program: "mkfs.btrfs",
-        package: "btrfs-progs",
-        purpose: "making a filesystem that copies files at once",
     },
     Need {
         program: "mkntfs",

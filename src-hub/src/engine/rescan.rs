@@ -75,12 +75,17 @@ impl Jobs {
                     owners.insert(file_name(&image), manifest.backup_id.clone());
                 }
             }
-            let is_known = self
+            let known = self
                 .inner
                 .db
-                .with(|connection| backup::exists(connection, &manifest.backup_id))?;
-            if is_known {
-                rescanned.n_known += 1;
+                .with(|connection| backup::find(connection, &manifest.backup_id))?;
+            if let Some(known) = known {
+                if known.repository_id == repository.id {
+                    rescanned.n_known += 1;
+                } else {
+                    let problem = format!("another backup is called {} here", known.backup_id);
+                    problems.push((path, problem));
+                }
                 continue;
             }
             let found = match inspect(manifest, folder) {

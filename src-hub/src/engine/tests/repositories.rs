@@ -38,6 +38,15 @@ impl Shelf {
         self.bench.repository().config.path
     }
 
+    /// Another repository, new and empty.
+    fn second(&self) -> Repository {
+        let folder = self.bench.folder.path().join("second");
+        self.bench
+            .jobs
+            .create_repository("second", &folder)
+            .unwrap()
+    }
+
     /// A hub without any memory, whose first repository lies there.
     fn amnesiac(self, first: &str) -> Self {
         let db = Db::in_memory().unwrap();
@@ -313,12 +322,7 @@ async fn copy(shelf: &Shelf, point: usize, target: &Repository) -> ChainCopy {
 #[tokio::test]
 async fn a_chain_is_copied_point_by_point_and_stands_without_the_original() {
     let shelf = Shelf::new().await;
-    let second = shelf.bench.folder.path().join("second");
-    let target = shelf
-        .bench
-        .jobs
-        .create_repository("second", &second)
-        .unwrap();
+    let target = shelf.second();
     let first_two = copy(&shelf, 1, &target).await;
     assert_eq!(first_two.error_message, None);
     assert_eq!(first_two.verification_status, "passed");
@@ -366,16 +370,14 @@ async fn a_chain_is_copied_point_by_point_and_stands_without_the_original() {
 #[tokio::test]
 async fn a_copy_that_was_cut_off_goes_on_and_leaves_nothing() {
     let mut shelf = Shelf::new().await;
-    let second = shelf.bench.folder.path().join("second");
-    let target = shelf
-        .bench
-        .jobs
-        .create_repository("second", &second)
-        .unwrap();
+    let target = shelf.second();
     let image = shelf.points[0].disks[0].qcow2_path.clone().unwrap();
     let below = image.strip_prefix(shelf.folder()).unwrap().to_path_buf();
     // As a kill between two pieces leaves it.
-    let half = second.join(format!("{}.copying", below.display()));
+    let half = target
+        .config
+        .path
+        .join(format!("{}.copying", below.display()));
     fs::create_dir_all(half.parent().unwrap()).unwrap();
     fs::write(&half, &fs::read(&image).unwrap()[..100_000]).unwrap();
     shelf.bench = shelf.bench.restarted();
@@ -389,12 +391,7 @@ async fn a_copy_that_was_cut_off_goes_on_and_leaves_nothing() {
 #[tokio::test]
 async fn a_copy_of_a_damaged_chain_is_said_to_be_damaged() {
     let shelf = Shelf::new().await;
-    let second = shelf.bench.folder.path().join("second");
-    let target = shelf
-        .bench
-        .jobs
-        .create_repository("second", &second)
-        .unwrap();
+    let target = shelf.second();
     let image = shelf.points[0].disks[0].qcow2_path.clone().unwrap();
     let mut bytes = fs::read(&image).unwrap();
     let place = bytes.len() - 64 * 1024;
