@@ -15,6 +15,7 @@ use std::{
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use sendense_disk::{AllowedRoots, Image};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -294,17 +295,35 @@ impl Copying<'_> {
             if self.copy_of(&point.backup_id)?.is_some() {
                 break;
             }
-            let parent = point.parent_backup_id.clone();
-            missing.push(point);
-            if let Some(parent) = parent {
-                next = self
-                    .jobs
-                    .inner
-                    .db
-                    .with(|connection| backup::find(connection, &parent))?;
+            match &point.parent_backup_id {
+                None => self.require_alone(&point)?,
+                Some(parent) => {
+                    let parent = self
+                        .jobs
+                        .inner
+                        .db
+                        .with(|connection| backup::find(connection, parent))?;
+                    next = Some(parent.ok_or_else(|| record_lost(&point.backup_id))?);
+                }
             }
+            missing.push(point);
         }
         Ok(missing)
+    }
+
+    /// Makes sure that the images of the oldest point build on nothing: what they build on would be left
+    /// behind, and the copy could not be restored.
+    fn require_alone(&self, point: &Backup) -> Result<(), Failure> {
+        let allowed = AllowedRoots::new([self.source.config.path.clone()]);
+        for disk in &point.disks {
+            let is_alone = disk.qcow2_path.as_ref().is_some_and(|image| {
+                Image::open(image, &allowed).is_ok_and(|image| image.files().len() == 1)
+            });
+            if !is_alone {
+                return Err(record_lost(&point.backup_id));
+            }
+        }
+        Ok(())
     }
 
     /// The backup in the other repository that is a copy of this one.

@@ -53,7 +53,9 @@ pub(crate) enum Failure {
     CopyDiffers { path: PathBuf },
     #[error("the copy is like its original, and disk {disk_index} of both is damaged: {reason}")]
     CopyDamaged { disk_index: u32, reason: String },
-    #[error("{backup_id} is not on record with all its images any more")]
+    #[error("{} cannot be read: {source}", path.display())]
+    CopySource { path: PathBuf, source: io::Error },
+    #[error("{backup_id} is not on record with all that it builds on; verify it")]
     Incomplete { backup_id: String },
     #[error("the image of disk {disk_index} cannot be merged: {reason}")]
     Unmergeable { disk_index: u32, reason: String },

@@ -41,7 +41,11 @@ pub(super) fn copy_file(
     if to.exists() {
         fs::rename(to, &unfinished).map_err(failed(to))?;
     }
-    let mut source = File::open(from).map_err(failed(from))?;
+    let unreadable = |source| Failure::CopySource {
+        path: from.to_path_buf(),
+        source,
+    };
+    let mut source = File::open(from).map_err(unreadable)?;
     let mut target = OpenOptions::new()
         .read(true)
         .write(true)
@@ -58,7 +62,7 @@ pub(super) fn copy_file(
         if cancel.is_cancelled() {
             return Err(Failure::Stopped);
         }
-        let len = fill(&mut source, &mut buffer).map_err(failed(from))?;
+        let len = fill(&mut source, &mut buffer).map_err(unreadable)?;
         let bytes = &buffer[..len];
         hasher.update(bytes);
         if is_same_so_far {

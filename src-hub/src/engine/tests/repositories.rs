@@ -407,6 +407,31 @@ async fn a_copy_of_a_damaged_chain_is_said_to_be_damaged() {
 }
 
 #[tokio::test]
+async fn a_point_whose_base_is_not_on_record_is_not_copied() {
+    let shelf = Shelf::new().await;
+    let target = shelf.second();
+    shelf
+        .bench
+        .db
+        .with(|connection| {
+            connection.execute(
+                "UPDATE backup_jobs SET parent_backup_id = NULL WHERE id = ?1",
+                [&shelf.points[1].backup_id],
+            )
+        })
+        .unwrap();
+    let copy = copy(&shelf, 2, &target).await;
+    assert_eq!(copy.status, "failed");
+    let why = copy.error_message.unwrap();
+    assert!(why.contains(&shelf.points[1].backup_id), "{why}");
+    let filter = Filter {
+        repository_id: Some(target.id.clone()),
+        ..Filter::default()
+    };
+    assert_eq!(shelf.bench.jobs.list(&filter).unwrap(), []);
+}
+
+#[tokio::test]
 async fn repositories_are_made_once_and_given_up_when_they_are_empty() {
     let shelf = Shelf::new().await;
     let jobs = &shelf.bench.jobs;
