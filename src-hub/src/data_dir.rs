@@ -189,23 +189,14 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
 }
 
 fn create_private_folder(path: &Path) -> io::Result<()> {
-    let new: Vec<&Path> = path
-        .ancestors()
-        .take_while(|folder| !folder.exists())
-        .collect();
     let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
     #[cfg(unix)]
     {
         use std::os::unix::fs::DirBuilderExt;
         builder.mode(0o700);
     }
-    builder.create(path)?;
     // A power cut that takes the name of the data directory takes every backup along.
-    for parent in new.into_iter().filter_map(Path::parent) {
-        file::sync_folder(parent)?;
-    }
-    Ok(())
+    file::create_folders_with(&mut builder, path)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File},
+    fs::{self, DirBuilder, File},
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -36,11 +36,16 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
 
 /// Makes a folder, and those above it where they are missing, so that a power cut takes none of their names.
 pub(crate) fn create_folders(folder: &Path) -> io::Result<()> {
+    create_folders_with(&mut DirBuilder::new(), folder)
+}
+
+/// As [`create_folders`], with what the builder says about new folders.
+pub(crate) fn create_folders_with(builder: &mut DirBuilder, folder: &Path) -> io::Result<()> {
     let new: Vec<&Path> = folder
         .ancestors()
         .take_while(|folder| !folder.exists())
         .collect();
-    fs::create_dir_all(folder)?;
+    builder.recursive(true).create(folder)?;
     new.into_iter()
         .filter_map(Path::parent)
         .try_for_each(sync_folder)
