@@ -200,8 +200,16 @@ pub(crate) enum RepositoryCommand {
     },
     /// Copy a recovery point, with all it builds on, to another repository, and verify it there.
     ///
-    /// A copy that was cut off goes on where it ended.
+    /// A copy that was cut off or cancelled goes on where it ended.
     Copy {
+        /// Id of the backup.
+        backup: String,
+        /// The other repository, by id or name.
+        #[arg(long, value_name = "ID")]
+        to: String,
+    },
+    /// End a copy that is being made; what is copied stays for the next one.
+    CancelCopy {
         /// Id of the backup.
         backup: String,
         /// The other repository, by id or name.

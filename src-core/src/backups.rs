@@ -246,6 +246,17 @@ impl Backups {
         }
     }
 
+    /// Ends the copy of a recovery point to a repository; the one who asked for it hears of it.
+    ///
+    /// # Errors
+    /// `Conflict` when it is over.
+    pub async fn cancel_copy(&self, id: &BackupId, to: &RepositoryId) -> Result<()> {
+        self.inner
+            .session
+            .ask(async |hub| hub.cancel_copy(id, to).await)
+            .await
+    }
+
     fn keep(&self, id: &BackupId, progress: &BackupProgress) {
         if let Some(watch) = self.watched().get_mut(id) {
             watch.progress = Some(progress.clone());

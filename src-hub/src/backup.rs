@@ -1,6 +1,6 @@
 //! Backups on record: rows of `backup_jobs` and `backup_disks`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
@@ -177,14 +177,19 @@ impl Backup {
 
     /// Where its manifest lies; `None` where it has no images.
     pub(crate) fn manifest_path(&self) -> Option<PathBuf> {
-        // <repository>/<context>/disk-N/<image>
         let image = self
             .disks
             .iter()
             .find_map(|disk| disk.qcow2_path.as_ref())?;
-        let context = image.parent()?.parent()?;
-        Some(context.join(format!("{}.json", self.backup_id)))
+        manifest_path(image, &self.backup_id)
     }
+}
+
+/// Where the manifest of the backup with this image lies.
+pub(crate) fn manifest_path(image: &Path, backup_id: &str) -> Option<PathBuf> {
+    // <repository>/<context>/disk-N/<image>
+    let context = image.parent()?.parent()?;
+    Some(context.join(format!("{backup_id}.json")))
 }
 
 /// Matching backups, newest first.

@@ -96,6 +96,7 @@ commands! { $
     preview_retention(PreviewRetention) -> Vec<RetentionPoint>;
     run_retention(RunRetention) -> Vec<RetentionPoint>;
     copy_backup(CopyBackup) -> ();
+    cancel_copy(CancelCopy) -> ();
     // Repositories
     list_repositories(ListRepositories) -> Vec<Repository>;
     choose_repository_folder(ChooseRepositoryFolder) -> Option<ChosenFolder>;
@@ -326,6 +327,15 @@ pub struct FindBackups {}
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CopyBackup {
     /// Which one.
+    pub backup_id: BackupId,
+    /// Where to.
+    pub repository_id: RepositoryId,
+}
+
+/// Ends a copy that is being made. What is copied stays for the next one, which goes on from there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CancelCopy {
+    /// What is being copied.
     pub backup_id: BackupId,
     /// Where to.
     pub repository_id: RepositoryId,

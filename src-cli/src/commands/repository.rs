@@ -70,6 +70,15 @@ pub(crate) async fn run(
             };
             output.show(&copy, || copied(&copy, &target))
         }
+        RepositoryCommand::CancelCopy { backup, to } => {
+            let target = choose_repository(hub, Some(&to)).await?;
+            let id = BackupId::new(backup);
+            hub.cancel_copy(&id, &target.id).await?;
+            output.show(
+                &json!({ "backup_id": id, "repository_id": target.id }),
+                || format!("The copy to {} is being cancelled; copied again, it goes on where it ended.", printable(&target.name)),
+            )
+        }
     }
 }
 

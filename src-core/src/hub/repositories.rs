@@ -82,17 +82,31 @@ impl HubClient {
         wire::copies(&self.get(url).await?)
     }
 
-    /// Ends a copy; copied again, it goes on from there.
+    /// Ends the copy of a recovery point that is made to a repository; copied again, it goes on from there.
     ///
     /// # Errors
-    /// `Conflict` when it is over.
-    pub async fn cancel_copy(&self, copy: &BackupCopy) -> Result<()> {
-        let copy_id = copy.id.to_string();
-        let source = copy.source_backup_id.as_str();
-        let url = self.v1(&["backups", source, "copies", &copy_id, "cancel"])?;
+    /// `NotFound` when there was none, `Conflict` when it is over.
+    pub async fn cancel_copy(&self, id: &BackupId, to: &RepositoryId) -> Result<()> {
+        let copy_id = self.copy_to(id, to).await?.id.to_string();
+        let url = self.v1(&["backups", id.as_str(), "copies", &copy_id, "cancel"])?;
         self.post(url, &json!({}), Effect::Repeatable)
             .await
             .map(drop)
+    }
+
+    /// The copy of a recovery point to a repository; there is at most one.
+    async fn copy_to(&self, id: &BackupId, to: &RepositoryId) -> Result<BackupCopy> {
+        let copies = self.copies(id).await?;
+        copies
+            .into_iter()
+            .find(|copy| copy.repository_id == *to)
+            .ok_or_else(|| {
+                AppError::new(
+                    ErrorKind::NotFound,
+                    "The hub knows of no such copy.",
+                    Retry::Manual,
+                )
+            })
     }
 
     /// Copies a recovery point, with all it builds on, and waits until it is there and verified; reports
@@ -109,15 +123,7 @@ impl HubClient {
         self.start_copy(id, to).await?;
         let pauses = Pauses::begin();
         loop {
-            let copies = self.copies(id).await?;
-            let copy = copies.into_iter().find(|copy| copy.repository_id == *to);
-            let Some(copy) = copy else {
-                return Err(AppError::new(
-                    ErrorKind::NotFound,
-                    "The hub does not know of the copy any more.",
-                    Retry::Manual,
-                ));
-            };
+            let copy = self.copy_to(id, to).await?;
             report(&copy);
             if let Some(why) = copy
                 .error_message

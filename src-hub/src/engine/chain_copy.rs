@@ -152,23 +152,28 @@ impl Jobs {
         let jobs = self.clone();
         let places = Arc::clone(&self.inner.places);
         self.inner.tasks.spawn(async move {
-            let place = places.acquire_owned().await;
-            let outcome = {
-                let (jobs, run) = (jobs.clone(), Arc::clone(&run));
-                tokio::task::spawn_blocking(move || {
-                    Copying {
-                        jobs: &jobs,
-                        id,
-                        run: &run,
-                        source: &source,
-                        target: &target,
-                    }
-                    .run(&backup)
-                })
-                .await
-                .unwrap_or(Err(Failure::Panicked))
+            let place = tokio::select! {
+                () = run.cancel.cancelled() => None,
+                place = places.acquire_owned() => place.ok(),
             };
-            drop(place);
+            let outcome = match place {
+                None => Err(Failure::Stopped),
+                Some(_place) => {
+                    let (jobs, run) = (jobs.clone(), Arc::clone(&run));
+                    tokio::task::spawn_blocking(move || {
+                        Copying {
+                            jobs: &jobs,
+                            id,
+                            run: &run,
+                            source: &source,
+                            target: &target,
+                        }
+                        .run(&backup)
+                    })
+                    .await
+                    .unwrap_or(Err(Failure::Panicked))
+                }
+            };
             jobs.end_copy(id, &run, outcome);
         });
         Ok(id)
@@ -370,8 +375,7 @@ impl Copying<'_> {
         // recovery point of its own one day, so it is noted down to go, until the row is there.
         let manifest = images
             .first()
-            .and_then(|image| image.parent()?.parent())
-            .map(|context| context.join(format!("{id}.json")));
+            .and_then(|image| backup::manifest_path(image, &id));
         if let Some(manifest) = &manifest {
             db.with(|connection| removal::note(connection, manifest))?;
         }

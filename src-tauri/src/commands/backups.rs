@@ -2,9 +2,9 @@
 
 use sendense_core::{Backups, HubSession};
 use sendense_types::commands::{
-    CancelBackup, CopyBackup, DeleteBackup, GetBackup, GetChain, GetRetention, ListBackups,
-    ListRecentBackups, ListRunningBackups, PinBackup, PreviewRetention, Reply, RunRetention,
-    SetRetention, StartBackup, VerifyBackup,
+    CancelBackup, CancelCopy, CopyBackup, DeleteBackup, GetBackup, GetChain, GetRetention,
+    ListBackups, ListRecentBackups, ListRunningBackups, PinBackup, PreviewRetention, Reply,
+    RunRetention, SetRetention, StartBackup, VerifyBackup,
 };
 use tauri::{State, command};
 
@@ -166,5 +166,15 @@ pub(crate) async fn copy_backup(
 ) -> Result<Reply<CopyBackup>> {
     backups
         .copy(&request.backup_id, &request.repository_id)
+        .await
+}
+
+#[command]
+pub(crate) async fn cancel_copy(
+    backups: State<'_, Backups>,
+    request: CancelCopy,
+) -> Result<Reply<CancelCopy>> {
+    backups
+        .cancel_copy(&request.backup_id, &request.repository_id)
         .await
 }

@@ -9,7 +9,7 @@ use crate::dom;
 /// One entry of a menu.
 #[derive(Clone, PartialEq)]
 pub(crate) struct MenuItem {
-    text: AttrValue,
+    pub(crate) text: AttrValue,
     /// The keys that do the same.
     keys: &'static str,
     /// Why it cannot be chosen; empty where it can.

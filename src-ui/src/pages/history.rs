@@ -5,8 +5,8 @@ mod table;
 use std::rc::Rc;
 
 use sendense_types::commands::{
-    CancelBackup, GetChain, GetRetention, GetVm, ListBackups, ListRepositories, PinBackup,
-    VerifyBackup,
+    CancelBackup, CancelCopy, GetChain, GetRetention, GetVm, ListBackups, ListRepositories,
+    PinBackup, VerifyBackup,
 };
 use sendense_types::{
     Backup, BackupId, BackupStatus, BackupType, Repository, RepositoryId, Retention,
@@ -75,6 +75,7 @@ fn Backups(props: &BackupsProps) -> Html {
     let repository = use_state(|| None::<RepositoryId>);
     let over = use_state(|| None::<Over>);
     let cancel = use_action::<CancelBackup>(Callback::noop());
+    let cancel_copy = use_action::<CancelCopy>(Callback::noop());
     let verify = use_action::<VerifyBackup>(Callback::noop());
     let pin = {
         let app = app.clone();
@@ -92,6 +93,12 @@ fn Backups(props: &BackupsProps) -> Html {
         }),
         on_delete: set_over.reform(|backup| Some(Over::Delete(backup))),
         on_copy: set_over.reform(|backup| Some(Over::Copy(backup))),
+        on_cancel_copy: cancel_copy
+            .run
+            .reform(|(backup_id, repository_id)| CancelCopy {
+                backup_id,
+                repository_id,
+            }),
     };
     let close = set_over.reform(|()| None);
     let deleted = {
@@ -151,7 +158,12 @@ fn Backups(props: &BackupsProps) -> Html {
     let n_finished = finished.count();
     let sections = by_repository(&shown);
     let has_titles = sections.len() > 1;
-    let errors = [&backups.error, &cancel.error, &pin.error];
+    let errors = [
+        &backups.error,
+        &cancel.error,
+        &cancel_copy.error,
+        &pin.error,
+    ];
     let open = set_over.reform(|_: MouseEvent| Some(Over::BackUp));
     let open_retention = set_over.reform(|_: MouseEvent| Some(Over::Retention));
     let dialog = match (*over).clone() {

@@ -194,8 +194,9 @@ impl AppState {
             AppEvent::BackupCopied { copy } => self.copied(*copy),
             AppEvent::CopyFailed { backup_id, error } => {
                 self.copies.remove(&backup_id);
+                // It may have been cancelled, and the original is as it was.
                 self.say(
-                    Tone::Bad,
+                    Tone::Warning,
                     error.message,
                     error.hint.unwrap_or_default(),
                     None,

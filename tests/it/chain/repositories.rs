@@ -132,6 +132,9 @@ fn chain_a_copied_chain_is_byte_for_byte_the_same_and_stands_alone() {
     let copied = shelf.run(&["repository", "copy", shelf.id(2), "--to", "second"]);
     assert_eq!(copied["status"], "completed", "{copied}");
     assert_eq!(shelf.check("second"), 3);
+    let cancel = ["repository", "cancel-copy", shelf.id(2), "--to", "second"];
+    let over = cli(shelf.folder.path(), &cancel).outcome();
+    assert_eq!(over.code, Some(6), "it is over: {over}");
 
     let kept = cli(shelf.folder.path(), &["repository", "delete", "second"]).outcome();
     assert_eq!(kept.code, Some(6), "there are backups in it: {kept}");

@@ -389,6 +389,33 @@ async fn a_copy_that_was_cut_off_goes_on_and_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn a_cancelled_copy_ends_though_others_hold_it_up_and_goes_on_when_asked_again() {
+    let shelf = Shelf::new().await;
+    let target = shelf.second();
+    let source = &shelf.points[2].backup_id;
+    let jobs = &shelf.bench.jobs;
+    let places = Arc::clone(&jobs.inner.places);
+    let places = places.acquire_many_owned(CONCURRENT_BACKUPS as u32).await;
+    let id = jobs.copy_chain(source, &target.id).unwrap();
+    jobs.cancel_copy(source, id).unwrap();
+    jobs.idle().await;
+    let cancelled = jobs.copies_of(source).unwrap().remove(0);
+    assert_eq!(cancelled.status, "failed");
+    assert_eq!(cancelled.error_message.as_deref(), Some("it was cancelled"));
+    drop(places);
+    assert!(matches!(
+        jobs.cancel_copy(source, id),
+        Err(Error::CopyNotRunning)
+    ));
+    assert!(matches!(
+        jobs.cancel_copy(source, id + 1),
+        Err(Error::CopyNotFound(_))
+    ));
+    assert_eq!(copy(&shelf, 2, &target).await.error_message, None);
+    shelf.assert_whole(&target);
+}
+
+#[tokio::test]
 async fn a_copy_of_a_damaged_chain_is_said_to_be_damaged() {
     let shelf = Shelf::new().await;
     let target = shelf.second();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use sendense_types::{Backup, BackupCopy, BackupId, BackupStatus, BackupType};
+use sendense_types::{Backup, BackupCopy, BackupId, BackupStatus, BackupType, RepositoryId};
 use yew::prelude::*;
 use yew_router::prelude::*;
 
@@ -22,6 +22,8 @@ pub(super) struct RowActions {
     pub(super) on_delete: Callback<Backup>,
     /// To be copied elsewhere; where to is asked.
     pub(super) on_copy: Callback<Backup>,
+    /// No longer to be copied there.
+    pub(super) on_cancel_copy: Callback<(BackupId, RepositoryId)>,
 }
 
 #[derive(Clone, PartialEq, Properties)]
@@ -94,6 +96,7 @@ fn BackupRow(props: &BackupRowProps) -> Html {
             }
         })
     };
+    let copy = props.copy.as_ref().filter(|copy| !copy.status.is_over());
     let toggle = {
         let is_open = is_open.clone();
         Callback::from(move |_: MouseEvent| is_open.set(!*is_open))
@@ -117,7 +120,7 @@ fn BackupRow(props: &BackupRowProps) -> Html {
             <td class="is-right num is-wide-only">{ duration_of(backup) }</td>
             <td>
                 <Standing status={backup.status} trust={props.trust} />
-                if let Some(copy) = props.copy.as_ref().filter(|copy| !copy.status.is_over()) {
+                if let Some(copy) = copy {
                     { " " }<Badge tone="is-run" picture={Picture::Stack} text={format!("Copying {:.0} %", copy.progress_percent)} />
                 }
             </td>
@@ -128,7 +131,7 @@ fn BackupRow(props: &BackupRowProps) -> Html {
                     } else if backup.status == BackupStatus::Failed {
                         <button class="button is-small" type="button" aria-expanded={is_open.to_string()} onclick={toggle}>{ "Why?" }</button>
                     }
-                    <Menu label={format!("More for the backup of {time}")} items={menu_of(backup, props.trust, &props.actions)} />
+                    <Menu label={format!("More for the backup of {time}")} items={menu_of(backup, props.trust, copy, &props.actions)} />
                 </div>
             </td>
         </tr>
@@ -202,7 +205,12 @@ fn Standing(props: &StandingProps) -> Html {
 }
 
 /// What can be done with a backup beside restoring it, and why not where the hub cannot.
-fn menu_of(backup: &Backup, trust: Trust, actions: &RowActions) -> Vec<MenuItem> {
+fn menu_of(
+    backup: &Backup,
+    trust: Trust,
+    copying: Option<&BackupCopy>,
+    actions: &RowActions,
+) -> Vec<MenuItem> {
     const CANNOT: &str = "This hub cannot do it";
     let copy = {
         let id = backup.backup_id.to_string();
@@ -234,12 +242,25 @@ fn menu_of(backup: &Backup, trust: Trust, actions: &RowActions) -> Vec<MenuItem>
             let on_pin = actions.on_pin.reform(move |()| (id.clone(), !is_pinned));
             let pin = MenuItem::new(if is_pinned { "Unpin" } else { "Pin" }, on_pin)
                 .unless(if is_able { "" } else { CANNOT });
-            let on_copy = {
-                let backup = backup.clone();
-                actions.on_copy.reform(move |()| backup.clone())
+            let elsewhere = match copying {
+                Some(copying) => {
+                    let what = (
+                        copying.source_backup_id.clone(),
+                        copying.repository_id.clone(),
+                    );
+                    let on_cancel = actions.on_cancel_copy.reform(move |()| what.clone());
+                    MenuItem::new("Cancel copying", on_cancel)
+                }
+                None => {
+                    let backup = backup.clone();
+                    let on_copy = actions.on_copy.reform(move |()| backup.clone());
+                    MenuItem::new("Copy to another repository…", on_copy).unless(if is_able {
+                        ""
+                    } else {
+                        CANNOT
+                    })
+                }
             };
-            let elsewhere = MenuItem::new("Copy to another repository…", on_copy)
-                .unless(if is_able { "" } else { CANNOT });
             vec![verify, pin, elsewhere, copy, delete]
         }
         BackupStatus::Failed | BackupStatus::Cancelled => vec![copy, delete],
@@ -269,6 +290,8 @@ fn duration_of(backup: &Backup) -> String {
 
 #[cfg(test)]
 mod tests {
+    use sendense_types::CopyStatus;
+
     use super::*;
     use crate::state::chain;
 
@@ -308,6 +331,7 @@ mod tests {
                 on_pin: Callback::noop(),
                 on_delete: Callback::noop(),
                 on_copy: Callback::noop(),
+                on_cancel_copy: Callback::noop(),
             },
         })
         .hydratable(false)
@@ -323,15 +347,45 @@ mod tests {
             on_pin: Callback::noop(),
             on_delete: Callback::noop(),
             on_copy: Callback::noop(),
+            on_cancel_copy: Callback::noop(),
         };
         let mut elsewhere = backup(1, "full", "completed");
         elsewhere.is_pinned = None;
         let off = |backup: &Backup| {
-            let items = menu_of(backup, Trust::Unknown, &actions);
+            let items = menu_of(backup, Trust::Unknown, None, &actions);
             items.iter().filter(|item| item.is_off()).count()
         };
         assert_eq!(off(&elsewhere), 4, "verify, pin, copy and delete");
         assert_eq!(off(&backup(1, "full", "completed")), 0);
         assert_eq!(off(&backup(4, "full", "completed")), 1, "pinned");
+    }
+
+    #[test]
+    fn a_backup_that_is_being_copied_offers_to_end_that() {
+        let actions = RowActions {
+            on_verify: Callback::noop(),
+            on_pin: Callback::noop(),
+            on_delete: Callback::noop(),
+            on_copy: Callback::noop(),
+            on_cancel_copy: Callback::noop(),
+        };
+        let copy = BackupCopy {
+            id: 1,
+            source_backup_id: BackupId::new("b1"),
+            repository_id: RepositoryId::new("second"),
+            backup_id: None,
+            status: CopyStatus::Copying,
+            progress_percent: 40.0,
+            size_bytes: 1 << 20,
+            error_message: None,
+        };
+        let backup = backup(1, "full", "completed");
+        let offers = |copying: Option<&BackupCopy>, text: &str| {
+            let items = menu_of(&backup, Trust::Unknown, copying, &actions);
+            items.iter().any(|item| item.text == text)
+        };
+        assert!(offers(Some(&copy), "Cancel copying"));
+        assert!(!offers(Some(&copy), "Copy to another repository…"));
+        assert!(!offers(None, "Cancel copying"));
     }
 }
