@@ -1,15 +1,15 @@
 //! Starting a backup: type, repository, disks.
 
-use sendense_types::commands::{ListBackups, ListRepositories, ListVmDisks, StartBackup};
+use sendense_types::commands::{ListBackups, ListVmDisks, StartBackup};
 use sendense_types::{
-    Backup, BackupStatus, BackupType, ByteSize, Repository, RepositoryId, StartedBackup, Units, Vm,
-    VmDisk,
+    Backup, BackupStatus, BackupType, ByteSize, Repository, StartedBackup, Units, Vm, VmDisk,
 };
 use yew::prelude::*;
 
+use super::repository_choice::{RepositoryChoice, use_target};
 use super::{Dialog, ErrorNotice, Icon, Picture, Size};
+use crate::format;
 use crate::hooks::{use_action, use_query};
-use crate::{dom, format};
 
 #[derive(Clone, PartialEq, Properties)]
 pub(crate) struct BackupDialogProps {
@@ -22,25 +22,14 @@ pub(crate) struct BackupDialogProps {
 #[component]
 pub(crate) fn BackupDialog(props: &BackupDialogProps) -> Html {
     let vm = &props.vm;
-    let repositories = use_query(ListRepositories {}, 0);
+    let target = use_target(None);
     let backups = use_query(ListBackups { vm: vm.clone() }, 0);
     let disks = use_query(ListVmDisks { vm: vm.clone() }, 0);
     let wanted_type = use_state(|| None::<BackupType>);
-    let wanted_repository = use_state(|| None::<RepositoryId>);
     let verify = use_state(|| false);
     let start = use_action::<StartBackup>(props.on_started.clone());
 
-    let usable: Vec<Repository> = repositories
-        .data
-        .iter()
-        .flat_map(|all| all.iter())
-        .filter(|repository| repository.enabled && repository.is_connected != Some(false))
-        .cloned()
-        .collect();
-    let repository = usable
-        .iter()
-        .find(|repository| Some(&repository.id) == wanted_repository.as_ref())
-        .or_else(|| usable.first());
+    let repository = target.chosen.as_ref();
     let parent = repository
         .zip(backups.data.as_ref())
         .and_then(|(repository, backups)| newest_in(backups, repository).cloned());
@@ -72,25 +61,15 @@ pub(crate) fn BackupDialog(props: &BackupDialogProps) -> Html {
         let wanted_type = wanted_type.clone();
         Callback::from(move |chosen| wanted_type.set(Some(chosen)))
     };
-    let on_repository = {
-        let wanted_repository = wanted_repository.clone();
-        Callback::from(move |id| wanted_repository.set(Some(id)))
-    };
     let can_verify = repository.is_some_and(|repository| repository.is_connected.is_some());
     let on_verify = {
         let verify = verify.clone();
         Callback::from(move |_: Event| verify.set(!*verify))
     };
     let does_not_fit = does_not_fit(total, repository);
-    let chosen = repository.map(|repository| repository.id.clone());
-    let error = [
-        &repositories.error,
-        &backups.error,
-        &disks.error,
-        &start.error,
-    ]
-    .into_iter()
-    .find_map(Clone::clone);
+    let error = [&target.error, &backups.error, &disks.error, &start.error]
+        .into_iter()
+        .find_map(Clone::clone);
     html! {
         <Dialog
             title={format!("Back up {}", vm.vm_name)} action="Start backup" {on_action}
@@ -98,7 +77,7 @@ pub(crate) fn BackupDialog(props: &BackupDialogProps) -> Html {
             is_busy={start.is_running}
         >
             <TypeChoice {backup_type} {parent} {total} on_choice={on_type} />
-            <RepositoryChoice {usable} {chosen} is_known={repositories.data.is_some()} on_choice={on_repository} />
+            <RepositoryChoice target={target.clone()} />
             if does_not_fit {
                 <p class="is-problem" role="status">
                     { "The disks together are larger than what is free there. What is empty on them takes no room, so it may fit all the same." }
@@ -130,55 +109,6 @@ pub(crate) fn BackupDialog(props: &BackupDialogProps) -> Html {
                 <ErrorNotice {error} />
             }
         </Dialog>
-    }
-}
-
-#[derive(Clone, PartialEq, Properties)]
-pub(super) struct RepositoryChoiceProps {
-    /// Repositories that take backups.
-    pub(super) usable: Vec<Repository>,
-    pub(super) chosen: Option<RepositoryId>,
-    /// Whether the hub has said which there are.
-    pub(super) is_known: bool,
-    pub(super) on_choice: Callback<RepositoryId>,
-}
-
-/// Where backups go, with the room there.
-#[component]
-pub(super) fn RepositoryChoice(props: &RepositoryChoiceProps) -> Html {
-    let units = use_context::<Units>().unwrap_or_default();
-    let onchange = props
-        .on_choice
-        .reform(|event: Event| RepositoryId::new(dom::value_of(&event)));
-    let line = |repository: &Repository| match (repository.available_bytes, repository.total_bytes)
-    {
-        (Some(free), Some(total)) => format!(
-            "{} ({} of {} free)",
-            repository.name,
-            ByteSize(free).in_units(units),
-            ByteSize(total).in_units(units)
-        ),
-        _ => repository.name.clone(),
-    };
-    html! {
-        <>
-        <label class="field">
-            <span>{ "Repository" }</span>
-            <select aria-label="Repository" {onchange}>
-                for known in &props.usable {
-                    <option
-                        key={known.id.to_string()} value={known.id.to_string()}
-                        selected={props.chosen.as_ref() == Some(&known.id)}
-                    >
-                        { line(known) }
-                    </option>
-                }
-            </select>
-        </label>
-        if props.is_known && props.usable.is_empty() {
-            <p class="is-problem">{ "No repository of this hub is connected and takes backups." }</p>
-        }
-        </>
     }
 }
 

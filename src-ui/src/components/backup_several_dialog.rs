@@ -3,13 +3,12 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use sendense_types::commands::{ListRepositories, StartBackup};
-use sendense_types::{AppError, BackupType, ErrorKind, Repository, RepositoryId, Vm};
+use sendense_types::commands::StartBackup;
+use sendense_types::{AppError, BackupType, ErrorKind, RepositoryId, Vm};
 use yew::prelude::*;
 
-use super::backup_dialog::RepositoryChoice;
+use super::repository_choice::{RepositoryChoice, use_target};
 use super::{Dialog, ErrorNotice, Icon, Picture};
-use crate::hooks::use_query;
 use crate::{format, ipc};
 
 #[derive(Clone, PartialEq, Properties)]
@@ -26,23 +25,11 @@ type Refusals = Vec<(String, AppError)>;
 /// Asks once for all of them what kind of backup goes where.
 #[component]
 pub(crate) fn BackupSeveralDialog(props: &BackupSeveralDialogProps) -> Html {
-    let repositories = use_query(ListRepositories {}, 0);
+    let target = use_target(None);
     let is_incremental = use_state(|| true);
-    let wanted = use_state(|| None::<RepositoryId>);
     let is_busy = use_state(|| false);
     let refusals = use_state(Refusals::new);
-    let usable: Vec<Repository> = repositories
-        .data
-        .iter()
-        .flat_map(|all| all.iter())
-        .filter(|repository| repository.enabled && repository.is_connected != Some(false))
-        .cloned()
-        .collect();
-    let chosen = usable
-        .iter()
-        .find(|repository| Some(&repository.id) == wanted.as_ref())
-        .or_else(|| usable.first())
-        .map(|repository| repository.id.clone());
+    let chosen = target.chosen.as_ref().map(|known| known.id.clone());
     let on_action = {
         let (chosen, vms, is_incremental) = (chosen.clone(), props.vms.clone(), *is_incremental);
         let (is_busy, refusals, on_done) =
@@ -77,10 +64,6 @@ pub(crate) fn BackupSeveralDialog(props: &BackupSeveralDialogProps) -> Html {
         let is_incremental = is_incremental.clone();
         Callback::from(move |_: Event| is_incremental.set(value))
     };
-    let on_repository = {
-        let wanted = wanted.clone();
-        Callback::from(move |id| wanted.set(Some(id)))
-    };
     let action = match (*is_busy, refusals.is_empty()) {
         (true, _) => "Starting…".to_owned(),
         (false, true) => format!("Start {}", format::count(props.vms.len() as u64, "backup")),
@@ -101,7 +84,7 @@ pub(crate) fn BackupSeveralDialog(props: &BackupSeveralDialogProps) -> Html {
                     <span><strong>{ "Incremental" }</strong><small>{ "Only what changed; full where there is nothing to build on" }</small></span>
                 </label>
             </div>
-            <RepositoryChoice {usable} {chosen} is_known={repositories.data.is_some()} on_choice={on_repository} />
+            <RepositoryChoice target={target.clone()} />
             <ul class="check-list" aria-label="Machines">
                 for vm in &props.vms {
                     <li class="check-list__line" key={vm.context_id.to_string()}>
@@ -116,8 +99,8 @@ pub(crate) fn BackupSeveralDialog(props: &BackupSeveralDialogProps) -> Html {
             if !refusals.is_empty() {
                 <p role="status">{ "The others were started." }</p>
             }
-            if let Some(error) = repositories.error.clone() {
-                <ErrorNotice {error} on_retry={repositories.reload.clone()} />
+            if let Some(error) = target.error.clone() {
+                <ErrorNotice {error} on_retry={target.reload.clone()} />
             }
         </Dialog>
     }

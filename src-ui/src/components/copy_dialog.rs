@@ -1,13 +1,13 @@
 //! Copying a recovery point, with all it builds on, to another repository.
 
-use sendense_types::commands::{CopyBackup, ListRepositories};
-use sendense_types::{Backup, Repository, RepositoryId};
+use sendense_types::Backup;
+use sendense_types::commands::CopyBackup;
 use yew::prelude::*;
 
-use super::backup_dialog::RepositoryChoice;
+use super::repository_choice::{RepositoryChoice, use_target};
 use super::{Dialog, ErrorNotice};
 use crate::format;
-use crate::hooks::{use_action, use_query};
+use crate::hooks::use_action;
 
 #[derive(Clone, PartialEq, Properties)]
 pub(crate) struct CopyDialogProps {
@@ -19,22 +19,9 @@ pub(crate) struct CopyDialogProps {
 #[component]
 pub(crate) fn CopyDialog(props: &CopyDialogProps) -> Html {
     let backup = &props.backup;
-    let repositories = use_query(ListRepositories {}, 0);
-    let wanted = use_state(|| None::<RepositoryId>);
+    let target = use_target(backup.repository_id.clone());
     let copy = use_action::<CopyBackup>(Callback::noop());
-    let usable: Vec<Repository> = repositories
-        .data
-        .iter()
-        .flat_map(|all| all.iter())
-        .filter(|known| known.enabled && known.is_connected != Some(false))
-        .filter(|known| Some(&known.id) != backup.repository_id.as_ref())
-        .cloned()
-        .collect();
-    let chosen = usable
-        .iter()
-        .find(|known| Some(&known.id) == wanted.as_ref())
-        .or_else(|| usable.first())
-        .map(|known| known.id.clone());
+    let chosen = target.chosen.as_ref().map(|known| known.id.clone());
     let on_action = {
         let (run, on_close) = (copy.run.clone(), props.on_close.clone());
         let (backup_id, chosen) = (backup.backup_id.clone(), chosen.clone());
@@ -48,10 +35,6 @@ pub(crate) fn CopyDialog(props: &CopyDialogProps) -> Html {
             }
         })
     };
-    let on_choice = {
-        let wanted = wanted.clone();
-        Callback::from(move |id| wanted.set(Some(id)))
-    };
     let time = backup.created_at.map(format::date).unwrap_or_default();
     html! {
         <Dialog
@@ -59,13 +42,13 @@ pub(crate) fn CopyDialog(props: &CopyDialogProps) -> Html {
             is_blocked={chosen.is_none()}
         >
             <p>{ "It is copied with everything it builds on, and compared with what was backed up. What is there already is not copied again." }</p>
-            if repositories.data.is_some() && usable.is_empty() {
+            if target.is_nowhere() {
                 <p class="is-problem" role="status">{ "There is no other repository that is connected. Add one on the page Repositories." }</p>
             } else {
-                <RepositoryChoice {usable} {chosen} is_known={repositories.data.is_some()} {on_choice} />
+                <RepositoryChoice target={target.clone()} />
             }
-            if let Some(error) = repositories.error.clone() {
-                <ErrorNotice {error} on_retry={repositories.reload.clone()} />
+            if let Some(error) = target.error.clone() {
+                <ErrorNotice {error} on_retry={target.reload.clone()} />
             }
         </Dialog>
     }

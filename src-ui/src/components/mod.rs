@@ -15,6 +15,7 @@ mod error_notice;
 mod hub_chip;
 mod icon;
 mod menu;
+mod repository_choice;
 mod retention_dialog;
 mod running_panel;
 mod sidebar;

@@ -1,0 +1,103 @@
+//! Choosing where backups go.
+
+use sendense_types::commands::ListRepositories;
+use sendense_types::{AppError, ByteSize, Repository, RepositoryId, Units};
+use yew::prelude::*;
+
+use crate::dom;
+use crate::hooks::use_query;
+
+/// Where backups can go, and where they shall.
+#[derive(Clone, PartialEq)]
+pub(super) struct Target {
+    /// Repositories that take backups.
+    usable: Vec<Repository>,
+    /// The first of them, until the user says otherwise.
+    pub(super) chosen: Option<Repository>,
+    /// Whether the hub has said which there are.
+    pub(super) is_known: bool,
+    /// Why it has not.
+    pub(super) error: Option<AppError>,
+    pub(super) reload: Callback<()>,
+    on_choice: Callback<RepositoryId>,
+}
+
+impl Target {
+    /// The hub has said which there are, and there is none.
+    pub(super) fn is_nowhere(&self) -> bool {
+        self.is_known && self.usable.is_empty()
+    }
+}
+
+/// Asks the hub for its repositories, but for one, and keeps which of them is chosen.
+#[hook]
+pub(super) fn use_target(but: Option<RepositoryId>) -> Target {
+    let repositories = use_query(ListRepositories {}, 0);
+    let wanted = use_state(|| None::<RepositoryId>);
+    let usable: Vec<Repository> = repositories
+        .data
+        .iter()
+        .flat_map(|all| all.iter())
+        .filter(|known| known.enabled && known.is_connected != Some(false))
+        .filter(|known| but.as_ref() != Some(&known.id))
+        .cloned()
+        .collect();
+    Target {
+        chosen: usable
+            .iter()
+            .find(|known| Some(&known.id) == wanted.as_ref())
+            .or_else(|| usable.first())
+            .cloned(),
+        usable,
+        is_known: repositories.data.is_some(),
+        error: repositories.error,
+        reload: repositories.reload,
+        on_choice: Callback::from(move |id| wanted.set(Some(id))),
+    }
+}
+
+#[derive(Clone, PartialEq, Properties)]
+pub(super) struct RepositoryChoiceProps {
+    pub(super) target: Target,
+}
+
+/// Where backups go, with the room there.
+#[component]
+pub(super) fn RepositoryChoice(props: &RepositoryChoiceProps) -> Html {
+    let units = use_context::<Units>().unwrap_or_default();
+    let target = &props.target;
+    let chosen = target.chosen.as_ref().map(|known| &known.id);
+    let onchange = target
+        .on_choice
+        .reform(|event: Event| RepositoryId::new(dom::value_of(&event)));
+    let line = |repository: &Repository| match (repository.available_bytes, repository.total_bytes)
+    {
+        (Some(free), Some(total)) => format!(
+            "{} ({} of {} free)",
+            repository.name,
+            ByteSize(free).in_units(units),
+            ByteSize(total).in_units(units)
+        ),
+        _ => repository.name.clone(),
+    };
+    html! {
+        <>
+        <label class="field">
+            <span>{ "Repository" }</span>
+            <select aria-label="Repository" {onchange}>
+                for known in &target.usable {
+                    <option
+                        key={known.id.to_string()} value={known.id.to_string()}
+                        selected={chosen == Some(&known.id)}
+                    >
+                        { line(known) }
+                    </option>
+                }
+            </select>
+        </label>
+        if target.is_nowhere() {
+            <p class="is-problem">{ "No repository of this hub is connected and takes backups." }</p>
+        }
+        </>
+    }
+}
