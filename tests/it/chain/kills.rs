@@ -3,7 +3,7 @@
 
 use sendense_tests::{Recording, long, skip};
 
-use super::victim::Victim;
+use super::victim::{Victim, with_oldest};
 
 /// Calls after which a disk is not what it was before.
 const CALLS: &str =
@@ -40,10 +40,7 @@ fn chain_a_hub_that_is_killed_anywhere_loses_no_recovery_point() {
         }
         let oldest = victim.check().pop().unwrap();
         let work = WORK[round % WORK.len()];
-        let work: Vec<&str> = work
-            .iter()
-            .map(|word| if *word == "OLDEST" { &oldest } else { *word })
-            .collect();
+        let work = with_oldest(work, &oldest);
         // Verifying writes nothing but what every start and stop does.
         let n_calls = if work[1] == "verify" { 6 } else { 28 };
         let k = 1 + victim.random.below(n_calls);
@@ -57,15 +54,7 @@ fn chain_a_hub_that_is_killed_anywhere_loses_no_recovery_point() {
             let newest = before.first().unwrap();
             assert!(after.contains(newest), "{newest} is gone: {after:?}");
         }
-        let left = victim.unfinished_files();
-        assert_eq!(left, [""; 0], "leftovers of round {round}");
-        let kind = if after.is_empty() {
-            "full"
-        } else {
-            "incremental"
-        };
-        victim.run(&["backup", "start", "vm", "--type", kind, "--wait"]);
-        victim.check();
+        victim.go_on(&after);
     }
     assert!(
         n_killed * 3 >= u32::try_from(n_rounds).unwrap(),

@@ -108,12 +108,31 @@ impl Victim {
         known
     }
 
-    /// Images and maps that were not finished.
-    pub(super) fn unfinished_files(&self) -> Vec<String> {
+    /// There is no image and no map that was not finished.
+    #[track_caller]
+    pub(super) fn assert_nothing_unfinished(&self) {
         let mut found = Vec::new();
         partial_files(&self.folder.path().join("data/repository"), &mut found);
-        found
+        assert_eq!(found, [""; 0]);
     }
+
+    /// Nothing unfinished is left, and the next backup, onto these recovery points, is right.
+    #[track_caller]
+    pub(super) fn go_on(&mut self, points: &[String]) {
+        self.assert_nothing_unfinished();
+        let kind = match points {
+            [] => "full",
+            _ => "incremental",
+        };
+        self.run(&["backup", "start", "vm", "--type", kind, "--wait"]);
+        self.check();
+    }
+}
+
+/// What to do, with that recovery point where it says `OLDEST`.
+pub(super) fn with_oldest<'w>(work: &[&'w str], oldest: &'w str) -> Vec<&'w str> {
+    let named = |word: &&'w str| if *word == "OLDEST" { oldest } else { *word };
+    work.iter().map(named).collect()
 }
 
 fn ids(points: &[Value]) -> Vec<String> {

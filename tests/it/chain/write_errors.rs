@@ -3,7 +3,7 @@
 
 use sendense_tests::{Outcome, Recording, long, skip};
 
-use super::victim::Victim;
+use super::victim::{Victim, with_oldest};
 
 /// Which calls fail, how, and from which on: the first ones are those of the hub's start.
 const FAULTS: [(&str, &str, u64); 6] = [
@@ -44,10 +44,7 @@ fn chain_a_disk_that_fails_anywhere_fails_the_work_in_words_and_loses_nothing() 
 
         let oldest = before.pop().unwrap();
         let work = WORK[round % WORK.len()];
-        let work: Vec<&str> = work
-            .iter()
-            .map(|word| if *word == "OLDEST" { &oldest } else { *word })
-            .collect();
+        let work = with_oldest(work, &oldest);
         let pick = usize::try_from(victim.random.below(FAULTS.len() as u64)).unwrap();
         let (calls, error, first) = FAULTS[pick];
         let k = first + victim.random.below(first * 5);
@@ -59,8 +56,7 @@ fn chain_a_disk_that_fails_anywhere_fails_the_work_in_words_and_loses_nothing() 
         n_failed += u32::from(outcome.code != Some(0));
         assert_in_words(&outcome);
         if !calls.contains("unlink") {
-            let left = victim.unfinished_files();
-            assert_eq!(left, [""; 0], "left by round {round}");
+            victim.assert_nothing_unfinished();
         }
 
         let after = victim.check();
@@ -68,15 +64,7 @@ fn chain_a_disk_that_fails_anywhere_fails_the_work_in_words_and_loses_nothing() 
             let newest = before.first().unwrap();
             assert!(after.contains(newest), "{newest} is gone: {after:?}");
         }
-        let left = victim.unfinished_files();
-        assert_eq!(left, [""; 0], "left after round {round}");
-        let kind = if after.is_empty() {
-            "full"
-        } else {
-            "incremental"
-        };
-        victim.run(&["backup", "start", "vm", "--type", kind, "--wait"]);
-        victim.check();
+        victim.go_on(&after);
     }
     assert!(
         n_failed > 0,
