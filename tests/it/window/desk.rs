@@ -257,14 +257,17 @@ impl Desk {
         self.xdotool(&["windowfocus", "--sync", &window]);
         // The field for a path opens by its first character, and loses some of what is typed meanwhile.
         self.xdotool(&["type", "/"]);
-        std::thread::sleep(Duration::from_millis(500));
-        self.xdotool(&["key", "--clearmodifiers", "ctrl+a"]);
-        self.xdotool(&["type", "--delay", "5", &folder.to_string_lossy()]);
-        // The first Enter may only end the completion of the path.
         until(
             &format!("the end of the dialog '{title}'"),
             PATIENCE,
             || {
+                std::thread::sleep(Duration::from_millis(500));
+                self.xdotool(&["key", "--clearmodifiers", "ctrl+a"]);
+                self.xdotool(&["type", "--delay", "5", &folder.to_string_lossy()]);
+                // The dialog goes on with the name of a folder in it, marked, and takes it for meant.
+                std::thread::sleep(Duration::from_millis(300));
+                self.xdotool(&["key", "Delete"]);
+                // The first Enter may only end that completion.
                 self.xdotool(&["key", "Return"]);
                 std::thread::sleep(Duration::from_millis(300));
                 self.windows(title).is_empty().then_some(())

@@ -52,8 +52,15 @@ async fn a_recovery_point_is_copied_to_a_repository_that_may_be_away() {
     desk.press("Virtual machines").await;
     desk.press("View backups").await;
     desk.see("Nothing in it is lost").await;
-    fs::rename(&away, &folder).unwrap();
+    // The disk is back, elsewhere.
     desk.press("Repositories").await;
+    desk.press("Find backups in a folder…").await;
+    desk.choose_folder("Choose a folder of backups", &away);
+    desk.see("1 recovery point known already.").await;
+    let is_there = "not(contains(., 'Not connected'))";
+    desk.find(&format!("{ARCHIVE}[contains(., '/away') and {is_there}]"))
+        .await;
+    desk.picture("found-elsewhere");
     desk.click_on(&format!("{ARCHIVE}//button[@aria-haspopup='menu']"))
         .await;
     desk.press("Remove…").await;
