@@ -52,7 +52,7 @@ impl Duel {
             Some(aim) => format!("≤ {aim}, missed"),
         };
         format!(
-            "| {} | {} | {ours} s | {peers} s | **{:.2}** ({:.2}–{:.2}) | {aim} | {our_mib} | {peers_mib} |",
+            "| {} | {} | {ours} s | {peers} s | **{:.3}** ({:.2}–{:.2}) | {aim} | {our_mib} | {peers_mib} |",
             self.what, self.peer, ratio.median, ratio.least, ratio.most
         )
     }
@@ -128,7 +128,7 @@ mod tests {
         }
         assert_eq!(
             duel.row(),
-            "| full | `cp` | 1.20 (1.00–3.00) s | 2.00 (2.00–2.00) s | **0.60** (0.50–1.50) | ≤ 0.7 | 3 | 3 |"
+            "| full | `cp` | 1.20 (1.00–3.00) s | 2.00 (2.00–2.00) s | **0.600** (0.50–1.50) | ≤ 0.7 | 3 | 3 |"
         );
         duel.aim = Some(0.5);
         assert!(duel.row().contains("≤ 0.5, missed"));
