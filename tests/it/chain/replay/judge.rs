@@ -147,9 +147,12 @@ impl<'b> Judge<'b> {
             .iter()
             .filter(|file| {
                 let name = file.file_name().unwrap().to_string_lossy();
-                let is_known = points
-                    .iter()
-                    .any(|point| name.starts_with(point.backup_id.as_str()));
+                // Within one second the id of one backup is what another's begins with.
+                let is_known = points.iter().any(|point| {
+                    let id = point.backup_id.as_str();
+                    let rest = name.strip_prefix(id);
+                    rest.is_some_and(|rest| rest == ".json" || rest.starts_with("-disk"))
+                });
                 let is_marker = name == "sendense-repository.json";
                 name.ends_with(".partial") || !(is_known || is_marker)
             })
