@@ -260,6 +260,8 @@ mod tests {
             transfer_speed_bps: None,
             stored_bytes: None,
             is_pinned: None,
+            verification: None,
+            verified_at: None,
             copied_from: None,
             dependents: Vec::new(),
             error_message: None,

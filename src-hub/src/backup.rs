@@ -26,6 +26,26 @@ pub(crate) enum Status {
     Cancelled,
 }
 
+/// What verifying a backup says about it as a whole, from best to worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Verdict {
+    /// Every cluster of its disks is what was backed up.
+    Sound,
+    /// Its disks are; its files have damage where that does not matter for them.
+    Flawed,
+    /// There is nothing to compare with.
+    Unproven,
+    /// It cannot be restored as it was.
+    Damaged,
+}
+
+/// When a backup was verified last, and what that said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Verified {
+    pub(crate) verdict: Verdict,
+    pub(crate) at: Timestamp,
+}
+
 /// A backup job and its result.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Backup {
@@ -40,6 +60,8 @@ pub(crate) struct Backup {
     pub(crate) copied_from: Option<String>,
     /// Deleted by nobody.
     pub(crate) is_pinned: bool,
+    /// As its images are now.
+    pub(crate) verified: Option<Verified>,
     pub(crate) bytes_transferred: u64,
     pub(crate) total_bytes: u64,
     pub(crate) error_message: Option<String>,
@@ -142,6 +164,24 @@ impl Status {
     }
 }
 
+impl Verdict {
+    /// The schema's word, and the hub's.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Sound => "sound",
+            Self::Flawed => "flawed",
+            Self::Unproven => "unproven",
+            Self::Damaged => "damaged",
+        }
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        [Self::Sound, Self::Flawed, Self::Unproven, Self::Damaged]
+            .into_iter()
+            .find(|verdict| verdict.as_str() == word)
+    }
+}
+
 impl Backup {
     /// A finished backup without disks, for rules to be tried on.
     #[cfg(test)]
@@ -156,6 +196,7 @@ impl Backup {
             parent_backup_id: None,
             copied_from: None,
             is_pinned: false,
+            verified: None,
             bytes_transferred: 0,
             total_bytes: 0,
             error_message: None,
@@ -173,6 +214,12 @@ impl Backup {
     /// Room that its images take.
     pub(crate) fn stored_bytes(&self) -> u64 {
         self.disks.iter().map(|disk| disk.stored_bytes).sum()
+    }
+
+    /// It was found damaged when it was last verified: what builds on it may be worth nothing.
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.verified
+            .is_some_and(|verified| verified.verdict == Verdict::Damaged)
     }
 
     /// Where its manifest lies; `None` where it has no images.
@@ -270,6 +317,7 @@ fn backup(row: &Row<'_>) -> rusqlite::Result<Backup> {
         parent_backup_id: row.get("parent_backup_id")?,
         copied_from: row.get("copied_from")?,
         is_pinned: row.get("is_pinned")?,
+        verified: verified(row)?,
         bytes_transferred: row.get("bytes_transferred")?,
         total_bytes: row.get("total_bytes")?,
         error_message: row.get("error_message")?,
@@ -303,14 +351,27 @@ fn disk(row: &Row<'_>) -> rusqlite::Result<BackupDisk> {
     })
 }
 
-/// The table allows no other words, so an unknown one is a damaged database.
+fn verified(row: &Row<'_>) -> rusqlite::Result<Option<Verified>> {
+    let word: Option<String> = row.get("verification_status")?;
+    let at = db::optional_time(row, "verified_at")?;
+    word.zip(at)
+        .map(|(word, at)| {
+            let verdict = Verdict::from_word(&word).ok_or_else(|| unknown_word(&word))?;
+            Ok(Verified { verdict, at })
+        })
+        .transpose()
+}
+
 fn status(row: &Row<'_>) -> rusqlite::Result<Status> {
     let word: String = row.get("status")?;
-    Status::from_word(&word).ok_or_else(|| {
-        rusqlite::Error::FromSqlConversionFailure(
-            0,
-            rusqlite::types::Type::Text,
-            format!("'{word}' is no status").into(),
-        )
-    })
+    Status::from_word(&word).ok_or_else(|| unknown_word(&word))
+}
+
+/// The table allows no other words, so an unknown one is a damaged database.
+fn unknown_word(word: &str) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(
+        0,
+        rusqlite::types::Type::Text,
+        format!("'{word}' is no status").into(),
+    )
 }

@@ -19,10 +19,11 @@ use rusqlite_migration::{M, Migrations};
 use crate::file;
 
 /// Never changed once released; new ones are put behind.
-static MIGRATIONS: [M<'static>; 3] = [
+static MIGRATIONS: [M<'static>; 4] = [
     M::up(include_str!("migrations/0001-initial.sql")),
     M::up(include_str!("migrations/0002-upkeep.sql")),
     M::up(include_str!("migrations/0003-repositories.sql")),
+    M::up(include_str!("migrations/0004-verification.sql")),
 ];
 
 /// Another process may have the file open for a moment, a backup program for instance.

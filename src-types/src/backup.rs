@@ -101,6 +101,12 @@ pub struct Backup {
     pub transfer_speed_bps: Option<u64>,
     /// Whether it is kept from being deleted; `None` on hubs that cannot pin.
     pub is_pinned: Option<bool>,
+    /// What verifying found last; `None` when it never was, and on hubs that cannot.
+    #[serde(default)]
+    pub verification: Option<VerificationStatus>,
+    /// When that was.
+    #[serde(default)]
+    pub verified_at: Option<Timestamp>,
     /// The recovery point in another repository that it is a copy of, where the hub says.
     #[serde(default)]
     pub copied_from: Option<BackupId>,
@@ -147,6 +153,9 @@ pub struct StartedBackup {
     pub vm_name: String,
     /// Full or incremental.
     pub backup_type: BackupType,
+    /// Why it is a full one though an incremental one was asked for, in the hub's words.
+    #[serde(default)]
+    pub full_reason: Option<String>,
     /// The disks it will hold.
     pub disk_results: Vec<StartedDisk>,
     /// When it was asked for.
@@ -190,6 +199,9 @@ pub struct ChainLink {
     pub parent_backup_id: Option<BackupId>,
     /// Whether the hub says it can be restored; `None` where it does not say.
     pub is_restorable: Option<bool>,
+    /// Why it cannot, where the hub says.
+    #[serde(default)]
+    pub problem: Option<String>,
 }
 
 /// How many recovery points of a machine are kept; a point that any number keeps is kept. Only the local
@@ -257,10 +269,25 @@ pub enum VerificationStatus {
     Running,
     /// Every cluster is what it was.
     Sound,
-    /// It cannot be restored as it was.
-    Damaged,
+    /// Every cluster is what it was; its files have damage where that does not matter.
+    Flawed,
     /// There is nothing to compare with.
     Unproven,
+    /// It cannot be restored as it was.
+    Damaged,
+}
+
+impl VerificationStatus {
+    /// Understands the hub's word; one that it does not know proves nothing.
+    pub fn from_hub(word: &str) -> Self {
+        match word {
+            "running" => Self::Running,
+            "sound" => Self::Sound,
+            "flawed" => Self::Flawed,
+            "damaged" => Self::Damaged,
+            _ => Self::Unproven,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -36,6 +36,9 @@ pub(crate) async fn run(
             let started = hub
                 .start_backup(&vm, &repository.id, backup_type, verify)
                 .await?;
+            if let Some(why) = &started.full_reason {
+                output.note(format!("This is a full backup: {}.", printable(why)));
+            }
             if !wait && !connection.ends_with_command {
                 return output.show(&started, || {
                     format!(
@@ -97,7 +100,10 @@ pub(crate) async fn run(
                 })
                 .await?
             };
-            if verification.status == VerificationStatus::Damaged {
+            if matches!(
+                verification.status,
+                VerificationStatus::Damaged | VerificationStatus::Flawed
+            ) {
                 return Err(damaged(&verification));
             }
             output.show(&verification, || verified(&verification))
@@ -217,6 +223,7 @@ fn show(backup: &Backup) -> String {
             "Pinned",
             backup.is_pinned.filter(|is| *is).map(|_| "yes".to_owned()),
         ),
+        ("Verified", last_verified(backup)),
         (
             "Copy of",
             backup.copied_from.as_ref().map(ToString::to_string),
@@ -235,6 +242,17 @@ fn show(backup: &Backup) -> String {
         ]
     });
     sheet + "\n" + &output::table(["disk", "status", "size", "image"], &[0, 2], rows)
+}
+
+/// What verifying found last, and when.
+fn last_verified(backup: &Backup) -> Option<String> {
+    let found = match backup.verification? {
+        VerificationStatus::Sound => "sound",
+        VerificationStatus::Flawed => "its disks are sound, its files have damage",
+        VerificationStatus::Damaged => "damaged: it cannot be restored as it was",
+        VerificationStatus::Unproven | VerificationStatus::Running => "could not be proven",
+    };
+    Some(format!("{found} ({})", output::time(backup.verified_at)))
 }
 
 /// What cannot be restored without it.
@@ -299,17 +317,18 @@ fn show_chain(chain: &Chain) -> String {
             BackupType::Incremental => "  ",
             BackupType::Full | BackupType::Unknown => "",
         };
-        let restorable = match link.is_restorable {
-            Some(true) => "",
-            Some(false) => "not restorable",
-            None => "unknown",
+        let restorable = match (link.is_restorable, &link.problem) {
+            (Some(true), _) => String::new(),
+            (Some(false), None) => "not restorable".to_owned(),
+            (Some(false), Some(why)) => format!("not restorable: {why}"),
+            (None, _) => "unknown".to_owned(),
         };
         [
             output::time(link.created_at),
             format!("{indent}{}", link.backup_type.as_str()),
             link.size_gb.map_or_else(String::new, gibibytes),
             link.backup_id.to_string(),
-            restorable.to_owned(),
+            restorable,
         ]
     });
     output::table(["taken", "type", "size", "id", ""], &[2], rows)

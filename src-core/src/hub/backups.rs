@@ -350,6 +350,7 @@ fn as_started(backup: Backup) -> StartedBackup {
         vm_context_id: backup.vm_context_id,
         vm_name: backup.vm_name,
         backup_type: backup.backup_type,
+        full_reason: None,
         disk_results: Vec::new(),
         created_at: backup.created_at,
     }

@@ -1,5 +1,7 @@
 //! `/backups`: starting backups, and what is known of those that were started (contract 3.6).
 
+use std::{collections::BTreeSet, path::PathBuf};
+
 use axum::{
     Json, Router,
     extract::{Path, State},
@@ -61,6 +63,9 @@ struct StartAnswer {
 #[derive(Serialize)]
 struct DeployedStart {
     repository_id: String,
+    /// No hub has it: why it is a full one though an incremental one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    full_reason: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -99,7 +104,10 @@ impl StartAnswer {
             backup_type: started.backup_type.as_str(),
             status: Status::Pending.documented(),
             created_at: started.created_at,
-            deployed: profile.deployed(|| DeployedStart { repository_id }),
+            deployed: profile.deployed(|| DeployedStart {
+                repository_id,
+                full_reason: started.full_reason,
+            }),
         }
     }
 }
@@ -240,6 +248,11 @@ struct Deployed {
     stored_bytes: u64,
     /// No hub has it: this one deletes no pinned backup.
     is_pinned: bool,
+    /// No hub has it: what verifying found last, as in `/verify`, and when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verification_status: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verified_at: Option<Timestamp>,
     /// No hub has it: the backup in another repository that this one is a copy of.
     #[serde(skip_serializing_if = "Option::is_none")]
     copied_from: Option<String>,
@@ -283,6 +296,8 @@ impl Deployed {
             eta_seconds: backup.eta_seconds,
             stored_bytes: backup.stored_bytes(),
             is_pinned: backup.is_pinned,
+            verification_status: backup.verified.map(|verified| verified.verdict.as_str()),
+            verified_at: backup.verified.map(|verified| verified.at),
             copied_from: backup.copied_from.clone(),
             error_message: backup.error_message.clone(),
             last_telemetry_at: backup.last_telemetry_at,
@@ -586,7 +601,7 @@ struct Link {
     #[serde(skip_serializing_if = "Option::is_none")]
     parent_backup_id: Option<String>,
     is_restorable: bool,
-    /// No hub has it: why it cannot be restored now.
+    /// No hub has it: why it cannot be restored.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
 }
@@ -613,6 +628,7 @@ async fn chain(State(hub): State<Hub>, Query(query): Query<ChainQuery>) -> Resul
         backups.reverse();
         let stored_bytes = backups.iter().map(Backup::stored_bytes).sum();
         let mut sequence_number = 0;
+        let mut incomplete = BTreeSet::new();
         let chain: Vec<_> = backups
             .into_iter()
             .map(|backup| {
@@ -620,7 +636,11 @@ async fn chain(State(hub): State<Hub>, Query(query): Query<ChainQuery>) -> Resul
                     BackupType::Full => 1,
                     BackupType::Incremental => sequence_number + 1,
                 };
-                link(backup, sequence_number, not_connected.as_deref())
+                let problem = match &not_connected {
+                    Some(why) => Some(why.clone()),
+                    None => problem(&backup, &mut incomplete),
+                };
+                link(backup, sequence_number, problem)
             })
             .collect();
         Ok(Json(Chain {
@@ -634,17 +654,28 @@ async fn chain(State(hub): State<Hub>, Query(query): Query<ChainQuery>) -> Resul
     .await
 }
 
-fn link(backup: Backup, sequence_number: u32, not_connected: Option<&str>) -> Link {
+/// Why a backup cannot be restored, in words. Those that were asked for before, oldest first, and lack an image
+/// are in `incomplete`.
+fn problem(backup: &Backup, incomplete: &mut BTreeSet<String>) -> Option<String> {
     // Somebody may have removed an image behind the hub's back.
-    let is_complete = backup
-        .disks
-        .iter()
-        .all(|disk| disk.qcow2_path.as_ref().is_some_and(|path| path.exists()));
-    let problem = match (not_connected, is_complete) {
-        (Some(why), _) => Some(why.to_owned()),
-        (None, true) => None,
-        (None, false) => Some("an image of it is missing".to_owned()),
+    let is_missing = |path: &Option<PathBuf>| !path.as_ref().is_some_and(|path| path.exists());
+    let lost_parent = backup
+        .parent_backup_id
+        .as_ref()
+        .filter(|parent| incomplete.contains(*parent));
+    let problem = if backup.disks.iter().any(|disk| is_missing(&disk.qcow2_path)) {
+        "an image of it is missing".to_owned()
+    } else if let Some(parent) = lost_parent {
+        format!("an image that it needs is missing: it builds on {parent}")
+    } else {
+        let damaged = "it is damaged: it does not hold what was backed up";
+        return backup.is_damaged().then(|| damaged.to_owned());
     };
+    incomplete.insert(backup.backup_id.clone());
+    Some(problem)
+}
+
+fn link(backup: Backup, sequence_number: u32, problem: Option<String>) -> Link {
     Link {
         backup_type: backup.backup_type.as_str(),
         sequence_number,

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::{
     Hub,
+    backup::Verdict,
     engine::Finding,
     error::{Error, Result},
 };
@@ -21,7 +22,7 @@ pub(crate) fn router() -> Router<Hub> {
 #[derive(Serialize)]
 struct Answer {
     backup_id: String,
-    /// `running`, `sound`, `damaged` or `unproven`.
+    /// `running`, `sound`, `flawed` (its disks are sound), `unproven` or `damaged`.
     status: &'static str,
     progress_percent: f64,
     disks: Vec<DiskRow>,
@@ -57,29 +58,29 @@ fn answer(hub: &Hub, backup_id: String) -> Result<Json<Answer>> {
     let state = check
         .ok_or_else(|| Error::NotVerified(backup_id.clone()))?
         .state();
+    let verdict = state.verdict();
     let disks: Vec<DiskRow> = state
         .findings
         .into_iter()
         .map(|(disk_index, finding)| {
-            let (status, error_message) = match finding {
-                Finding::Sound => ("sound", None),
-                Finding::Damaged(why) | Finding::Flawed(why) => ("damaged", Some(why)),
-                Finding::Unproven(why) => ("unproven", Some(why)),
-                Finding::Stopped => ("unproven", Some("the hub was stopped".to_owned())),
+            let (verdict, error_message) = match finding {
+                Finding::Sound => (Verdict::Sound, None),
+                Finding::Flawed(why) => (Verdict::Flawed, Some(why)),
+                Finding::Damaged(why) => (Verdict::Damaged, Some(why)),
+                Finding::Unproven(why) => (Verdict::Unproven, Some(why)),
+                Finding::Stopped => (Verdict::Unproven, Some("the hub was stopped".to_owned())),
             };
             DiskRow {
                 disk_index,
-                status,
+                status: verdict.as_str(),
                 error_message,
             }
         })
         .collect();
-    let has = |status: &str| disks.iter().any(|disk| disk.status == status);
-    let status = match state.is_over {
-        false => "running",
-        true if has("damaged") => "damaged",
-        true if has("unproven") => "unproven",
-        true => "sound",
+    let status = match (state.is_over, verdict) {
+        (false, _) => "running",
+        (true, Some(verdict)) => verdict.as_str(),
+        (true, None) => Verdict::Unproven.as_str(),
     };
     let share = state.checked_bytes as f64 / state.total_bytes.max(1) as f64;
     Ok(Json(Answer {

@@ -29,7 +29,7 @@ use super::{
     verify::{Finding, Verifier},
 };
 use crate::{
-    backup::{self, Backup, Status},
+    backup::{self, Backup, Status, Verdict},
     db::{self, time_text},
     error::{Error, Result},
     ids,
@@ -289,6 +289,10 @@ impl Copying<'_> {
                 }
             }
         }
+        let now = self.jobs.inner.clock.now();
+        self.jobs.inner.db.with(|connection| {
+            record::verified(connection, &copied.backup_id, Verdict::Sound, now)
+        })?;
         Ok(())
     }
 

@@ -1,5 +1,5 @@
-//! Verifications that were asked for: how far they are, and what they found. Kept in memory: what was
-//! found yesterday says nothing about today.
+//! Verifications that were asked for: how far they are, and what they found. The verdict goes on record; the
+//! details are kept in memory, until the hub is stopped.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,9 +7,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     manifest::Manifest,
-    verify::{Finding, Verifier},
+    verify::{Finding, Verifier, verdict},
 };
-use crate::{backup::Backup, repository::Repository};
+use crate::{
+    backup::{Backup, Verdict},
+    repository::Repository,
+};
 
 /// One verification.
 #[derive(Debug)]
@@ -29,6 +32,13 @@ pub(crate) struct State {
     /// After damage: the backups of this VM in this repository that cannot be restored, and those that can.
     pub(crate) broken: Vec<String>,
     pub(crate) intact: Vec<String>,
+}
+
+impl State {
+    /// What was found, in a word; `None` while it goes on, and when it ended early.
+    pub(crate) fn verdict(&self) -> Option<Verdict> {
+        verdict(self.findings.iter().map(|(_, finding)| finding)).filter(|_| self.is_over)
+    }
 }
 
 impl Check {
@@ -57,13 +67,15 @@ impl Check {
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Verifies the backup, and after damage all the others too, which may share what is damaged. Blocks.
+    /// Verifies the backup, and after damage all the others too, which may share what is damaged. Tells what was
+    /// found before anybody can see that it is over. Blocks.
     pub(super) fn run(
         &self,
         backup: &Backup,
         others: &[Backup],
         repository: &Repository,
         stopping: &CancellationToken,
+        tell: impl FnOnce(&State),
     ) {
         let mut verifier = Verifier::new(&repository.config.path, stopping);
         for disk in &backup.disks {
@@ -83,29 +95,33 @@ impl Check {
                 }
             });
         }
-        let is_damaged =
-            |finding: &Finding| matches!(finding, Finding::Damaged(_) | Finding::Flawed(_));
-        if self
-            .state()
-            .findings
-            .iter()
-            .any(|(_, finding)| is_damaged(finding))
-        {
+        let of_disks =
+            self.update(|state| verdict(state.findings.iter().map(|(_, finding)| finding)));
+        if matches!(of_disks, Some(Verdict::Damaged | Verdict::Flawed)) {
             for other in others {
-                let findings = other.disks.iter().map(|disk| match &disk.qcow2_path {
-                    None => no_image(),
-                    Some(image) => verifier.verify(image, &mut |_| {}),
-                });
-                let is_restorable = restorable(findings);
+                let findings: Vec<Finding> = other
+                    .disks
+                    .iter()
+                    .map(|disk| match &disk.qcow2_path {
+                        None => no_image(),
+                        Some(image) => verifier.verify(image, &mut |_| {}),
+                    })
+                    .collect();
                 let id = other.backup_id.clone();
-                self.update(|state| match is_restorable {
-                    Some(false) => state.broken.push(id),
-                    Some(true) => state.intact.push(id),
-                    None => {}
+                self.update(|state| match verdict(&findings) {
+                    Some(Verdict::Damaged) => state.broken.push(id),
+                    Some(Verdict::Sound | Verdict::Flawed) => state.intact.push(id),
+                    // Nobody can tell.
+                    Some(Verdict::Unproven) | None => {}
                 });
             }
         }
-        self.update(|state| state.is_over = true);
+        let found = State {
+            is_over: true,
+            ..self.state()
+        };
+        tell(&found);
+        self.update(|state| *state = found);
     }
 
     /// Ends a verification whose thread died.
@@ -130,17 +146,4 @@ fn manifest_flaw(backup: &Backup) -> Option<String> {
 
 fn no_image() -> Finding {
     Finding::Damaged("there is no image on record".to_owned())
-}
-
-/// Whether a backup with these disks can be restored as it was; `None` where nobody can tell.
-fn restorable(findings: impl Iterator<Item = Finding>) -> Option<bool> {
-    let mut is_proven = true;
-    for finding in findings {
-        match finding {
-            Finding::Damaged(_) => return Some(false),
-            Finding::Sound | Finding::Flawed(_) => {}
-            Finding::Unproven(_) | Finding::Stopped => is_proven = false,
-        }
-    }
-    is_proven.then_some(true)
 }

@@ -21,7 +21,12 @@ use super::{
     source::Source,
     verify::{Finding, Verifier},
 };
-use crate::{Clock, backup::Status, db::Db, vm::Disk};
+use crate::{
+    Clock,
+    backup::{Status, Verdict},
+    db::Db,
+    vm::Disk,
+};
 
 /// Room that is left free: a filesystem filled to the last byte breaks more than a backup.
 const ROOM_TO_LEAVE: u64 = 64 * 1024 * 1024;
@@ -97,6 +102,9 @@ impl Job {
         let now = self.clock.now();
         self.db.transaction(|transaction| {
             record::completed(transaction, &self.record, &disks, speed as u64, now)?;
+            if self.verify {
+                record::verified(transaction, &self.record.backup_id, Verdict::Sound, now)?;
+            }
             manifest::record(transaction, &self.record.backup_id)
         })
     }

@@ -64,7 +64,7 @@ use self::{
 };
 use crate::{
     Clock,
-    backup::{self, Backup, BackupType, Filter, Status},
+    backup::{self, Backup, BackupType, Filter, Status, Verdict},
     db::Db,
     error::{Error, Result},
     repository::{self, Repository},
@@ -119,6 +119,8 @@ pub(crate) struct Started {
     pub(crate) vm: Vm,
     pub(crate) disks: Vec<(Disk, PathBuf)>,
     pub(crate) backup_type: BackupType,
+    /// Why it is a full one though an incremental one was asked for.
+    pub(crate) full_reason: Option<String>,
     pub(crate) created_at: Timestamp,
 }
 
@@ -173,7 +175,7 @@ impl Jobs {
         let now = self.inner.clock.now();
         // Held until the row is there, which keeps others from changing the chains.
         let busy = self.busy();
-        let (vm, disks, repository, record, backup_type) =
+        let (vm, disks, repository, record, backup_type, full_reason) =
             self.inner.db.transaction(|transaction| {
                 let vm = vm::find_by_name(transaction, vm_name)?
                     .ok_or_else(|| Error::VmNotFound(vm_name.to_owned()))?;
@@ -196,9 +198,14 @@ impl Jobs {
                         backup_id,
                     });
                 }
-                let parent = match backup_type {
-                    BackupType::Full => None,
-                    BackupType::Incremental => newest_of_chain(transaction, &vm, &repository)?,
+                let (parent, full_reason) = match backup_type {
+                    BackupType::Full => (None, None),
+                    BackupType::Incremental => {
+                        match newest_of_chain(transaction, &vm, &repository)? {
+                            Next::Onto(newest) => (Some(*newest), None),
+                            Next::Full(why) => (None, Some(why)),
+                        }
+                    }
                 };
                 let record =
                     record::begin(transaction, &vm, &disks, &repository, parent.as_ref(), now)?;
@@ -206,7 +213,7 @@ impl Jobs {
                     Some(_) => BackupType::Incremental,
                     None => BackupType::Full,
                 };
-                Ok((vm, disks, repository, record, backup_type))
+                Ok((vm, disks, repository, record, backup_type, full_reason))
             })?;
         drop(busy);
         let progress = Arc::new(Progress::new(disks.len(), self.inner.clock.clone()));
@@ -226,6 +233,7 @@ impl Jobs {
                 .zip(record.images.iter().cloned())
                 .collect(),
             backup_type,
+            full_reason,
             created_at: now,
             vm,
         };
@@ -330,11 +338,14 @@ impl Jobs {
         }
         let stopping = self.inner.stopping.child_token();
         let places = Arc::clone(&self.inner.places);
+        let jobs = self.clone();
         self.inner.tasks.spawn(async move {
             let place = places.acquire_owned().await;
             let running = Arc::clone(&check);
             let verified = tokio::task::spawn_blocking(move || {
-                running.run(&backup, &all, &repository, &stopping);
+                running.run(&backup, &all, &repository, &stopping, |state| {
+                    jobs.record_verdicts(&backup.backup_id, state);
+                });
             });
             if let Err(error) = verified.await {
                 tracing::error!(%error, "verifying a backup ended early");
@@ -343,6 +354,24 @@ impl Jobs {
             drop(place);
         });
         Ok(())
+    }
+
+    /// Writes down what verifying has found about a backup, and about those that its damage breaks as well.
+    fn record_verdicts(&self, backup_id: &str, state: &checks::State) {
+        let now = self.inner.clock.now();
+        let written = self.inner.db.transaction(|transaction| {
+            if let Some(verdict) = state.verdict() {
+                record::verified(transaction, backup_id, verdict, now)?;
+            }
+            for broken in &state.broken {
+                record::verified(transaction, broken, Verdict::Damaged, now)?;
+            }
+            Ok::<_, rusqlite::Error>(())
+        });
+        if let Err(error) = written {
+            // Whoever asked is told; it can be asked again.
+            tracing::error!(backup_id, %error, "could not record what verifying found");
+        }
     }
 
     /// The newest verification of a backup since the hub was started.
@@ -477,8 +506,15 @@ fn require_connected(repository: &Repository) -> Result<()> {
         })
 }
 
-/// The backup that the next incremental one builds on: the newest finished of that repository.
-/// None where the chain is as long as it may get, so that the next one is full.
+/// What an incremental backup that was asked for becomes.
+enum Next {
+    /// It builds on the newest finished one of that repository.
+    Onto(Box<Backup>),
+    /// It is a full one; in words why.
+    Full(String),
+}
+
+/// What the next incremental backup of a VM builds on.
 ///
 /// # Errors
 /// When there is nothing to build on.
@@ -486,7 +522,7 @@ fn newest_of_chain(
     connection: &rusqlite::Connection,
     vm: &Vm,
     repository: &Repository,
-) -> Result<Option<Backup>> {
+) -> Result<Next> {
     let filter = Filter {
         vm_context_id: Some(vm.context_id.clone()),
         repository_id: Some(repository.id.clone()),
@@ -498,13 +534,23 @@ fn newest_of_chain(
         .iter()
         .position(|backup| backup.backup_type == BackupType::Full)
         .map(|n_incremental| n_incremental + 1);
-    match length {
-        None => Err(Error::NoPreviousBackup {
+    let (Some(newest), Some(length)) = (backups.first(), length) else {
+        return Err(Error::NoPreviousBackup {
             vm_name: vm.vm_name.clone(),
-        }),
-        Some(length) if length >= LONGEST_CHAIN => Ok(None),
-        Some(_) => Ok(backups.into_iter().next()),
-    }
+        });
+    };
+    Ok(if length >= LONGEST_CHAIN {
+        Next::Full(format!(
+            "its chain has {LONGEST_CHAIN} backups, and a longer one would be slow to restore"
+        ))
+    } else if newest.is_damaged() {
+        Next::Full(format!(
+            "{} was found damaged, and nothing should build on it",
+            newest.backup_id
+        ))
+    } else {
+        Next::Onto(Box::new(newest.clone()))
+    })
 }
 
 /// Removes images that were never finished, wherever in `<context>/disk-N` they lie. Only those: a

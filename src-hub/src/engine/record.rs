@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::{failure::HUB_STOPPED, merge::MergedDisk, removal};
 use crate::{
-    backup::{self, Backup, BackupType, Status},
+    backup::{self, Backup, BackupType, Status, Verdict},
     db::time_text,
     ids,
     repository::Repository,
@@ -261,6 +261,20 @@ pub(super) fn failed(
     Ok(())
 }
 
+/// A backup was verified.
+pub(super) fn verified(
+    connection: &Connection,
+    backup_id: &str,
+    verdict: Verdict,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    connection.execute(
+        "UPDATE backup_jobs SET verification_status = ?2, verified_at = ?3 WHERE id = ?1",
+        (backup_id, verdict.as_str(), time_text(now)),
+    )?;
+    Ok(())
+}
+
 /// The backup has what its expired parents held, and builds on what they built on.
 pub(super) fn merged(
     connection: &Connection,
@@ -277,6 +291,14 @@ pub(super) fn merged(
     connection.execute(
         "UPDATE backup_jobs SET parent_backup_id = ?2 WHERE id = ?1",
         (backup_id, parent),
+    )?;
+    // Its images are new, and so is what others build on.
+    connection.execute(
+        "WITH RECURSIVE anew (id) AS (
+            SELECT ?1 UNION SELECT job.id FROM backup_jobs AS job JOIN anew ON job.parent_backup_id = anew.id
+         )
+         UPDATE backup_jobs SET verification_status = NULL, verified_at = NULL WHERE id IN anew",
+        [backup_id],
     )?;
     Ok(())
 }

@@ -439,6 +439,44 @@ async fn verifying_finds_damage_and_names_what_it_breaks() {
 }
 
 #[tokio::test]
+async fn what_verifying_found_is_on_record_and_nothing_builds_on_damage() {
+    let bench = Bench::new();
+    let content = disk_content(1);
+    bench.add_vm(&[&content]);
+    let verdict = |backup: &Backup| {
+        let verified = bench.backup(&backup.backup_id).verified;
+        verified.map(|verified| verified.verdict)
+    };
+    let repository = bench.repository().id;
+    let proven = bench.jobs.start("vm", &repository, BackupType::Full, true);
+    let proven = proven.unwrap().backup_id;
+    bench.jobs.idle().await;
+    let full = bench.backup(&proven);
+    assert_eq!(verdict(&full), Some(Verdict::Sound));
+    let incremental = bench.back_up_incrementally().await;
+    assert_eq!(verdict(&incremental), None, "nobody has looked");
+
+    let image = full.disks[0].qcow2_path.clone().unwrap();
+    let sound = fs::read(&image).unwrap();
+    fs::write(&image, &sound[..sound.len() / 2]).unwrap();
+    bench.verify(&full).await;
+    assert_eq!(verdict(&full), Some(Verdict::Damaged));
+    assert_eq!(verdict(&incremental), Some(Verdict::Damaged));
+    let next = bench
+        .jobs
+        .start("vm", &repository, BackupType::Incremental, false);
+    let next = next.unwrap();
+    assert_eq!(next.backup_type, BackupType::Full);
+    let why = next.full_reason.unwrap();
+    assert!(why.contains(&incremental.backup_id), "{why}");
+    bench.jobs.idle().await;
+
+    fs::write(&image, &sound).unwrap();
+    bench.verify(&incremental).await;
+    assert_eq!(verdict(&incremental), Some(Verdict::Sound));
+}
+
+#[tokio::test]
 async fn verifying_misses_clusters_that_are_gone_from_the_image() {
     let bench = Bench::new();
     let content = disk_content(1);

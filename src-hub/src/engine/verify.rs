@@ -15,6 +15,7 @@ use super::{
     scan::{Piece, scan},
     source::Source,
 };
+use crate::backup::Verdict;
 
 /// What verifying one disk of a backup found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,21 @@ pub(crate) enum Finding {
     Unproven(String),
     /// Verifying was ended before it was through.
     Stopped,
+}
+
+/// What was found in the disks of a backup, about it as a whole; `None` when that was not seen to its end.
+pub(super) fn verdict<'f>(findings: impl IntoIterator<Item = &'f Finding>) -> Option<Verdict> {
+    let mut worst = Verdict::Sound;
+    for finding in findings {
+        worst = worst.max(match finding {
+            Finding::Sound => Verdict::Sound,
+            Finding::Flawed(_) => Verdict::Flawed,
+            Finding::Unproven(_) => Verdict::Unproven,
+            Finding::Damaged(_) => Verdict::Damaged,
+            Finding::Stopped => return None,
+        });
+    }
+    Some(worst)
 }
 
 /// Verifies disks of backups. What was found in an image holds for all that build on it.

@@ -2,6 +2,7 @@
 
 mod table;
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use sendense_types::commands::{
@@ -9,7 +10,7 @@ use sendense_types::commands::{
     PinBackup, VerifyBackup,
 };
 use sendense_types::{
-    Backup, BackupId, BackupStatus, BackupType, Repository, RepositoryId, Retention,
+    Backup, BackupId, BackupStatus, BackupType, ChainLink, Repository, RepositoryId, Retention,
     RetentionPolicy, StartedBackup, Vm, VmId,
 };
 use yew::prelude::*;
@@ -114,7 +115,7 @@ fn Backups(props: &BackupsProps) -> Html {
     let started = {
         let (app, close) = (app.clone(), close.clone());
         Callback::from(move |backup: StartedBackup| {
-            app.dispatch(Change::started(&backup.vm_name));
+            app.dispatch(Change::started(&backup));
             app.dispatch(Change::ListsChanged);
             close.emit(());
         })
@@ -273,21 +274,18 @@ fn Section(props: &SectionProps) -> Html {
     };
     // Not all hubs tell; what they do not tell is taken for good.
     let chain = use_query(request, app.as_ref().map_or(0, |app| app.version));
-    let missing: Vec<BackupId> = chain
-        .data
-        .iter()
-        .flat_map(|chain| &chain.chain)
-        .filter(|link| props.is_connected && link.is_restorable == Some(false))
-        .map(|link| link.backup_id.clone())
+    let links = chain.data.iter().flat_map(|chain| &chain.chain);
+    let links: BTreeMap<&BackupId, &ChainLink> = links
+        .filter(|_| props.is_connected)
+        .map(|link| (&link.backup_id, link))
         .collect();
-    let broken = chain::broken(&props.backups, &missing);
-    let trust = props
+    let standings = props
         .backups
         .iter()
-        .zip(broken)
-        .map(|(backup, is_broken)| match (&app, is_broken) {
-            (_, true) | (None, _) => chain::Trust::Broken,
-            (Some(app), false) => chain::trust(&backup.backup_id, &app.checks),
+        .map(|backup| {
+            let id = &backup.backup_id;
+            let verifying = app.as_ref().and_then(|app| app.checks.get(id).copied());
+            chain::standing(backup, links.get(id).copied(), verifying)
         })
         .collect();
     let copies = app
@@ -304,7 +302,7 @@ fn Section(props: &SectionProps) -> Html {
         }
         <BackupTable
             {copies}
-            hung={chain::hang(&props.backups)} backups={Rc::clone(&props.backups)} trust={Rc::<Vec<_>>::new(trust)}
+            hung={chain::hang(&props.backups)} backups={Rc::clone(&props.backups)} standings={Rc::<Vec<_>>::new(standings)}
             actions={props.actions.clone()}
         />
         </>

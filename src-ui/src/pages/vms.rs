@@ -71,7 +71,7 @@ pub(crate) fn Vms() -> Html {
     let started = {
         let (app, close) = (app.clone(), close.clone());
         Callback::from(move |backup: StartedBackup| {
-            app.dispatch(Change::started(&backup.vm_name));
+            app.dispatch(Change::started(&backup));
             app.dispatch(Change::ListsChanged);
             close.emit(());
         })

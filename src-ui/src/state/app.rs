@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use sendense_types::{
     AppError, AppEvent, BackupCopy, BackupId, BackupProgress, BackupStatus, CopyStatus, Download,
-    Expiry, OpenMount, Place, Session, Settings, Verification, VerificationStatus,
+    Expiry, OpenMount, Place, Session, Settings, StartedBackup, Verification, VerificationStatus,
 };
 use yew::Reducible;
 
@@ -26,7 +26,7 @@ pub(crate) struct AppState {
     /// Backups that run.
     pub(crate) running: BTreeMap<BackupId, Running>,
     /// What verifying has found since the window opened, and what it is at.
-    pub(crate) checks: BTreeMap<BackupId, Verification>,
+    pub(crate) checks: BTreeMap<BackupId, f64>,
     /// Copies to other repositories that were begun since the window opened, by what is copied.
     pub(crate) copies: BTreeMap<BackupId, BackupCopy>,
     pub(crate) mounts: Vec<OpenMount>,
@@ -100,11 +100,15 @@ impl Change {
     }
 
     /// A backup was started.
-    pub(crate) fn started(vm_name: &str) -> Self {
-        Self::done(
-            "Backup started",
-            format!("{vm_name}: you can leave this page or close the window."),
-        )
+    pub(crate) fn started(backup: &StartedBackup) -> Self {
+        let name = &backup.vm_name;
+        match &backup.full_reason {
+            None => Self::done(
+                "Backup started",
+                format!("{name}: you can leave this page or close the window."),
+            ),
+            Some(why) => Self::done("Full backup started", format!("{name}: {why}.")),
+        }
     }
 
     /// Something went well.
@@ -290,7 +294,7 @@ impl AppState {
                 "Every cluster is what it was when it was backed up.".to_owned(),
                 None,
             ),
-            VerificationStatus::Damaged => {
+            VerificationStatus::Damaged | VerificationStatus::Flawed => {
                 let problems: String = found
                     .problems
                     .iter()
@@ -314,7 +318,13 @@ impl AppState {
                 None,
             ),
         }
-        self.checks.insert(found.backup_id.clone(), found);
+        if found.status == VerificationStatus::Running {
+            self.checks.insert(found.backup_id, found.progress_percent);
+        } else {
+            self.checks.remove(&found.backup_id);
+            // The hub has it on record, with what else is broken.
+            self.version += 1;
+        }
     }
 
     /// Keeps how far a copy is, and says when it is there.
@@ -402,10 +412,10 @@ mod tests {
         let state = after(AppState::default(), found("running", 40.0));
         assert_eq!(state.toasts.len(), 0);
         let id = BackupId::new("b1");
-        assert_eq!(state.checks[&id].progress_percent, 40.0);
+        assert_eq!(state.checks[&id], 40.0);
         let state = after(state, found("damaged", 100.0));
-        assert_eq!(state.checks[&id].status, VerificationStatus::Damaged);
-        assert_eq!(state.toasts.len(), 1);
+        assert!(state.checks.is_empty());
+        assert_eq!((state.toasts.len(), state.version), (1, 1));
         assert!(
             state.toasts[0]
                 .text

@@ -1,10 +1,8 @@
 //! How recovery points hang together, and which of them can be trusted.
 
-use std::collections::BTreeMap;
+use sendense_types::{Backup, BackupStatus, BackupType, ChainLink, VerificationStatus};
 
-use sendense_types::{
-    Backup, BackupId, BackupStatus, BackupType, Verification, VerificationStatus,
-};
+use crate::format;
 
 /// How a row of a history hangs into its chain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,59 +42,68 @@ pub(crate) fn hang(backups: &[Backup]) -> Vec<Hang> {
     hung
 }
 
-/// Which of these backups cannot be restored when images of those ids are not there; newest first.
-pub(crate) fn broken(backups: &[Backup], missing: &[BackupId]) -> Vec<bool> {
-    let mut is_broken = false;
-    let mut found: Vec<bool> = backups
-        .iter()
-        .rev()
-        .map(|backup| {
-            if backup.status != BackupStatus::Completed {
-                return false;
-            }
-            // A full one does not care what was before it.
-            is_broken &= backup.backup_type != BackupType::Full;
-            is_broken |= missing.contains(&backup.backup_id);
-            is_broken
-        })
-        .collect();
-    found.reverse();
-    found
-}
-
-/// What verifying says about a recovery point.
+/// How far a recovery point can be relied on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Trust {
-    /// It was not verified since the window opened.
+    /// It was never verified, or the hub does not tell.
     Unknown,
     /// It is being read; percent.
     Verifying(f64),
-    /// It is what it was.
+    /// It was what had been backed up.
     Verified,
+    /// So it was, but its files have damage beside that.
+    Flawed,
     /// There is nothing to compare it with.
     Unproven,
-    /// It is damaged, or builds on one that is.
+    /// It cannot be restored as it was.
     Broken,
 }
 
-/// What is known of a recovery point. What was found for itself counts more than what was found for another.
-pub(crate) fn trust(id: &BackupId, checks: &BTreeMap<BackupId, Verification>) -> Trust {
-    match checks
-        .get(id)
-        .map(|check| (check.status, check.progress_percent))
-    {
-        Some((VerificationStatus::Running, percent)) => return Trust::Verifying(percent),
-        Some((VerificationStatus::Sound, _)) => return Trust::Verified,
-        _ => {}
+/// How far a recovery point can be relied on, and why or since when in words.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Standing {
+    pub(crate) trust: Trust,
+    pub(crate) note: String,
+}
+
+/// What is known of a recovery point: by its link in the chain where it is connected, by its last verification,
+/// and by the percent of one that runs.
+pub(crate) fn standing(
+    backup: &Backup,
+    link: Option<&ChainLink>,
+    verifying: Option<f64>,
+) -> Standing {
+    if let Some(percent) = verifying {
+        let note = "It is read through and compared with what was backed up".to_owned();
+        return Standing {
+            trust: Trust::Verifying(percent),
+            note,
+        };
     }
-    let is_broken = checks
-        .values()
-        .any(|check| check.broken_backups.contains(id));
-    match (is_broken, checks.contains_key(id)) {
-        (true, _) => Trust::Broken,
-        (false, true) => Trust::Unproven,
-        (false, false) => Trust::Unknown,
+    if let Some(link) = link.filter(|link| link.is_restorable == Some(false)) {
+        return Standing {
+            trust: Trust::Broken,
+            note: link.problem.clone().unwrap_or_default(),
+        };
     }
+    let (trust, what) = match backup.verification {
+        Some(VerificationStatus::Sound) => (Trust::Verified, "Verified"),
+        Some(VerificationStatus::Flawed) => (
+            Trust::Flawed,
+            "It can be restored. Damage was found in its files",
+        ),
+        Some(VerificationStatus::Unproven) => (
+            Trust::Unproven,
+            "There was nothing to compare it with when it was verified",
+        ),
+        Some(VerificationStatus::Damaged) => (Trust::Broken, "Damage was found"),
+        Some(VerificationStatus::Running) | None => (Trust::Unknown, ""),
+    };
+    let note = match backup.verified_at {
+        Some(time) if !what.is_empty() => format!("{what} {}", format::ago(time)),
+        _ => what.to_owned(),
+    };
+    Standing { trust, note }
 }
 
 #[cfg(test)]
@@ -142,44 +149,28 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_image_breaks_what_builds_on_it_up_to_the_next_full_one() {
-        let backups = [
-            backup("e", "full", "completed"),
-            backup("d", "incremental", "completed"),
-            backup("c", "incremental", "failed"),
-            backup("b", "incremental", "completed"),
-            backup("a", "full", "completed"),
-        ];
-        let missing = [BackupId::new("b")];
-        assert_eq!(
-            broken(&backups, &missing),
-            [false, true, false, true, false]
-        );
-        assert_eq!(broken(&backups, &[]), [false; 5]);
-    }
-
-    #[test]
-    fn damage_breaks_what_builds_on_it_until_that_is_proven_itself() {
-        let check = |id: &str, status, broken: &[&str]| Verification {
-            backup_id: BackupId::new(id),
-            status,
-            progress_percent: 40.0,
-            problems: Vec::new(),
-            broken_backups: broken.iter().map(|id| BackupId::new(*id)).collect(),
-            intact_backups: Vec::new(),
-        };
-        let mut checks = BTreeMap::new();
-        let damaged = check("a", VerificationStatus::Damaged, &["a", "b"]);
-        checks.insert(damaged.backup_id.clone(), damaged);
-        let of = |id: &str, checks: &BTreeMap<_, _>| trust(&BackupId::new(id), checks);
-        assert_eq!(of("a", &checks), Trust::Broken);
-        assert_eq!(of("b", &checks), Trust::Broken);
-        assert_eq!(of("c", &checks), Trust::Unknown);
-        let running = check("b", VerificationStatus::Running, &[]);
-        checks.insert(running.backup_id.clone(), running);
-        assert_eq!(of("b", &checks), Trust::Verifying(40.0));
-        let sound = check("b", VerificationStatus::Sound, &[]);
-        checks.insert(sound.backup_id.clone(), sound);
-        assert_eq!(of("b", &checks), Trust::Verified);
+    fn what_the_chain_lacks_counts_more_than_what_was_found_before() {
+        let mut verified = backup("a", "full", "completed");
+        assert_eq!(standing(&verified, None, None).trust, Trust::Unknown);
+        verified.verification = Some(VerificationStatus::Sound);
+        verified.verified_at = "2026-11-01T00:00:00Z".parse().ok();
+        let found = standing(&verified, None, None);
+        assert_eq!(found.trust, Trust::Verified);
+        assert!(found.note.starts_with("Verified "), "{}", found.note);
+        let running = standing(&verified, None, Some(40.0)).trust;
+        assert_eq!(running, Trust::Verifying(40.0));
+        let mut link: ChainLink = serde_json::from_value(serde_json::json!({
+            "backup_id": "a", "backup_type": "full", "sequence_number": 1, "created_at": null, "size_gb": null,
+            "parent_backup_id": null, "is_restorable": true, "problem": null,
+        }))
+        .unwrap();
+        assert_eq!(standing(&verified, Some(&link), None), found);
+        link.is_restorable = Some(false);
+        link.problem = Some("an image of it is missing".to_owned());
+        let lost = standing(&verified, Some(&link), None);
+        assert_eq!(lost.trust, Trust::Broken);
+        assert_eq!(lost.note, "an image of it is missing");
+        verified.verification = Some(VerificationStatus::Damaged);
+        assert_eq!(standing(&verified, None, None).trust, Trust::Broken);
     }
 }

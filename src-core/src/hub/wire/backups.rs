@@ -18,6 +18,7 @@ pub(in crate::hub) fn started(answer: &Value) -> Result<StartedBackup> {
         vm_context_id: fields.text(&["vm_context_id"]).map(VmId::new),
         vm_name: fields.text_or_empty("vm_name"),
         backup_type: backup_type(fields),
+        full_reason: fields.text(&["full_reason"]),
         disk_results: fields.list(&["disk_results"], |disk| {
             Ok(StartedDisk {
                 disk_index: disk_index(disk),
@@ -70,6 +71,10 @@ fn decode(fields: Fields<'_>) -> Result<Backup> {
         transfer_speed_bps: fields.count(&["transfer_speed_bps"]),
         copied_from: fields.text(&["copied_from"]).map(BackupId::new),
         is_pinned: fields.optional_flag("is_pinned"),
+        verification: fields
+            .text(&["verification_status"])
+            .map(|word| VerificationStatus::from_hub(&word)),
+        verified_at: fields.time("verified_at"),
         dependents: fields
             .texts("dependents")
             .into_iter()
@@ -122,12 +127,7 @@ pub(in crate::hub) fn verification(answer: &Value) -> Result<Verification> {
     let ids = |name| fields.texts(name).into_iter().map(BackupId::new).collect();
     Ok(Verification {
         backup_id: BackupId::new(fields.required("backup_id")?),
-        status: match fields.required("status")?.as_str() {
-            "running" => VerificationStatus::Running,
-            "sound" => VerificationStatus::Sound,
-            "damaged" => VerificationStatus::Damaged,
-            _ => VerificationStatus::Unproven,
-        },
+        status: VerificationStatus::from_hub(&fields.required("status")?),
         progress_percent: fields.real(&["progress_percent"]).unwrap_or(0.0),
         problems: fields
             .list(&["disks"], |disk| {
@@ -192,6 +192,7 @@ pub(in crate::hub) fn chain(answer: &Value, vm_name: &str) -> Result<Chain> {
                 is_restorable: link
                     .text(&["sequence_number"])
                     .map(|_| link.flag("is_restorable")),
+                problem: link.text(&["problem"]),
             })
         })?,
     })

@@ -161,9 +161,17 @@ async fn retention_merges_expired_points_into_the_next_kept_one() {
     assert_eq!(history.backing_file(3), image_of(1));
 
     history.bench.jobs.pin(&history.id(1), false).unwrap();
+    for number in [0, 3, 4] {
+        history.bench.verify(&history.points[number].0).await;
+    }
     history.thin_out().await;
     history.assert_left(&[0, 3, 4]);
     assert_eq!(history.backing_file(3), image_of(0));
+    let is_verified = [0, 3, 4].map(|number| {
+        let point = history.bench.backup(&history.id(number));
+        point.verified.is_some()
+    });
+    assert_eq!(is_verified, [true, false, false], "those have a new image");
     // Nothing is left to do.
     history.thin_out().await;
     history.assert_left(&[0, 3, 4]);

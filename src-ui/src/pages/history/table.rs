@@ -9,7 +9,7 @@ use yew_router::prelude::*;
 
 use crate::components::{BackupTypeBadge, Badge, Icon, Menu, MenuItem, Picture, Size, StatusBadge};
 use crate::route::Route;
-use crate::state::chain::{Hang, Trust};
+use crate::state::chain::{Hang, Standing, Trust};
 use crate::{dom, format};
 
 /// What can be done with a row.
@@ -32,8 +32,8 @@ pub(super) struct BackupTableProps {
     pub(super) backups: Rc<Vec<Backup>>,
     /// For each of them, how it hangs in its chain.
     pub(super) hung: Vec<Hang>,
-    /// For each of them, what is known of its images.
-    pub(super) trust: Rc<Vec<Trust>>,
+    /// For each of them, how far it can be relied on.
+    pub(super) standings: Rc<Vec<Standing>>,
     /// Copies that are under way or done, by what is copied.
     pub(super) copies: BTreeMap<BackupId, BackupCopy>,
     pub(super) actions: RowActions,
@@ -46,7 +46,7 @@ pub(super) fn BackupTable(props: &BackupTableProps) -> Html {
         .backups
         .iter()
         .zip(&props.hung)
-        .zip(props.trust.iter());
+        .zip(props.standings.iter());
     html! {
         <table class="table">
             <thead><tr>
@@ -55,9 +55,9 @@ pub(super) fn BackupTable(props: &BackupTableProps) -> Html {
                 <th><span class="sr-only">{ "Actions" }</span></th>
             </tr></thead>
             <tbody>
-                for ((backup, hang), trust) in rows {
+                for ((backup, hang), standing) in rows {
                     <BackupRow
-                        key={backup.backup_id.to_string()} backup={backup.clone()} hang={*hang} trust={*trust}
+                        key={backup.backup_id.to_string()} backup={backup.clone()} hang={*hang} standing={standing.clone()}
                         copy={props.copies.get(&backup.backup_id).cloned()} actions={props.actions.clone()}
                     />
                 }
@@ -70,7 +70,7 @@ pub(super) fn BackupTable(props: &BackupTableProps) -> Html {
 struct BackupRowProps {
     backup: Backup,
     hang: Hang,
-    trust: Trust,
+    standing: Standing,
     copy: Option<BackupCopy>,
     actions: RowActions,
 }
@@ -81,6 +81,7 @@ fn BackupRow(props: &BackupRowProps) -> Html {
     let navigator = use_navigator();
     let is_open = use_state(|| false);
     let backup = &props.backup;
+    let trust = props.standing.trust;
     let is_good = backup.status == BackupStatus::Completed;
     let time = backup
         .created_at
@@ -108,7 +109,7 @@ fn BackupRow(props: &BackupRowProps) -> Html {
     html! {
         <>
         <tr aria-label={format!("Backup of {time}")} class={classes!((!is_good).then_some("is-off"))}>
-            <ChainMark backup={backup.clone()} hang={props.hang} is_broken={props.trust == Trust::Broken} />
+            <ChainMark backup={backup.clone()} hang={props.hang} is_broken={trust == Trust::Broken} />
             <td class="num">
                 <strong title={backup.backup_id.to_string()}>{ &time }</strong>
                 if backup.is_pinned == Some(true) {
@@ -119,7 +120,7 @@ fn BackupRow(props: &BackupRowProps) -> Html {
             <td class="is-right"><Size bytes={size_of(backup).filter(|_| is_good)} /></td>
             <td class="is-right num is-wide-only">{ duration_of(backup) }</td>
             <td>
-                <Standing status={backup.status} trust={props.trust} />
+                <span title={props.standing.note.clone()}><StandingBadge status={backup.status} {trust} /></span>
                 if let Some(copy) = copy {
                     { " " }<Badge tone="is-run" picture={Picture::Stack} text={format!("Copying {:.0} %", copy.progress_percent)} />
                 }
@@ -131,7 +132,7 @@ fn BackupRow(props: &BackupRowProps) -> Html {
                     } else if backup.status == BackupStatus::Failed {
                         <button class="button is-small" type="button" aria-expanded={is_open.to_string()} onclick={toggle}>{ "Why?" }</button>
                     }
-                    <Menu label={format!("More for the backup of {time}")} items={menu_of(backup, props.trust, copy, &props.actions)} />
+                    <Menu label={format!("More for the backup of {time}")} items={menu_of(backup, trust, copy, &props.actions)} />
                 </div>
             </td>
         </tr>
@@ -176,14 +177,14 @@ fn ChainMark(props: &ChainMarkProps) -> Html {
 }
 
 #[derive(Clone, PartialEq, Properties)]
-struct StandingProps {
+struct StandingBadgeProps {
     status: BackupStatus,
     trust: Trust,
 }
 
 /// How a backup stands, with what verifying says.
 #[component]
-fn Standing(props: &StandingProps) -> Html {
+fn StandingBadge(props: &StandingBadgeProps) -> Html {
     if props.status != BackupStatus::Completed {
         return html! { <StatusBadge status={props.status} /> };
     }
@@ -194,6 +195,9 @@ fn Standing(props: &StandingProps) -> Html {
         },
         Trust::Verified => {
             html! { <Badge tone="is-ok" picture={Picture::Shield} text="Verified" /> }
+        }
+        Trust::Flawed => {
+            html! { <Badge tone="is-warn" picture={Picture::Warning} text="Flawed" /> }
         }
         Trust::Unproven => {
             html! { <Badge tone="is-warn" picture={Picture::Warning} text="Unproven" /> }
@@ -319,12 +323,19 @@ mod tests {
         let html = yew::LocalServerRenderer::<BackupTable>::with_props(BackupTableProps {
             copies: BTreeMap::new(),
             hung: chain::hang(&backups),
-            trust: Rc::new(vec![
-                Trust::Verified,
-                Trust::Broken,
-                Trust::Unknown,
-                Trust::Verifying(40.0),
-            ]),
+            standings: Rc::new(
+                [
+                    (Trust::Verified, "Verified 3 days ago"),
+                    (Trust::Broken, "an image of it is missing"),
+                    (Trust::Unknown, ""),
+                    (Trust::Verifying(40.0), "It is read"),
+                ]
+                .map(|(trust, note)| Standing {
+                    trust,
+                    note: note.to_owned(),
+                })
+                .to_vec(),
+            ),
             backups: Rc::new(backups),
             actions: RowActions {
                 on_verify: Callback::noop(),
