@@ -232,11 +232,17 @@ impl Damage {
     fn into_finding(self) -> Finding {
         match self.first {
             None => Finding::Sound,
-            Some(first) => Finding::Damaged(format!(
-                "{} clusters of 64 KiB differ from what was backed up, the first at byte {}",
-                self.n_clusters,
-                first * CLUSTER_BYTES
-            )),
+            Some(first) => {
+                let place = first * CLUSTER_BYTES;
+                Finding::Damaged(match self.n_clusters {
+                    1 => format!(
+                        "a cluster of 64 KiB differs from what was backed up, at byte {place}"
+                    ),
+                    n => format!(
+                        "{n} clusters of 64 KiB differ from what was backed up, the first at byte {place}"
+                    ),
+                })
+            }
         }
     }
 }
