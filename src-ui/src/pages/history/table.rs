@@ -312,6 +312,16 @@ mod tests {
         .unwrap()
     }
 
+    fn no_actions() -> RowActions {
+        RowActions {
+            on_verify: Callback::noop(),
+            on_pin: Callback::noop(),
+            on_delete: Callback::noop(),
+            on_copy: Callback::noop(),
+            on_cancel_copy: Callback::noop(),
+        }
+    }
+
     #[tokio::test(flavor = "current_thread")]
     async fn a_chain_shows_what_hangs_together_and_what_is_broken() {
         let backups = vec![
@@ -337,13 +347,7 @@ mod tests {
                 .to_vec(),
             ),
             backups: Rc::new(backups),
-            actions: RowActions {
-                on_verify: Callback::noop(),
-                on_pin: Callback::noop(),
-                on_delete: Callback::noop(),
-                on_copy: Callback::noop(),
-                on_cancel_copy: Callback::noop(),
-            },
+            actions: no_actions(),
         })
         .hydratable(false)
         .render()
@@ -353,13 +357,7 @@ mod tests {
 
     #[test]
     fn hubs_that_cannot_pin_or_delete_say_so_in_the_menu() {
-        let actions = RowActions {
-            on_verify: Callback::noop(),
-            on_pin: Callback::noop(),
-            on_delete: Callback::noop(),
-            on_copy: Callback::noop(),
-            on_cancel_copy: Callback::noop(),
-        };
+        let actions = no_actions();
         let mut elsewhere = backup(1, "full", "completed");
         elsewhere.is_pinned = None;
         let off = |backup: &Backup| {
@@ -373,13 +371,7 @@ mod tests {
 
     #[test]
     fn a_backup_that_is_being_copied_offers_to_end_that() {
-        let actions = RowActions {
-            on_verify: Callback::noop(),
-            on_pin: Callback::noop(),
-            on_delete: Callback::noop(),
-            on_copy: Callback::noop(),
-            on_cancel_copy: Callback::noop(),
-        };
+        let actions = no_actions();
         let copy = BackupCopy {
             id: 1,
             source_backup_id: BackupId::new("b1"),
