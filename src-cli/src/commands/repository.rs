@@ -74,10 +74,13 @@ pub(crate) async fn run(
             let target = choose_repository(hub, Some(&to)).await?;
             let id = BackupId::new(backup);
             hub.cancel_copy(&id, &target.id).await?;
-            output.show(
-                &json!({ "backup_id": id, "repository_id": target.id }),
-                || format!("The copy to {} is being cancelled; copied again, it goes on where it ended.", printable(&target.name)),
-            )
+            let ended = json!({ "backup_id": id, "repository_id": target.id });
+            output.show(&ended, || {
+                let name = printable(&target.name);
+                format!(
+                    "The copy to {name} is being cancelled; copied again, it goes on from there."
+                )
+            })
         }
     }
 }
