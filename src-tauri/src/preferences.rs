@@ -54,11 +54,12 @@ impl<R: Runtime> Preferences<R> {
     pub(crate) fn change(&self, change: impl FnOnce(&mut Settings)) -> Result<Settings> {
         let mut settings = self.settings();
         change(&mut settings);
-        self.write(SETTINGS, &settings)?;
+        // They hold at once, also when they cannot be kept.
         self.settings.send_replace(settings.clone());
         self.events.publish(AppEvent::SettingsChanged {
             settings: Box::new(settings.clone()),
         });
+        self.write(SETTINGS, &settings)?;
         Ok(settings)
     }
 

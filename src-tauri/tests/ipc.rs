@@ -167,6 +167,24 @@ fn settings_are_kept_but_the_window_names_no_folder_to_write_to() {
 }
 
 #[test]
+fn settings_that_cannot_be_kept_hold_until_the_app_ends() {
+    let shell = Shell::start();
+    // Nothing can be written where a folder stands.
+    std::fs::create_dir(shell.home.path().join("settings.json")).unwrap();
+    let settings = Settings {
+        close_to_tray: false,
+        ..Settings::default()
+    };
+    let request = SaveSettings {
+        settings: settings.clone(),
+    };
+    let error = shell.ask(&request).unwrap_err();
+    let hint = error.hint.as_deref();
+    assert_eq!(hint, Some("They hold until the app ends."), "{error:?}");
+    assert_eq!(shell.ask(&GetSettings {}).unwrap(), settings);
+}
+
+#[test]
 fn how_well_all_machines_are_protected_is_asked_for_at_once() {
     let shell = Shell::start().connected();
     let vm = shell.add_vm();

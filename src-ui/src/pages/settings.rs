@@ -41,10 +41,12 @@ pub(crate) fn Settings() -> Html {
     };
     let values = &app.settings;
     let change = |apply: fn(&mut Values, String)| {
-        let (run, values) = (save.run.clone(), values.clone());
+        let (app, run) = (app.clone(), save.run.clone());
         Callback::from(move |event: Event| {
-            let mut changed = values.clone();
+            let mut changed = app.settings.clone();
             apply(&mut changed, dom::value_of(&event));
+            // Here at once: the next change, which may come before the answer, builds on it.
+            app.dispatch(Change::SettingsRead(changed.clone()));
             run.emit(SaveSettings { settings: changed });
         })
     };
