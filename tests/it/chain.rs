@@ -23,6 +23,7 @@ use sendense_tests::{
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
+use self::moment::Machine;
 use self::sources::Source;
 
 /// A VM with one disk, and a hub that backs it up.
@@ -261,12 +262,7 @@ fn chain_a_disk_that_a_running_machine_writes_to_is_refused_until_it_ends() {
         .arg("8M")
         .run();
     cli(folder.path(), &["vm", "discover", vms_text]).run();
-    // It opens the image as a running machine does, and waits for commands.
-    let mut machine = tool("qemu-io").args(["-f", "qcow2"]).arg(&disk).spawn();
-    until("QEMU to lock the image", Duration::from_secs(20), || {
-        let looked = tool("qemu-img").arg("info").arg(&disk).outcome();
-        (looked.code != Some(0)).then_some(())
-    });
+    let machine = Machine::run(&disk, "qcow2");
     let backup = ["backup", "start", "vm", "--wait"];
     let refused = cli(folder.path(), &backup).outcome();
     let words = refused.error_text();
@@ -276,8 +272,7 @@ fn chain_a_disk_that_a_running_machine_writes_to_is_refused_until_it_ends() {
             && words.contains("as Btrfs and XFS can"),
         "{refused}"
     );
-    machine.kill().unwrap();
-    machine.wait().unwrap();
+    drop(machine);
     let lock = vms.join("vm.qcow2.lck");
     fs::create_dir(&lock).unwrap();
     fs::write(lock.join("M1.lck"), "").unwrap();

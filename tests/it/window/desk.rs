@@ -277,13 +277,20 @@ impl Desk {
 
     /// Answers a question of the system's with a key, and waits until it is gone.
     pub(super) fn answer(&self, title: &str, key: &str) {
-        let window = self.dialog(title);
-        self.xdotool(&["windowfocus", "--sync", &window]);
-        self.xdotool(&["key", "--clearmodifiers", key]);
+        self.dialog(title);
         until(
             &format!("the end of the dialog '{title}'"),
             PATIENCE,
-            || self.windows(title).is_empty().then_some(()),
+            || {
+                let Some(window) = self.windows(title).into_iter().next() else {
+                    return Some(());
+                };
+                // One that has only just come up may not listen yet.
+                self.xdotool(&["windowfocus", "--sync", &window]);
+                self.xdotool(&["key", "--clearmodifiers", key]);
+                std::thread::sleep(Duration::from_millis(500));
+                None
+            },
         );
     }
 

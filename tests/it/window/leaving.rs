@@ -85,6 +85,14 @@ async fn quitting_asks_while_a_download_runs() {
     desk.press("Settings").await;
     desk.click("Closing the window while work runs leaves Sendense in the tray")
         .await;
+    let settings = desk
+        .home()
+        .join(".config/com.sendense.desktop/settings.json");
+    until("the setting to be kept", PATIENCE, || {
+        let kept = std::fs::read_to_string(&settings).unwrap_or_default();
+        let kept = kept.split_whitespace().collect::<String>();
+        kept.contains(r#""close_to_tray":false"#).then_some(())
+    });
     desk.close_window();
     desk.answer(QUESTION, "Escape");
     // Still there, and still at it.
