@@ -147,8 +147,13 @@ pub(crate) enum BackupCommand {
         #[arg(long, value_name = "ID")]
         repository: Option<String>,
     },
-    /// Read a backup through and compare it with what was backed up; fails when it is damaged.
+    /// Read a backup through and compare it with what was backed up; fails unless it is sound.
     Verify {
+        /// Id of the backup.
+        id: String,
+    },
+    /// End the verification of a backup.
+    CancelVerify {
         /// Id of the backup.
         id: String,
     },

@@ -152,6 +152,8 @@ pub(crate) enum Error {
     BackupNotComplete(String),
     #[error("the backup {0} was not verified since the hub was started")]
     NotVerified(String),
+    #[error("verifying this backup is over and cannot be cancelled")]
+    VerificationOver,
     #[error("the backup {0} is still running: cancel it first")]
     BackupNotOver(String),
     #[error("the backup {0} is pinned: unpin it first")]
@@ -241,6 +243,7 @@ impl Error {
             | Self::BackupOver(_)
             | Self::BackupNotOver(_)
             | Self::BackupNotComplete(_)
+            | Self::VerificationOver
             | Self::BackupPinned(_)
             | Self::HasDependents { .. }
             | Self::RepositoryNotConnected { .. }

@@ -64,6 +64,18 @@ pub(crate) fn remove(path: &Path) -> bool {
     }
 }
 
+/// Makes the name of a file survive a power cut, and those of the folders that it lies in, up to `top`, which may
+/// all be new.
+pub(crate) fn sync_names(file: &Path, top: &Path) -> io::Result<()> {
+    for folder in file.ancestors().skip(1) {
+        sync_folder(folder)?;
+        if folder == top {
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// Makes the names in a folder survive a power cut.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     // Windows has no such thing: its filesystems keep names safe by themselves.

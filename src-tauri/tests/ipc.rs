@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use sendense_core::{Events, MemorySecrets};
 use sendense_desktop::{Surroundings, build, start};
 use sendense_types::commands::{
-    AddRepository, AddVms, COMMANDS, Command, DeleteRepository, GetRetention, GetSession,
-    GetSettings, ListFiles, ListRecentBackups, ListRepositories, ListVmProtection,
+    AddRepository, AddVms, COMMANDS, CancelVerification, Command, DeleteRepository, GetRetention,
+    GetSession, GetSettings, ListFiles, ListRecentBackups, ListRepositories, ListVmProtection,
     PreviewRetention, SaveSettings, SetRetention, StartBackup, TestRepository, VerifyBackup,
 };
 use sendense_types::{
@@ -212,6 +212,11 @@ fn verifying_tells_its_result_to_whoever_listens() {
     });
     assert_eq!(found.backup_id, backup.backup_id);
     assert_eq!(found.status, VerificationStatus::Sound);
+    let cancel = CancelVerification {
+        backup_id: backup.backup_id,
+    };
+    let error = shell.ask(&cancel).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Conflict, "it is over: {error:?}");
 }
 
 #[test]

@@ -267,6 +267,8 @@ pub struct Verification {
 pub enum VerificationStatus {
     /// It goes on.
     Running,
+    /// It was ended before it was through; what was known before holds.
+    Cancelled,
     /// Every cluster is what it was.
     Sound,
     /// Every cluster is what it was; its files have damage where that does not matter.
@@ -282,6 +284,7 @@ impl VerificationStatus {
     pub fn from_hub(word: &str) -> Self {
         match word {
             "running" => Self::Running,
+            "cancelled" => Self::Cancelled,
             "sound" => Self::Sound,
             "flawed" => Self::Flawed,
             "damaged" => Self::Damaged,

@@ -89,6 +89,7 @@ commands! { $
     get_backup(GetBackup) -> Backup;
     get_chain(GetChain) -> Chain;
     verify_backup(VerifyBackup) -> ();
+    cancel_verification(CancelVerification) -> ();
     pin_backup(PinBackup) -> ();
     delete_backup(DeleteBackup) -> Vec<BackupId>;
     get_retention(GetRetention) -> Retention;
@@ -396,6 +397,13 @@ pub struct GetChain {
 /// finds comes as events, because it outlasts the page; the answer comes when it is over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VerifyBackup {
+    /// Which one.
+    pub backup_id: BackupId,
+}
+
+/// Ends the verification of a backup; that it is over comes as an event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CancelVerification {
     /// Which one.
     pub backup_id: BackupId,
 }

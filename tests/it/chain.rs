@@ -371,6 +371,17 @@ fn chain_a_damaged_backup_is_told_by_the_command_and_its_exit_code() {
     let id = backup["backup_id"].as_str().unwrap();
     let verified = run(&["backup", "verify", id]).run().json();
     assert_eq!(verified["status"], "sound");
+    // The hub that verified it has ended with its command.
+    let cancelled = run(&["backup", "cancel-verify", id]).outcome();
+    assert_eq!(cancelled.code, Some(3), "{cancelled}");
+
+    let map = image_of(&backup).with_extension("map");
+    fs::rename(&map, folder.path().join("map")).unwrap();
+    let unproven = run(&["backup", "verify", id]).outcome();
+    assert_eq!(unproven.code, Some(1), "{unproven}");
+    let words = unproven.error_text();
+    assert!(words.contains("could not be proven"), "{words}");
+    fs::rename(folder.path().join("map"), &map).unwrap();
 
     let image = File::options().write(true).open(image_of(&backup)).unwrap();
     let length = image.metadata().unwrap().len();

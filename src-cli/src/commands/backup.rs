@@ -100,13 +100,20 @@ pub(crate) async fn run(
                 })
                 .await?
             };
-            if matches!(
-                verification.status,
-                VerificationStatus::Damaged | VerificationStatus::Flawed
-            ) {
-                return Err(damaged(&verification));
+            if let Some(failure) = not_sound(&verification) {
+                return Err(failure);
             }
-            output.show(&verification, || verified(&verification))
+            output.show(&verification, || {
+                let id = &verification.backup_id;
+                format!("{id} is sound: every cluster is what was backed up.")
+            })
+        }
+        BackupCommand::CancelVerify { id } => {
+            let id = BackupId::new(id);
+            hub.cancel_verification(&id).await?;
+            output.show(&json!({ "backup_id": id }), || {
+                format!("Verifying {id} is being cancelled; what was known about it before holds.")
+            })
         }
         BackupCommand::Cancel { id } => {
             let id = BackupId::new(id);
@@ -250,7 +257,9 @@ fn last_verified(backup: &Backup) -> Option<String> {
         VerificationStatus::Sound => "sound",
         VerificationStatus::Flawed => "its disks are sound, its files have damage",
         VerificationStatus::Damaged => "damaged: it cannot be restored as it was",
-        VerificationStatus::Unproven | VerificationStatus::Running => "could not be proven",
+        VerificationStatus::Unproven
+        | VerificationStatus::Running
+        | VerificationStatus::Cancelled => "could not be proven",
     };
     Some(format!("{found} ({})", output::time(backup.verified_at)))
 }
@@ -261,18 +270,28 @@ fn dependents(backup: &Backup) -> Option<String> {
     (!ids.is_empty()).then(|| ids.join(", "))
 }
 
-fn verified(verification: &Verification) -> String {
+/// All but a proof is a failure, so that scripts notice.
+fn not_sound(verification: &Verification) -> Option<AppError> {
     let id = &verification.backup_id;
     match verification.status {
-        VerificationStatus::Sound => format!("{id} is sound: every cluster is what was backed up."),
-        _ => format!(
-            "{id} could not be proven: {}.\nIts images may be sound all the same.",
-            printable(&problems(verification))
+        VerificationStatus::Sound => None,
+        VerificationStatus::Damaged | VerificationStatus::Flawed => Some(damaged(verification)),
+        VerificationStatus::Cancelled => Some(AppError::new(
+            ErrorKind::Cancelled,
+            format!("Verifying {id} was cancelled."),
+            Retry::Manual,
+        )),
+        VerificationStatus::Unproven | VerificationStatus::Running => Some(
+            AppError::new(
+                ErrorKind::Unsupported,
+                format!("{id} could not be proven: {}.", problems(verification)),
+                Retry::Never,
+            )
+            .with_hint("Its images may be sound all the same. Run a full backup to have one that can be verified."),
         ),
     }
 }
 
-/// Damage is a failure, so that scripts notice.
 fn damaged(verification: &Verification) -> AppError {
     let list = |ids: &[BackupId]| {
         let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();

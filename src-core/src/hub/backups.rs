@@ -121,6 +121,17 @@ impl HubClient {
         Ok(verification)
     }
 
+    /// Ends the verification of a backup; who waits for it hears of that.
+    ///
+    /// # Errors
+    /// `NotFound` when it never began, `Conflict` when it is over.
+    pub async fn cancel_verification(&self, id: &BackupId) -> Result<()> {
+        let url = self.v1(&["backups", id.as_str(), "verify", "cancel"])?;
+        self.post(url, &json!({}), Effect::Repeatable)
+            .await
+            .map(drop)
+    }
+
     /// Ends a running backup; nothing of it stays. Watch it to see when that has happened.
     ///
     /// # Errors

@@ -291,6 +291,20 @@ pub(super) const MEANINGS: &[Meaning] = &[
         Some("Look at its backups before you try again."),
     ),
     row(
+        "verifying this backup is over and cannot be cancelled",
+        ErrorKind::Conflict,
+        Retry::Never,
+        "This backup is not being verified any more.",
+        None,
+    ),
+    row(
+        "was not verified since the hub was started",
+        ErrorKind::NotFound,
+        Retry::Never,
+        "This backup is not being verified.",
+        None,
+    ),
+    row(
         "is over and cannot be cancelled",
         ErrorKind::Conflict,
         Retry::Never,

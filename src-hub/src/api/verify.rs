@@ -3,7 +3,7 @@
 use axum::{
     Json, Router,
     extract::{Path, State},
-    routing::get,
+    routing::{get, post},
 };
 use serde::Serialize;
 
@@ -14,15 +14,20 @@ use crate::{
     error::{Error, Result},
 };
 
-/// The route below `/api/v1`.
+/// The routes below `/api/v1`.
 pub(crate) fn router() -> Router<Hub> {
-    Router::new().route("/backups/{backup_id}/verify", get(show).post(start))
+    Router::new()
+        .route("/backups/{backup_id}/verify", get(show).post(start))
+        .route("/backups/{backup_id}/verify/cancel", post(cancel))
 }
+
+/// What a verification is that was ended before it was through.
+const CANCELLED: &str = "cancelled";
 
 #[derive(Serialize)]
 struct Answer {
     backup_id: String,
-    /// `running`, `sound`, `flawed` (its disks are sound), `unproven` or `damaged`.
+    /// `running`, `cancelled`, `sound`, `flawed` (its disks are sound), `unproven` or `damaged`.
     status: &'static str,
     progress_percent: f64,
     disks: Vec<DiskRow>,
@@ -53,6 +58,15 @@ async fn show(State(hub): State<Hub>, Path(backup_id): Path<String>) -> Result<J
     hub.blocking(move |hub| answer(&hub, backup_id)).await
 }
 
+/// Ends it; it may go on for a moment.
+async fn cancel(State(hub): State<Hub>, Path(backup_id): Path<String>) -> Result<Json<Answer>> {
+    hub.blocking(move |hub| {
+        hub.jobs().cancel_verification(&backup_id)?;
+        answer(&hub, backup_id)
+    })
+    .await
+}
+
 fn answer(hub: &Hub, backup_id: String) -> Result<Json<Answer>> {
     let check = hub.jobs().check_of(&backup_id);
     let state = check
@@ -63,16 +77,16 @@ fn answer(hub: &Hub, backup_id: String) -> Result<Json<Answer>> {
         .findings
         .into_iter()
         .map(|(disk_index, finding)| {
-            let (verdict, error_message) = match finding {
-                Finding::Sound => (Verdict::Sound, None),
-                Finding::Flawed(why) => (Verdict::Flawed, Some(why)),
-                Finding::Damaged(why) => (Verdict::Damaged, Some(why)),
-                Finding::Unproven(why) => (Verdict::Unproven, Some(why)),
-                Finding::Stopped => (Verdict::Unproven, Some("the hub was stopped".to_owned())),
+            let (status, error_message) = match finding {
+                Finding::Sound => (Verdict::Sound.as_str(), None),
+                Finding::Flawed(why) => (Verdict::Flawed.as_str(), Some(why)),
+                Finding::Damaged(why) => (Verdict::Damaged.as_str(), Some(why)),
+                Finding::Unproven(why) => (Verdict::Unproven.as_str(), Some(why)),
+                Finding::Stopped => (CANCELLED, None),
             };
             DiskRow {
                 disk_index,
-                status: verdict.as_str(),
+                status,
                 error_message,
             }
         })
@@ -80,7 +94,7 @@ fn answer(hub: &Hub, backup_id: String) -> Result<Json<Answer>> {
     let status = match (state.is_over, verdict) {
         (false, _) => "running",
         (true, Some(verdict)) => verdict.as_str(),
-        (true, None) => Verdict::Unproven.as_str(),
+        (true, None) => CANCELLED,
     };
     let share = state.checked_bytes as f64 / state.total_bytes.max(1) as f64;
     Ok(Json(Answer {

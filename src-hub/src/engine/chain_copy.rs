@@ -22,7 +22,7 @@ use super::{
     Jobs,
     failure::Failure,
     file_copy::{self, copy_file},
-    image::sync_folder,
+    image::sync_names,
     manifest,
     map::map_path,
     record, removal, require_connected, require_usable,
@@ -362,12 +362,7 @@ impl Copying<'_> {
                     self.run.copied_bytes.fetch_add(bytes, Ordering::Relaxed);
                 })?;
             }
-            for folder in target.ancestors().skip(1) {
-                sync_folder(folder).map_err(Failure::repository(folder))?;
-                if folder == self.target.config.path {
-                    break;
-                }
-            }
+            sync_names(&target, &self.target.config.path).map_err(Failure::repository(&target))?;
             images.push(target);
         }
         let db = &self.jobs.inner.db;

@@ -19,6 +19,8 @@ use crate::{
 pub(crate) struct Check {
     vm_context_id: String,
     state: Mutex<State>,
+    /// Ends it, when it is cancelled or the hub stops.
+    pub(super) stopping: CancellationToken,
 }
 
 /// Where a verification stands.
@@ -42,9 +44,10 @@ impl State {
 }
 
 impl Check {
-    pub(super) fn of(backup: &Backup) -> Self {
+    pub(super) fn of(backup: &Backup, stopping: CancellationToken) -> Self {
         Self {
             vm_context_id: backup.vm_context_id.clone(),
+            stopping,
             state: Mutex::new(State {
                 total_bytes: backup.disks.iter().map(|disk| disk.capacity_bytes).sum(),
                 ..State::default()
@@ -67,17 +70,16 @@ impl Check {
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Verifies the backup, and after damage all the others too, which may share what is damaged. Tells what was
+    /// Verifies the backup, and after damage all of its VM too, which may share what is damaged. Tells what was
     /// found before anybody can see that it is over. Blocks.
     pub(super) fn run(
         &self,
         backup: &Backup,
-        others: &[Backup],
+        all: &[Backup],
         repository: &Repository,
-        stopping: &CancellationToken,
         tell: impl FnOnce(&State),
     ) {
-        let mut verifier = Verifier::new(&repository.config.path, stopping);
+        let mut verifier = Verifier::new(&repository.config.path, &self.stopping);
         for disk in &backup.disks {
             let finding = match &disk.qcow2_path {
                 None => no_image(),
@@ -98,17 +100,22 @@ impl Check {
         let of_disks =
             self.update(|state| verdict(state.findings.iter().map(|(_, finding)| finding)));
         if matches!(of_disks, Some(Verdict::Damaged | Verdict::Flawed)) {
-            for other in others {
-                let findings: Vec<Finding> = other
-                    .disks
-                    .iter()
-                    .map(|disk| match &disk.qcow2_path {
-                        None => no_image(),
-                        Some(image) => verifier.verify(image, &mut |_| {}),
-                    })
-                    .collect();
+            for other in all {
                 let id = other.backup_id.clone();
-                self.update(|state| match verdict(&findings) {
+                let found = if id == backup.backup_id {
+                    of_disks
+                } else {
+                    let findings: Vec<Finding> = other
+                        .disks
+                        .iter()
+                        .map(|disk| match &disk.qcow2_path {
+                            None => no_image(),
+                            Some(image) => verifier.verify(image, &mut |_| {}),
+                        })
+                        .collect();
+                    verdict(&findings)
+                };
+                self.update(|state| match found {
                     Some(Verdict::Damaged) => state.broken.push(id),
                     Some(Verdict::Sound | Verdict::Flawed) => state.intact.push(id),
                     // Nobody can tell.
@@ -122,6 +129,14 @@ impl Check {
         };
         tell(&found);
         self.update(|state| *state = found);
+    }
+
+    /// Ends a verification before it has begun.
+    pub(super) fn never_began(&self) {
+        self.update(|state| {
+            state.findings.push((0, Finding::Stopped));
+            state.is_over = true;
+        });
     }
 
     /// Ends a verification whose thread died.

@@ -15,7 +15,7 @@ use imago::{
 };
 
 use super::{map::map_path, write_through::WriteThrough};
-pub(super) use crate::file::{partial_name, remove, sync_folder};
+pub(super) use crate::file::{partial_name, remove, sync_folder, sync_names};
 
 /// The unit in which images grow; QEMU's default.
 pub(super) const CLUSTER_BYTES: u64 = 64 * 1024;

@@ -222,12 +222,8 @@ impl Job {
                 .publish()
                 .map_err(Failure::repository(target))?;
             // The image's folder, the VM's folder, the repository: the first backup made them all.
-            for folder in target.ancestors().skip(1) {
-                image::sync_folder(folder).map_err(Failure::repository(folder))?;
-                if folder == self.repository_folder {
-                    break;
-                }
-            }
+            image::sync_names(target, &self.repository_folder)
+                .map_err(Failure::repository(target))?;
         }
         Ok(())
     }

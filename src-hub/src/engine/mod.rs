@@ -320,7 +320,7 @@ impl Jobs {
             let all = backup::list(connection, &filter(None, Some(&backup)))?;
             Ok::<_, Error>((backup, all, repository))
         })?;
-        let check = Arc::new(Check::of(&backup));
+        let check = Arc::new(Check::of(&backup, self.inner.stopping.child_token()));
         {
             let busy = self.busy();
             if let Some(doing) = busy.get(&backup.vm_context_id) {
@@ -336,14 +336,19 @@ impl Jobs {
             }
             checks.insert(backup_id.to_owned(), Arc::clone(&check));
         }
-        let stopping = self.inner.stopping.child_token();
         let places = Arc::clone(&self.inner.places);
         let jobs = self.clone();
         self.inner.tasks.spawn(async move {
-            let place = places.acquire_owned().await;
+            let place = tokio::select! {
+                () = check.stopping.cancelled() => None,
+                place = places.acquire_owned() => place.ok(),
+            };
+            let Some(_place) = place else {
+                return check.never_began();
+            };
             let running = Arc::clone(&check);
             let verified = tokio::task::spawn_blocking(move || {
-                running.run(&backup, &all, &repository, &stopping, |state| {
+                running.run(&backup, &all, &repository, |state| {
                     jobs.record_verdicts(&backup.backup_id, state);
                 });
             });
@@ -351,9 +356,23 @@ impl Jobs {
                 tracing::error!(%error, "verifying a backup ended early");
                 check.give_up();
             }
-            drop(place);
         });
         Ok(())
+    }
+
+    /// Ends the verification of a backup; what was on record about it stays. Returns at once.
+    ///
+    /// # Errors
+    /// When it is not being verified.
+    pub(crate) fn cancel_verification(&self, backup_id: &str) -> Result<()> {
+        match self.checks().get(backup_id) {
+            None => Err(Error::NotVerified(backup_id.to_owned())),
+            Some(check) if check.state().is_over => Err(Error::VerificationOver),
+            Some(check) => {
+                check.stopping.cancel();
+                Ok(())
+            }
+        }
     }
 
     /// Writes down what verifying has found about a backup, and about those that its damage breaks as well.

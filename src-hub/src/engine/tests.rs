@@ -500,6 +500,46 @@ async fn verifying_misses_clusters_that_are_gone_from_the_image() {
 }
 
 #[tokio::test]
+async fn a_cancelled_verification_ends_and_leaves_what_was_known() {
+    let bench = Bench::new();
+    bench.add_vm(&[&disk_content(1)]);
+    let full = bench.back_up().await;
+    let (id, jobs) = (&full.backup_id, &bench.jobs);
+    assert!(matches!(
+        jobs.cancel_verification(id),
+        Err(Error::NotVerified(_))
+    ));
+    assert_eq!(bench.verify(&full).await, (Finding::Sound, Vec::new()));
+    let verdict = || bench.backup(id).verified.map(|verified| verified.verdict);
+    assert_eq!(verdict(), Some(Verdict::Sound));
+
+    // While it waits for its turn, which does not come.
+    let places = Arc::clone(&jobs.inner.places);
+    let places = places.acquire_many_owned(CONCURRENT_BACKUPS as u32).await;
+    jobs.verify(id).unwrap();
+    jobs.cancel_verification(id).unwrap();
+    jobs.idle().await;
+    let state = jobs.check_of(id).unwrap().state();
+    assert_eq!((state.is_over, state.verdict()), (true, None));
+    drop(places);
+    assert!(matches!(
+        jobs.cancel_verification(id),
+        Err(Error::VerificationOver)
+    ));
+
+    // And while it reads.
+    let cancelled = CancellationToken::new();
+    cancelled.cancel();
+    let all = [bench.backup(id)];
+    let check = Check::of(&all[0], cancelled);
+    check.run(&all[0], &all, &bench.repository(), |state| {
+        assert_eq!(state.verdict(), None);
+    });
+    assert_eq!(check.state().findings, [(0, Finding::Stopped)]);
+    assert_eq!(verdict(), Some(Verdict::Sound));
+}
+
+#[tokio::test]
 async fn only_complete_backups_are_verified() {
     let bench = Bench::new();
     let images = bench.add_vm(&[&disk_content(1)]);

@@ -2,9 +2,9 @@
 
 use sendense_core::{Backups, HubSession};
 use sendense_types::commands::{
-    CancelBackup, CancelCopy, CopyBackup, DeleteBackup, GetBackup, GetChain, GetRetention,
-    ListBackups, ListRecentBackups, ListRunningBackups, PinBackup, PreviewRetention, Reply,
-    RunRetention, SetRetention, StartBackup, VerifyBackup,
+    CancelBackup, CancelCopy, CancelVerification, CopyBackup, DeleteBackup, GetBackup, GetChain,
+    GetRetention, ListBackups, ListRecentBackups, ListRunningBackups, PinBackup, PreviewRetention,
+    Reply, RunRetention, SetRetention, StartBackup, VerifyBackup,
 };
 use tauri::{State, command};
 
@@ -93,6 +93,16 @@ pub(crate) async fn verify_backup(
     request: VerifyBackup,
 ) -> Result<Reply<VerifyBackup>> {
     backups.verify(&request.backup_id).await
+}
+
+#[command]
+pub(crate) async fn cancel_verification(
+    session: State<'_, HubSession>,
+    request: CancelVerification,
+) -> Result<Reply<CancelVerification>> {
+    session
+        .ask(async |hub| hub.cancel_verification(&request.backup_id).await)
+        .await
 }
 
 #[command]

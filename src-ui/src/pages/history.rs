@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use sendense_types::commands::{
-    CancelBackup, CancelCopy, GetChain, GetRetention, GetVm, ListBackups, ListRepositories,
-    PinBackup, VerifyBackup,
+    CancelBackup, CancelCopy, CancelVerification, GetChain, GetRetention, GetVm, ListBackups,
+    ListRepositories, PinBackup, VerifyBackup,
 };
 use sendense_types::{
     Backup, BackupId, BackupStatus, BackupType, ChainLink, Repository, RepositoryId, Retention,
@@ -78,6 +78,7 @@ fn Backups(props: &BackupsProps) -> Html {
     let cancel = use_action::<CancelBackup>(Callback::noop());
     let cancel_copy = use_action::<CancelCopy>(Callback::noop());
     let verify = use_action::<VerifyBackup>(Callback::noop());
+    let cancel_verification = use_action::<CancelVerification>(Callback::noop());
     let pin = {
         let app = app.clone();
         use_action::<PinBackup>(Callback::from(move |()| app.dispatch(Change::ListsChanged)))
@@ -88,6 +89,9 @@ fn Backups(props: &BackupsProps) -> Html {
     };
     let actions = RowActions {
         on_verify: verify.run.reform(|backup_id| VerifyBackup { backup_id }),
+        on_cancel_verification: cancel_verification
+            .run
+            .reform(|backup_id| CancelVerification { backup_id }),
         on_pin: pin.run.reform(|(backup_id, is_pinned)| PinBackup {
             backup_id,
             is_pinned,
@@ -163,6 +167,7 @@ fn Backups(props: &BackupsProps) -> Html {
         &backups.error,
         &cancel.error,
         &cancel_copy.error,
+        &cancel_verification.error,
         &pin.error,
     ];
     let open = set_over.reform(|_: MouseEvent| Some(Over::BackUp));

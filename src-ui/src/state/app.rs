@@ -288,6 +288,12 @@ impl AppState {
     fn verified(&mut self, found: Verification) {
         match found.status {
             VerificationStatus::Running => {}
+            VerificationStatus::Cancelled => self.say(
+                Tone::Warning,
+                "Verifying was cancelled".to_owned(),
+                "What was known about the backup before still holds.".to_owned(),
+                None,
+            ),
             VerificationStatus::Sound => self.say(
                 Tone::Good,
                 "The backup is sound".to_owned(),

@@ -97,7 +97,9 @@ pub(crate) fn standing(
             "There was nothing to compare it with when it was verified",
         ),
         Some(VerificationStatus::Damaged) => (Trust::Broken, "Damage was found"),
-        Some(VerificationStatus::Running) | None => (Trust::Unknown, ""),
+        Some(VerificationStatus::Running | VerificationStatus::Cancelled) | None => {
+            (Trust::Unknown, "")
+        }
     };
     let note = match backup.verified_at {
         Some(time) if !what.is_empty() => format!("{what} {}", format::ago(time)),

@@ -37,6 +37,9 @@ pub(super) fn check(files: &[PathBuf], findings: &mut Vec<String>) -> Result<()>
         let Some(kind) = file.extension().and_then(|kind| kind.to_str()) else {
             continue;
         };
+        if matches!(kind, "orig" | "rej") {
+            findings.push(format!("{}: left behind by `patch`", file.display()));
+        }
         if !matches!(kind, "rs" | "toml" | "md" | "patch" | "sql" | "json") {
             continue;
         }

@@ -16,6 +16,8 @@ use crate::{dom, format};
 #[derive(Clone, PartialEq)]
 pub(super) struct RowActions {
     pub(super) on_verify: Callback<BackupId>,
+    /// No longer to be verified.
+    pub(super) on_cancel_verification: Callback<BackupId>,
     /// To be pinned, or no longer.
     pub(super) on_pin: Callback<(BackupId, bool)>,
     /// To be deleted, after a question.
@@ -234,15 +236,19 @@ fn menu_of(
     match backup.status {
         BackupStatus::Completed => {
             let id = backup.backup_id.clone();
-            let on_verify = {
+            let verify = {
                 let id = id.clone();
-                actions.on_verify.reform(move |()| id.clone())
+                match trust {
+                    Trust::Verifying(_) => {
+                        let on_cancel = actions.on_cancel_verification.reform(move |()| id.clone());
+                        MenuItem::new("Cancel verifying", on_cancel)
+                    }
+                    _ => {
+                        let on_verify = actions.on_verify.reform(move |()| id.clone());
+                        MenuItem::new("Verify", on_verify).unless(if is_able { "" } else { CANNOT })
+                    }
+                }
             };
-            let verify = MenuItem::new("Verify", on_verify).unless(match (is_able, trust) {
-                (false, _) => CANNOT,
-                (true, Trust::Verifying(_)) => "It is being verified",
-                _ => "",
-            });
             let on_pin = actions.on_pin.reform(move |()| (id.clone(), !is_pinned));
             let pin = MenuItem::new(if is_pinned { "Unpin" } else { "Pin" }, on_pin)
                 .unless(if is_able { "" } else { CANNOT });
@@ -315,6 +321,7 @@ mod tests {
     fn no_actions() -> RowActions {
         RowActions {
             on_verify: Callback::noop(),
+            on_cancel_verification: Callback::noop(),
             on_pin: Callback::noop(),
             on_delete: Callback::noop(),
             on_copy: Callback::noop(),
@@ -367,6 +374,17 @@ mod tests {
         assert_eq!(off(&elsewhere), 4, "verify, pin, copy and delete");
         assert_eq!(off(&backup(1, "full", "completed")), 0);
         assert_eq!(off(&backup(4, "full", "completed")), 1, "pinned");
+    }
+
+    #[test]
+    fn a_backup_that_is_being_verified_offers_to_end_that() {
+        let backup = backup(1, "full", "completed");
+        let offers = |trust: Trust| {
+            let items = menu_of(&backup, trust, None, &no_actions());
+            items.first().map(|item| item.text.to_string())
+        };
+        assert_eq!(offers(Trust::Verifying(40.0)).unwrap(), "Cancel verifying");
+        assert_eq!(offers(Trust::Verified).unwrap(), "Verify");
     }
 
     #[test]
