@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use serde::{Deserialize, Serialize};
 
 use crate::db;
@@ -239,28 +239,36 @@ pub(crate) fn manifest_path(image: &Path, backup_id: &str) -> Option<PathBuf> {
     Some(context.join(format!("{backup_id}.json")))
 }
 
+impl Filter {
+    /// The statement that finds what is wanted, newest first, and its values. It names only what matters: SQLite
+    /// uses no index for a condition that may also be none.
+    fn statement(&self) -> (String, Vec<&str>) {
+        let (conditions, values): (Vec<_>, Vec<_>) = [
+            ("id = ?", self.backup_id.as_deref()),
+            ("vm_context_id = ?", self.vm_context_id.as_deref()),
+            ("repository_id = ?", self.repository_id.as_deref()),
+            ("backup_type = ?", self.backup_type.map(BackupType::as_str)),
+            ("status = ?", self.status.map(Status::as_str)),
+        ]
+        .into_iter()
+        .filter_map(|(condition, value)| Some((condition, value?)))
+        .unzip();
+        let wanted = match conditions.as_slice() {
+            [] => String::new(),
+            conditions => format!("WHERE {}", conditions.join(" AND ")),
+        };
+        let statement =
+            format!("SELECT * FROM backup_jobs {wanted} ORDER BY created_at DESC, rowid DESC");
+        (statement, values)
+    }
+}
+
 /// Matching backups, newest first.
 pub(crate) fn list(connection: &Connection, filter: &Filter) -> rusqlite::Result<Vec<Backup>> {
+    let (statement, values) = filter.statement();
     let mut backups: Vec<Backup> = connection
-        .prepare_cached(
-            "SELECT * FROM backup_jobs
-             WHERE (:id IS NULL OR id = :id)
-               AND (:vm IS NULL OR vm_context_id = :vm)
-               AND (:repository IS NULL OR repository_id = :repository)
-               AND (:type IS NULL OR backup_type = :type)
-               AND (:status IS NULL OR status = :status)
-             ORDER BY created_at DESC, rowid DESC",
-        )?
-        .query_map(
-            named_params! {
-                ":id": filter.backup_id,
-                ":vm": filter.vm_context_id,
-                ":repository": filter.repository_id,
-                ":type": filter.backup_type.map(BackupType::as_str),
-                ":status": filter.status.map(Status::as_str),
-            },
-            backup,
-        )?
+        .prepare_cached(&statement)?
+        .query_map(params_from_iter(values), backup)?
         .collect::<rusqlite::Result<_>>()?;
     let mut disks = connection.prepare_cached(
         "SELECT * FROM backup_disks WHERE backup_job_id = ?1 ORDER BY disk_index",
@@ -374,4 +382,42 @@ fn unknown_word(word: &str) -> rusqlite::Error {
         rusqlite::types::Type::Text,
         format!("'{word}' is no status").into(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::Db;
+
+    #[test]
+    fn one_backup_and_those_of_a_vm_are_found_without_reading_all() {
+        let db = Db::in_memory().unwrap();
+        let plan = |filter: &Filter| {
+            let (statement, values) = filter.statement();
+            let explain = format!("EXPLAIN QUERY PLAN {statement}");
+            let plan: String = db
+                .with(|connection| {
+                    connection
+                        .query_row(&explain, params_from_iter(values), |row| row.get("detail"))
+                })
+                .unwrap();
+            plan
+        };
+        let word = || Some("word".to_owned());
+        let of_id = plan(&Filter {
+            backup_id: word(),
+            ..Filter::default()
+        });
+        assert!(
+            of_id.starts_with("SEARCH") && of_id.contains("(id=?)"),
+            "{of_id}"
+        );
+        let of_vm = plan(&Filter {
+            vm_context_id: word(),
+            repository_id: word(),
+            status: Some(Status::Completed),
+            ..Filter::default()
+        });
+        assert!(of_vm.contains("backup_jobs_by_vm"), "{of_vm}");
+    }
 }

@@ -1,7 +1,7 @@
 //! Rows and files held against each other when the hub starts. What differs is reported; nothing is
 //! deleted, because both the rows and the files may be the ones that are right.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{collections::HashSet, path::PathBuf};
 
 use super::{
     chain_copy, file_name, files_of_backups,
@@ -60,7 +60,7 @@ fn in_repository(db: &Db, repository: &Repository) -> rusqlite::Result<Vec<Diffe
         problem,
     };
     let mut differences = Vec::new();
-    let mut known = BTreeSet::new();
+    let mut known = HashSet::new();
     for backup in &backups {
         let problems = missing_files(backup, &mut known);
         differences.extend(
@@ -94,7 +94,7 @@ fn is_unfinished(file_name: &str) -> bool {
 }
 
 /// What a backup lacks, and all the files it should have.
-fn missing_files(backup: &Backup, known: &mut BTreeSet<PathBuf>) -> Vec<(PathBuf, String)> {
+fn missing_files(backup: &Backup, known: &mut HashSet<PathBuf>) -> Vec<(PathBuf, String)> {
     let mut missing = Vec::new();
     let images = backup
         .disks
