@@ -8,8 +8,14 @@ use std::path::Path;
 use sendense_core::download::{Destination, Existing, save_file, save_zip};
 use sendense_core::{HubClient, SignIn, Token, watch_backup};
 use sendense_hub::{Auth, Config, LocalHub, NewUser, Password, Profile};
-use sendense_tests::{SampleVm, sample_vm, sha256_file, temp_dir};
-use sendense_types::{AppEvent, BackupStatus, BackupType, ErrorKind, FileKind, MountStatus};
+use sendense_tests::{
+    SampleVm, qemu_img_check, qemu_img_compare, sample_vm, sha256_file, temp_dir,
+};
+use sendense_types::{
+    AppEvent, BackupCopy, BackupStatus, BackupType, ErrorKind, FileKind, MountStatus, Verification,
+    VerificationStatus,
+};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// A hub with one user, on a folder that holds the sample VM.
@@ -194,6 +200,62 @@ async fn a_download_that_is_stopped_leaves_nothing() {
     .unwrap_err();
     assert_eq!(error.kind, ErrorKind::Cancelled);
     assert_eq!(std::fs::read_dir(&out).unwrap().count(), 0);
+    local.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verifying_and_copying_end_when_they_are_cancelled_and_can_be_done_again() {
+    let folder = temp_dir();
+    let vms = folder.path().join("vms");
+    std::fs::create_dir_all(vms.join("vm")).unwrap();
+    let source = vms.join("vm/disk.raw");
+    // Enough to be at it for a moment.
+    std::fs::write(&source, vec![5; 256 << 20]).unwrap();
+    let mut config = Config::new(folder.path().join("data"));
+    config.auth = Auth::Off;
+    let local = LocalHub::start(config).await.unwrap();
+    let hub = HubClient::new(local.url(), None).unwrap();
+    hub.add_vms(&vms, &["vm".to_owned()]).await.unwrap();
+    let vm = hub.find_vm("vm").await.unwrap();
+    let first = hub.repositories().await.unwrap().remove(0);
+    let id = hub
+        .start_backup(&vm, &first.id, BackupType::Full, false)
+        .await
+        .unwrap()
+        .backup_id;
+    watch_backup(&hub, &id, &mut |_| {}).await.unwrap();
+
+    let begun = Notify::new();
+    let cancel = async {
+        begun.notified().await;
+        hub.cancel_verification(&id).await.unwrap();
+    };
+    let mut report = |_: &Verification| begun.notify_one();
+    let (found, ()) = tokio::join!(hub.verify_backup(&id, &mut report), cancel);
+    assert_eq!(found.unwrap().status, VerificationStatus::Cancelled);
+    assert_eq!(hub.backup(&id).await.unwrap().verification, None);
+    let over = hub.cancel_verification(&id).await.unwrap_err();
+    assert_eq!(over.kind, ErrorKind::Conflict, "{over:?}");
+    let found = hub.verify_backup(&id, &mut |_| {}).await.unwrap();
+    assert_eq!(found.status, VerificationStatus::Sound);
+
+    let path = folder.path().join("second");
+    let path = path.to_str().unwrap();
+    let second = hub.create_repository("second", path).await.unwrap().id;
+    let begun = Notify::new();
+    let cancel = async {
+        begun.notified().await;
+        hub.cancel_copy(&id, &second).await.unwrap();
+    };
+    let mut report = |_: &BackupCopy| begun.notify_one();
+    let (copied, ()) = tokio::join!(hub.copy_backup(&id, &second, &mut report), cancel);
+    let cancelled = copied.unwrap_err();
+    assert_eq!(cancelled.kind, ErrorKind::Cancelled, "{cancelled:?}");
+    let copy = hub.copy_backup(&id, &second, &mut |_| {}).await.unwrap();
+    let copy = hub.backup(&copy.backup_id.unwrap()).await.unwrap();
+    let image = copy.disks[0].qcow2_path.as_deref().unwrap();
+    qemu_img_check(Path::new(image));
+    qemu_img_compare(&source, "raw", Path::new(image), "qcow2");
     local.stop().await;
 }
 

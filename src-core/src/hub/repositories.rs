@@ -130,12 +130,15 @@ impl HubClient {
                 .as_ref()
                 .filter(|_| copy.status.is_over())
             {
-                return Err(AppError::new(
-                    ErrorKind::Conflict,
-                    format!("The copy ended early: {why}."),
-                    Retry::Manual,
-                )
-                .with_hint("The original is as it was. Copied again, it goes on where it ended."));
+                // The contract has no status of its own for it.
+                let (kind, message) = if why == "it was cancelled" {
+                    (ErrorKind::Cancelled, "The copy was cancelled.".to_owned())
+                } else {
+                    (ErrorKind::Conflict, format!("The copy ended early: {why}."))
+                };
+                return Err(AppError::new(kind, message, Retry::Manual).with_hint(
+                    "The original is as it was. Copied again, it goes on where it ended.",
+                ));
             }
             if copy.status.is_over() {
                 return Ok(copy);
