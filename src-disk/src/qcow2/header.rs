@@ -11,6 +11,8 @@ const HEADER_BYTES: [u32; 2] = [104, 112];
 const MAX_COUNT_TABLE_CLUSTERS: u32 = 128;
 const MAX_L1_ENTRIES: u32 = 4 << 20;
 const BACKING_FORMAT: u32 = 0xe279_2aca;
+/// QEMU has room for 15 bytes and a zero.
+const LONGEST_FORMAT_BYTES: u64 = 16;
 const FEATURE_NAMES: u32 = 0x6803_f857;
 const FEATURE_NAME_BYTES: usize = 48;
 /// The names that are written: kind of feature, bit, name. They come in any order.
@@ -186,13 +188,38 @@ fn check_extensions(first: &[u8]) -> Result<usize, Trouble> {
             _ => false,
         };
         if !is_known || seen.contains(&kind) || padding.iter().any(|byte| *byte != 0) {
-            return Err(flaw(format!(
-                "an extension of its header is damaged, at byte {at}"
-            )));
+            return Err(Trouble::Flaw(Flaw {
+                what: format!("an extension of its header is damaged, at byte {at}"),
+                is_refused: are_extensions_refused(first),
+            }));
         }
         seen.push(kind);
         at = end;
     }
+}
+
+/// Whether QEMU gives up at the extensions. It goes from one to the next by their lengths, and none may reach beyond
+/// the name of the backing file, or the cluster (`qcow2_read_extensions` in its `block/qcow2.c`).
+fn are_extensions_refused(first: &[u8]) -> bool {
+    let end = match u64_at(first, 8) {
+        0 => CLUSTER_BYTES,
+        name => name.min(CLUSTER_BYTES),
+    };
+    let mut at = u64::from(u32_at(first, 100));
+    while at + 8 <= end {
+        let (kind, len) = (
+            u32_at(first, at as usize),
+            u64::from(u32_at(first, at as usize + 4)),
+        );
+        if len > end - (at + 8) || (kind == BACKING_FORMAT && len >= LONGEST_FORMAT_BYTES) {
+            return true;
+        }
+        if kind == 0 {
+            return false;
+        }
+        at += 8 + len.next_multiple_of(8);
+    }
+    false
 }
 
 fn are_feature_names(content: &[u8]) -> bool {

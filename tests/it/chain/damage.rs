@@ -127,6 +127,7 @@ const REGIONS: &[Region] = &[
     image("side features", |_| Some(95), 8),
     image("size of a count", |_| Some(99), 1),
     image("length of the header", |_| Some(103), 8),
+    image("length of an extension", |_| Some(110), 2),
     image("name of a feature", |layout| layout.text(b"lazy"), 1),
     image(
         "format of the backing file",
