@@ -354,22 +354,27 @@ impl Desk {
     /// Takes a picture of the window once it stands still, for whoever wants to see it. Not by WebDriver,
     /// which waits for a frame that a window without a compositor need not draw.
     pub(super) fn picture(&self, name: &str) {
-        std::fs::create_dir_all(&self.pictures).unwrap();
-        let file = self.pictures.join(format!("{name}.png"));
-        let window = self.window();
-        let mut last = Vec::new();
+        let mut last = None;
         until(&format!("a picture of {name}"), PATIENCE, || {
-            let taken = program("import")
-                .args(["-window", &window])
-                .arg(&file)
-                .env("DISPLAY", &self.display)
-                .status()
-                .expect("import starts");
-            let picture = std::fs::read(&file).unwrap_or_default();
-            let stands_still = taken.success() && picture.len() == last.len();
+            let picture = self.picture_of_moving(name);
+            let stands_still = picture.is_some() && picture == last;
             last = picture;
             stands_still.then_some(())
         });
+    }
+
+    /// The same as it is at this moment, for what does not stand still until it is over. Gives its size in bytes.
+    pub(super) fn picture_of_moving(&self, name: &str) -> Option<u64> {
+        std::fs::create_dir_all(&self.pictures).unwrap();
+        let file = self.pictures.join(format!("{name}.png"));
+        let taken = program("import")
+            .args(["-window", &self.window()])
+            .arg(&file)
+            .env("DISPLAY", &self.display)
+            .status()
+            .expect("import starts");
+        let size = std::fs::metadata(&file).ok()?.len();
+        taken.success().then_some(size)
     }
 
     /// The window, as the display names it.

@@ -55,10 +55,10 @@ async fn a_machine_is_discovered_and_its_backup_watched_and_cancelled() {
     desk.press("Start backup").await;
     desk.find("//*[@role='progressbar'][@aria-label='Backing up big-vm']")
         .await;
-    desk.picture("running-list");
+    desk.picture_of_moving("running-list");
     desk.press("View backups").await;
     desk.find("//*[@aria-label='Progress of disk 0']").await;
-    desk.picture("running-history");
+    desk.picture_of_moving("running-history");
     desk.press("Cancel backup").await;
     desk.see("Backup of big-vm cancelled").await;
     desk.gone("//section[@aria-label='Running now']").await;
