@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sendense_types::{
     AppEvent, Backup, BackupId, BackupProgress, BackupStatus, BackupType, RepositoryId,
-    StartedBackup, Verification, Vm, VmId, VmProtection, VmState, VmSummary,
+    StartedBackup, Verification, VerificationStatus, Vm, VmId, VmProtection, VmState, VmSummary,
 };
 use tokio::task::JoinHandle;
 
@@ -160,7 +160,7 @@ impl Backups {
         Ok(VmSummary {
             disks,
             state: state_of(&backups),
-            latest_good: newest(&backups, |backup| backup.status == BackupStatus::Completed),
+            latest_good: newest(&backups, is_good),
             latest: newest(&backups, |_| true),
         })
     }
@@ -284,6 +284,12 @@ fn is_running(backup: &Backup) -> bool {
     backup.status == BackupStatus::Active
 }
 
+/// It is finished, and nothing is known that speaks against restoring it.
+fn is_good(backup: &Backup) -> bool {
+    backup.status == BackupStatus::Completed
+        && backup.verification != Some(VerificationStatus::Damaged)
+}
+
 /// How well a machine is protected, by its backups in any order. One that was cancelled says nothing.
 fn state_of(backups: &[Backup]) -> VmState {
     if backups.iter().any(is_running) {
@@ -295,8 +301,9 @@ fn state_of(backups: &[Backup]) -> VmState {
             BackupStatus::Completed | BackupStatus::Failed
         )
     });
-    match last.map(|backup| backup.status) {
-        Some(BackupStatus::Failed) => VmState::LastBackupFailed,
+    match last {
+        Some(backup) if backup.status == BackupStatus::Failed => VmState::LastBackupFailed,
+        Some(backup) if !is_good(&backup) => VmState::LastBackupDamaged,
         Some(_) => VmState::Protected,
         None => VmState::NeverBackedUp,
     }
@@ -321,7 +328,7 @@ fn protection_of(vms: &[Vm], backups: Vec<Backup>) -> Vec<VmProtection> {
     vms.iter()
         .map(|vm| {
             let backups = by_vm.get(&vm.context_id).map_or(&[][..], Vec::as_slice);
-            let good = newest(backups, |backup| backup.status == BackupStatus::Completed);
+            let good = newest(backups, is_good);
             VmProtection {
                 vm_id: vm.context_id.clone(),
                 state: state_of(backups),
@@ -368,6 +375,12 @@ mod tests {
         assert_eq!(state_of(&good_after_failed), VmState::Protected);
         let cancelled_after_good = [backup(3, "cancelled"), backup(2, "completed")];
         assert_eq!(state_of(&cancelled_after_good), VmState::Protected);
+        let mut damaged = backup(2, "completed");
+        damaged.verification = Some(VerificationStatus::Damaged);
+        let damaged_after_good = [damaged, backup(1, "completed")];
+        assert_eq!(state_of(&damaged_after_good), VmState::LastBackupDamaged);
+        let good = newest(&damaged_after_good, is_good).unwrap();
+        assert_eq!(good.backup_id.as_str(), "b1");
         let running = [backup(3, "active"), backup(2, "failed")];
         assert_eq!(state_of(&running), VmState::Running);
     }

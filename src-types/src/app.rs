@@ -151,6 +151,8 @@ pub enum VmState {
     Running,
     /// Its newest backup failed; older ones may be good.
     LastBackupFailed,
+    /// Verifying found its newest backup damaged; older ones may be good.
+    LastBackupDamaged,
 }
 
 /// An open mount, with what the core knows beyond the hub's list.

@@ -40,6 +40,7 @@ pub(crate) fn VmStateBadge(props: &VmStateBadgeProps) -> Html {
         VmState::Protected => ("is-ok", Some(Picture::Check), "Protected"),
         VmState::Running => ("is-run", Some(Picture::Pulse), "Running"),
         VmState::LastBackupFailed => ("is-bad", Some(Picture::Cross), "Last backup failed"),
+        VmState::LastBackupDamaged => ("is-bad", Some(Picture::Cross), "Last backup damaged"),
     };
     html! { <Badge {tone} {picture} {text} /> }
 }

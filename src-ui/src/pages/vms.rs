@@ -234,10 +234,14 @@ pub(crate) fn Vms() -> Html {
             </div>
         }
     };
-    let n_failed = protection
-        .values()
-        .filter(|known| known.state == VmState::LastBackupFailed)
-        .count();
+    let n_in = |state: VmState| {
+        let there = protection.values().filter(|known| known.state == state);
+        there.count()
+    };
+    let (n_failed, n_damaged) = (
+        n_in(VmState::LastBackupFailed),
+        n_in(VmState::LastBackupDamaged),
+    );
     let dialog = match (*over).clone() {
         Some(Over::Discover) => html! { <DiscoverDialog on_added={added} on_close={close} /> },
         Some(Over::BackUp(vm)) => {
@@ -266,6 +270,7 @@ pub(crate) fn Vms() -> Html {
                 <option value="protected">{ "Protected" }</option>
                 <option value="running">{ "Running" }</option>
                 <option value="failed">{ "Last backup failed" }</option>
+                <option value="damaged">{ "Last backup damaged" }</option>
             </select>
             <div class="segmented" role="group" aria-label="View">
                 <button type="button" aria-label="Table" title="Table" aria-pressed={as_table.to_string()} onclick={view(true)}><Icon picture={Picture::Table} /></button>
@@ -301,6 +306,9 @@ pub(crate) fn Vms() -> Html {
             if n_failed > 0 {
                 <span class="is-problem">{ format!("{n_failed} failed") }</span>
             }
+            if n_damaged > 0 {
+                <span class="is-problem">{ format!("{n_damaged} damaged") }</span>
+            }
         </footer>
         { dialog }
         </>
@@ -313,6 +321,7 @@ fn state_named(name: &str) -> Option<VmState> {
         "protected" => Some(VmState::Protected),
         "running" => Some(VmState::Running),
         "failed" => Some(VmState::LastBackupFailed),
+        "damaged" => Some(VmState::LastBackupDamaged),
         _ => None,
     }
 }
