@@ -290,6 +290,26 @@ pub(crate) fn find(connection: &Connection, backup_id: &str) -> rusqlite::Result
     Ok(list(connection, &filter)?.pop())
 }
 
+/// The backup on record that has one of these images.
+pub(crate) fn owner_of(
+    connection: &Connection,
+    images: &[PathBuf],
+) -> rusqlite::Result<Option<String>> {
+    for image in images {
+        let owner = connection
+            .query_row(
+                "SELECT backup_job_id FROM backup_disks WHERE qcow2_path = ?1",
+                [image.to_string_lossy()],
+                |row| row.get(0),
+            )
+            .optional()?;
+        if owner.is_some() {
+            return Ok(owner);
+        }
+    }
+    Ok(None)
+}
+
 /// Whether there is a backup with that id.
 pub(crate) fn exists(connection: &Connection, backup_id: &str) -> rusqlite::Result<bool> {
     connection

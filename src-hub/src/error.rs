@@ -168,7 +168,7 @@ pub(crate) enum Error {
         vm_name: String,
         doing: &'static str,
     },
-    #[error("the backup {0} is being copied there already")]
+    #[error("a recovery point of {0} is being copied there already: wait for it, or cancel it")]
     CopyRunning(String),
     #[error("the backup {0} is in that repository")]
     CopyInPlace(String),

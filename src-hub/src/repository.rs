@@ -163,19 +163,23 @@ pub(crate) fn ensure_local(db: &Db, clock: &Clock, folder: &Path) -> Result<(), 
             }
         }
     })?;
-    mark_unmarked(db)?;
+    mark_unmarked(db, folder)?;
     Ok(())
 }
 
-/// Names the repositories that were made before they had names: those whose folder is there with a
-/// backup in it, or without any that should be.
-fn mark_unmarked(db: &Db) -> rusqlite::Result<()> {
+/// Names the repositories that were made before they had names: those whose folder is there with a backup in it,
+/// and the first one, which is made by the hub itself. Another folder that is empty may be where a disk is missing.
+fn mark_unmarked(db: &Db, first: &Path) -> rusqlite::Result<()> {
     for repository in db.with(list)? {
         if !matches!(repository.connected(), Err(NotConnected::NotThere(_))) {
             continue;
         }
         let images = db.with(|connection| image_paths(connection, &repository.id))?;
-        if !images.is_empty() && !images.iter().any(|image| image.exists()) {
+        let is_it = match images.as_slice() {
+            [] => repository.config.path == first,
+            images => images.iter().any(|image| image.exists()),
+        };
+        if !is_it {
             continue;
         }
         if let Err(error) = repository.mark() {
@@ -356,6 +360,25 @@ mod tests {
         let after = db.with(list).unwrap().remove(0);
         assert_eq!(after.id, before.id);
         after.connected().unwrap();
+    }
+
+    #[test]
+    fn an_empty_folder_does_not_become_a_repository_whose_disk_is_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::in_memory().unwrap();
+        let clock = Clock::fixed(Timestamp::UNIX_EPOCH);
+        let (first, usb) = (folder.path().join("first"), folder.path().join("usb"));
+        ensure_local(&db, &clock, &first).unwrap();
+        fs::create_dir(&usb).unwrap();
+        db.with(|connection| insert(connection, "repo-usb", "usb", &usb, clock.now()))
+            .unwrap();
+        ensure_local(&db, &clock, &first).unwrap();
+        let repositories = db.with(list).unwrap();
+        for repository in repositories {
+            let is_first = repository.config.path == first;
+            assert_eq!(repository.connected().is_ok(), is_first);
+        }
+        assert!(!usb.join(MARKER).exists());
     }
 
     #[test]

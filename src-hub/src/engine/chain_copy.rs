@@ -26,7 +26,7 @@ use super::{
     manifest,
     map::map_path,
     record, removal, require_connected, require_usable,
-    verify::{Finding, Verifier},
+    verify::{Finding, Verifier, verdict},
 };
 use crate::{
     backup::{self, Backup, Status, Verdict},
@@ -139,13 +139,19 @@ impl Jobs {
                 });
             }
             let mut copies = self.copies();
+            // Two chains of one VM may have points in common, and two copies of one file destroy each other.
+            let is_running = copies.values().any(|running| {
+                !running.is_over()
+                    && running.vm_context_id == run.vm_context_id
+                    && running.repository_id == run.repository_id
+            });
+            if is_running {
+                return Err(Error::CopyRunning(backup.vm_name));
+            }
             let id = self
                 .inner
                 .db
                 .with(|connection| begin(connection, &backup.backup_id, &target.id, now))?;
-            if copies.get(&id).is_some_and(|running| !running.is_over()) {
-                return Err(Error::CopyRunning(backup.backup_id));
-            }
             copies.insert(id, Arc::clone(&run));
             id
         };
@@ -281,7 +287,19 @@ impl Copying<'_> {
             match verifier.verify(image, &mut |_| {}) {
                 Finding::Sound => {}
                 Finding::Stopped => return Err(Failure::Stopped),
-                Finding::Damaged(reason) | Finding::Flawed(reason) | Finding::Unproven(reason) => {
+                finding @ (Finding::Damaged(_) | Finding::Flawed(_) | Finding::Unproven(_)) => {
+                    if let Some(verdict) = verdict([&finding]) {
+                        let now = self.jobs.inner.clock.now();
+                        self.jobs.inner.db.with(|connection| {
+                            record::verified(connection, &copied.backup_id, verdict, now)
+                        })?;
+                    }
+                    let (Finding::Damaged(reason)
+                    | Finding::Flawed(reason)
+                    | Finding::Unproven(reason)) = finding
+                    else {
+                        return Err(Failure::Stopped);
+                    };
                     return Err(Failure::CopyDamaged {
                         disk_index: disk.disk_index,
                         reason,
@@ -354,6 +372,17 @@ impl Copying<'_> {
                 .strip_prefix(&self.source.config.path)
                 .map_err(|_| record_lost(&point.backup_id))?;
             let target = self.target.config.path.join(below);
+            // Under its name may lie what another recovery point needs: only what nobody has is written over.
+            let owner =
+                self.jobs.inner.db.with(|connection| {
+                    backup::owner_of(connection, std::slice::from_ref(&target))
+                })?;
+            if let Some(owner) = owner {
+                return Err(Failure::CopyInTheWay {
+                    path: target,
+                    owner,
+                });
+            }
             for (from, to) in [
                 (map_path(image), map_path(&target)),
                 (image.to_path_buf(), target.clone()),
@@ -458,7 +487,8 @@ fn take_on_record(
     Ok(())
 }
 
-/// The finished backup of a repository that is a copy of another one.
+/// The finished backup of a repository that is a copy of another one, or what that one is a copy of, or another copy
+/// of the same.
 fn copy_in(
     connection: &Connection,
     backup_id: &str,
@@ -466,8 +496,11 @@ fn copy_in(
 ) -> rusqlite::Result<Option<String>> {
     connection
         .query_row(
-            "SELECT id FROM backup_jobs
-             WHERE copied_from = ?1 AND repository_id = ?2 AND status = 'completed'",
+            "WITH origin (id) AS (SELECT copied_from FROM backup_jobs WHERE id = ?1)
+             SELECT backup_jobs.id FROM backup_jobs LEFT JOIN origin
+             WHERE repository_id = ?2 AND status = 'completed'
+               AND (copied_from IN (?1, origin.id) OR backup_jobs.id = origin.id)
+             ORDER BY copied_from IS NOT ?1 LIMIT 1",
             (backup_id, repository_id),
             |row| row.get(0),
         )

@@ -53,6 +53,8 @@ pub(crate) enum Failure {
     CopyDiffers { path: PathBuf },
     #[error("the copy is like its original, and disk {disk_index} of both is damaged: {reason}")]
     CopyDamaged { disk_index: u32, reason: String },
+    #[error("{} belongs to {owner}, which stays as it is: delete that first, or copy to another repository", path.display())]
+    CopyInTheWay { path: PathBuf, owner: String },
     #[error("{} cannot be read: {source}", path.display())]
     CopySource { path: PathBuf, source: io::Error },
     #[error("{backup_id} is not on record with all that it builds on; verify it")]

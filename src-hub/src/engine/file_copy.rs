@@ -106,8 +106,9 @@ fn read_back(file: &mut File) -> io::Result<blake3::Hash> {
     Ok(hasher.finalize())
 }
 
+/// Has the system let go of what it has of a file in memory, so that the disk is read; as far as it does.
 #[cfg(target_os = "linux")]
-fn forget_cached(file: &File) {
+pub(super) fn forget_cached(file: &File) {
     use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
     // Only advice: where it is not taken, memory is compared instead of the disk.
     if let Err(error) = posix_fadvise(file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED) {
@@ -116,7 +117,7 @@ fn forget_cached(file: &File) {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn forget_cached(_: &File) {}
+pub(super) fn forget_cached(_: &File) {}
 
 /// Reads until the buffer is full or the file ends.
 fn fill(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {

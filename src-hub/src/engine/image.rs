@@ -120,6 +120,11 @@ impl Drop for ImageWriter {
 }
 
 impl FinishedImage {
+    /// Where it lies until it has its name.
+    pub(super) fn path(&self) -> &Path {
+        self.partial.as_deref().unwrap_or(&self.target)
+    }
+
     /// Gives the image its name, in place of what may be there by that name.
     pub(super) fn publish(mut self) -> io::Result<()> {
         if let Some(partial) = self.partial.take()

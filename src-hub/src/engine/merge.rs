@@ -2,9 +2,10 @@
 //!
 //! The kept image is written anew, with the backing file of the oldest expired one: the same content,
 //! without them. It takes its place by a rename, so at every instant the name stands for an image that
-//! holds the same disk, and its cluster map stays right. The hash of what was read proves that.
+//! holds the same disk, and its cluster map stays right. The hash of what was read proves that, and what was
+//! written is read back before.
 
-use std::path::Path;
+use std::{fs::File, path::Path};
 
 use sendense_disk::{AllowedRoots, Image};
 use tokio_util::sync::CancellationToken;
@@ -12,9 +13,11 @@ use tokio_util::sync::CancellationToken;
 use super::{
     copy::{Target, copy},
     failure::Failure,
+    file_copy::forget_cached,
     image::{FinishedImage, ImageWriter, sync_folder},
     map::{MapReader, MapWriter},
     source::Source,
+    verify::{Finding, Verifier},
 };
 use crate::backup::{Backup, BackupDisk};
 
@@ -107,6 +110,22 @@ fn rewrite(
         return Err(unmergeable(
             "it does not hold any more what was backed up; verify it".to_owned(),
         ));
+    }
+    // The old images go, so the new one is read back, through what it builds on from now on: that may have been
+    // damaged where the expired ones had their own.
+    File::open(finished.path())
+        .map(|file| forget_cached(&file))
+        .map_err(Failure::repository(&path))?;
+    let mut verifier = Verifier::new(repository, stopping);
+    match verifier.verify_with_map_of(finished.path(), &path, &mut |_| {}) {
+        // Without a map there is nothing to compare with, and was nothing before.
+        Finding::Sound | Finding::Flawed(_) | Finding::Unproven(_) => {}
+        Finding::Stopped => return Err(Failure::Stopped),
+        Finding::Damaged(reason) => {
+            return Err(unmergeable(format!(
+                "without the expired ones it would be damaged: {reason}; verify what it builds on"
+            )));
+        }
     }
     let merged = MergedDisk {
         disk_index,

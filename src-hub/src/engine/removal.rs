@@ -5,14 +5,51 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::image;
 use crate::{
     backup::Backup,
     db::Db,
+    error::{Error, Result},
     repository::{self, Repository},
 };
+
+/// Makes sure, in the transaction that forgets them, that these backups may go: a pin may have been set, and plans
+/// may have been wrong about what builds on what.
+///
+/// # Errors
+/// When one is pinned, or a recovery point that stays builds on one.
+pub(super) fn require_expendable(connection: &Connection, backups: &[Backup]) -> Result<()> {
+    let ids: Vec<&str> = backups
+        .iter()
+        .map(|backup| backup.backup_id.as_str())
+        .collect();
+    for id in &ids {
+        let is_pinned: Option<bool> = connection
+            .prepare_cached("SELECT is_pinned FROM backup_jobs WHERE id = ?1")?
+            .query_row([id], |row| row.get(0))
+            .optional()?;
+        if is_pinned == Some(true) {
+            return Err(Error::BackupPinned((*id).to_owned()));
+        }
+        let dependents: Vec<String> = connection
+            .prepare_cached(
+                "SELECT id FROM backup_jobs
+                 WHERE parent_backup_id = ?1 AND status IN ('pending', 'running', 'completed')",
+            )?
+            .query_map([id], |row| row.get(0))?
+            .filter(|child| !matches!(child, Ok(child) if ids.contains(&String::as_str(child))))
+            .collect::<rusqlite::Result<_>>()?;
+        if !dependents.is_empty() {
+            return Err(Error::HasDependents {
+                backup_id: (*id).to_owned(),
+                dependents,
+            });
+        }
+    }
+    Ok(())
+}
 
 /// Takes backups off the record. What stays must not build on them.
 pub(super) fn forget<'b>(

@@ -5,12 +5,13 @@
 //! on an older one than its manifest knows.
 
 use std::{
+    cmp::Reverse,
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{Connection, named_params};
 use sendense_disk::{AllowedRoots, Image};
 
 use super::{
@@ -21,7 +22,7 @@ use super::{
     record,
 };
 use crate::{
-    backup,
+    backup::{self, Status},
     db::time_text,
     error::{Error, Result},
     repository::{self, Marker, Repository},
@@ -46,8 +47,20 @@ pub(crate) type Problem = (PathBuf, String);
 struct Found {
     manifest: Manifest,
     images: Vec<PathBuf>,
-    /// The names of the images that its images build on.
-    backing: Vec<String>,
+    /// The names of all images that its images build on, those of its parent first, each with how long the chain
+    /// is that ends there. All, because the manifest of the parent may be damaged.
+    backing: Vec<(usize, String)>,
+}
+
+impl Found {
+    /// How many images its longest chain has below it.
+    fn depth(&self) -> usize {
+        self.backing
+            .iter()
+            .map(|(depth, _)| *depth)
+            .max()
+            .unwrap_or(0)
+    }
 }
 
 impl Jobs {
@@ -69,6 +82,7 @@ impl Jobs {
             problems: Vec::new(),
         };
         let mut owners: BTreeMap<String, String> = BTreeMap::new();
+        let mut unknown = Vec::new();
         for (path, manifest) in manifests {
             for disk in &manifest.disks {
                 if let Some(image) = disk.image_in(folder) {
@@ -88,17 +102,18 @@ impl Jobs {
                 }
                 continue;
             }
-            let found = match inspect(manifest, folder) {
-                Ok(found) => found,
-                Err(problem) => {
-                    problems.push((path, problem));
-                    continue;
-                }
-            };
+            match inspect(manifest, folder) {
+                Ok(found) => unknown.push((path, found)),
+                Err(problem) => problems.push((path, problem)),
+            }
+        }
+        // What others build on comes first, whatever the clock said when it was made.
+        unknown.sort_by_key(|(_, found)| found.depth());
+        for (path, found) in unknown {
             if let Some(owner) = self
                 .inner
                 .db
-                .with(|connection| owner_of(connection, &found.images))?
+                .with(|connection| backup::owner_of(connection, &found.images))?
             {
                 problems.push((path, format!("its images are those of {owner}")));
                 continue;
@@ -204,31 +219,21 @@ fn inspect(manifest: Manifest, folder: &Path) -> Result<Found, String> {
                 manifest.backup_id, disk.disk_index
             ));
         }
-        backing.extend(opened.files().get(1).map(|file| file_name(file)));
+        let below = opened.files().iter().skip(1);
+        let n_below = below.len();
+        backing.extend(
+            (0..)
+                .zip(below)
+                .map(|(number, file)| (n_below - number, file_name(file))),
+        );
         images.push(image);
     }
+    backing.sort_by_key(|(depth, _)| Reverse(*depth));
     Ok(Found {
         manifest,
         images,
         backing,
     })
-}
-
-/// The backup on record that has one of these images.
-fn owner_of(connection: &Connection, images: &[PathBuf]) -> rusqlite::Result<Option<String>> {
-    for image in images {
-        let owner = connection
-            .query_row(
-                "SELECT backup_job_id FROM backup_disks WHERE qcow2_path = ?1",
-                [image.to_string_lossy()],
-                |row| row.get(0),
-            )
-            .optional()?;
-        if owner.is_some() {
-            return Ok(owner);
-        }
-    }
-    Ok(None)
 }
 
 fn image_of(disk: &ManifestDisk, folder: &Path) -> Result<PathBuf, String> {
@@ -250,9 +255,9 @@ fn adopt(
     let parents = found
         .backing
         .iter()
-        .filter_map(|image| owners.get(image))
+        .filter_map(|(_, image)| owners.get(image))
         .chain(&manifest.parent_backup_id);
-    let parent = youngest_on_record(connection, parents)?;
+    let parent = first_on_record(connection, parents, &repository.id)?;
     let read_bytes: u64 = manifest
         .disks
         .iter()
@@ -350,27 +355,19 @@ fn machine(connection: &Connection, manifest: &Manifest, now: Timestamp) -> rusq
     vm::find_by_id(connection, &vm.context_id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)
 }
 
-/// Of several backups, the one that was made last and is on record.
-fn youngest_on_record<'i>(
+/// The first of these that is a recovery point of the repository.
+fn first_on_record<'i>(
     connection: &Connection,
     ids: impl Iterator<Item = &'i String>,
+    repository_id: &str,
 ) -> rusqlite::Result<Option<String>> {
-    let mut youngest: Option<(String, String)> = None;
     for id in ids {
-        let created_at: Option<String> = connection
-            .query_row(
-                "SELECT created_at FROM backup_jobs WHERE id = ?1 AND status = 'completed'",
-                [id],
-                |row| row.get(0),
-            )
-            .optional()?;
-        if let Some(created_at) = created_at
-            && youngest
-                .as_ref()
-                .is_none_or(|(youngest_at, _)| created_at > *youngest_at)
-        {
-            youngest = Some((created_at, id.clone()));
+        let is_on_record = backup::find(connection, id)?.is_some_and(|backup| {
+            backup.repository_id == repository_id && backup.status == Status::Completed
+        });
+        if is_on_record {
+            return Ok(Some(id.clone()));
         }
     }
-    Ok(youngest.map(|(_, id)| id))
+    Ok(None)
 }

@@ -2,7 +2,10 @@
 //!
 //! Rules only: nothing here touches a file or the database, so a dry run and a real one decide alike.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    iter,
+};
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
@@ -158,29 +161,46 @@ struct ChainOf<'b> {
 }
 
 fn chains(points: &[Backup]) -> Vec<ChainOf<'_>> {
-    let mut chains: Vec<ChainOf<'_>> = Vec::new();
+    let by_id: HashMap<&str, &Backup> = points
+        .iter()
+        .map(|backup| (backup.backup_id.as_str(), backup))
+        .collect();
+    let parent_of = |backup: &Backup| {
+        let parent = backup.parent_backup_id.as_deref()?;
+        by_id.get(parent).copied()
+    };
+    // Each point below the one that its chain begins with, by how far it is from that. Times say nothing: the
+    // clock may have been put back.
+    let mut families: Vec<(&Backup, Vec<(usize, &Backup)>)> = Vec::new();
     for backup in points.iter().rev() {
-        let parent = backup.parent_backup_id.as_deref();
-        let of_parent = chains.iter_mut().find(|chain| {
-            chain
-                .links
-                .iter()
-                .any(|link| Some(link.backup_id.as_str()) == parent)
-        });
-        match of_parent {
-            Some(chain) => {
-                let last = chain.links.last().map(|last| last.backup_id.as_str());
-                chain.is_line &= last == parent;
-                chain.links.push(backup);
-            }
-            None => chains.push(ChainOf {
-                // An incremental one without its parent on record may build on anything.
-                is_line: backup.backup_type == BackupType::Full,
-                links: vec![backup],
-            }),
+        let lineage = iter::successors(Some(backup), |backup| parent_of(backup));
+        // No chain is longer than there are points, whatever the rows say.
+        let (distance, first) = (0..)
+            .zip(lineage.take(points.len()))
+            .last()
+            .unwrap_or((0, backup));
+        let of_first = families
+            .iter_mut()
+            .find(|(known, _)| known.backup_id == first.backup_id);
+        match of_first {
+            Some((_, links)) => links.push((distance, backup)),
+            None => families.push((first, vec![(distance, backup)])),
         }
     }
-    chains
+    families
+        .into_iter()
+        .map(|(first, mut links)| {
+            links.sort_by_key(|(distance, _)| *distance);
+            ChainOf {
+                // An incremental one without its parent on record may build on anything.
+                is_line: first.backup_type == BackupType::Full
+                    && (0..)
+                        .zip(&links)
+                        .all(|(place, (distance, _))| place == *distance),
+                links: links.into_iter().map(|(_, backup)| backup).collect(),
+            }
+        })
+        .collect()
 }
 
 fn decide_chain<'b>(
@@ -262,6 +282,32 @@ mod tests {
             .collect();
         points.reverse();
         points
+    }
+
+    #[test]
+    fn chains_go_by_what_builds_on_what_and_not_by_time() {
+        let points = [
+            point("b2", Some("b1"), "2026-11-03T00:00:00Z"),
+            point("b1", Some("b0"), "2026-11-04T00:00:00Z"),
+            point("b0", None, "2026-11-05T00:00:00Z"),
+        ];
+        let chains = chains(&points);
+        let links: Vec<&str> = chains[0]
+            .links
+            .iter()
+            .map(|link| link.backup_id.as_str())
+            .collect();
+        assert_eq!((chains.len(), chains[0].is_line), (1, true));
+        assert_eq!(links, ["b0", "b1", "b2"]);
+    }
+
+    #[test]
+    fn rows_that_build_on_each_other_in_a_circle_are_no_line() {
+        let points = [
+            point("b1", Some("b0"), "2026-11-02T00:00:00Z"),
+            point("b0", Some("b1"), "2026-11-01T00:00:00Z"),
+        ];
+        assert!(chains(&points).iter().all(|chain| !chain.is_line));
     }
 
     fn planned(points: &[Backup], policy: Policy) -> Plan {

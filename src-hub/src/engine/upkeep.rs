@@ -2,18 +2,16 @@
 //!
 //! One thing at a time for each VM: while its chains change, no backup of it starts, and none is verified.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::tz::TimeZone;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{
-    Jobs,
-    failure::Failure,
-    manifest,
+    Jobs, manifest,
     merge::merge,
     record,
-    removal::{forget, remove_files},
+    removal::{forget, remove_files, require_expendable},
     require_connected,
     retention::{self, Plan, Policy, Step},
 };
@@ -73,9 +71,10 @@ impl Jobs {
             .map(|backup| backup.backup_id.clone())
             .collect();
         self.inner.mounts.close_backups(&ids)?;
-        self.inner
-            .db
-            .transaction(|transaction| forget(transaction, &doomed))?;
+        self.inner.db.transaction(|transaction| {
+            require_expendable(transaction, &doomed)?;
+            forget(transaction, &doomed).map_err(Error::from)
+        })?;
         remove_files(&self.inner.db)?;
         tracing::info!(?ids, "deleted backups");
         Ok(ids)
@@ -88,19 +87,26 @@ impl Jobs {
             repository_id: Some(backup.repository_id.clone()),
             ..Filter::default()
         })?;
+        // One that failed has nothing left to lose.
+        family.retain(|member| member.status == Status::Completed || !member.status.is_over());
         family.reverse();
-        let mut ids = vec![backup.backup_id.clone()];
+        let mut ids = HashSet::from([backup.backup_id.clone()]);
         let mut dependents = Vec::new();
-        // Oldest first: a child comes after its parent. One that failed has nothing left to lose.
-        for member in family {
-            let is_child = member
-                .parent_backup_id
-                .as_ref()
-                .is_some_and(|parent| ids.contains(parent));
-            if is_child && (member.status == Status::Completed || !member.status.is_over()) {
-                ids.push(member.backup_id.clone());
-                dependents.push(member);
+        // A child comes after its parent, but not in time where the clock was put back.
+        loop {
+            let (children, others): (Vec<_>, Vec<_>) = family.into_iter().partition(|member| {
+                let parent = member.parent_backup_id.as_ref();
+                let is_child = parent.is_some_and(|parent| ids.contains(parent));
+                if is_child {
+                    ids.insert(member.backup_id.clone());
+                }
+                is_child
+            });
+            if children.is_empty() {
+                break;
             }
+            dependents.extend(children);
+            family = others;
         }
         dependents.reverse();
         Ok(dependents)
@@ -117,16 +123,16 @@ impl Jobs {
         }
         let repository = self.repository_of(&backup)?;
         require_connected(&repository)?;
-        self.inner
-            .db
-            .transaction(|transaction| {
-                transaction.execute(
-                    "UPDATE backup_jobs SET is_pinned = ?2 WHERE id = ?1",
-                    (backup_id, is_pinned),
-                )?;
-                manifest::record(transaction, backup_id)
-            })
-            .map_err(Error::Failed)
+        self.inner.db.transaction(|transaction| {
+            let n_pinned = transaction.execute(
+                "UPDATE backup_jobs SET is_pinned = ?2 WHERE id = ?1",
+                (backup_id, is_pinned),
+            )?;
+            if n_pinned == 0 {
+                return Err(Error::BackupNotFound(backup_id.to_owned()));
+            }
+            manifest::record(transaction, backup_id).map_err(Error::Failed)
+        })
     }
 
     /// How many recovery points of a VM are kept; `None` where all are.
@@ -196,25 +202,29 @@ impl Jobs {
     /// # Errors
     /// When there is no policy, and while something else is done to this VM's backups.
     pub(crate) fn start_retention(&self, vm: &Vm) -> Result<()> {
-        let plans = self.retention_plan(vm)?;
         let busy = self.occupy(&vm.context_id, &vm.vm_name, "being thinned out")?;
+        let plans = self.retention_plan(vm)?;
         self.retention_runs()
             .insert(vm.context_id.clone(), RetentionRun::default());
         let jobs = self.clone();
         let vm = vm.clone();
         self.inner.tasks.spawn_blocking(move || {
-            let outcome = plans
+            // What one repository cannot do now, its disk being away for instance, keeps no other from it.
+            let errors: Vec<String> = plans
                 .into_iter()
-                .flat_map(|plan| plan.steps)
-                .try_for_each(|step| jobs.take_step(&vm, step));
-            if let Err(error) = &outcome {
-                tracing::warn!(vm = vm.vm_name, %error, "retention ended early");
+                .filter_map(|plan| {
+                    let mut steps = plan.steps.into_iter();
+                    steps.try_for_each(|step| jobs.take_step(&vm, step)).err()
+                })
+                .collect();
+            if !errors.is_empty() {
+                tracing::warn!(vm = vm.vm_name, ?errors, "retention ended early");
             }
             jobs.retention_runs().insert(
                 vm.context_id.clone(),
                 RetentionRun {
                     is_over: true,
-                    error: outcome.err(),
+                    error: (!errors.is_empty()).then(|| errors.join("; ")),
                 },
             );
             drop(busy);
@@ -324,12 +334,12 @@ impl Jobs {
                         .first()
                         .and_then(|oldest| oldest.parent_backup_id.as_deref());
                     record::merged(transaction, &into.backup_id, parent, disks)?;
-                    manifest::record(transaction, &into.backup_id)?;
+                    manifest::record(transaction, &into.backup_id).map_err(Error::Failed)?;
                 }
-                forget(transaction, &doomed)?;
-                Ok(())
+                require_expendable(transaction, &doomed)?;
+                forget(transaction, &doomed).map_err(Error::from)
             })
-            .map_err(|failure: Failure| in_words(&failure))?;
+            .map_err(|error| in_words(&error))?;
         remove_files(&self.inner.db).map_err(|error| in_words(&Error::from(error)))?;
         tracing::info!(vm = vm.vm_name, ?expired, "retention removed backups");
         Ok(())

@@ -67,6 +67,17 @@ impl<'v> Verifier<'v> {
     /// Checks the structure of all images of a chain, reads the disk through them and compares it with its
     /// map. Blocks. Tells how many bytes of the disk were checked, piece by piece.
     pub(super) fn verify(&mut self, image: &Path, checked: &mut dyn FnMut(u64)) -> Finding {
+        self.verify_with_map_of(image, image, checked)
+    }
+
+    /// As [`verify`](Self::verify), for an image that has not got its name yet: that of the image whose map it has
+    /// to agree with.
+    pub(super) fn verify_with_map_of(
+        &mut self,
+        image: &Path,
+        named: &Path,
+        checked: &mut dyn FnMut(u64),
+    ) -> Finding {
         let allowed = AllowedRoots::new([self.repository.to_path_buf()]);
         let disk = match Image::open(image, &allowed) {
             Ok(disk) => disk,
@@ -80,7 +91,7 @@ impl<'v> Verifier<'v> {
             None => words,
             Some(flaw) => format!("{words}; {flaw}"),
         };
-        let map = match MapReader::open(image) {
+        let map = match MapReader::open(named) {
             Ok(map) => map,
             Err(error) => return Finding::Unproven(also(error.to_string())),
         };

@@ -320,6 +320,99 @@ async fn copy(shelf: &Shelf, point: usize, target: &Repository) -> ChainCopy {
 }
 
 #[tokio::test]
+async fn a_point_that_is_copied_back_leaves_what_is_there() {
+    let mut shelf = Shelf::new().await;
+    let target = shelf.second();
+    assert_eq!(copy(&shelf, 2, &target).await.error_message, None);
+    let there: Vec<Backup> = {
+        let filter = Filter {
+            repository_id: Some(target.id.clone()),
+            ..Filter::default()
+        };
+        shelf.bench.jobs.list(&filter).unwrap()
+    };
+    let jobs = &shelf.bench.jobs;
+    jobs.delete(&shelf.points[2].backup_id, false).unwrap();
+    // What the copy has of the full backup is damaged; here it is sound.
+    let damaged = there[2].disks[0].qcow2_path.clone().unwrap();
+    let bytes = fs::read(&damaged).unwrap();
+    fs::write(&damaged, vec![0; bytes.len()]).unwrap();
+    let first = shelf.points[0].disks[0].qcow2_path.clone().unwrap();
+    let inode = |path: &Path| std::os::unix::fs::MetadataExt::ino(&fs::metadata(path).unwrap());
+    let before = inode(&first);
+
+    let home = shelf.bench.repository();
+    let newest = &there[0].backup_id;
+    jobs.copy_chain(newest, &home.id).unwrap();
+    jobs.idle().await;
+    let copied = jobs.copies_of(newest).unwrap().remove(0);
+    assert_eq!(copied.error_message, None, "only the newest was missing");
+    assert_eq!(inode(&first), before);
+    let filter = Filter {
+        repository_id: Some(home.id.clone()),
+        ..Filter::default()
+    };
+    let mut found = jobs.list(&filter).unwrap();
+    found.reverse();
+    assert_eq!(found.len(), 3);
+    assert_eq!(found[2].parent_backup_id, Some(found[1].backup_id.clone()));
+    shelf.points[2].backup_id = found[2].backup_id.clone();
+    shelf.assert_whole(&home);
+}
+
+#[tokio::test]
+async fn a_copy_never_writes_over_a_file_that_is_on_record() {
+    let shelf = Shelf::new().await;
+    let target = shelf.second();
+    assert_eq!(copy(&shelf, 0, &target).await.error_message, None);
+    // As if it had come there in another way.
+    let forgotten = "UPDATE backup_jobs SET copied_from = NULL WHERE repository_id = ?1";
+    shelf
+        .bench
+        .db
+        .with(|connection| connection.execute(forgotten, [&target.id]))
+        .unwrap();
+    let refused = copy(&shelf, 1, &target).await.error_message.unwrap();
+    assert!(refused.contains("stays as it is"), "{refused}");
+}
+
+#[tokio::test]
+async fn two_copies_of_one_machine_to_one_place_do_not_run_together() {
+    let shelf = Shelf::new().await;
+    let target = shelf.second();
+    let jobs = &shelf.bench.jobs;
+    let places = Arc::clone(&jobs.inner.places);
+    let places = places.acquire_many_owned(CONCURRENT_BACKUPS as u32).await;
+    jobs.copy_chain(&shelf.points[1].backup_id, &target.id)
+        .unwrap();
+    for number in [1, 2] {
+        let again = jobs.copy_chain(&shelf.points[number].backup_id, &target.id);
+        assert!(matches!(again, Err(Error::CopyRunning(_))), "{again:?}");
+    }
+    drop(places);
+    jobs.idle().await;
+    assert_eq!(copy(&shelf, 2, &target).await.error_message, None);
+    shelf.assert_whole(&target);
+}
+
+#[tokio::test]
+async fn a_point_whose_parent_cannot_be_adopted_still_hangs_on_what_is_below() {
+    let shelf = Shelf::new().await;
+    let manifest = shelf.points[1].manifest_path().unwrap();
+    fs::write(&manifest, "{}").unwrap();
+    let shelf = shelf.amnesiac("repository");
+    let rescanned = shelf.bench.jobs.rescan(&shelf.folder()).unwrap();
+    assert_eq!(rescanned.adopted.len(), 2, "{:?}", rescanned.problems);
+    let (full, last) = (&shelf.points[0].backup_id, &shelf.points[2].backup_id);
+    assert_eq!(
+        shelf.bench.backup(last).parent_backup_id.as_ref(),
+        Some(full)
+    );
+    let refused = shelf.bench.jobs.delete(full, false);
+    assert!(matches!(refused, Err(Error::HasDependents { .. })));
+}
+
+#[tokio::test]
 async fn a_chain_is_copied_point_by_point_and_stands_without_the_original() {
     let shelf = Shelf::new().await;
     let target = shelf.second();

@@ -222,6 +222,96 @@ async fn a_damaged_image_is_not_merged_and_everything_stays() {
 }
 
 #[tokio::test]
+async fn a_merge_that_would_uncover_damage_below_leaves_everything() {
+    let mut history = History::new(0).await;
+    let image = |backup: &Backup| backup.disks[0].qcow2_path.clone().unwrap();
+    // Of the full backup nobody sees a cluster any more that was changed, and changed back.
+    let mut content = history.points[0].1.clone();
+    for fill in [0xa1, 0x55, 0xa1] {
+        content[64 * 1024..2 * 64 * 1024].fill(fill);
+        fs::write(&history.image, &content).unwrap();
+        let backup = match history.points.len() {
+            1 => history.bench.back_up().await,
+            _ => history.bench.back_up_incrementally().await,
+        };
+        history.points.push((backup, content.clone()));
+    }
+    let full = image(&history.points[1].0);
+    let sound = fs::read(&full).unwrap();
+    let mut bytes = sound.clone();
+    let place = bytes.windows(64).position(|window| window == [0xa1; 64]);
+    bytes[place.unwrap()] ^= 1;
+    fs::write(&full, &bytes).unwrap();
+    let newest = history.points[3].0.clone();
+    assert_eq!(history.bench.verify(&newest).await.0, Finding::Sound);
+
+    history.keep_last(1);
+    history.bench.jobs.start_retention(&history.vm()).unwrap();
+    history.bench.jobs.idle().await;
+    let run = history.bench.jobs.retention_run(&history.vm()).unwrap();
+    let why = run.error.unwrap();
+    assert!(why.contains("would be damaged"), "{why}");
+    assert_eq!(history.bench.verify(&newest).await.0, Finding::Sound);
+}
+
+#[tokio::test]
+async fn a_clock_that_was_put_back_misleads_neither_retention_nor_deletion() {
+    let history = History::new(4).await;
+    // The second incremental seems to be newer than the one that builds on it.
+    history
+        .bench
+        .db
+        .with(|connection| {
+            let times = [(2, "2026-11-24T12:00:00Z"), (3, "2026-11-24T11:00:00Z")];
+            for (number, time) in times {
+                connection.execute(
+                    "UPDATE backup_jobs SET created_at = ?2 WHERE id = ?1",
+                    (history.id(number), time),
+                )?;
+            }
+            Ok::<_, rusqlite::Error>(())
+        })
+        .unwrap();
+    let dependents = |number: usize| -> Vec<String> {
+        let backup = history.bench.backup(&history.id(number));
+        let dependents = history.bench.jobs.dependents(&backup).unwrap();
+        dependents
+            .into_iter()
+            .map(|backup| backup.backup_id)
+            .collect()
+    };
+    assert_eq!(
+        dependents(1),
+        [history.id(4), history.id(3), history.id(2)],
+        "those that build on it come first"
+    );
+    history.bench.jobs.pin(&history.id(4), true).unwrap();
+    history.keep_last(1);
+    history.thin_out().await;
+    for number in [0, 2, 4] {
+        let (point, content) = &history.points[number];
+        let point = history.bench.backup(&point.backup_id);
+        history.bench.assert_holds(&point, 0, content);
+    }
+}
+
+#[tokio::test]
+async fn what_was_pinned_or_built_on_meanwhile_stays_on_record() {
+    let history = History::new(2).await;
+    let forget = |number: usize| {
+        let doomed = [history.points[number].0.clone()];
+        history.bench.db.transaction(|transaction| {
+            removal::require_expendable(transaction, &doomed)?;
+            removal::forget(transaction, &doomed).map_err(Error::from)
+        })
+    };
+    assert!(matches!(forget(1), Err(Error::HasDependents { .. })));
+    history.bench.jobs.pin(&history.id(2), true).unwrap();
+    assert!(matches!(forget(2), Err(Error::BackupPinned(_))));
+    history.assert_left(&[0, 1, 2]);
+}
+
+#[tokio::test]
 async fn a_kill_between_a_merge_and_its_row_loses_nothing() {
     let mut history = History::new(3).await;
     let (expired, into) = (&history.points[2].0, &history.points[3].0);
