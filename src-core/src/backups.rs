@@ -1,6 +1,7 @@
 //! Backups that run, watched until they are over, whatever page the window shows.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sendense_types::{
@@ -21,6 +22,24 @@ struct Inner {
     session: HubSession,
     events: Events,
     watched: Mutex<BTreeMap<BackupId, Watch>>,
+    verifying: AtomicUsize,
+    copying: AtomicUsize,
+}
+
+/// Counts for as long as it lives.
+struct Counted<'c>(&'c AtomicUsize);
+
+impl<'c> Counted<'c> {
+    fn by(counter: &'c AtomicUsize) -> Self {
+        counter.fetch_add(1, Ordering::Relaxed);
+        Self(counter)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// One watched backup; ends with its owner.
@@ -45,6 +64,8 @@ impl Backups {
                 session,
                 events,
                 watched: Mutex::default(),
+                verifying: AtomicUsize::new(0),
+                copying: AtomicUsize::new(0),
             }),
         }
     }
@@ -189,6 +210,7 @@ impl Backups {
     /// # Errors
     /// `Unsupported` on hubs that cannot, `Conflict` when the backup is not complete; published as well.
     pub async fn verify(&self, id: &BackupId) -> Result<()> {
+        let _counted = Counted::by(&self.inner.verifying);
         let publish = |verification: Verification| {
             self.inner.events.publish(AppEvent::BackupVerified {
                 verification: Box::new(verification),
@@ -217,11 +239,18 @@ impl Backups {
         }
     }
 
+    /// How many verifications and how many copies were asked for here and go on.
+    pub fn verifying_and_copying(&self) -> (usize, usize) {
+        let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
+        (count(&self.inner.verifying), count(&self.inner.copying))
+    }
+
     /// Copies a recovery point with all it builds on to another repository, and publishes how far that is.
     ///
     /// # Errors
     /// As [`HubClient::copy_backup`](crate::HubClient::copy_backup); published as well.
     pub async fn copy(&self, id: &BackupId, to: &RepositoryId) -> Result<()> {
+        let _counted = Counted::by(&self.inner.copying);
         let outcome = self
             .inner
             .session

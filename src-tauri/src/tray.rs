@@ -1,9 +1,9 @@
 //! The tray icon: its state by shape, running backups, open mounts, the ways in and out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use sendense_types::{AppEvent, BackupProgress, BackupStatus, OpenMount, Place};
+use sendense_types::{AppEvent, BackupProgress, BackupStatus, HubId, OpenMount, Place};
 use tauri::image::Image;
 use tauri::menu::{IsMenuItem, Menu, MenuItem, PredefinedMenuItem};
 use tauri::tray::TrayIconBuilder;
@@ -24,8 +24,10 @@ struct Shown {
     backups: BTreeMap<String, (String, Option<String>)>,
     /// Line of each mount, by mount.
     mounts: BTreeMap<String, String>,
-    /// The last backup failed and nobody has looked since.
-    needs_attention: bool,
+    /// Machines whose last backup failed.
+    failed: BTreeSet<String>,
+    /// The hub that all this is of.
+    hub: Option<HubId>,
 }
 
 #[derive(Default)]
@@ -111,7 +113,15 @@ impl Shown {
             }
             AppEvent::BackupFinished { backup } => {
                 self.backups.remove(backup.backup_id.as_str());
-                self.needs_attention = backup.status == BackupStatus::Failed;
+                match backup.status {
+                    BackupStatus::Failed => {
+                        self.failed.insert(backup.vm_name.clone());
+                    }
+                    BackupStatus::Completed => {
+                        self.failed.remove(&backup.vm_name);
+                    }
+                    _ => {}
+                }
             }
             AppEvent::MountsChanged { mounts } => {
                 let open = mounts.iter().filter(|mount| mount.is_open);
@@ -120,16 +130,22 @@ impl Shown {
                     .collect();
             }
             // Another hub, other work.
-            AppEvent::SessionChanged { .. } => self.needs_attention = false,
+            AppEvent::SessionChanged { session } if self.hub.as_ref() != Some(&session.current) => {
+                *self = Self {
+                    hub: Some(session.current.clone()),
+                    ..Self::default()
+                };
+            }
             _ => {}
         }
     }
 
     /// The state in words, for whoever reads or hears it.
     fn state(&self) -> String {
-        match (self.backups.len(), self.needs_attention) {
-            (0, true) => "Sendense: the last backup failed".to_owned(),
-            (0, false) => "Sendense: idle".to_owned(),
+        match (self.backups.len(), self.failed.len()) {
+            (0, 0) => "Sendense: idle".to_owned(),
+            (0, 1) => "Sendense: the last backup of 1 machine failed".to_owned(),
+            (0, count) => format!("Sendense: the last backups of {count} machines failed"),
             (1, _) => "Sendense: 1 backup running".to_owned(),
             (count, _) => format!("Sendense: {count} backups running"),
         }
@@ -137,10 +153,10 @@ impl Shown {
 
     fn icon(&self) -> tauri::Result<Image<'static>> {
         // Different shapes, not only colours.
-        let png: &[u8] = match (self.backups.is_empty(), self.needs_attention) {
+        let png: &[u8] = match (self.backups.is_empty(), self.failed.is_empty()) {
             (false, _) => include_bytes!("../../icons/tray-running.png"),
-            (true, true) => include_bytes!("../../icons/tray-attention.png"),
-            (true, false) => include_bytes!("../../icons/tray-idle.png"),
+            (true, false) => include_bytes!("../../icons/tray-attention.png"),
+            (true, true) => include_bytes!("../../icons/tray-idle.png"),
         };
         Image::from_bytes(png)
     }
@@ -206,8 +222,28 @@ mod tests {
         shown.backups.insert("b1".to_owned(), (String::new(), None));
         assert_eq!(shown.state(), "Sendense: 1 backup running");
         shown.backups.clear();
-        shown.needs_attention = true;
-        assert_eq!(shown.state(), "Sendense: the last backup failed");
+        let finished = |vm_name: &str, status: &str| {
+            let backup = serde_json::from_value(serde_json::json!({
+                "backup_id": "b1", "vm_context_id": null, "vm_name": vm_name, "repository_id": "local",
+                "backup_type": "full", "status": status, "hub_status": status, "disks": [],
+                "disk_count": 1, "progress_percent": null, "bytes_transferred": null,
+                "total_bytes": null, "total_size_gb": null, "current_phase": null,
+                "transfer_speed_bps": null, "error_message": null, "created_at": null,
+                "started_at": null, "completed_at": null,
+            }));
+            AppEvent::BackupFinished {
+                backup: Box::new(backup.unwrap()),
+            }
+        };
+        shown.take_in(&finished("db", "failed"));
+        // What happens to another one does not make up for it.
+        shown.take_in(&finished("web", "completed"));
+        assert_eq!(
+            shown.state(),
+            "Sendense: the last backup of 1 machine failed"
+        );
+        shown.take_in(&finished("db", "completed"));
+        assert_eq!(shown.state(), "Sendense: idle");
     }
 
     #[test]
@@ -217,7 +253,7 @@ mod tests {
             ..Shown::default()
         };
         let attention = Shown {
-            needs_attention: true,
+            failed: BTreeSet::from(["db".to_owned()]),
             ..Shown::default()
         };
         let icons = [Shown::default(), running, attention].map(|shown| shown.icon().unwrap());

@@ -31,6 +31,8 @@ struct Running {
     /// Backups on the hub inside this app; those elsewhere go on without us.
     backups: usize,
     downloads: usize,
+    verifications: usize,
+    copies: usize,
 }
 
 impl Running {
@@ -40,13 +42,20 @@ impl Running {
             && session
                 .current_hub()
                 .is_some_and(sendense_types::SavedHub::is_this_computer);
+        let downloads = app.state::<Downloads>().running();
+        if !is_ours {
+            return Self {
+                downloads,
+                ..Self::default()
+            };
+        }
+        let backups = app.state::<Backups>();
+        let (verifications, copies) = backups.verifying_and_copying();
         Self {
-            backups: if is_ours {
-                app.state::<Backups>().running().len()
-            } else {
-                0
-            },
-            downloads: app.state::<Downloads>().running(),
+            backups: backups.running().len(),
+            downloads,
+            verifications,
+            copies,
         }
     }
 
@@ -54,18 +63,28 @@ impl Running {
         self == Self::default()
     }
 
-    /// "1 backup and 2 downloads"
+    /// "1 backup, 1 copy and 2 downloads"
     fn words(self) -> String {
-        let parts: Vec<String> = [(self.backups, "backup"), (self.downloads, "download")]
+        let kinds = [
+            (self.backups, "backup", "backups"),
+            (self.verifications, "verification", "verifications"),
+            (self.copies, "copy", "copies"),
+            (self.downloads, "download", "downloads"),
+        ];
+        let parts: Vec<String> = kinds
             .into_iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| format!("{count} {what}{}", if count == 1 { "" } else { "s" }))
+            .filter(|(count, ..)| *count > 0)
+            .map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many }))
             .collect();
-        parts.join(" and ")
+        match parts.split_last() {
+            Some((last, [])) => last.clone(),
+            Some((last, others)) => format!("{} and {last}", others.join(", ")),
+            None => String::new(),
+        }
     }
 
     fn verb(self) -> &'static str {
-        if self.backups + self.downloads == 1 {
+        if self.backups + self.downloads + self.verifications + self.copies == 1 {
             "is"
         } else {
             "are"
@@ -112,11 +131,14 @@ pub(crate) fn quit<R: Runtime>(app: &AppHandle<R>) {
     tauri::async_runtime::spawn(async move {
         let running = Running::of(&app);
         if !running.is_nothing() {
-            let text = format!(
+            let mut text = format!(
                 "{} {} running and will be stopped. Nothing half-done stays behind; finished backups and files are safe.",
                 running.words(),
                 running.verb()
             );
+            if running.copies > 0 {
+                text += " A copy that is made again goes on where it ended.";
+            }
             if !dialogs::confirm(&app, "Quit Sendense?", &text, "Quit", "Keep running").await {
                 app.state::<Quitting>()
                     .is_asking
@@ -137,10 +159,20 @@ mod tests {
 
     #[test]
     fn what_would_be_lost_is_said_in_words() {
-        let running = |backups, downloads| Running { backups, downloads };
+        let running = |backups, downloads| Running {
+            backups,
+            downloads,
+            ..Running::default()
+        };
         assert!(running(0, 0).is_nothing());
         assert_eq!(running(1, 0).words(), "1 backup");
         assert_eq!(running(2, 1).words(), "2 backups and 1 download");
         assert_eq!((running(0, 1).verb(), running(1, 1).verb()), ("is", "are"));
+        let copying = Running {
+            copies: 1,
+            verifications: 2,
+            ..running(1, 0)
+        };
+        assert_eq!(copying.words(), "1 backup, 2 verifications and 1 copy");
     }
 }
