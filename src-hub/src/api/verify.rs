@@ -9,8 +9,6 @@ use serde::Serialize;
 
 use crate::{
     Hub,
-    backup::Verdict,
-    engine::Finding,
     error::{Error, Result},
 };
 
@@ -77,12 +75,9 @@ fn answer(hub: &Hub, backup_id: String) -> Result<Json<Answer>> {
         .findings
         .into_iter()
         .map(|(disk_index, finding)| {
-            let (status, error_message) = match finding {
-                Finding::Sound => (Verdict::Sound.as_str(), None),
-                Finding::Flawed(why) => (Verdict::Flawed.as_str(), Some(why)),
-                Finding::Damaged(why) => (Verdict::Damaged.as_str(), Some(why)),
-                Finding::Unproven(why) => (Verdict::Unproven.as_str(), Some(why)),
-                Finding::Stopped => (CANCELLED, None),
+            let (status, error_message) = match finding.judged() {
+                Some((verdict, why)) => (verdict.as_str(), why.map(str::to_owned)),
+                None => (CANCELLED, None),
             };
             DiskRow {
                 disk_index,

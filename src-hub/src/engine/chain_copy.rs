@@ -26,7 +26,7 @@ use super::{
     manifest,
     map::map_path,
     record, removal, require_connected, require_usable,
-    verify::{Finding, Verifier, verdict},
+    verify::Verifier,
 };
 use crate::{
     backup::{self, Backup, Status, Verdict},
@@ -156,13 +156,8 @@ impl Jobs {
             id
         };
         let jobs = self.clone();
-        let places = Arc::clone(&self.inner.places);
         self.inner.tasks.spawn(async move {
-            let place = tokio::select! {
-                () = run.cancel.cancelled() => None,
-                place = places.acquire_owned() => place.ok(),
-            };
-            let outcome = match place {
+            let outcome = match jobs.place(&run.cancel).await {
                 None => Err(Failure::Stopped),
                 Some(_place) => {
                     let (jobs, run) = (jobs.clone(), Arc::clone(&run));
@@ -280,38 +275,29 @@ impl Copying<'_> {
             .copy_of(&backup.backup_id)?
             .ok_or_else(|| record_lost(&backup.backup_id))?;
         let mut verifier = Verifier::new(&self.target.config.path, &self.run.cancel);
+        let mut verdict = Verdict::Sound;
+        let mut outcome = Ok(());
         for disk in &copied.disks {
             let Some(image) = &disk.qcow2_path else {
                 return Err(record_lost(&copied.backup_id));
             };
-            match verifier.verify(image, &mut |_| {}) {
-                Finding::Sound => {}
-                Finding::Stopped => return Err(Failure::Stopped),
-                finding @ (Finding::Damaged(_) | Finding::Flawed(_) | Finding::Unproven(_)) => {
-                    if let Some(verdict) = verdict([&finding]) {
-                        let now = self.jobs.inner.clock.now();
-                        self.jobs.inner.db.with(|connection| {
-                            record::verified(connection, &copied.backup_id, verdict, now)
-                        })?;
-                    }
-                    let (Finding::Damaged(reason)
-                    | Finding::Flawed(reason)
-                    | Finding::Unproven(reason)) = finding
-                    else {
-                        return Err(Failure::Stopped);
-                    };
-                    return Err(Failure::CopyDamaged {
-                        disk_index: disk.disk_index,
-                        reason,
-                    });
-                }
+            let finding = verifier.verify(image, &mut |_| {});
+            let (found, why) = finding.judged().ok_or(Failure::Stopped)?;
+            if let Some(reason) = why {
+                verdict = found;
+                outcome = Err(Failure::CopyDamaged {
+                    disk_index: disk.disk_index,
+                    reason: reason.to_owned(),
+                });
+                break;
             }
         }
         let now = self.jobs.inner.clock.now();
-        self.jobs.inner.db.with(|connection| {
-            record::verified(connection, &copied.backup_id, Verdict::Sound, now)
-        })?;
-        Ok(())
+        self.jobs
+            .inner
+            .db
+            .with(|connection| record::verified(connection, &copied.backup_id, verdict, now))?;
+        outcome
     }
 
     /// The point and what it builds on, youngest first, as far as it is not in the other repository.

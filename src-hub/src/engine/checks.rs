@@ -10,7 +10,7 @@ use super::{
     verify::{Finding, Verifier, verdict},
 };
 use crate::{
-    backup::{Backup, Verdict},
+    backup::{Backup, BackupDisk, Verdict},
     repository::Repository,
 };
 
@@ -81,12 +81,9 @@ impl Check {
     ) {
         let mut verifier = Verifier::new(&repository.config.path, &self.stopping);
         for disk in &backup.disks {
-            let finding = match &disk.qcow2_path {
-                None => no_image(),
-                Some(image) => verifier.verify(image, &mut |bytes| {
-                    self.update(|state| state.checked_bytes += bytes);
-                }),
-            };
+            let finding = verify_disk(&mut verifier, disk, &mut |bytes| {
+                self.update(|state| state.checked_bytes += bytes);
+            });
             self.update(|state| state.findings.push((disk.disk_index, finding)));
         }
         if let Some(why) = manifest_flaw(backup) {
@@ -108,10 +105,7 @@ impl Check {
                     let findings: Vec<Finding> = other
                         .disks
                         .iter()
-                        .map(|disk| match &disk.qcow2_path {
-                            None => no_image(),
-                            Some(image) => verifier.verify(image, &mut |_| {}),
-                        })
+                        .map(|disk| verify_disk(&mut verifier, disk, &mut |_| {}))
                         .collect();
                     verdict(&findings)
                 };
@@ -159,6 +153,13 @@ fn manifest_flaw(backup: &Backup) -> Option<String> {
     ))
 }
 
-fn no_image() -> Finding {
-    Finding::Damaged("there is no image on record".to_owned())
+fn verify_disk(
+    verifier: &mut Verifier<'_>,
+    disk: &BackupDisk,
+    checked: &mut dyn FnMut(u64),
+) -> Finding {
+    match &disk.qcow2_path {
+        None => Finding::Damaged("there is no image on record".to_owned()),
+        Some(image) => verifier.verify(image, checked),
+    }
 }

@@ -19,7 +19,7 @@ use super::{
     record::{self, NewJob, StoredDisk},
     removal,
     source::Source,
-    verify::{Finding, Verifier},
+    verify::Verifier,
 };
 use crate::{
     Clock,
@@ -232,12 +232,11 @@ impl Job {
     fn read_back(&self) -> Result<(), Failure> {
         let mut verifier = Verifier::new(&self.repository_folder, &self.stopping);
         for (disk_index, image) in (0_u32..).zip(&self.record.images) {
-            match verifier.verify(image, &mut |_| {}) {
-                Finding::Sound => {}
-                Finding::Stopped => return Err(Failure::Stopped),
-                Finding::Damaged(reason) | Finding::Flawed(reason) | Finding::Unproven(reason) => {
-                    return Err(Failure::NotProven { disk_index, reason });
-                }
+            let finding = verifier.verify(image, &mut |_| {});
+            let (_, why) = finding.judged().ok_or(Failure::Stopped)?;
+            if let Some(reason) = why {
+                let reason = reason.to_owned();
+                return Err(Failure::NotProven { disk_index, reason });
             }
         }
         Ok(())

@@ -46,7 +46,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use self::{
@@ -57,7 +57,6 @@ pub(crate) use self::{
     reconcile::Difference,
     rescan::Rescanned,
     retention::{Fate, Policy},
-    verify::Finding,
 };
 use self::{
     chain_copy::CopyRun, job::Job, progress::Progress, unrecorded::Unrecorded, upkeep::RetentionRun,
@@ -336,14 +335,9 @@ impl Jobs {
             }
             checks.insert(backup_id.to_owned(), Arc::clone(&check));
         }
-        let places = Arc::clone(&self.inner.places);
         let jobs = self.clone();
         self.inner.tasks.spawn(async move {
-            let place = tokio::select! {
-                () = check.stopping.cancelled() => None,
-                place = places.acquire_owned() => place.ok(),
-            };
-            let Some(_place) = place else {
+            let Some(_place) = jobs.place(&check.stopping).await else {
                 return check.never_began();
             };
             let running = Arc::clone(&check);
@@ -458,12 +452,16 @@ impl Jobs {
         self.inner.tasks.reopen();
     }
 
-    async fn supervise(self, job: Arc<Job>) {
-        let place = tokio::select! {
-            () = job.stopping.cancelled() => None,
+    /// Waits for its turn among what reads and writes a lot; `None` when it is cancelled before that.
+    async fn place(&self, cancel: &CancellationToken) -> Option<OwnedSemaphorePermit> {
+        tokio::select! {
+            () = cancel.cancelled() => None,
             place = Arc::clone(&self.inner.places).acquire_owned() => place.ok(),
-        };
-        let outcome = match place {
+        }
+    }
+
+    async fn supervise(self, job: Arc<Job>) {
+        let outcome = match self.place(&job.stopping).await {
             None => Err(Failure::Stopped),
             Some(_place) => {
                 let job = Arc::clone(&job);

@@ -5,11 +5,11 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
 use super::image;
 use crate::{
-    backup::Backup,
+    backup::{self, Backup},
     db::Db,
     error::{Error, Result},
     repository::{self, Repository},
@@ -26,11 +26,7 @@ pub(super) fn require_expendable(connection: &Connection, backups: &[Backup]) ->
         .map(|backup| backup.backup_id.as_str())
         .collect();
     for id in &ids {
-        let is_pinned: Option<bool> = connection
-            .prepare_cached("SELECT is_pinned FROM backup_jobs WHERE id = ?1")?
-            .query_row([id], |row| row.get(0))
-            .optional()?;
-        if is_pinned == Some(true) {
+        if backup::find(connection, id)?.is_some_and(|backup| backup.is_pinned) {
             return Err(Error::BackupPinned((*id).to_owned()));
         }
         let dependents: Vec<String> = connection

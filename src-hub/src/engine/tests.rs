@@ -11,7 +11,7 @@ use std::{
 use proptest::prelude::*;
 use sendense_disk::{AllowedRoots, Image};
 
-use super::*;
+use super::{verify::Finding, *};
 use crate::{
     discovery::{FoundDisk, FoundVm},
     repository::ensure_local,

@@ -32,17 +32,25 @@ pub(crate) enum Finding {
     Stopped,
 }
 
+impl Finding {
+    /// What that says of the disk, and why where it is not sound; `None` when it was not seen to its end.
+    pub(crate) fn judged(&self) -> Option<(Verdict, Option<&str>)> {
+        match self {
+            Self::Sound => Some((Verdict::Sound, None)),
+            Self::Flawed(why) => Some((Verdict::Flawed, Some(why))),
+            Self::Unproven(why) => Some((Verdict::Unproven, Some(why))),
+            Self::Damaged(why) => Some((Verdict::Damaged, Some(why))),
+            Self::Stopped => None,
+        }
+    }
+}
+
 /// What was found in the disks of a backup, about it as a whole; `None` when that was not seen to its end.
 pub(super) fn verdict<'f>(findings: impl IntoIterator<Item = &'f Finding>) -> Option<Verdict> {
     let mut worst = Verdict::Sound;
     for finding in findings {
-        worst = worst.max(match finding {
-            Finding::Sound => Verdict::Sound,
-            Finding::Flawed(_) => Verdict::Flawed,
-            Finding::Unproven(_) => Verdict::Unproven,
-            Finding::Damaged(_) => Verdict::Damaged,
-            Finding::Stopped => return None,
-        });
+        let (found, _) = finding.judged()?;
+        worst = worst.max(found);
     }
     Some(worst)
 }

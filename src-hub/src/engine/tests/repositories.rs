@@ -62,15 +62,21 @@ impl Shelf {
         Self { bench, ..self }
     }
 
-    /// All points are on record with what was known of them, and hold what they held.
-    #[track_caller]
-    fn assert_whole(&self, repository: &Repository) {
+    /// What is on record there, oldest first.
+    fn points_in(&self, repository: &Repository) -> Vec<Backup> {
         let filter = Filter {
             repository_id: Some(repository.id.clone()),
             ..Filter::default()
         };
         let mut found = self.bench.jobs.list(&filter).unwrap();
         found.reverse();
+        found
+    }
+
+    /// All points are on record with what was known of them, and hold what they held.
+    #[track_caller]
+    fn assert_whole(&self, repository: &Repository) {
+        let found = self.points_in(repository);
         assert_eq!(found.len(), self.points.len());
         for ((found, known), contents) in found.iter().zip(&self.points).zip(&self.contents) {
             assert_eq!(found.backup_type, known.backup_type);
@@ -324,17 +330,11 @@ async fn a_point_that_is_copied_back_leaves_what_is_there() {
     let mut shelf = Shelf::new().await;
     let target = shelf.second();
     assert_eq!(copy(&shelf, 2, &target).await.error_message, None);
-    let there: Vec<Backup> = {
-        let filter = Filter {
-            repository_id: Some(target.id.clone()),
-            ..Filter::default()
-        };
-        shelf.bench.jobs.list(&filter).unwrap()
-    };
+    let there = shelf.points_in(&target);
     let jobs = &shelf.bench.jobs;
     jobs.delete(&shelf.points[2].backup_id, false).unwrap();
     // What the copy has of the full backup is damaged; here it is sound.
-    let damaged = there[2].disks[0].qcow2_path.clone().unwrap();
+    let damaged = there[0].disks[0].qcow2_path.clone().unwrap();
     let bytes = fs::read(&damaged).unwrap();
     fs::write(&damaged, vec![0; bytes.len()]).unwrap();
     let first = shelf.points[0].disks[0].qcow2_path.clone().unwrap();
@@ -342,18 +342,13 @@ async fn a_point_that_is_copied_back_leaves_what_is_there() {
     let before = inode(&first);
 
     let home = shelf.bench.repository();
-    let newest = &there[0].backup_id;
+    let newest = &there[2].backup_id;
     jobs.copy_chain(newest, &home.id).unwrap();
     jobs.idle().await;
     let copied = jobs.copies_of(newest).unwrap().remove(0);
     assert_eq!(copied.error_message, None, "only the newest was missing");
     assert_eq!(inode(&first), before);
-    let filter = Filter {
-        repository_id: Some(home.id.clone()),
-        ..Filter::default()
-    };
-    let mut found = jobs.list(&filter).unwrap();
-    found.reverse();
+    let found = shelf.points_in(&home);
     assert_eq!(found.len(), 3);
     assert_eq!(found[2].parent_backup_id, Some(found[1].backup_id.clone()));
     shelf.points[2].backup_id = found[2].backup_id.clone();

@@ -69,6 +69,14 @@ impl History {
         assert_eq!(run.error, None);
     }
 
+    /// Thins out, and gives why that ended early.
+    async fn thin_out_in_vain(&self) -> String {
+        self.bench.jobs.start_retention(&self.vm()).unwrap();
+        self.bench.jobs.idle().await;
+        let run = self.bench.jobs.retention_run(&self.vm()).unwrap();
+        run.error.unwrap()
+    }
+
     /// These points are on record and hold what they held; the repository has nothing else.
     #[track_caller]
     fn assert_left(&self, numbers: &[usize]) {
@@ -212,10 +220,7 @@ async fn a_damaged_image_is_not_merged_and_everything_stays() {
     bytes[place.unwrap()] ^= 1;
     fs::write(&image, &bytes).unwrap();
     history.keep_last(1);
-    history.bench.jobs.start_retention(&history.vm()).unwrap();
-    history.bench.jobs.idle().await;
-    let run = history.bench.jobs.retention_run(&history.vm()).unwrap();
-    let why = run.error.unwrap();
+    let why = history.thin_out_in_vain().await;
     assert!(why.contains("verify it"), "{why}");
     fs::write(&image, &sound).unwrap();
     history.assert_left(&[0, 1, 2, 3]);
@@ -246,10 +251,7 @@ async fn a_merge_that_would_uncover_damage_below_leaves_everything() {
     assert_eq!(history.bench.verify(&newest).await.0, Finding::Sound);
 
     history.keep_last(1);
-    history.bench.jobs.start_retention(&history.vm()).unwrap();
-    history.bench.jobs.idle().await;
-    let run = history.bench.jobs.retention_run(&history.vm()).unwrap();
-    let why = run.error.unwrap();
+    let why = history.thin_out_in_vain().await;
     assert!(why.contains("would be damaged"), "{why}");
     assert_eq!(history.bench.verify(&newest).await.0, Finding::Sound);
 }
