@@ -77,6 +77,66 @@ pub struct Entry {
     pub modified: Option<Timestamp>,
     /// Why its content cannot be read.
     pub unreadable: Option<String>,
+    /// What else it holds beside its content: the alternate data streams of NTFS, sorted by name.
+    pub streams: Vec<DataStream>,
+    /// Whether it is the filesystem's own (`$MFT`, `$Extend`) and of no use to who looks for files.
+    pub is_internal: bool,
+}
+
+impl Entry {
+    /// An entry of which nothing more is known.
+    pub(crate) fn new(name: Name, kind: EntryKind) -> Self {
+        Self {
+            name,
+            kind,
+            size_bytes: 0,
+            mode: 0o777,
+            modified: None,
+            unreadable: None,
+            streams: Vec::new(),
+            is_internal: false,
+        }
+    }
+}
+
+/// A named stream of an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataStream {
+    /// Its name, without the colon that Windows writes before it.
+    pub name: Name,
+    /// Size in bytes.
+    pub size_bytes: u64,
+    /// Why it cannot be read.
+    pub unreadable: Option<String>,
+}
+
+/// What a folder holds, as far as it can be read: damage costs what is damaged and no more.
+#[derive(Clone, Debug, Default)]
+pub struct Listing {
+    /// The entries, sorted by name, no two of one name. Entries that are damaged have a row as well.
+    pub entries: Vec<Entry>,
+    /// What could not be read of the folder itself, a sentence each; entries may be missing then.
+    pub damage: Vec<String>,
+}
+
+impl Listing {
+    /// Sorts, and tells entries apart that a damaged folder gives the same name: only the first of them is
+    /// reached by its path, as with the kernel.
+    fn settle(&mut self) {
+        self.entries.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut damage = Vec::new();
+        self.entries.dedup_by(|later, first| {
+            let is_same = later.name == first.name;
+            if is_same {
+                damage.push(format!(
+                    "the folder holds more than one entry called {}: only the first of them can be read",
+                    first.name.display()
+                ));
+            }
+            is_same
+        });
+        self.damage.append(&mut damage);
+    }
 }
 
 /// An open filesystem; belongs to one thread.
@@ -178,18 +238,18 @@ impl FileSystem {
         (!label.is_empty()).then(|| label.to_owned())
     }
 
-    /// The entries of a folder, sorted by name. Entries that are damaged still get a row.
+    /// The entries of a folder. What cannot be read of it is part of the answer.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::NotADirectory`], and damage of the folder itself.
-    pub fn read_dir(&mut self, path: &FsPath) -> Result<Vec<Entry>> {
-        let mut entries = guarded(|| match &mut self.reader {
+    /// [`Error::NotFound`], [`Error::NotADirectory`], and damage on the way to the folder.
+    pub fn read_dir(&mut self, path: &FsPath) -> Result<Listing> {
+        let mut listing = guarded(|| match &mut self.reader {
             Reader::Ntfs(reader) => reader.read_dir(path),
             Reader::Ext(reader) => reader.read_dir(path),
             Reader::Fat(reader) => reader.read_dir(path),
         })?;
-        entries.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(entries)
+        listing.settle();
+        Ok(listing)
     }
 
     /// One entry; a link at the end of the path is not followed, nor is one on the way.
@@ -228,6 +288,17 @@ impl FileSystem {
             path: path.clone(),
             place,
             size_bytes: entry.size_bytes,
+        })
+    }
+
+    /// Opens a named stream of an entry, one of its [`Entry::streams`].
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where the entry has no stream of that name.
+    pub fn open_stream(&mut self, path: &FsPath, stream: &Name) -> Result<FileReader> {
+        self.entry(path)?;
+        Err(Error::NotFound {
+            path: format!("{path}:{}", stream.display()),
         })
     }
 

@@ -19,9 +19,9 @@ mod slice;
 mod volume;
 
 pub use error::{Error, Result};
-pub use filesystem::{Entry, EntryKind, FileReader, FileSystem, FsKind};
+pub use filesystem::{DataStream, Entry, EntryKind, FileReader, FileSystem, FsKind, Listing};
 pub use image::{AllowedRoots, Extent, ExtentKind, Image, ImageFormat};
 pub use path::{FsPath, Name};
 pub use qcow2::{Flaw, find_flaw};
 pub use slice::Slice;
-pub use volume::{Content, Unreadable, Volume, volumes};
+pub use volume::{Content, Layout, Unreadable, Volume, volumes};

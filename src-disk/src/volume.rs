@@ -15,6 +15,16 @@ const TABLE_BYTES: u64 = 4 << 20;
 /// The largest GPT that is read; Windows and Linux make 128 entries.
 const MAX_GPT_ENTRIES: u32 = 1024;
 
+/// What lies on a disk.
+#[derive(Clone, Debug, Default)]
+pub struct Layout {
+    /// The volumes in disk order; never none.
+    pub volumes: Vec<Volume>,
+    /// Tables and signatures that are on the disk and were not followed, because the systems that use such
+    /// disks do not follow them either; a sentence each.
+    pub passed_over: Vec<String>,
+}
+
 /// A partition, or the whole disk.
 #[derive(Clone, Debug)]
 pub struct Volume {
@@ -108,7 +118,14 @@ const SIGNATURES: &[(u64, &[u8], &str, &str)] = &[
 /// # Errors
 /// [`Error::Io`] and [`Error::Corrupt`] where the disk itself cannot be read; a damaged partition
 /// table is not an error but one unreadable volume.
-pub fn volumes(image: &Image) -> Result<Vec<Volume>> {
+pub fn volumes(image: &Image) -> Result<Layout> {
+    Ok(Layout {
+        volumes: found(image)?,
+        passed_over: Vec::new(),
+    })
+}
+
+fn found(image: &Image) -> Result<Vec<Volume>> {
     let size = image.size_bytes();
     let mut whole = Slice::new(image.clone(), 0, size);
     // A filesystem over the whole disk first: FAT and NTFS boot sectors end like an MBR does.
@@ -333,7 +350,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), bytes).unwrap();
         let image = Image::open(file.path(), &AllowedRoots::new([])).unwrap();
-        volumes(&image).unwrap()
+        volumes(&image).unwrap().volumes
     }
 
     #[test]

@@ -39,7 +39,7 @@ fn read(filesystem: &mut FileSystem, path: &str) -> Vec<u8> {
 }
 
 fn readable(image: &Image, kind: FsKind) -> Volume {
-    let found = volumes(image).unwrap();
+    let found = volumes(image).unwrap().volumes;
     let volume = found.iter().find(|v| v.content == Content::Readable(kind));
     volume
         .unwrap_or_else(|| panic!("no {kind:?} in {found:?}"))
@@ -54,7 +54,7 @@ fn disk_every_file_that_the_manifest_lists_has_its_bytes() {
     for (disk, path) in sample.manifest.disks.iter().zip(&sample.disks) {
         let image = open(path);
         assert_eq!(image.size_bytes(), disk.size_bytes);
-        let found = volumes(&image).unwrap();
+        let found = volumes(&image).unwrap().volumes;
         for listed in &disk.volumes {
             let volume = found.iter().find(|v| v.start == listed.start).unwrap();
             assert_eq!(volume.size_bytes, listed.size_bytes);
@@ -97,7 +97,7 @@ fn disk_ntfs_and_ext_content_is_what_their_own_tools_read() {
     let image = open(&sample.disks[1]);
     let mut ext = readable(&image, FsKind::Ext4).open(&image).unwrap();
     let mut n_files = 0;
-    for entry in ext.read_dir(&FsPath::root()).unwrap() {
+    for entry in ext.read_dir(&FsPath::root()).unwrap().entries {
         if entry.kind == EntryKind::File && entry.size_bytes < 1 << 20 {
             let path = format!("/{}", entry.name.to_path_text());
             assert_eq!(
@@ -117,7 +117,7 @@ fn disk_ntfs_and_ext_content_is_what_their_own_tools_read() {
         .lines()
         .filter_map(|row| row.split('/').nth(5))
         .collect();
-    for entry in ext.read_dir(&FsPath::root()).unwrap() {
+    for entry in ext.read_dir(&FsPath::root()).unwrap().entries {
         assert!(
             names.contains(&entry.name.display().as_str()),
             "{:?}",
@@ -139,7 +139,7 @@ fn disk_a_folder_of_ten_thousand_entries_lists_them_all_once() {
     let mut folders = vec![FsPath::root()];
     let mut largest = 0;
     while let Some(folder) = folders.pop() {
-        let entries = ext.read_dir(&folder).unwrap();
+        let entries = ext.read_dir(&folder).unwrap().entries;
         let mut seen = BTreeMap::new();
         for entry in &entries {
             assert!(

@@ -22,7 +22,7 @@ use super::{
     bytes::{u16_at, u32_at},
     too_many_entries,
 };
-use crate::{Entry, EntryKind, Error, FsPath, Name, Result, Slice};
+use crate::{Entry, EntryKind, Error, FsPath, Listing, Name, Result, Slice};
 
 /// Room for far more entries than are listed.
 const MAX_FOLDER_BYTES: u64 = 1 << 30;
@@ -55,7 +55,7 @@ impl Ext {
         self.volume.label.clone()
     }
 
-    pub(crate) fn read_dir(&mut self, path: &FsPath) -> Result<Vec<Entry>> {
+    pub(crate) fn read_dir(&mut self, path: &FsPath) -> Result<Listing> {
         let number = self.inode_of(path)?;
         let folder = self.volume.inode(number)?;
         let mut entries = Vec::new();
@@ -67,7 +67,10 @@ impl Ext {
                 Err(error) => damaged(name, &error),
             });
         }
-        Ok(entries)
+        Ok(Listing {
+            entries,
+            damage: Vec::new(),
+        })
     }
 
     pub(crate) fn entry(&mut self, path: &FsPath) -> Result<Entry> {
@@ -271,8 +274,6 @@ fn split_entry(block: &[u8]) -> Option<(&[u8], u32, usize)> {
 fn row(name: Name, inode: &Inode) -> Entry {
     let kind = inode.kind();
     Entry {
-        name,
-        kind,
         size_bytes: if kind == EntryKind::Directory {
             0
         } else {
@@ -281,16 +282,14 @@ fn row(name: Name, inode: &Inode) -> Entry {
         mode: inode.mode & 0o7777,
         modified: inode.modified,
         unreadable: inode.unreadable().map(str::to_owned),
+        ..Entry::new(name, kind)
     }
 }
 
 fn damaged(name: Name, error: &Error) -> Entry {
     Entry {
-        name,
-        kind: EntryKind::Other,
-        size_bytes: 0,
         mode: 0,
-        modified: None,
         unreadable: Some(error.to_string()),
+        ..Entry::new(name, EntryKind::Other)
     }
 }

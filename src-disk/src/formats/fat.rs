@@ -6,7 +6,7 @@ use std::io::{Read, Seek, SeekFrom};
 use fatfs::{DirEntry, File, FileSystem, FsOptions};
 use jiff::{Timestamp, civil, tz::TimeZone};
 
-use crate::{Entry, EntryKind, Error, FsPath, Name, Result, Slice, guard::Budget};
+use crate::{Entry, EntryKind, Error, FsPath, Listing, Name, Result, Slice, guard::Budget};
 
 /// FAT holds 65 536 entries in a folder at most.
 const MAX_ENTRIES: usize = 1 << 17;
@@ -57,7 +57,7 @@ impl Fat {
         self.label.clone()
     }
 
-    pub(crate) fn read_dir(&self, path: &FsPath) -> Result<Vec<Entry>> {
+    pub(crate) fn read_dir(&self, path: &FsPath) -> Result<Listing> {
         let mut entries = Vec::new();
         let folder = self.folder(path)?;
         self.budget.allow(FOLDER_BYTES);
@@ -68,19 +68,15 @@ impl Fat {
                 entries.push(row(&found));
             }
         }
-        Ok(entries)
+        Ok(Listing {
+            entries,
+            damage: Vec::new(),
+        })
     }
 
     pub(crate) fn entry(&self, path: &FsPath) -> Result<Entry> {
         if path.is_root() {
-            return Ok(Entry {
-                name: Name::from_bytes("/"),
-                kind: EntryKind::Directory,
-                size_bytes: 0,
-                mode: 0o777,
-                modified: None,
-                unreadable: None,
-            });
+            return Ok(Entry::new(Name::from_bytes("/"), EntryKind::Directory));
         }
         Ok(row(&find(self.opened.borrow_owner(), &self.budget, path)?))
     }
@@ -166,17 +162,15 @@ fn find<'volume>(
 
 fn row(found: &DirEntry<'_, Slice>) -> Entry {
     let is_dir = found.is_dir();
+    let kind = if is_dir {
+        EntryKind::Directory
+    } else {
+        EntryKind::File
+    };
     Entry {
-        name: Name::from_bytes(found.file_name()),
-        kind: if is_dir {
-            EntryKind::Directory
-        } else {
-            EntryKind::File
-        },
         size_bytes: if is_dir { 0 } else { found.len() },
-        mode: 0o777,
         modified: modified(&found.modified()),
-        unreadable: None,
+        ..Entry::new(Name::from_bytes(found.file_name()), kind)
     }
 }
 

@@ -14,7 +14,7 @@ use ntfs::{
 
 use self::{disk::Disk, stream::Stream};
 use super::{MAX_ENTRIES, too_many_entries};
-use crate::{Entry, EntryKind, Error, FsPath, Name, Result, Slice};
+use crate::{Entry, EntryKind, Error, FsPath, Listing, Name, Result, Slice};
 
 const ROOT_RECORD: u64 = 5;
 /// Records below are the filesystem's own (`$MFT`, `$Bitmap`, …).
@@ -72,12 +72,15 @@ impl NtfsVolume {
         self.label.clone()
     }
 
-    pub(crate) fn read_dir(&mut self, path: &FsPath) -> Result<Vec<Entry>> {
+    pub(crate) fn read_dir(&mut self, path: &FsPath) -> Result<Listing> {
         let record = self.record_of(path)?;
-        self.entries(record, path)?
-            .into_iter()
-            .map(|(name, record)| Ok(self.row(name, record)))
-            .collect()
+        let entries = self.entries(record, path)?.into_iter();
+        Ok(Listing {
+            entries: entries
+                .map(|(name, record)| self.row(name, record))
+                .collect(),
+            damage: Vec::new(),
+        })
     }
 
     pub(crate) fn entry(&mut self, path: &FsPath) -> Result<Entry> {
@@ -209,14 +212,7 @@ impl NtfsVolume {
 
     /// A row for the list; damage of one entry stays with that entry.
     fn row(&mut self, name: Name, record: u64) -> Entry {
-        let mut entry = Entry {
-            name,
-            kind: EntryKind::Other,
-            size_bytes: 0,
-            mode: 0o777,
-            modified: None,
-            unreadable: None,
-        };
+        let mut entry = Entry::new(name, EntryKind::Other);
         if let Err(error) = self.describe(record, &mut entry) {
             entry.unreadable = Some(present(error, &FsPath::root()).to_string());
         }

@@ -36,7 +36,7 @@ impl OpenDisk {
             });
         }
         let image = Image::open(path, allowed)?;
-        let volumes = sendense_disk::volumes(&image)?;
+        let volumes = sendense_disk::volumes(&image)?.volumes;
         let main_volume = volumes
             .iter()
             .filter(|volume| matches!(volume.content, Content::Readable(_)))
@@ -205,10 +205,11 @@ impl Readers {
                 path: folder,
             } => {
                 let filesystem = self.filesystem(volume)?;
-                let entries = filesystem
+                let listing = filesystem
                     .read_dir(&folder)
                     .map_err(|error| Error::at(path, error))?;
-                Ok(entries
+                Ok(listing
+                    .entries
                     .iter()
                     .map(|entry| {
                         let target = link_target(filesystem, &folder.join(&entry.name), entry);

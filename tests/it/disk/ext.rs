@@ -131,7 +131,7 @@ fn disk_an_ext4_file_with_a_wrong_checksum_is_damaged_and_the_others_are_not() {
     file.write_all_at(&[1], at + 5).unwrap();
     let image = open(&volume);
     let mut ext = readable(&image, FsKind::Ext4).open(&image).unwrap();
-    for entry in ext.read_dir(&FsPath::root()).unwrap() {
+    for entry in ext.read_dir(&FsPath::root()).unwrap().entries {
         let is_damaged = entry.name.to_bytes() == b"nothing";
         assert_eq!(entry.unreadable.is_some(), is_damaged, "{entry:?}");
     }
@@ -251,7 +251,7 @@ fn journal_reads_like_e2fsck(volume_arguments: &[&str], journal_arguments: &str)
     assert!(checked.text().contains("recovering journal"), "{checked}");
 
     let image = open(&volume);
-    let found = volumes(&image).unwrap();
+    let found = volumes(&image).unwrap().volumes;
     let ours = tree_of(&mut found[0].open(&image).unwrap());
     assert!(ours.contains_key(&b"anybody"[..]), "the newest name counts");
     assert_same(&ours, &dumped(folder.path(), &replayed));

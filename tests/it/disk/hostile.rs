@@ -20,7 +20,9 @@ fn ends(volume: &Path, kind: FsKind, folder: &str) -> (Result<usize, Error>, Res
     thread::spawn(move || {
         let image = open(&volume);
         let mut filesystem: FileSystem = readable(&image, kind).open(&image).unwrap();
-        let listed = filesystem.read_dir(&folder).map(|entries| entries.len());
+        let listed = filesystem
+            .read_dir(&folder)
+            .map(|listing| listing.entries.len());
         let name = FsPath::parse(&format!("{folder}/0 is not there")).unwrap();
         let found = filesystem.entry(&name).map(drop);
         drop(sender.send((listed, found)));

@@ -19,7 +19,7 @@ fn partitioned(folder: &Path, table: &str) -> PathBuf {
 }
 
 fn starts(path: &Path) -> Vec<(u64, u64)> {
-    let found = volumes(&open(path)).unwrap();
+    let found = volumes(&open(path)).unwrap().volumes;
     found.iter().map(|v| (v.start, v.size_bytes)).collect()
 }
 
@@ -58,7 +58,7 @@ fn disk_a_gpt_of_4096_byte_sectors_is_read_in_those() {
     file.write_all_at(&small[..512], 0).unwrap();
     file.write_all_at(&small[512..1024], 4096).unwrap();
     file.write_all_at(&small[1024..34 * 512], 2 * 4096).unwrap();
-    let found = volumes(&open(&disk)).unwrap();
+    let found = volumes(&open(&disk)).unwrap().volumes;
     let ours: Vec<_> = found
         .iter()
         .map(|v| (v.start / 4096, v.size_bytes / 4096, v.label.as_deref()))

@@ -44,7 +44,7 @@ pub(super) fn walk(path: &Path) -> Seen {
     };
     extents(&image, &mut seen);
     let found = volumes(&image);
-    for volume in seen.take(found).unwrap_or_default() {
+    for volume in seen.take(found).unwrap_or_default().volumes {
         if let Some(mut filesystem) = seen.take(volume.open(&image)) {
             tree(&mut filesystem, &mut seen);
         }
@@ -72,7 +72,7 @@ fn tree(filesystem: &mut FileSystem, seen: &mut Seen) {
     let mut folders = vec![FsPath::root()];
     while let Some(folder) = folders.pop() {
         let listed = filesystem.read_dir(&folder);
-        for entry in seen.take(listed).unwrap_or_default() {
+        for entry in seen.take(listed).unwrap_or_default().entries {
             seen.n_entries += 1;
             if seen.n_entries > MAX_ENTRIES {
                 return;

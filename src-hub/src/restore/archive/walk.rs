@@ -170,7 +170,7 @@ impl Frame {
         bytes: Vec<u8>,
         path: FsPath,
     ) -> sendense_disk::Result<Self> {
-        let entries = filesystem.read_dir(&path)?;
+        let entries = filesystem.read_dir(&path)?.entries;
         Ok(Self {
             text: text.to_owned(),
             bytes,
