@@ -15,6 +15,11 @@ pub(crate) fn u32_be_at(bytes: &[u8], at: usize) -> Option<u32> {
     u32_at(bytes, at).map(u32::swap_bytes)
 }
 
+/// Likewise.
+pub(crate) fn u16_be_at(bytes: &[u8], at: usize) -> Option<u16> {
+    u16_at(bytes, at).map(u16::swap_bytes)
+}
+
 /// A number in two halves that lie apart.
 pub(crate) fn joined(low: u32, high: u32) -> u64 {
     u64::from(low) | (u64::from(high) << 32)

@@ -5,6 +5,7 @@
 //! reserve blocks. The format: <https://docs.kernel.org/filesystems/ext4/>.
 
 mod checksum;
+mod fast;
 mod inode;
 mod journal;
 mod map;
@@ -37,9 +38,24 @@ pub(crate) struct Ext {
     volume: Volume,
     /// The folders on the way to what was looked for last, newest at the end: without them, opening
     /// every file of a folder would read it, and all above it, as often as it has files.
-    folders: Vec<(u32, HashMap<Vec<u8>, u32>)>,
+    folders: Vec<Folder>,
     /// The file that was read last.
     file: Option<Inode>,
+}
+
+/// The names in the folder with that inode, and the inodes behind them.
+struct Folder {
+    number: u32,
+    names: HashMap<Vec<u8>, u32>,
+    /// Whether all of its names could be read.
+    is_whole: bool,
+}
+
+/// Names in the order of the disk.
+#[derive(Default)]
+struct Names {
+    names: Vec<(Vec<u8>, u32)>,
+    damage: Vec<String>,
 }
 
 impl Ext {
@@ -59,7 +75,8 @@ impl Ext {
         let number = self.inode_of(path)?;
         let folder = self.volume.inode(number)?;
         let mut entries = Vec::new();
-        for (name, number) in self.names(&folder, path)? {
+        let found = self.names(&folder, path)?;
+        for (name, number) in found.names {
             let name = Name::from_bytes(name);
             // Damage of one entry stays with that entry.
             entries.push(match self.volume.inode(number) {
@@ -67,10 +84,11 @@ impl Ext {
                 Err(error) => damaged(name, &error),
             });
         }
-        Ok(Listing {
-            entries,
-            damage: Vec::new(),
-        })
+        let mut damage = found.damage;
+        if path.is_root() {
+            damage.extend(self.volume.notes.iter().cloned());
+        }
+        Ok(Listing { entries, damage })
     }
 
     pub(crate) fn entry(&mut self, path: &FsPath) -> Result<Entry> {
@@ -85,30 +103,50 @@ impl Ext {
     pub(crate) fn inode_of(&mut self, path: &FsPath) -> Result<u32> {
         let mut number = ROOT;
         for name in path.names() {
-            let found = self.names_of(number, path)?.get(name.as_bytes());
-            number = *found.ok_or_else(|| Error::NotFound {
-                path: path.to_string(),
-            })?;
+            let folder = self.names_of(number, path)?;
+            number = match folder.names.get(name.as_bytes()) {
+                Some(found) => *found,
+                None if folder.is_whole => {
+                    return Err(Error::NotFound {
+                        path: path.to_string(),
+                    });
+                }
+                // It may have been in the part that is gone.
+                None => {
+                    return Err(Error::corrupt(format!(
+                        "{path} is not among the names of its folder that can still be read"
+                    )));
+                }
+            };
         }
         Ok(number)
     }
 
     /// The names in the folder with that inode.
-    fn names_of(&mut self, number: u32, path: &FsPath) -> Result<&HashMap<Vec<u8>, u32>> {
-        match self.folders.iter().position(|(known, _)| *known == number) {
+    fn names_of(&mut self, number: u32, path: &FsPath) -> Result<&Folder> {
+        match self.folders.iter().position(|known| known.number == number) {
             Some(position) => {
                 let folder = self.folders.remove(position);
                 self.folders.push(folder);
             }
             None => {
                 let folder = self.volume.inode(number)?;
-                let names: HashMap<_, _> = self.names(&folder, path)?.into_iter().collect();
-                self.folders.push((number, names));
+                let found = self.names(&folder, path)?;
+                let mut names = HashMap::with_capacity(found.names.len());
+                for (name, inode) in found.names {
+                    // As in a listing, the first of two that are called the same counts.
+                    names.entry(name).or_insert(inode);
+                }
+                self.folders.push(Folder {
+                    number,
+                    names,
+                    is_whole: found.damage.is_empty(),
+                });
                 // The oldest go first; the newest stays, however large it is.
                 let mut n_kept = 0;
                 let mut n_names = 0;
-                for (_, names) in self.folders.iter().rev().take(MAX_KEPT_FOLDERS) {
-                    n_names += names.len();
+                for folder in self.folders.iter().rev().take(MAX_KEPT_FOLDERS) {
+                    n_names += folder.names.len();
                     if n_kept > 0 && n_names > MAX_KEPT_NAMES {
                         break;
                     }
@@ -118,8 +156,9 @@ impl Ext {
                 self.folders.drain(..n_dropped);
             }
         }
-        let newest = self.folders.last().map(|(_, names)| names);
-        newest.ok_or_else(|| Error::corrupt("ext filesystem: a folder was lost"))
+        self.folders
+            .last()
+            .ok_or_else(|| Error::corrupt("ext filesystem: a folder was lost"))
     }
 
     pub(crate) fn read(&mut self, number: u32, offset: u64, buffer: &mut [u8]) -> Result<usize> {
@@ -145,9 +184,6 @@ impl Ext {
         }
         if inode.size > MAX_LINK_BYTES {
             return Err(Error::corrupt(format!("{path}: a link longer than any is")));
-        }
-        if let Some(target) = inode.inline_link() {
-            return Ok(Name::from_bytes(target));
         }
         let mut target = vec![0; usize::try_from(inode.size).unwrap_or(0)];
         let n_read = self.content(&inode, 0, &mut target)?;
@@ -189,9 +225,6 @@ impl Ext {
     /// How long the hole at a place of a folder is; `None` where there is none. A damaged folder may
     /// claim a gigabyte of them.
     fn hole_at(&mut self, folder: &Inode, offset: u64) -> Result<Option<u64>> {
-        if folder.inline_content().is_some() {
-            return Ok(None);
-        }
         let block_bytes = self.volume.block_bytes;
         let Run { block, n_blocks } = map::run_at(&mut self.volume, folder, offset / block_bytes)?;
         Ok(match block {
@@ -200,9 +233,9 @@ impl Ext {
         })
     }
 
-    /// The names in a folder and the inodes behind them. Indexed folders read like others: to whoever
-    /// does not look at the index, it is an unused entry.
-    fn names(&mut self, folder: &Inode, path: &FsPath) -> Result<Vec<(Vec<u8>, u32)>> {
+    /// The names in a folder and the inodes behind them. The index of a folder is passed over: all names are
+    /// in the other blocks. What cannot be read costs the names that were there.
+    fn names(&mut self, folder: &Inode, path: &FsPath) -> Result<Names> {
         if folder.kind() != EntryKind::Directory {
             return Err(match folder.kind() {
                 EntryKind::Symlink => Error::NotFound {
@@ -221,50 +254,101 @@ impl Ext {
                 "ext filesystem, {path}: a folder larger than any is"
             )));
         }
-        let mut names = Vec::new();
-        let mut block = vec![0; usize::try_from(self.volume.block_bytes).unwrap_or(0)];
-        let mut offset = 0;
-        while offset < folder.size {
-            if let Some(hole_bytes) = self.hole_at(folder, offset)? {
-                offset = offset.saturating_add(hole_bytes);
-                continue;
-            }
-            let n_read = self.content(folder, offset, &mut block)?;
-            let mut rest = block.get(..n_read).unwrap_or_default();
-            if folder.checksum.is_some_and(|sum| !sum.is_folder(rest)) {
-                return Err(Error::corrupt(format!(
-                    "ext filesystem, {path}: a block of names has the wrong checksum"
-                )));
-            }
-            // A block of zeros is as good as a hole, which the kernel passes over as well.
-            while !rest.is_empty() && rest.iter().any(|byte| *byte != 0) {
-                let (name, number, len) = split_entry(rest).ok_or_else(|| {
-                    Error::corrupt(format!(
-                        "ext filesystem, {path}: entries of no sound length"
-                    ))
-                })?;
-                if number != 0 && name != b"." && name != b".." {
-                    names.push((name.to_vec(), number));
+        let mut found = Names::default();
+        let mut n_damaged: u64 = 0;
+        if let Some(rows) = folder.inline_names() {
+            n_damaged = rows
+                .into_iter()
+                .filter(|row| !take_names(row, &mut found.names))
+                .count() as u64;
+        } else {
+            let block_bytes = self.volume.block_bytes;
+            let mut block = vec![0; usize::try_from(block_bytes).unwrap_or(0)];
+            let mut offset = 0;
+            while offset < folder.size {
+                match self.hole_at(folder, offset) {
+                    Ok(None) => {}
+                    Ok(Some(hole_bytes)) => {
+                        offset = offset.saturating_add(hole_bytes);
+                        continue;
+                    }
+                    // Where the blocks of the rest of the folder lie is not known either.
+                    Err(_) => {
+                        n_damaged += (folder.size - offset).div_ceil(block_bytes);
+                        break;
+                    }
                 }
-                rest = rest.get(len..).unwrap_or_default();
+                match self.content(folder, offset, &mut block) {
+                    Ok(n_read) => {
+                        let block = block.get(..n_read).unwrap_or_default();
+                        let is_index = folder.is_indexed() && is_index(block, offset == 0);
+                        let is_whole =
+                            is_index || folder.checksum.is_none_or(|sum| sum.is_folder(block));
+                        // Names in a block of the wrong checksum are shown: most of them will be right.
+                        if !(is_index || take_names(block, &mut found.names)) || !is_whole {
+                            n_damaged += 1;
+                        }
+                    }
+                    Err(_) => n_damaged += 1,
+                }
+                if found.names.len() > MAX_ENTRIES {
+                    return Err(too_many_entries(path));
+                }
+                offset += block_bytes;
             }
-            if names.len() > MAX_ENTRIES {
-                return Err(too_many_entries(path));
-            }
-            offset += self.volume.block_bytes;
         }
-        Ok(names)
+        if n_damaged > 0 {
+            found.damage.push(format!(
+                "{n_damaged} of the blocks that hold the names of this folder are damaged: names may be wrong or \
+                 missing"
+            ));
+        }
+        self.volume
+            .fast
+            .apply_names(folder.number, &mut found.names);
+        Ok(found)
+    }
+}
+
+/// Whether a block of an indexed folder is part of its index: the first one, which holds `.` and `..` before it,
+/// and those that look like a single unused entry.
+fn is_index(block: &[u8], is_first: bool) -> bool {
+    let len_at = |place: usize| u16_at(block, place + 4).map(|len| entry_len(len, block.len()));
+    if is_first {
+        len_at(0) == Some(12) && len_at(12) == Some(block.len().saturating_sub(12))
+    } else {
+        u32_at(block, 0) == Some(0) && block.get(6) == Some(&0) && len_at(0) == Some(block.len())
+    }
+}
+
+/// Takes the names from a block up to where it makes no sense any more, which gives `false`.
+fn take_names(block: &[u8], names: &mut Vec<(Vec<u8>, u32)>) -> bool {
+    let mut rest = block;
+    // A block of zeros is as good as a hole, which the kernel passes over as well.
+    while !rest.is_empty() && rest.iter().any(|byte| *byte != 0) {
+        let Some((name, number, len)) = split_entry(rest) else {
+            return false;
+        };
+        if number != 0 && !name.is_empty() && name != b"." && name != b".." {
+            names.push((name.to_vec(), number));
+        }
+        rest = rest.get(len..).unwrap_or_default();
+    }
+    true
+}
+
+/// In blocks of 64 KiB the largest length does not fit, and is written as one that cannot be.
+fn entry_len(written: u16, block_bytes: usize) -> usize {
+    match written {
+        0 | u16::MAX => block_bytes,
+        len => usize::from(len),
     }
 }
 
 /// The first entry of a folder's block: name, inode and length of the entry.
 fn split_entry(block: &[u8]) -> Option<(&[u8], u32, usize)> {
     let number = u32_at(block, 0)?;
-    // In blocks of 64 KiB the largest length does not fit, and is written as one that cannot be.
-    let len = match u16_at(block, 4)? {
-        0 | u16::MAX => 1 << 16,
-        len => usize::from(len),
-    };
+    let len = entry_len(u16_at(block, 4)?, 1 << 16);
     let name_len = usize::from(*block.get(6)?);
     let is_sound = len >= 8 + name_len && len % 4 == 0 && len <= block.len();
     is_sound.then_some(())?;

@@ -2,13 +2,15 @@
 //!
 //! All are CRC-32C without the usual inversion at the end, so that one can be continued by the next.
 
-use crate::formats::bytes::{u16_at, u32_at};
-use crc::{Algorithm, CRC_32_ISCSI, Crc};
+use crate::formats::bytes::{u16_at, u32_at, u32_be_at};
+use crc::{Algorithm, CRC_32_ISCSI, CRC_32_MPEG_2, Crc, Digest};
 
 const CRC: Crc<u32> = Crc::<u32>::new(&Algorithm {
     xorout: 0,
     ..CRC_32_ISCSI
 });
+
+static OLD_CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_MPEG_2);
 
 /// The last twelve bytes of a folder's block look like an entry that is not used.
 const FOLDER_TAIL_BYTES: usize = 12;
@@ -89,12 +91,44 @@ impl Checksum {
         sum.is_some() && u32_at(node, end) == sum
     }
 
-    /// Whether a block of names is whole. Blocks of a folder's index keep theirs elsewhere; nothing is
-    /// read from those.
+    /// Whether a block of names is whole. Blocks of a folder's index are not asked: what looks like a tail
+    /// there may be left over from names that once were in the block.
     pub(super) fn is_folder(self, block: &[u8]) -> bool {
         let end = block.len().saturating_sub(FOLDER_TAIL_BYTES);
         let (head, tail) = block.split_at(end);
         !tail.starts_with(&FOLDER_TAIL) || u32_at(tail, 8) == Some(self.of(head).0)
+    }
+
+    /// Whether a block of the journal is whole, whose own checksum is big-endian and stands at `place`.
+    pub(super) fn is_journal_block(self, block: &[u8], place: usize) -> bool {
+        let mut blank = block.to_vec();
+        if let Some(field) = blank.get_mut(place..place.saturating_add(4)) {
+            field.fill(0);
+        }
+        u32_be_at(block, place) == Some(self.of(&blank).0)
+    }
+
+    /// The number itself, to be compared.
+    pub(super) fn value(self) -> u32 {
+        self.0
+    }
+}
+
+/// What the first version of journal checksums is made by: CRC-32 with the highest bit first.
+pub(super) struct OldJournalSum(Digest<'static, u32>);
+
+impl OldJournalSum {
+    pub(super) fn new() -> Self {
+        Self(OLD_CRC.digest())
+    }
+
+    pub(super) fn add(&mut self, block: &[u8]) {
+        self.0.update(block);
+    }
+
+    /// The sum so far, and a new beginning.
+    pub(super) fn take(&mut self) -> u32 {
+        std::mem::replace(&mut self.0, OLD_CRC.digest()).finalize()
     }
 }
 

@@ -10,11 +10,20 @@ use crate::formats::bytes::{joined, u16_at, u32_at};
 pub(super) const ROOT: u32 = 2;
 
 const ENCRYPTED: u32 = 0x800;
+const INDEXED: u32 = 0x1000;
 const EXTENTS: u32 = 0x8_0000;
 const INLINE_DATA: u32 = 0x1000_0000;
 
 /// The space for block pointers, which short links use for themselves.
 const POINTERS: std::ops::Range<usize> = 0x28..0x28 + 60;
+
+/// What the root of an extent tree begins with.
+const EXTENT_MAGIC: [u8; 2] = [0x0A, 0xF3];
+
+/// Attributes in the inode itself: what they begin with, and the one that holds the rest of a small file.
+const ATTRIBUTES_MAGIC: u32 = 0xEA02_0000;
+const SYSTEM: u8 = 7;
+const INLINE_NAME: &[u8] = b"data";
 
 pub(super) struct Inode {
     pub(super) number: u32,
@@ -25,6 +34,8 @@ pub(super) struct Inode {
     /// What the checksums of its other structures begin with, where there are any.
     pub(super) checksum: Option<Checksum>,
     flags: u32,
+    /// Content that lies in the inode: in the place of the pointers, then among the attributes.
+    inline: Option<Vec<u8>>,
 }
 
 impl Inode {
@@ -39,6 +50,12 @@ impl Inode {
             true => u32_at(bytes, 0x88).unwrap_or(0),
             false => 0,
         };
+        let flags = u32_at(bytes, 0x20)?;
+        let inline = (flags & INLINE_DATA != 0).then(|| {
+            let mut content = bytes.get(POINTERS).unwrap_or_default().to_vec();
+            content.extend_from_slice(inline_rest(bytes).unwrap_or_default());
+            content
+        });
         Some(Self {
             number,
             mode,
@@ -46,7 +63,8 @@ impl Inode {
             modified: time(u32_at(bytes, 0x10)?, extra),
             pointers: bytes.get(POINTERS)?.try_into().ok()?,
             checksum,
-            flags: u32_at(bytes, 0x20)?,
+            flags,
+            inline,
         })
     }
 
@@ -67,36 +85,93 @@ impl Inode {
         self.flags & EXTENTS != 0
     }
 
+    /// Whether the folder has an index of hashes.
+    pub(super) fn is_indexed(&self) -> bool {
+        self.flags & INDEXED != 0
+    }
+
     /// Why its content cannot be read.
     pub(super) fn unreadable(&self) -> Option<&'static str> {
         if self.kind() == EntryKind::Other {
             Some("its kind is none that exists")
         } else if self.flags & ENCRYPTED != 0 {
             Some("encrypted by the filesystem, which cannot be read")
-        } else if self.flags & INLINE_DATA != 0
+        } else if self.inline.is_some()
+            && matches!(self.kind(), EntryKind::File | EntryKind::Symlink)
             && self.inline_content().is_none()
-            && self.inline_link().is_none()
         {
-            Some("kept beside its attributes, where it cannot be read yet")
+            Some("damaged: the part of its content that lies among its attributes is missing")
         } else {
             None
         }
     }
 
-    /// A small file without blocks.
+    /// A small file or link without blocks.
     pub(super) fn inline_content(&self) -> Option<&[u8]> {
-        let is_inline = self.flags & INLINE_DATA != 0 && self.kind() == EntryKind::File;
         let len = usize::try_from(self.size).ok()?;
-        is_inline.then(|| self.pointers.get(..len)).flatten()
+        match &self.inline {
+            Some(content) => content.get(..len),
+            None => {
+                let is_link = self.kind() == EntryKind::Symlink;
+                let is_short = is_link && len < self.pointers.len() && !self.has_extents();
+                is_short.then(|| &self.pointers[..len])
+            }
+        }
     }
 
-    /// A target without blocks.
-    pub(super) fn inline_link(&self) -> Option<&[u8]> {
-        let len = usize::try_from(self.size).ok()?;
-        let is_link = self.kind() == EntryKind::Symlink;
-        let is_short = is_link && len < self.pointers.len() && !self.has_extents();
-        is_short.then(|| &self.pointers[..len])
+    /// The two rows of names of a small folder without blocks; its first four bytes name its parent.
+    pub(super) fn inline_names(&self) -> Option<[&[u8]; 2]> {
+        let content = self.inline.as_deref()?;
+        let end = usize::try_from(self.size)
+            .unwrap_or(usize::MAX)
+            .min(content.len());
+        let (first, second) = content[..end].split_at(end.min(POINTERS.len()));
+        Some([first.get(4..).unwrap_or_default(), second])
     }
+}
+
+/// An inode of which a fast commit has recorded all but the place of its content: that stays as the table has it,
+/// unless the content lies in the inode.
+pub(super) fn merged(record: &[u8], table: &[u8]) -> Vec<u8> {
+    let mut inode = table.to_vec();
+    let has_place = u32_at(record, 0x20).is_some_and(|flags| flags & INLINE_DATA != 0);
+    let is_extents = u32_at(record, 0x20).is_some_and(|flags| flags & EXTENTS != 0);
+    for (place, (new, old)) in record.iter().zip(&mut inode).enumerate() {
+        if has_place || !POINTERS.contains(&place) {
+            *old = *new;
+        }
+    }
+    // A file that is new has no tree yet: an empty one.
+    if is_extents
+        && let Some(pointers) = inode.get_mut(POINTERS)
+        && !pointers.starts_with(&EXTENT_MAGIC)
+    {
+        pointers.fill(0);
+        let header = [0x0A, 0xF3, 0, 0, 4];
+        pointers[..header.len()].copy_from_slice(&header);
+    }
+    inode
+}
+
+/// The value of the attribute `system.data`: what of a small file does not fit into the place of its pointers.
+fn inline_rest(inode: &[u8]) -> Option<&[u8]> {
+    let start = 128 + usize::from(u16_at(inode, 0x80)?);
+    let attributes = inode.get(start..)?;
+    (u32_at(attributes, 0)? == ATTRIBUTES_MAGIC).then_some(())?;
+    let entries = attributes.get(4..)?;
+    let mut rest = entries;
+    // A name of no length and kind ends them.
+    while u32_at(rest, 0)? != 0 {
+        let name_len = usize::from(*rest.first()?);
+        let is_wanted = rest.get(1) == Some(&SYSTEM) && rest.get(16..16 + name_len)? == INLINE_NAME;
+        if is_wanted {
+            let place = usize::from(u16_at(rest, 2)?);
+            let len = usize::try_from(u32_at(rest, 8)?).ok()?;
+            return entries.get(place..place.checked_add(len)?);
+        }
+        rest = rest.get((16 + name_len).next_multiple_of(4)..)?;
+    }
+    None
 }
 
 /// Seconds as of old, and two more bits for them and nanoseconds in the extra field.

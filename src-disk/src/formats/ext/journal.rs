@@ -2,13 +2,20 @@
 //!
 //! A machine that is backed up while it runs leaves a journal to replay. Nothing is written here, so the
 //! newest copy of a block is looked up when the block is read. A transaction counts once its commit block is
-//! there. "Fast commits" are not replayed: the state before them is a sound one, some seconds older.
+//! there, and its checksums are right where the journal has some: what the kernel and e2fsck reject does not
+//! count here either. Fast commits follow the last transaction (`fast.rs`).
 //! The format: <https://docs.kernel.org/filesystems/ext4/journal.html>.
 
 use std::collections::HashMap;
 
-use super::{inode::Inode, map, volume::Volume};
-use crate::formats::bytes::{joined, u32_be_at};
+use super::{
+    checksum::{Checksum, OldJournalSum},
+    fast::{Fast, Scan},
+    inode::Inode,
+    map,
+    volume::Volume,
+};
+use crate::formats::bytes::{joined, u16_be_at, u32_be_at};
 use crate::{Error, Result};
 
 const MAGIC: u32 = 0xC03B_3998;
@@ -21,8 +28,20 @@ const CHECKSUM_V2: u32 = 0x8;
 const CHECKSUM_V3: u32 = 0x10;
 const FAST_COMMIT: u32 = 0x20;
 const REVOCATIONS: u32 = 0x1;
-/// Not the asynchronous commit: there, only checksums tell whether a transaction is whole.
-const READABLE: u32 = REVOCATIONS | IS_64BIT | CHECKSUM_V2 | CHECKSUM_V3 | FAST_COMMIT;
+/// With it, only checksums tell whether a transaction is whole.
+const ASYNC_COMMIT: u32 = 0x4;
+const READABLE: u32 =
+    REVOCATIONS | IS_64BIT | ASYNC_COMMIT | CHECKSUM_V2 | CHECKSUM_V3 | FAST_COMMIT;
+/// Among the features that whoever does not know them may ignore.
+const CHECKSUM_V1: u32 = 0x1;
+const CRC32: u8 = 1;
+
+/// The journal's superblock has 1024 bytes, with its checksum near the end of them.
+const SUPERBLOCK_BYTES: usize = 1024;
+const SUPERBLOCK_SUM: usize = 0xFC;
+const UUID: std::ops::Range<usize> = 0x30..0x40;
+const COMMIT_SUM: usize = 0x10;
+const COMMIT_BYTES: usize = 60;
 const DEFAULT_FAST_BLOCKS: u32 = 256;
 
 const ESCAPED: u32 = 0x1;
@@ -68,8 +87,17 @@ impl Copied {
     }
 }
 
+/// What a journal holds.
+#[derive(Default)]
+pub(super) struct Replayed {
+    pub(super) newer: Newer,
+    pub(super) fast: Fast,
+    /// What of it was damaged.
+    pub(super) note: Option<String>,
+}
+
 /// Reads a journal from its oldest transaction to the last that was committed.
-pub(super) fn load(volume: &mut Volume, inode: &Inode) -> Result<Newer> {
+pub(super) fn load(volume: &mut Volume, inode: &Inode) -> Result<Replayed> {
     let head = block_of(volume, inode, 0)?.1;
     let word = |at: usize| u32_be_at(&head, at).unwrap_or(0);
     if word(0) != MAGIC || u64::from(word(0x0C)) != volume.block_bytes {
@@ -84,6 +112,14 @@ pub(super) fn load(volume: &mut Volume, inode: &Inode) -> Result<Newer> {
             features & !READABLE
         )));
     }
+    let is_summed = features & (CHECKSUM_V2 | CHECKSUM_V3) != 0;
+    let superblock = head.get(..SUPERBLOCK_BYTES).unwrap_or_default();
+    if is_summed && !Checksum::new().is_journal_block(superblock, SUPERBLOCK_SUM) {
+        return Err(Error::corrupt(
+            "ext filesystem: its journal's superblock has the wrong checksum",
+        ));
+    }
+    let has_old_sums = !is_first_version && word(0x24) & CHECKSUM_V1 != 0;
     let n_fast = match (features & FAST_COMMIT, word(0x54)) {
         (0, _) => 0,
         (_, 0) => DEFAULT_FAST_BLOCKS,
@@ -97,7 +133,7 @@ pub(super) fn load(volume: &mut Volume, inode: &Inode) -> Result<Newer> {
     let end = word(0x10).saturating_sub(n_fast);
     let (first, start) = (word(0x14), word(0x1C));
     if start == 0 {
-        return Ok(Newer::default());
+        return Ok(Replayed::default());
     }
     if first == 0 || first >= end || start < first || start >= end {
         return Err(Error::corrupt(
@@ -111,6 +147,9 @@ pub(super) fn load(volume: &mut Volume, inode: &Inode) -> Result<Newer> {
         pending: Vec::new(),
         revoked: HashMap::new(),
         pending_revoked: Vec::new(),
+        checksum: is_summed.then(|| Checksum::new().of(head.get(UUID).unwrap_or_default())),
+        old_sum: has_old_sums.then(OldJournalSum::new),
+        n_damaged: 0,
     };
     let mut position = Ring {
         first,
@@ -126,7 +165,25 @@ pub(super) fn load(volume: &mut Volume, inode: &Inode) -> Result<Newer> {
         }
         n_left = n_left.saturating_sub(n_used);
     }
-    Ok(replay.finish())
+    let mut scan = Scan::after(replay.sequence);
+    // The kernel leaves out the block where the ring ends.
+    for number in (end + 1..word(0x10)).take(n_fast.try_into().unwrap_or(0)) {
+        if !scan.block(&block_of(volume, inode, number)?.1) {
+            break;
+        }
+    }
+    let note = (replay.n_damaged > 0).then(|| {
+        format!(
+            "{} blocks in the journal of this filesystem are damaged: what was written there last is as it was \
+             before",
+            replay.n_damaged
+        )
+    });
+    Ok(Replayed {
+        newer: replay.finish(),
+        fast: scan.finish(),
+        note,
+    })
 }
 
 /// Blocks of the journal, which begins anew at its end.
@@ -157,6 +214,20 @@ struct Replay {
     /// Blocks whose copies no longer count, up to a transaction.
     revoked: HashMap<u64, u32>,
     pending_revoked: Vec<u64>,
+    /// What checksums begin with, in versions 2 and 3.
+    checksum: Option<Checksum>,
+    /// Of the blocks of a transaction, in version 1.
+    old_sum: Option<OldJournalSum>,
+    /// Copies that were not taken because their checksum is wrong.
+    n_damaged: u32,
+}
+
+/// Whose copy follows a descriptor block.
+struct Tag {
+    target: u64,
+    is_escaped: bool,
+    /// The whole checksum of the copy, or in version 2 its lower half.
+    checksum: u32,
 }
 
 impl Replay {
@@ -168,20 +239,17 @@ impl Replay {
             return Ok(0);
         }
         match word(4) {
-            DESCRIPTOR => {
+            DESCRIPTOR if self.has_sound_tail(&block) => {
+                if let Some(sum) = &mut self.old_sum {
+                    sum.add(&block);
+                }
                 let tags = self.tags(&block);
-                for (target, is_escaped) in &tags {
-                    let (place, _) = place_of(volume, inode, ring.next())?;
-                    let copied = Copied {
-                        block: place,
-                        is_escaped: *is_escaped,
-                        sequence: self.sequence,
-                    };
-                    self.pending.push((*target, copied));
+                for tag in &tags {
+                    self.copy(volume, inode, ring.next(), tag)?;
                 }
                 Ok(1 + u32::try_from(tags.len()).unwrap_or(u32::MAX))
             }
-            COMMIT => {
+            COMMIT if self.is_sound_commit(&block) => {
                 self.committed.extend(self.pending.drain(..));
                 for target in self.pending_revoked.drain(..) {
                     self.revoked.insert(target, self.sequence);
@@ -189,7 +257,7 @@ impl Replay {
                 self.sequence = self.sequence.wrapping_add(1);
                 Ok(1)
             }
-            REVOCATION => {
+            REVOCATION if self.has_sound_tail(&block) => {
                 self.revocations(&block);
                 let n_revoked = self.revoked.len() + self.pending_revoked.len();
                 if n_revoked > MAX_REVOCATIONS {
@@ -203,8 +271,65 @@ impl Replay {
         }
     }
 
+    /// Takes the copy of a block, unless it is damaged.
+    fn copy(&mut self, volume: &mut Volume, inode: &Inode, number: u32, tag: &Tag) -> Result<()> {
+        let (place, _) = place_of(volume, inode, number)?;
+        if self.checksum.is_some() || self.old_sum.is_some() {
+            let copy = volume.read_block(place)?;
+            if let Some(sum) = &mut self.old_sum {
+                sum.add(&copy);
+            }
+            let sum = self
+                .checksum
+                .map(|sum| sum.of(&self.sequence.to_be_bytes()).of(&copy).value());
+            let mask = if self.features & CHECKSUM_V3 != 0 {
+                u32::MAX
+            } else {
+                0xFFFF
+            };
+            if sum.is_some_and(|sum| sum & mask != tag.checksum) {
+                self.n_damaged += 1;
+                return Ok(());
+            }
+        }
+        let copied = Copied {
+            block: place,
+            is_escaped: tag.is_escaped,
+            sequence: self.sequence,
+        };
+        self.pending.push((tag.target, copied));
+        Ok(())
+    }
+
+    /// Whether a block that ends with its checksum is whole.
+    fn has_sound_tail(&self, block: &[u8]) -> bool {
+        let place = block.len().saturating_sub(4);
+        self.checksum
+            .is_none_or(|sum| sum.is_journal_block(block, place))
+    }
+
+    fn is_sound_commit(&mut self, block: &[u8]) -> bool {
+        if let Some(sum) = self.checksum {
+            // Only the beginning was summed by some kernels, with zeros for the rest.
+            let mut beginning = block.to_vec();
+            if let Some(rest) = beginning.get_mut(COMMIT_BYTES..) {
+                rest.fill(0);
+            }
+            return sum.is_journal_block(block, COMMIT_SUM)
+                || sum.is_journal_block(&beginning, COMMIT_SUM);
+        }
+        let Some(sum) = self.old_sum.as_mut().map(OldJournalSum::take) else {
+            return true;
+        };
+        let kind = block.get(12).copied().unwrap_or(0);
+        let len = block.get(13).copied().unwrap_or(0);
+        let found = u32_be_at(block, COMMIT_SUM).unwrap_or(0);
+        // None at all: written before the journal had them.
+        (kind, len, found) == (0, 0, 0) || (kind, len, found) == (CRC32, 4, sum)
+    }
+
     /// Whose copies follow a descriptor block.
-    fn tags(&self, block: &[u8]) -> Vec<(u64, bool)> {
+    fn tags(&self, block: &[u8]) -> Vec<Tag> {
         let has = |feature: u32| self.features & feature != 0;
         let tail_bytes = if has(CHECKSUM_V2 | CHECKSUM_V3) { 4 } else { 0 };
         let tag_bytes = match (has(CHECKSUM_V3), has(CHECKSUM_V2), has(IS_64BIT)) {
@@ -226,7 +351,15 @@ impl Replay {
             } else {
                 None
             };
-            tags.push((joined(low, high.unwrap_or(0)), flags & ESCAPED != 0));
+            let checksum = match has(CHECKSUM_V3) {
+                true => u32_be_at(tag, 12),
+                false => u16_be_at(tag, 4).map(u32::from),
+            };
+            tags.push(Tag {
+                target: joined(low, high.unwrap_or(0)),
+                is_escaped: flags & ESCAPED != 0,
+                checksum: checksum.unwrap_or(0),
+            });
             if flags & LAST_TAG != 0 {
                 break;
             }

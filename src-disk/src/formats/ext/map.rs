@@ -25,6 +25,17 @@ pub(super) struct Run {
 
 /// The blocks from one of a file on.
 pub(super) fn run_at(volume: &mut Volume, inode: &Inode, block: u64) -> Result<Run> {
+    let limit = match volume.fast.run_at(inode.number, block) {
+        Ok(run) => return Ok(run),
+        Err(limit) => limit,
+    };
+    let mut run = own_run_at(volume, inode, block)?;
+    run.n_blocks = run.n_blocks.min(limit);
+    Ok(run)
+}
+
+/// What the file's own tree or pointers say.
+fn own_run_at(volume: &mut Volume, inode: &Inode, block: u64) -> Result<Run> {
     let run = if inode.has_extents() {
         extent_at(volume, inode, block)?
     } else {

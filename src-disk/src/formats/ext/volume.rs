@@ -2,6 +2,7 @@
 
 use super::{
     checksum::Checksum,
+    fast::Fast,
     inode::{Inode, ROOT},
     journal::{self, Newer},
 };
@@ -9,12 +10,14 @@ use crate::formats::bytes::{joined, u16_at, u32_at};
 use crate::{EntryKind, Error, Result, Slice};
 
 const SUPERBLOCK: u64 = 1024;
+const MAGIC: u16 = 0xEF53;
 /// The largest block is 64 KiB.
 const MAX_LOG_BLOCK_KIB: u32 = 6;
 const HAS_JOURNAL: u32 = 0x4;
 const CHECKSUMS: u32 = 0x400;
 
 const RECOVER: u32 = 0x4;
+const JOURNAL_DEVICE: u32 = 0x8;
 const META_BG: u32 = 0x10;
 const IS_64BIT: u32 = 0x80;
 const CHECKSUM_SEED: u32 = 0x2000;
@@ -40,6 +43,8 @@ pub(super) struct Volume {
     pub(super) block_bytes: u64,
     slice: Slice,
     first_block: u64,
+    /// Where the superblock lies, behind which the descriptors of groups begin.
+    superblock: u64,
     inode_bytes: usize,
     inodes_per_group: u32,
     n_inodes: u32,
@@ -50,16 +55,23 @@ pub(super) struct Volume {
     /// What all checksums begin with, where there are any.
     checksum: Option<Checksum>,
     newer: Newer,
+    pub(super) fast: Fast,
+    /// What whoever looks at the volume has to know about it, a sentence each.
+    pub(super) notes: Vec<String>,
 }
 
 impl Volume {
     pub(super) fn open(mut slice: Slice) -> Result<Self> {
-        let mut superblock = [0; 1024];
-        slice.read_at(SUPERBLOCK, &mut superblock)?;
+        let (superblock, copied_from) = sound_superblock(&mut slice)?;
         // All places below lie within these 1024 bytes.
         let word = |at: usize| u32_at(&superblock, at).unwrap_or(0);
         let half = |at: usize| u16_at(&superblock, at).unwrap_or(0);
         let incompatible = word(0x60);
+        if incompatible & JOURNAL_DEVICE != 0 {
+            return Err(Error::unsupported(
+                "this is the journal of an ext filesystem on another disk; it holds no files of its own",
+            ));
+        }
         if incompatible & !READABLE != 0 {
             return Err(Error::unsupported(format!(
                 "this ext filesystem uses features that cannot be read: {:#x}",
@@ -86,11 +98,6 @@ impl Volume {
             ));
         }
         let has_checksums = word(0x64) & CHECKSUMS != 0;
-        if has_checksums && !Checksum::is_superblock(&superblock) {
-            return Err(Error::corrupt(
-                "ext filesystem: its superblock has the wrong checksum",
-            ));
-        }
         let uuid = superblock.get(0x68..0x78).unwrap_or_default();
         let seed = match incompatible & CHECKSUM_SEED {
             0 => Checksum::new().of(uuid),
@@ -102,6 +109,7 @@ impl Volume {
             block_bytes,
             slice,
             first_block: u64::from(word(0x14)),
+            superblock: SUPERBLOCK / block_bytes,
             inode_bytes: usize::from(inode_bytes),
             inodes_per_group,
             n_inodes: word(0x00),
@@ -111,6 +119,8 @@ impl Volume {
                 .then(|| u64::from(word(0x104)) * (block_bytes / descriptor_bytes)),
             checksum: has_checksums.then_some(seed),
             newer: Newer::default(),
+            fast: Fast::default(),
+            notes: copied_from.into_iter().collect(),
         };
         if word(0x5C) & HAS_JOURNAL != 0 && incompatible & RECOVER != 0 {
             let number = word(0xE0);
@@ -119,8 +129,18 @@ impl Volume {
                     "the journal of this ext filesystem lies on another disk, and has to be replayed",
                 ));
             }
-            let journal = volume.inode(number)?;
-            volume.newer = journal::load(&mut volume, &journal)?;
+            match volume.inode(number).and_then(|journal| journal::load(&mut volume, &journal)) {
+                Ok(replayed) => {
+                    volume.newer = replayed.newer;
+                    volume.fast = replayed.fast;
+                    volume.notes.extend(replayed.note);
+                }
+                // What e2fsck does with such a journal: it leaves it, and looks at the rest.
+                Err(error) => volume.notes.push(format!(
+                    "the journal of this filesystem cannot be used, so what was written last may be missing or \
+                     half done: {error}"
+                )),
+            }
         }
         if volume.inode(ROOT)?.kind() != EntryKind::Directory {
             return Err(Error::corrupt("ext filesystem: its root is no folder"));
@@ -142,40 +162,56 @@ impl Volume {
         let mut bytes = vec![0; self.inode_bytes];
         self.read_blocks(block, offset % self.block_bytes, &mut bytes)?;
         let checksum = self.checksum.map(|sum| sum.of_file(number, &bytes));
-        if checksum.is_some_and(|sum| !sum.is_inode(&bytes)) {
+        // One that a fast commit has made need not be in the table yet.
+        let is_replayed = self.fast.has_inode(number);
+        if !is_replayed && checksum.is_some_and(|sum| !sum.is_inode(&bytes)) {
             return Err(Error::corrupt(format!(
                 "ext filesystem: file {number} has the wrong checksum"
             )));
         }
+        let bytes = self.fast.inode(number, &bytes).unwrap_or(bytes);
+        let checksum = self.checksum.map(|sum| sum.of_file(number, &bytes));
         Inode::new(number, &bytes, checksum).ok_or_else(damaged)
     }
 
     fn inode_table(&mut self, number: u32) -> Result<u64> {
         let group = u64::from(number);
         let per_block = self.block_bytes / self.descriptor_bytes;
-        let block = match self.first_meta_group {
+        let mut places = Vec::new();
+        match self.first_meta_group {
             Some(first) if group >= first => {
                 // In the first group of as many as one block has descriptors for, behind a superblock
-                // that the very first and some others have.
+                // that the very first and some others have; copies are in the second group and the last.
                 let leader = group / per_block * per_block;
-                let has_superblock = has_superblock(leader);
-                self.first_block + leader * self.blocks_per_group + u64::from(has_superblock)
+                for copy in [leader, leader + 1, leader + per_block - 1] {
+                    let start = self.first_block + copy * self.blocks_per_group;
+                    let has_superblock = has_superblock(copy);
+                    // Without the block that boot loaders use, the first group begins before its superblock.
+                    let is_shifted = copy == 0 && self.superblock > self.first_block;
+                    places.push(start + u64::from(has_superblock) + u64::from(is_shifted));
+                }
             }
-            _ => self.first_block + 1 + group / per_block,
-        };
-        let mut bytes = vec![0; usize::try_from(self.descriptor_bytes).unwrap_or(0)];
-        self.read_blocks(block, group % per_block * self.descriptor_bytes, &mut bytes)?;
-        if self
-            .checksum
-            .is_some_and(|sum| !sum.is_group(number, &bytes))
-        {
-            return Err(Error::corrupt(format!(
-                "ext filesystem: group {number} has the wrong checksum"
-            )));
+            _ => {
+                places.push(self.superblock + 1 + group / per_block);
+                for copy in [1, 3, 5] {
+                    let start = self.first_block + copy * self.blocks_per_group;
+                    places.push(start + 1 + group / per_block);
+                }
+            }
         }
-        let low = u32_at(&bytes, 0x08).unwrap_or(0);
-        let high = u32_at(&bytes, 0x28).unwrap_or(0);
-        Ok(joined(low, high))
+        let mut bytes = vec![0; usize::try_from(self.descriptor_bytes).unwrap_or(0)];
+        let offset = group % per_block * self.descriptor_bytes;
+        for place in places {
+            let is_read = self.read_blocks(place, offset, &mut bytes).is_ok();
+            if is_read && self.checksum.is_none_or(|sum| sum.is_group(number, &bytes)) {
+                let low = u32_at(&bytes, 0x08).unwrap_or(0);
+                let high = u32_at(&bytes, 0x28).unwrap_or(0);
+                return Ok(joined(low, high));
+            }
+        }
+        Err(Error::corrupt(format!(
+            "ext filesystem: no copy of the description of group {number} is sound"
+        )))
     }
 
     /// A whole block, in its newest state.
@@ -226,6 +262,37 @@ impl Volume {
                 offset: Some(place),
             })
     }
+}
+
+/// The superblock, or, where its checksum is wrong, the first copy of it that is sound; then with a sentence.
+fn sound_superblock(slice: &mut Slice) -> Result<([u8; 1024], Option<String>)> {
+    let is_sound = |superblock: &[u8]| {
+        let has_checksums = u32_at(superblock, 0x64).unwrap_or(0) & CHECKSUMS != 0;
+        u16_at(superblock, 0x38) == Some(MAGIC)
+            && (!has_checksums || Checksum::is_superblock(superblock))
+    };
+    let mut superblock = [0; 1024];
+    slice.read_at(SUPERBLOCK, &mut superblock)?;
+    if is_sound(&superblock) {
+        return Ok((superblock, None));
+    }
+    // Group 1 begins after as many blocks as a bitmap of one block has bits.
+    for block_bytes in [1024_u64, 2048, 4096, 8192, 16384, 32768, 65536] {
+        let start = (8 * block_bytes + u64::from(block_bytes == 1024)) * block_bytes;
+        let mut copy = [0; 1024];
+        let is_its = |copy: &[u8]| {
+            let log_block_kib = u32_at(copy, 0x18).unwrap_or(u32::MAX);
+            log_block_kib <= MAX_LOG_BLOCK_KIB && 1024 << log_block_kib == block_bytes
+        };
+        if slice.read_at(start, &mut copy).is_ok() && is_sound(&copy) && is_its(&copy) {
+            let note = "the superblock of this filesystem is damaged; a copy of it was used, and what was written \
+                        last may be missing";
+            return Ok((copy, Some(note.to_owned())));
+        }
+    }
+    Err(Error::corrupt(
+        "ext filesystem: its superblock has the wrong checksum, and no copy of it was found",
+    ))
 }
 
 /// Groups 0 and 1 and the powers of 3, 5 and 7 keep copies of the superblock.
