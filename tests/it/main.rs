@@ -16,6 +16,7 @@ mod chain;
 mod client;
 mod contract;
 mod disk;
+mod disks;
 mod durability;
 mod fixtures;
 mod journey;

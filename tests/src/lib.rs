@@ -11,6 +11,7 @@
 mod crash;
 mod hub;
 mod judge;
+mod mounted;
 mod random;
 mod recording;
 mod sample;
@@ -29,6 +30,7 @@ pub use hub::{Answer, Api, Hub};
 pub use judge::{
     debugfs_cat, ntfs_cat, ntfs_cat_file, qemu_img_check, qemu_img_compare, sha256, sha256_file,
 };
+pub use mounted::{Driver, Mounted};
 pub use random::Random;
 pub use recording::{Change, FileId, Recording};
 pub use sample::{SampleVm, sample_vm};

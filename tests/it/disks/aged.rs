@@ -1,0 +1,203 @@
+//! Trees that have a past: created, deleted, renamed, grown, cut, full of holes and links, by a seeded generator
+//! that works on any folder.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs::{self, File, OpenOptions},
+    os::unix::{
+        ffi::{OsStrExt, OsStringExt},
+        fs::{FileExt, symlink},
+    },
+    path::{Path, PathBuf},
+};
+
+use sendense_tests::Random;
+
+/// What the filesystem under the folder takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// Names of any bytes, links, special files.
+    Unix,
+    /// Names as Windows has them.
+    Windows,
+}
+
+/// A folder that is being used.
+pub(crate) struct Aged {
+    root: PathBuf,
+    random: Random,
+    style: Style,
+    folders: Vec<PathBuf>,
+    files: Vec<PathBuf>,
+    n_named: u32,
+}
+
+impl Aged {
+    pub(crate) fn new(root: &Path, seed: u64, style: Style) -> Self {
+        Self {
+            root: root.to_owned(),
+            random: Random::new(seed),
+            style,
+            folders: vec![root.to_owned()],
+            files: Vec::new(),
+            n_named: 0,
+        }
+    }
+
+    /// Does things to the tree. What does not fit on the filesystem any more is not done.
+    pub(crate) fn live(&mut self, n_steps: u32) {
+        for _ in 0..n_steps {
+            // A full disk and a name that is too long are part of life.
+            drop(self.step());
+        }
+    }
+
+    fn step(&mut self) -> std::io::Result<()> {
+        match self.random.below(20) {
+            0 => {
+                let path = self.new_path();
+                fs::create_dir(&path)?;
+                self.folders.push(path);
+            }
+            1..=8 => {
+                let path = self.new_path();
+                let len = self.len();
+                self.files.push(path.clone());
+                let content = self.bytes(len);
+                fs::write(&path, content)?;
+            }
+            9 | 10 => {
+                let path = self.file()?;
+                let len = self.len();
+                let content = self.bytes(len);
+                let file = OpenOptions::new().write(true).open(path)?;
+                let end = file.metadata()?.len();
+                // Appended, or behind a hole.
+                let at = end + self.random.below(3) * 70_000;
+                file.write_all_at(&content, at)?;
+            }
+            11 => {
+                let path = self.file()?;
+                let file = OpenOptions::new().write(true).open(path)?;
+                let len = file.metadata()?.len();
+                file.set_len(self.random.below(len + 50_000))?;
+            }
+            12..=14 => {
+                let index = self.file_index()?;
+                let path = self.files.swap_remove(index);
+                fs::remove_file(path)?;
+            }
+            15 => {
+                let from = self.file_index()?;
+                let to = self.new_path();
+                fs::rename(&self.files[from], &to)?;
+                self.files[from] = to;
+            }
+            16 => {
+                let path = self.file()?;
+                let to = self.new_path();
+                fs::hard_link(path, &to)?;
+                self.files.push(to);
+            }
+            17 if self.style == Style::Unix => {
+                let path = self.new_path();
+                let len = [5, 59, 60, 61, 300][self.pick(5)];
+                symlink("t/".repeat(len / 2), &path)?;
+            }
+            _ => {
+                // Islands in a hole.
+                let path = self.new_path();
+                let file = File::create(&path)?;
+                self.files.push(path);
+                for _ in 0..4 {
+                    let at = self.random.below(3 << 20);
+                    let content = self.bytes(3000);
+                    file.write_all_at(&content, at)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Fills one folder with that many names, and takes every third away again.
+    pub(crate) fn crowd(&mut self, name: &str, n_names: u32) {
+        let folder = self.root.join(name);
+        fs::create_dir(&folder).unwrap();
+        let path = |number: u32| {
+            let name = format!("a name that is long enough for many blocks of names {number:06}");
+            folder.join(name)
+        };
+        for number in 0..n_names {
+            fs::write(path(number), number.to_string()).unwrap();
+        }
+        for number in (0..n_names).step_by(3) {
+            fs::remove_file(path(number)).unwrap();
+        }
+    }
+
+    fn pick(&mut self, n: usize) -> usize {
+        usize::try_from(self.random.below(n as u64)).unwrap()
+    }
+
+    fn file_index(&mut self) -> std::io::Result<usize> {
+        match self.files.len() {
+            0 => Err(std::io::Error::other("there is no file yet")),
+            n => Ok(self.pick(n)),
+        }
+    }
+
+    fn file(&mut self) -> std::io::Result<PathBuf> {
+        let index = self.file_index()?;
+        Ok(self.files[index].clone())
+    }
+
+    fn len(&mut self) -> usize {
+        let most = [1, 60, 160, 700, 5000, 70_000, 300_000][self.pick(7)];
+        self.pick(most)
+    }
+
+    fn bytes(&mut self, len: usize) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(len + 8);
+        // Compressible here, random there.
+        let is_text = self.random.below(2) == 0;
+        while bytes.len() < len {
+            let number = self.random.below(u64::MAX);
+            if is_text {
+                bytes.extend_from_slice(format!("line {} of text\n", number % 97).as_bytes());
+            } else {
+                bytes.extend_from_slice(&number.to_le_bytes());
+            }
+        }
+        bytes.truncate(len);
+        bytes
+    }
+
+    fn new_path(&mut self) -> PathBuf {
+        let folder = self.pick(self.folders.len());
+        self.n_named += 1;
+        let number = self.n_named;
+        let mut name = match self.pick(6) {
+            0 => OsString::from(format!("{number}")),
+            1 => OsString::from(format!("Grüße 漢字 😀 {number}.txt")),
+            2 => OsString::from(format!("{} {number}", "long name ".repeat(self.pick(20)))),
+            3 => OsString::from(format!("file.{number}.with.dots")),
+            4 => OsString::from(format!("UPPER {number} lower.TXT")),
+            _ => OsString::from(format!("é{number}")),
+        };
+        if self.style == Style::Unix && self.random.below(8) == 0 {
+            let mut bytes = name.into_vec();
+            bytes.extend_from_slice(b"\xFF\xFE: *?\\|\n");
+            name = OsString::from_vec(bytes);
+        }
+        let len = name.len().min(240);
+        // Not in the middle of a character.
+        let name = match std::str::from_utf8(&name.as_bytes()[..len]) {
+            Ok(text) => OsString::from(text),
+            Err(error) if self.style == Style::Windows => {
+                OsStr::from_bytes(&name.as_bytes()[..error.valid_up_to()]).to_owned()
+            }
+            Err(_) => OsStr::from_bytes(&name.as_bytes()[..len]).to_owned(),
+        };
+        self.folders[folder].join(name)
+    }
+}

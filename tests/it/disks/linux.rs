@@ -1,0 +1,208 @@
+//! ext2, ext3 and ext4 as a Linux kernel writes them, and as a power cut leaves them.
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use sendense_tests::{Driver, Mounted, long, seed, temp_dir, tool};
+
+use super::{Aged, Style, assert_same, of_folder, of_image};
+
+fn formatted(folder: &Path, mebibytes: u64, arguments: &[&str]) -> PathBuf {
+    let path = folder.join("volume.img");
+    File::create(&path)
+        .unwrap()
+        .set_len(mebibytes << 20)
+        .unwrap();
+    tool("mke2fs")
+        .args(["-q", "-F"])
+        .args(arguments)
+        .arg(&path)
+        .run();
+    path
+}
+
+/// Writes through the kernel, and reads it back through the kernel and by ourselves.
+#[track_caller]
+fn reads_like_the_kernel(arguments: &[&str], write: impl FnOnce(&mut Aged)) {
+    let folder = temp_dir();
+    let volume = formatted(folder.path(), if long() { 512 } else { 160 }, arguments);
+    let place = folder.path().join("mounted");
+    let Some(mounted) = Mounted::new(Driver::Kernel, &volume, &place, "rw") else {
+        return;
+    };
+    write(&mut Aged::new(mounted.root(), seed(), Style::Unix));
+    mounted.unmount();
+    let Some(mounted) = Mounted::new(Driver::Kernel, &volume, &place, "ro,noload") else {
+        return;
+    };
+    let theirs = of_folder(mounted.root());
+    drop(mounted);
+    assert_same(&of_image(&volume), &theirs);
+}
+
+fn age(aged: &mut Aged) {
+    aged.live(if long() { 20_000 } else { 1500 });
+    aged.crowd("crowd", if long() { 100_000 } else { 3000 });
+}
+
+#[test]
+fn disks_a_folder_that_the_kernel_grew_past_one_block_shows_all_names() {
+    reads_like_the_kernel(&["-t", "ext4"], |aged| aged.crowd("crowd", 150));
+}
+
+#[test]
+fn disks_ext4_of_small_blocks_is_what_the_kernel_shows() {
+    reads_like_the_kernel(&["-t", "ext4", "-b", "1024"], age);
+}
+
+#[test]
+fn disks_ext4_is_what_the_kernel_shows() {
+    reads_like_the_kernel(&["-t", "ext4", "-b", "4096"], age);
+}
+
+#[test]
+fn disks_ext4_with_small_files_in_their_inodes_is_what_the_kernel_shows() {
+    reads_like_the_kernel(
+        &["-t", "ext4", "-b", "1024", "-I", "256", "-O", "inline_data"],
+        age,
+    );
+}
+
+#[test]
+fn disks_ext4_with_clusters_of_blocks_is_what_the_kernel_shows() {
+    reads_like_the_kernel(
+        &["-t", "ext4", "-b", "1024", "-O", "bigalloc", "-C", "16384"],
+        age,
+    );
+}
+
+#[test]
+fn disks_ext4_with_rare_features_is_what_the_kernel_shows() {
+    reads_like_the_kernel(
+        &[
+            "-t",
+            "ext4",
+            "-O",
+            "meta_bg,^resize_inode,metadata_csum_seed,large_dir,ea_inode",
+        ],
+        age,
+    );
+    reads_like_the_kernel(
+        &[
+            "-t",
+            "ext4",
+            "-b",
+            "1024",
+            "-O",
+            "^metadata_csum,uninit_bg,sparse_super2,mmp",
+        ],
+        age,
+    );
+}
+
+#[test]
+fn disks_ext3_is_what_the_kernel_shows() {
+    reads_like_the_kernel(&["-t", "ext3", "-b", "1024"], age);
+}
+
+#[test]
+fn disks_ext2_is_what_the_kernel_shows() {
+    reads_like_the_kernel(&["-t", "ext2", "-I", "128"], age);
+}
+
+/// Cuts the power of a busy filesystem again and again: a copy of its image while it is written to. Each copy
+/// is what `e2fsck` makes of another copy of it, as the kernel then shows that one.
+#[track_caller]
+fn survives_power_cuts(arguments: &[&str], options: &str) {
+    let folder = temp_dir();
+    let volume = formatted(folder.path(), 64, arguments);
+    let place = folder.path().join("mounted");
+    let Some(mounted) = Mounted::new(Driver::Kernel, &volume, &place, options) else {
+        return;
+    };
+    let is_over = AtomicBool::new(false);
+    let (root, over) = (mounted.root(), &is_over);
+    let n_cuts = if long() { 17 } else { 4 };
+    let seed = seed();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let work = root.join("work");
+            fs::create_dir(&work).unwrap();
+            let mut aged = Aged::new(&work, seed, Style::Unix);
+            while !over.load(Ordering::Relaxed) {
+                aged.live(20);
+                if fs::read_dir(&work).unwrap().count() > 300 {
+                    fs::remove_dir_all(&work).unwrap();
+                    fs::create_dir(&work).unwrap();
+                    aged = Aged::new(&work, seed, Style::Unix);
+                }
+            }
+        });
+        scope.spawn(move || {
+            // What was synced has to be there.
+            let mut number = 0_u32;
+            while !over.load(Ordering::Relaxed) {
+                let path = root.join(format!("synced {}", number % 200));
+                drop(fs::remove_file(&path));
+                let synced = File::create(&path).and_then(|mut file| {
+                    file.write_all(&number.to_le_bytes().repeat(900))?;
+                    file.sync_all()?;
+                    file.write_all_at(b"again", 40_000)?;
+                    file.sync_data()
+                });
+                drop(synced);
+                number += 1;
+            }
+        });
+        let pause = Duration::from_millis(if long() { 700 } else { 250 });
+        for number in 0..n_cuts {
+            let started = Instant::now();
+            while started.elapsed() < pause {
+                thread::sleep(Duration::from_millis(10));
+            }
+            let copy = folder.path().join(format!("cut {number}.img"));
+            tool("cp")
+                .arg("--sparse=always")
+                .args([&volume, &copy])
+                .run();
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    drop(mounted);
+    for number in 0..n_cuts {
+        let copy = folder.path().join(format!("cut {number}.img"));
+        let ours = of_image(&copy);
+        let checked = tool("e2fsck").arg("-fy").arg(&copy).outcome();
+        assert!(checked.code <= Some(1), "{checked}");
+        let place = folder.path().join("judge");
+        let Some(judge) = Mounted::new(Driver::Kernel, &copy, &place, "ro") else {
+            return;
+        };
+        let theirs = of_folder(judge.root());
+        drop(judge);
+        assert!(theirs.len() > 5, "the copy holds nothing: {theirs:?}");
+        assert_same(&ours, &theirs);
+    }
+}
+
+#[test]
+fn disks_a_power_cut_of_ext4_shows_what_e2fsck_leaves() {
+    survives_power_cuts(&["-t", "ext4", "-b", "1024", "-J", "size=4"], "rw,commit=1");
+}
+
+#[test]
+fn disks_a_power_cut_of_ext4_that_journals_data_shows_what_e2fsck_leaves() {
+    survives_power_cuts(&["-t", "ext4", "-J", "size=8"], "rw,data=journal,commit=1");
+}
+
+#[test]
+fn disks_a_power_cut_of_ext4_with_fast_commits_shows_what_e2fsck_leaves() {
+    survives_power_cuts(&["-t", "ext4", "-O", "fast_commit", "-J", "size=8"], "rw");
+}

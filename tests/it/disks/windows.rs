@@ -1,0 +1,1 @@
+//! NTFS as ntfs-3g writes it.

@@ -1,0 +1,85 @@
+//! Filesystems mounted by the system itself: the kernel's drivers and ntfs-3g write the disks of tests, and say
+//! what is on them.
+
+use std::path::{Path, PathBuf};
+
+use crate::{skip, tool};
+
+/// Which driver mounts an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Driver {
+    /// The kernel's own, by a loop device.
+    Kernel,
+    /// ntfs-3g, by FUSE.
+    Ntfs3g,
+}
+
+/// A filesystem in a file, mounted until the value goes.
+pub struct Mounted {
+    place: PathBuf,
+    driver: Driver,
+}
+
+impl Mounted {
+    /// Mounts an image on a new folder. `None`, and on the list of skipped tests, where this user may not or
+    /// the system has no such driver.
+    ///
+    /// # Panics
+    /// When the folder cannot be made.
+    #[track_caller]
+    pub fn new(driver: Driver, image: &Path, place: &Path, options: &str) -> Option<Self> {
+        std::fs::create_dir_all(place).expect("the folder can be made");
+        let outcome = match driver {
+            Driver::Kernel => tool("mount")
+                .arg("-o")
+                .arg(format!("loop,{options}"))
+                .args([image, place])
+                .outcome(),
+            Driver::Ntfs3g => tool("ntfs-3g")
+                .arg("-o")
+                .arg(options)
+                .args([image, place])
+                .outcome(),
+        };
+        if outcome.code != Some(0) {
+            skip(&format!(
+                "{driver:?} mounts nothing here: {}",
+                outcome.error_text()
+            ));
+            return None;
+        }
+        Some(Self {
+            place: place.to_path_buf(),
+            driver,
+        })
+    }
+
+    /// The mounted root.
+    pub fn root(&self) -> &Path {
+        &self.place
+    }
+
+    /// Unmounts, after which all that was written is in the image.
+    ///
+    /// # Panics
+    /// When it is still in use.
+    #[track_caller]
+    pub fn unmount(self) {
+        tool("umount").arg(&self.place).run();
+        if self.driver == Driver::Ntfs3g {
+            // The program goes on writing for a moment after the place is free.
+            crate::until("ntfs-3g ends", std::time::Duration::from_secs(30), || {
+                let found = tool("pgrep").arg("-f").arg(&self.place).outcome();
+                (found.code != Some(0)).then_some(())
+            });
+        }
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        // Lazily: what still holds a file there must not make the folder stay.
+        drop(tool("umount").arg("-l").arg(&self.place).outcome());
+    }
+}
