@@ -17,18 +17,20 @@ pub(super) fn stream_name() -> Vec<u16> {
     "WofCompressedData".encode_utf16().collect()
 }
 
+type Decompress = fn(&[u8], &mut [u8]) -> Result<()>;
+
 pub(super) struct Wof {
     stored: Stream,
     size: u64,
     chunk_bytes: u64,
-    decompress: fn(&[u8], &mut [u8]) -> Result<()>,
+    decompress: Decompress,
     /// The chunk that was read last.
     last: Option<(u64, Vec<u8>)>,
 }
 
 impl Wof {
     pub(super) fn new(stored: Stream, size: u64, algorithm: u32) -> Result<Self> {
-        let (chunk_bytes, decompress): (u64, fn(&[u8], &mut [u8]) -> Result<()>) = match algorithm {
+        let (chunk_bytes, decompress): (u64, Decompress) = match algorithm {
             0 => (4 << 10, xpress),
             1 => (32 << 10, lzx),
             2 => (8 << 10, xpress),
