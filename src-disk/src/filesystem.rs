@@ -9,7 +9,11 @@ use jiff::Timestamp;
 
 use crate::{
     Error, FsPath, Name, Result, Slice,
-    formats::{ext::Ext, fat::Fat, ntfs::NtfsVolume},
+    formats::{
+        ext::Ext,
+        fat::Fat,
+        ntfs::{NtfsVolume, Reference},
+    },
     guard::guarded,
 };
 
@@ -162,7 +166,8 @@ pub struct FileReader {
 /// How a filesystem finds the file again.
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
-    Record(u64),
+    /// A file of NTFS, or one of its named streams.
+    Record(Reference, Option<Name>),
     Inode(u32),
     Path(FsPath),
 }
@@ -191,7 +196,9 @@ impl FileReader {
         let buffer = &mut buffer[..wanted];
         let path = self.path.clone();
         let n_read = guarded(|| match (&mut filesystem.reader, &self.place) {
-            (Reader::Ntfs(reader), Place::Record(record)) => reader.read(*record, offset, buffer),
+            (Reader::Ntfs(reader), Place::Record(reference, stream)) => {
+                reader.read(*reference, stream.as_ref(), offset, buffer)
+            }
             (Reader::Ext(reader), Place::Inode(number)) => reader.read(*number, offset, buffer),
             (Reader::Fat(reader), Place::Path(path)) => reader.read(path, offset, buffer),
             _ => Err(Error::NotFound {
@@ -280,7 +287,7 @@ impl FileSystem {
             return Err(Error::unsupported(format!("{path}: {reason}")));
         }
         let place = match &mut self.reader {
-            Reader::Ntfs(reader) => Place::Record(guarded(|| reader.record_of(path))?),
+            Reader::Ntfs(reader) => Place::Record(guarded(|| reader.reference_of(path))?, None),
             Reader::Ext(reader) => Place::Inode(guarded(|| reader.inode_of(path))?),
             Reader::Fat(_) => Place::Path(path.clone()),
         };
@@ -296,9 +303,35 @@ impl FileSystem {
     /// # Errors
     /// [`Error::NotFound`] where the entry has no stream of that name.
     pub fn open_stream(&mut self, path: &FsPath, stream: &Name) -> Result<FileReader> {
-        self.entry(path)?;
-        Err(Error::NotFound {
-            path: format!("{path}:{}", stream.display()),
+        let entry = self.entry(path)?;
+        let found = entry.streams.into_iter().find(|it| it.name == *stream);
+        let (Reader::Ntfs(reader), Some(found)) = (&mut self.reader, found) else {
+            return Err(Error::NotFound {
+                path: format!("{path}:{}", stream.display()),
+            });
+        };
+        if let Some(reason) = found.unreadable {
+            return Err(Error::unsupported(format!(
+                "{path}:{}: {reason}",
+                stream.display()
+            )));
+        }
+        Ok(FileReader {
+            path: path.clone(),
+            place: Place::Record(guarded(|| reader.reference_of(path))?, Some(found.name)),
+            size_bytes: found.size_bytes,
+        })
+    }
+
+    /// The Windows security descriptor of an entry (owner and access list), self-relative as the disk
+    /// holds it; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], and damage on the way.
+    pub fn security_descriptor(&mut self, path: &FsPath) -> Result<Option<Vec<u8>>> {
+        guarded(|| match &mut self.reader {
+            Reader::Ntfs(reader) => reader.security_descriptor(path),
+            Reader::Ext(_) | Reader::Fat(_) => Ok(None),
         })
     }
 

@@ -40,6 +40,29 @@ impl Name {
         Self(bytes)
     }
 
+    /// The way back from [`Name::from_utf16`]. Bytes that never came from there become U+FFFD.
+    pub(crate) fn to_utf16(&self) -> Vec<u16> {
+        let mut units = Vec::with_capacity(self.0.len());
+        let mut rest = self.0.as_slice();
+        while let Some(chunk) = rest.utf8_chunks().next() {
+            units.extend(chunk.valid().encode_utf16());
+            rest = &rest[chunk.valid().len()..];
+            match *rest {
+                [0xED, second @ 0xA0..=0xBF, third @ 0x80..=0xBF, ..] => {
+                    let bits = u16::from(second & 0x3F) << 6 | u16::from(third & 0x3F);
+                    units.push(0xD000 | bits);
+                    rest = &rest[3..];
+                }
+                [_, ..] => {
+                    units.push(0xFFFD);
+                    rest = &rest[1..];
+                }
+                [] => {}
+            }
+        }
+        units
+    }
+
     /// The name behind a text made by [`Name::to_path_text`].
     pub fn from_path_text(text: &str) -> Self {
         let mut bytes = Vec::with_capacity(text.len());
@@ -78,11 +101,6 @@ impl Name {
     /// The name as the disk holds it.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.0.clone()
-    }
-
-    /// The name as text, if it is valid.
-    pub(crate) fn as_str(&self) -> Option<&str> {
-        std::str::from_utf8(&self.0).ok()
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
@@ -222,6 +240,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn any_units_survive_the_way_through_bytes(units in proptest::collection::vec(any::<u16>(), 0..40)) {
+            prop_assert_eq!(Name::from_utf16(units.iter().copied()).to_utf16(), units);
+        }
+
         #[test]
         fn any_bytes_survive_the_way_through_text(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
             let name = Name::from_bytes(bytes);

@@ -24,3 +24,8 @@ pub(crate) fn u16_be_at(bytes: &[u8], at: usize) -> Option<u16> {
 pub(crate) fn joined(low: u32, high: u32) -> u64 {
     u64::from(low) | (u64::from(high) << 32)
 }
+
+pub(crate) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    let bytes = bytes.get(at..at.checked_add(8)?)?;
+    Some(u64::from_le_bytes(bytes.try_into().ok()?))
+}

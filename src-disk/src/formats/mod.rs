@@ -3,14 +3,6 @@
 use crate::{Error, FsPath};
 
 pub(crate) mod bytes;
-#[cfg_attr(
-    not(test),
-    allow(
-        dead_code,
-        unused_imports,
-        reason = "the NTFS reader is about to use it"
-    )
-)]
 pub(crate) mod compression;
 pub(crate) mod ext;
 pub(crate) mod fat;

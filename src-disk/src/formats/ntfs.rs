@@ -1,69 +1,102 @@
-//! NTFS, by the `ntfs` crate, which reads neither compressed nor encrypted content nor reparse
-//! points: those are recognised here by their flags.
+//! NTFS: folders, entries, files with their streams, links.
+//!
+//! Read here and not by a library: the one there is (`ntfs` 0.4) fails on large clusters, on folders and
+//! tables in many pieces, and reads neither compressed files nor reparse points. Everything on a volume
+//! is a file, also its own structures: a record in the table of files (`$MFT`), which holds attributes,
+//! which hold their bytes themselves or say where these lie. Formats: [MS-FSCC] for what programs see,
+//! and for the disk <https://flatcap.github.io/linux-ntfs/ntfs/>.
 
-mod disk;
+mod attribute;
+mod boot;
+mod index;
+mod names;
+mod record;
+mod reparse;
+mod security;
 mod stream;
+mod volume;
+mod wof;
 
 use jiff::Timestamp;
-use ntfs::{
-    Ntfs, NtfsAttribute, NtfsAttributeType, NtfsError, NtfsFile, NtfsReadSeek,
-    attribute_value::NtfsAttributeValue,
-    indexes::NtfsFileNameIndex,
-    structured_values::{NtfsFileAttributeFlags, NtfsFileNamespace, NtfsIndexRoot},
+
+use self::{
+    attribute::{Attribute, DATA, REPARSE_POINT, STANDARD_INFORMATION, VOLUME_NAME, units},
+    names::{Folder, FolderName, NAMES, Upcase},
+    reparse::{Meaning, Reparse},
+    stream::Stream,
+    volume::{File, Volume},
+    wof::Wof,
 };
+pub(crate) use record::Reference;
 
-use self::{disk::Disk, stream::Stream};
-use super::{MAX_ENTRIES, too_many_entries};
-use crate::{Entry, EntryKind, Error, FsPath, Listing, Name, Result, Slice};
+use super::{
+    MAX_ENTRIES,
+    bytes::{u32_at, u64_at},
+    too_many_entries,
+};
+use crate::{DataStream, Entry, EntryKind, Error, FsPath, Listing, Name, Result, Slice};
 
-const ROOT_RECORD: u64 = 5;
+const VOLUME_RECORD: Reference = Reference(3);
+const ROOT: Reference = Reference(5);
+const UPCASE_RECORD: Reference = Reference(10);
+/// `$Extend`: all below it is the filesystem's own.
+const EXTEND_NUMBER: u64 = 11;
 /// Records below are the filesystem's own (`$MFT`, `$Bitmap`, …).
-const FIRST_USER_RECORD: u64 = 24;
+const FIRST_USER_NUMBER: u64 = 24;
 /// 100 ns steps from 1601 to 1970.
 const UNIX_EPOCH_NT: i128 = 116_444_736_000_000_000;
-/// The largest reparse point that Windows writes.
-const MAX_REPARSE_BYTES: u64 = 16 << 10;
-/// Windows makes file records of 1 or 4 KiB and index records of 4 KiB; `ntfs` allocates what it is told.
-const MAX_RECORD_BYTES: u32 = 64 << 10;
-/// What one step of the library may read: trees of records are walked within one, and a tree may be
-/// a circle. Far more than a file in ten thousand pieces takes.
-const STEP_BYTES: u64 = 64 << 20;
 
-const TAG_SYMLINK: u32 = 0xA000_000C;
-const TAG_MOUNT_POINT: u32 = 0xA000_0003;
-const TAG_WOF: u32 = 0x8000_0017;
-const TAG_DEDUP: u32 = 0x8000_0013;
-/// WSL's own special files carry no bytes of interest either.
-const TAG_LX_SYMLINK: u32 = 0xA000_001D;
+/// In the standard information.
+const MODIFIED: usize = 0x08;
+const FLAGS: usize = 0x20;
+/// The content has to be fetched first: `OFFLINE`, `RECALL_ON_OPEN`, `RECALL_ON_DATA_ACCESS`.
+const ELSEWHERE: u32 = 0x1000 | 0x4_0000 | 0x40_0000;
+
+/// What is kept of folders, in names and in folders: some megabytes.
+const MAX_KEPT_NAMES: usize = 100_000;
+const MAX_KEPT_FOLDERS: usize = 32;
 
 pub(crate) struct NtfsVolume {
-    ntfs: Ntfs,
-    disk: Disk,
+    volume: Volume,
+    upcase: Upcase,
     label: String,
-    /// The file that was read last.
-    last: Option<(u64, Stream)>,
+    /// The folders on the way to what was looked for last, newest at the end.
+    folders: Vec<(Reference, Folder)>,
+    /// What was read last.
+    last: Option<(Reference, Option<Name>, Content)>,
+}
+
+enum Content {
+    Plain(Stream),
+    Wof(Wof),
+}
+
+/// What a path leads to.
+#[derive(Clone, Copy)]
+struct Found {
+    reference: Reference,
+    is_internal: bool,
 }
 
 impl NtfsVolume {
     pub(crate) fn open(slice: Slice) -> Result<Self> {
-        let mut disk = Disk::new(slice);
-        let at_root = |error| present(error, &FsPath::root());
-        disk.budget().allow(STEP_BYTES);
-        let mut ntfs = Ntfs::new(&mut disk).map_err(at_root)?;
-        if ntfs.file_record_size() > MAX_RECORD_BYTES {
-            return Err(Error::corrupt("NTFS: file records larger than any are"));
-        }
-        disk.join_table(&ntfs).map_err(at_root)?;
-        ntfs.read_upcase_table(&mut disk).map_err(at_root)?;
-        let label = ntfs
-            .volume_name(&mut disk)
-            .and_then(Result::ok)
-            .map(|name| name.name().to_string_lossy())
-            .unwrap_or_default();
+        let mut volume = Volume::open(slice)?;
+        let upcase = volume.file(UPCASE_RECORD);
+        let upcase = upcase.and_then(|file| volume.value(&file, DATA, &[]));
+        let upcase = upcase.ok().flatten().unwrap_or_else(|| {
+            let what =
+                "the table of upper-case letters is damaged: names have to be written exactly";
+            volume.damage.push(what.to_owned());
+            Vec::new()
+        });
+        let label = volume.file(VOLUME_RECORD);
+        let label = label.and_then(|file| volume.value(&file, VOLUME_NAME, &[]));
+        let label = label.ok().flatten().unwrap_or_default();
         Ok(Self {
-            ntfs,
-            disk,
-            label,
+            volume,
+            upcase: Upcase::new(&upcase),
+            label: String::from_utf16_lossy(&units(&label)),
+            folders: Vec::new(),
             last: None,
         })
     }
@@ -73,293 +106,266 @@ impl NtfsVolume {
     }
 
     pub(crate) fn read_dir(&mut self, path: &FsPath) -> Result<Listing> {
-        let record = self.record_of(path)?;
-        let entries = self.entries(record, path)?.into_iter();
-        Ok(Listing {
-            entries: entries
-                .map(|(name, record)| self.row(name, record))
-                .collect(),
-            damage: Vec::new(),
-        })
+        let folder = self.find(path)?;
+        let names = self.folder(folder.reference, path)?;
+        let n_damaged = names.n_damaged;
+        let visible = names.names.iter().filter(|it| !it.is_dos);
+        let mut rows: Vec<_> = visible.map(|it| (it.reference, it.name.clone())).collect();
+        // In the order of the table, so that it is read once from front to back.
+        rows.sort_by_key(|(reference, _)| reference.number());
+        let mut listing = Listing::default();
+        for (reference, name) in rows {
+            if reference.number() == ROOT.number() {
+                continue;
+            }
+            let found = folder.below(reference);
+            listing.entries.push(self.row(name, found));
+        }
+        if path.is_root() {
+            listing.damage.clone_from(&self.volume.damage);
+        }
+        if n_damaged > 0 {
+            listing.damage.push(format!(
+                "{n_damaged} parts of the folder's index are damaged: the names in them are missing"
+            ));
+        }
+        Ok(listing)
     }
 
     pub(crate) fn entry(&mut self, path: &FsPath) -> Result<Entry> {
-        let record = self.record_of(path)?;
-        let name = path
-            .names()
-            .last()
-            .cloned()
-            .unwrap_or(Name::from_bytes("/"));
-        Ok(self.row(name, record))
+        let found = self.find(path)?;
+        let name = path.names().last().cloned();
+        Ok(self.row(name.unwrap_or(Name::from_bytes("/")), found))
     }
 
-    pub(crate) fn read(&mut self, record: u64, offset: u64, buffer: &mut [u8]) -> Result<usize> {
-        self.disk
-            .budget()
-            .allow(STEP_BYTES + 2 * buffer.len() as u64);
-        let stream = match self.last.take() {
-            Some((last, stream)) if last == record => stream,
-            _ => self.stream(record)?,
+    pub(crate) fn read(
+        &mut self,
+        reference: Reference,
+        stream: Option<&Name>,
+        offset: u64,
+        buffer: &mut [u8],
+    ) -> Result<usize> {
+        let mut content = match self.last.take() {
+            Some((last, name, content)) if last == reference && name.as_ref() == stream => content,
+            _ => self.content(reference, stream)?,
         };
-        let n_read = stream.read(self.disk.slice(), offset, buffer);
-        self.last = Some((record, stream));
+        let disk = &mut self.volume.slice;
+        let n_read = match &mut content {
+            Content::Plain(stream) => stream.read(disk, offset, buffer),
+            Content::Wof(wof) => wof.read(disk, offset, buffer),
+        };
+        self.last = Some((reference, stream.cloned(), content));
         n_read
     }
 
-    fn stream(&mut self, record: u64) -> Result<Stream> {
-        let here = FsPath::root();
-        let as_here = |error| present(error, &here);
-        let file = self.ntfs.file(&mut self.disk, record).map_err(as_here)?;
-        Stream::load(&self.ntfs, &file, &mut self.disk)
-            .map_err(as_here)?
-            .ok_or_else(|| Error::corrupt("a file without content"))
+    fn content(&mut self, reference: Reference, stream: Option<&Name>) -> Result<Content> {
+        let file = self.volume.file(reference)?;
+        let name = stream.map(Name::to_utf16).unwrap_or_default();
+        let missing = || Error::corrupt("NTFS: a file without content");
+        if stream.is_none()
+            && let Some(reparse) = self.reparse(&file)?
+            && let Meaning::Wof = reparse.meaning()
+        {
+            let algorithm = reparse.wof().unwrap_or(u32::MAX);
+            let stored = self.volume.stream(&file, DATA, &wof::stream_name())?;
+            let size = file.first(DATA, &[]).ok_or_else(missing)?.size();
+            return Wof::new(stored.ok_or_else(missing)?, size, algorithm).map(Content::Wof);
+        }
+        let content = self.volume.stream(&file, DATA, &name)?;
+        content.map(Content::Plain).ok_or_else(missing)
     }
 
     pub(crate) fn read_link(&mut self, path: &FsPath) -> Result<Name> {
-        let record = self.record_of(path)?;
-        self.disk.budget().allow(STEP_BYTES);
-        let file = self
-            .ntfs
-            .file(&mut self.disk, record)
-            .map_err(|error| present(error, path))?;
-        reparse_point(&file, &mut self.disk)
-            .and_then(|reparse| reparse.target())
-            .ok_or_else(|| Error::NotAFile {
-                path: path.to_string(),
-            })
+        let found = self.find(path)?;
+        let file = self.volume.file(found.reference)?;
+        let target = self.reparse(&file)?.and_then(|reparse| reparse.target());
+        target.ok_or_else(|| Error::NotAFile {
+            path: path.to_string(),
+        })
     }
 
-    /// The file record of a path; exact names first, then as Windows compares them.
-    pub(crate) fn record_of(&mut self, path: &FsPath) -> Result<u64> {
-        let mut record = ROOT_RECORD;
+    pub(crate) fn security_descriptor(&mut self, path: &FsPath) -> Result<Option<Vec<u8>>> {
+        let found = self.find(path)?;
+        let file = self.volume.file(found.reference)?;
+        security::descriptor(&mut self.volume, &file)
+    }
+
+    /// The file that a path leads to; links on the way are not followed.
+    pub(crate) fn reference_of(&mut self, path: &FsPath) -> Result<Reference> {
+        self.find(path).map(|found| found.reference)
+    }
+
+    fn find(&mut self, path: &FsPath) -> Result<Found> {
+        let mut found = Found {
+            reference: ROOT,
+            is_internal: false,
+        };
         for name in path.names() {
-            record = self.find(record, name, path)?;
-        }
-        Ok(record)
-    }
-
-    fn find(&mut self, folder: u64, name: &Name, path: &FsPath) -> Result<u64> {
-        // The index is a tree ordered by upper-case name: one look-up, not a walk through the folder.
-        if let Some(text) = name.as_str() {
-            let as_here = |error| present(error, path);
-            self.disk.budget().allow(STEP_BYTES);
-            let file = self.ntfs.file(&mut self.disk, folder).map_err(as_here)?;
-            refuse_large_index(&file, &mut self.disk, path)?;
-            let index = file.directory_index(&mut self.disk).map_err(as_here)?;
-            let mut finder = index.finder();
-            let found = NtfsFileNameIndex::find(&mut finder, &self.ntfs, &mut self.disk, text);
-            if let Some(entry) = found {
-                let entry = entry.map_err(as_here)?;
-                let key = entry.key().transpose().map_err(as_here)?;
-                // Case-sensitive folders hold names that differ only in case: look closer.
-                if key.is_some_and(|key| Name::from_utf16(key.name().u16_iter()) == *name) {
-                    return Ok(entry.file_reference().file_record_number());
-                }
-            }
-        }
-        let entries = self.entries(folder, path)?;
-        let exact = entries.iter().find(|(candidate, _)| candidate == name);
-        exact
-            .or_else(|| {
-                entries
-                    .iter()
-                    .find(|(candidate, _)| candidate.matches_ignoring_case(name))
-            })
-            .map(|(_, record)| *record)
-            .ok_or_else(|| Error::NotFound {
+            self.folder(found.reference, path)?;
+            let folder = self.folders.last().map(|(_, folder)| folder);
+            let reference = folder.and_then(|folder| folder.find(name, &self.upcase));
+            found = found.below(reference.ok_or_else(|| Error::NotFound {
                 path: path.to_string(),
-            })
+            })?);
+        }
+        Ok(found)
     }
 
-    fn entries(&mut self, folder: u64, path: &FsPath) -> Result<Vec<(Name, u64)>> {
-        let as_here = |error| present(error, path);
-        self.disk.budget().allow(STEP_BYTES);
-        let file = self.ntfs.file(&mut self.disk, folder).map_err(as_here)?;
-        if !file.is_directory() {
+    /// The names in a folder.
+    fn folder(&mut self, reference: Reference, path: &FsPath) -> Result<&Folder> {
+        let known = self.folders.iter().position(|(it, _)| *it == reference);
+        let folder = match known {
+            Some(place) => self.folders.remove(place),
+            None => (reference, self.names(reference, path)?),
+        };
+        self.folders.push(folder);
+        // The oldest go first; the newest stays, however large it is.
+        let mut n_kept = 0;
+        let mut n_names = 0;
+        for (_, folder) in self.folders.iter().rev().take(MAX_KEPT_FOLDERS) {
+            n_names += folder.names.len();
+            if n_kept > 0 && n_names > MAX_KEPT_NAMES {
+                break;
+            }
+            n_kept += 1;
+        }
+        let n_dropped = self.folders.len() - n_kept;
+        self.folders.drain(..n_dropped);
+        let newest = self.folders.last().map(|(_, folder)| folder);
+        newest.ok_or_else(|| Error::corrupt("NTFS: a folder was lost"))
+    }
+
+    fn names(&mut self, reference: Reference, path: &FsPath) -> Result<Folder> {
+        let file = self.volume.file(reference)?;
+        if !file.is_folder {
             return Err(Error::NotADirectory {
                 path: path.to_string(),
             });
         }
-        refuse_large_index(&file, &mut self.disk, path)?;
-        let index = file.directory_index(&mut self.disk).map_err(as_here)?;
-        let mut iterator = index.entries();
-        let mut entries = Vec::new();
-        // Every entry takes at least 0x52 bytes of the disk: more of them than that is a loop.
-        let mut n_possible = self.disk.len_bytes() / 0x52;
-        loop {
-            n_possible = n_possible.checked_sub(1).ok_or_else(|| {
-                Error::corrupt(format!("NTFS, {path}: the folder's index runs in a circle"))
-            })?;
-            self.disk.budget().allow(STEP_BYTES);
-            let Some(entry) = iterator.next(&mut self.disk) else {
-                break;
-            };
-            let entry = entry.map_err(as_here)?;
-            let Some(key) = entry.key() else { continue };
-            let key = key.map_err(as_here)?;
-            let record = entry.file_reference().file_record_number();
-            let is_own = folder == ROOT_RECORD && record < FIRST_USER_RECORD;
-            if key.namespace() == NtfsFileNamespace::Dos || is_own {
-                continue;
+        let mut names = Vec::new();
+        let mut n_bad_names = 0;
+        let n_damaged = index::each(&mut self.volume, &file, &NAMES, |entry| {
+            match FolderName::parse(entry) {
+                Some(name) => names.push(name),
+                None => n_bad_names += 1,
             }
-            entries.push((Name::from_utf16(key.name().u16_iter()), record));
-            if entries.len() > MAX_ENTRIES {
+            if names.len() > 2 * MAX_ENTRIES {
                 return Err(too_many_entries(path));
             }
+            Ok(())
+        })?;
+        if names.iter().filter(|it| !it.is_dos).count() > MAX_ENTRIES {
+            return Err(too_many_entries(path));
         }
-        Ok(entries)
+        let n_missing = usize::from(file.is_damaged && n_damaged + n_bad_names == 0);
+        Ok(Folder::new(names, n_damaged + n_bad_names + n_missing))
+    }
+
+    fn reparse(&mut self, file: &File) -> Result<Option<Reparse>> {
+        let bytes = self.volume.value(file, REPARSE_POINT, &[])?;
+        Ok(bytes.and_then(Reparse::parse))
     }
 
     /// A row for the list; damage of one entry stays with that entry.
-    fn row(&mut self, name: Name, record: u64) -> Entry {
+    fn row(&mut self, name: Name, found: Found) -> Entry {
         let mut entry = Entry::new(name, EntryKind::Other);
-        if let Err(error) = self.describe(record, &mut entry) {
-            entry.unreadable = Some(present(error, &FsPath::root()).to_string());
+        entry.is_internal = found.is_internal;
+        if let Err(error) = self.describe(found, &mut entry) {
+            entry.unreadable = Some(error.to_string());
         }
         entry
     }
 
-    fn describe(&mut self, record: u64, entry: &mut Entry) -> Result<(), NtfsError> {
-        self.disk.budget().allow(STEP_BYTES);
-        let file = self.ntfs.file(&mut self.disk, record)?;
-        let info = file.info()?;
-        entry.modified = timestamp(info.modification_time().nt_timestamp());
-        let flags = info.file_attributes();
-        let is_folder = file.is_directory();
-        entry.kind = if is_folder {
+    fn describe(&mut self, found: Found, entry: &mut Entry) -> Result<()> {
+        let file = self.volume.file(found.reference)?;
+        let standard = self.volume.value(&file, STANDARD_INFORMATION, &[])?;
+        let standard = standard.unwrap_or_default();
+        entry.modified = u64_at(&standard, MODIFIED).and_then(timestamp);
+        let flags = u32_at(&standard, FLAGS).unwrap_or(0);
+        entry.kind = if file.is_folder {
             EntryKind::Directory
         } else {
             EntryKind::File
         };
-        if flags.contains(NtfsFileAttributeFlags::REPARSE_POINT)
-            && let Some(reparse) = reparse_point(&file, &mut self.disk)
-        {
-            match reparse.tag {
-                TAG_SYMLINK | TAG_MOUNT_POINT | TAG_LX_SYMLINK => {
-                    entry.kind = EntryKind::Symlink;
-                    return Ok(());
-                }
-                TAG_WOF => {
-                    entry.unreadable = Some(
-                        "compressed by Windows (CompactOS), which cannot be read yet".to_owned(),
-                    );
-                }
-                TAG_DEDUP => {
-                    entry.unreadable =
-                        Some("deduplicated by Windows Server, which cannot be read".to_owned());
-                }
-                _ => {}
+        let data = file.first(DATA, &[]);
+        let reparse = self.reparse(&file)?;
+        let meaning = reparse.as_ref().map(Reparse::meaning);
+        if !found.is_internal {
+            entry.streams = streams(&file, matches!(meaning, Some(Meaning::Wof)));
+        }
+        match meaning {
+            Some(Meaning::Link) => {
+                entry.kind = EntryKind::Symlink;
+                return Ok(());
             }
+            Some(Meaning::Special(kind)) => {
+                entry.kind = kind;
+                return Ok(());
+            }
+            // The entries of a folder speak for themselves.
+            _ if file.is_folder => return Ok(()),
+            _ => {}
         }
-        if is_folder {
-            return Ok(());
+        if file.is_damaged {
+            entry.unreadable = Some("parts of its file record are damaged or missing".to_owned());
         }
-        // The first part speaks for all of them.
-        let Some(first) = stream::parts(&file, &mut self.disk)?.into_iter().next() else {
-            return Ok(());
+        entry.size_bytes = data.map_or(0, Attribute::size);
+        let reason = match meaning {
+            Some(Meaning::Wof) => reparse.and_then(|it| it.wof()).is_none().then(|| {
+                "its content is in an image file of Windows (WIMBoot), which cannot be read"
+                    .to_owned()
+            }),
+            Some(Meaning::Elsewhere {
+                reason,
+                may_be_here,
+            }) => {
+                let stream = self.volume.stream(&file, DATA, &[])?;
+                let is_here = stream.is_some_and(|stream| stream.is_whole());
+                (!may_be_here || !is_here || flags & ELSEWHERE != 0).then_some(reason)
+            }
+            _ => data.and_then(unreadable),
         };
-        let data = first.attribute(&self.ntfs, &file, &mut self.disk, |attribute, _| {
-            Ok((attribute.value_length(), unreadable(attribute)))
-        })?;
-        if let Some((size, reason)) = data {
-            entry.size_bytes = size;
-            entry.unreadable = entry.unreadable.take().or(reason);
-        }
+        entry.unreadable = reason.or(entry.unreadable.take());
         Ok(())
     }
 }
 
-/// `ntfs` allocates each index record in the size that the folder claims, up to 4 GiB.
-fn refuse_large_index(file: &NtfsFile<'_>, disk: &mut Disk, path: &FsPath) -> Result<()> {
-    let as_here = |error| present(error, path);
-    let mut attributes = file.attributes();
-    while let Some(item) = attributes.next(disk) {
-        let item = item.map_err(as_here)?;
-        let attribute = item.to_attribute().map_err(as_here)?;
-        if attribute.ty().map_err(as_here)? != NtfsAttributeType::IndexRoot {
-            continue;
-        }
-        let root = attribute.resident_structured_value::<NtfsIndexRoot<'_>>();
-        if root.map_err(as_here)?.index_record_size() > MAX_RECORD_BYTES {
-            return Err(Error::corrupt(format!(
-                "NTFS, {path}: index records larger than any are"
-            )));
+impl Found {
+    /// An entry of this folder.
+    fn below(self, reference: Reference) -> Self {
+        let parent = self.reference.number();
+        let is_own = parent == ROOT.number() && reference.number() < FIRST_USER_NUMBER;
+        Self {
+            reference,
+            is_internal: self.is_internal || is_own || parent == EXTEND_NUMBER,
         }
     }
-    Ok(())
 }
 
-fn unreadable(attribute: &NtfsAttribute<'_, '_>) -> Option<String> {
-    let flags = attribute.flags();
-    if flags.contains(ntfs::NtfsAttributeFlags::ENCRYPTED) {
-        Some("encrypted by Windows (EFS), which cannot be read".to_owned())
-    } else if flags.contains(ntfs::NtfsAttributeFlags::COMPRESSED) && !attribute.is_resident() {
-        Some("compressed by NTFS, which cannot be read yet".to_owned())
-    } else {
-        None
-    }
+fn streams(file: &File, is_wof: bool) -> Vec<DataStream> {
+    let named = file.attributes.iter().filter(|it| {
+        it.kind == DATA
+            && !it.name.is_empty()
+            && it.first_cluster() == 0
+            && !(is_wof && it.name == wof::stream_name())
+    });
+    let mut streams: Vec<_> = named
+        .map(|it| DataStream {
+            name: Name::from_utf16(it.name.iter().copied()),
+            size_bytes: it.size(),
+            unreadable: unreadable(it),
+        })
+        .collect();
+    streams.sort_by(|a, b| a.name.cmp(&b.name));
+    streams.dedup_by(|later, first| later.name == first.name);
+    streams
 }
 
-/// A reparse point: [MS-FSCC] 2.1.2.
-struct Reparse {
-    tag: u32,
-    bytes: Vec<u8>,
-}
-
-impl Reparse {
-    fn word(&self, offset: usize) -> Option<usize> {
-        let bytes = self.bytes.get(offset..offset.checked_add(2)?)?;
-        Some(usize::from(u16::from_le_bytes(bytes.try_into().ok()?)))
-    }
-
-    /// The name to show where there is one, else the name that Windows follows.
-    fn target(&self) -> Option<Name> {
-        let names = match self.tag {
-            TAG_SYMLINK => 20,
-            TAG_MOUNT_POINT => 16,
-            TAG_LX_SYMLINK => return Some(Name::from_bytes(self.bytes.get(12..)?)),
-            _ => return None,
-        };
-        let part = |offset: usize, len: usize| {
-            let start = names + self.word(offset)?;
-            self.bytes.get(start..start + self.word(len)?)
-        };
-        let printed = part(12, 14).filter(|name| !name.is_empty());
-        let bytes = printed.or_else(|| part(8, 10))?;
-        let (units, _) = bytes.as_chunks::<2>();
-        Some(Name::from_utf16(
-            units.iter().map(|unit| u16::from_le_bytes(*unit)),
-        ))
-    }
-}
-
-fn reparse_point(file: &NtfsFile<'_>, disk: &mut Disk) -> Option<Reparse> {
-    let mut attributes = file.attributes();
-    while let Some(item) = attributes.next(disk) {
-        let item = item.ok()?;
-        let attribute = item.to_attribute().ok()?;
-        if attribute.ty().ok()? != NtfsAttributeType::ReparsePoint {
-            continue;
-        }
-        let mut value: NtfsAttributeValue<'_, '_> = attribute.value(disk).ok()?;
-        let len = usize::try_from(value.len().min(MAX_REPARSE_BYTES)).ok()?;
-        let mut bytes = vec![0; len];
-        value.read_exact(disk, &mut bytes).ok()?;
-        let tag = u32::from_le_bytes(bytes.get(..4)?.try_into().ok()?);
-        return Some(Reparse { tag, bytes });
-    }
-    None
+fn unreadable(data: &Attribute) -> Option<String> {
+    data.is_encrypted
+        .then(|| "encrypted by Windows (EFS), which cannot be read".to_owned())
 }
 
 fn timestamp(nt: u64) -> Option<Timestamp> {
     Timestamp::from_nanosecond((i128::from(nt) - UNIX_EPOCH_NT) * 100).ok()
-}
-
-fn present(error: NtfsError, path: &FsPath) -> Error {
-    let path = path.to_string();
-    match error {
-        NtfsError::NotADirectory { .. } => Error::NotADirectory { path },
-        NtfsError::Io(error) => Error::corrupt(format!("NTFS, {path}: {error}")),
-        other => Error::corrupt(format!("NTFS, {path}: {other}")),
-    }
 }

@@ -211,6 +211,7 @@ impl Readers {
                 Ok(listing
                     .entries
                     .iter()
+                    .filter(|entry| !entry.is_internal)
                     .map(|entry| {
                         let target = link_target(filesystem, &folder.join(&entry.name), entry);
                         FileRow::of_entry(path, entry, target)

@@ -1,22 +1,14 @@
-//! The content of a file: where its parts lie on the disk.
-//!
-//! `ntfs` reads content too, but takes the wrong part for the first where the file record keeps one itself
-//! and an attribute list names the others; and it walks from the first run to the one wanted for each read.
+//! The bytes of an attribute: runs of clusters, holes, what was never written, and LZNT1.
 
-use ntfs::{
-    Ntfs, NtfsAttribute, NtfsAttributeType, NtfsError, NtfsFile,
-    attribute_value::NtfsAttributeValue, structured_values::NtfsAttributeList,
-};
-
-use super::disk::Disk;
+use super::attribute::{Attribute, Body};
 use crate::{Error, Result, Slice};
 
-/// Where a non-resident attribute keeps its initialized size.
-const INITIALIZED_SIZE: u64 = 0x38;
-/// More pieces of a file, or more parts in its attribute list, than that are damage: Windows refuses to
-/// write a file any further long before.
-const MAX_PARTS: usize = 1 << 21;
-const TOO_MANY: &str = "it lies in more pieces than any file does";
+/// More pieces than that are damage: Windows refuses to write a file any further long before.
+const MAX_RUNS: usize = 1 << 21;
+/// Windows compresses 64 KiB at a time.
+const MAX_UNIT_BYTES: u64 = 2 << 20;
+/// LZNT1 compresses 4 KiB for themselves.
+const CHUNK_BYTES: usize = 4096;
 
 /// Content that can be read from any place.
 pub(super) struct Stream {
@@ -24,15 +16,22 @@ pub(super) struct Stream {
     /// How much has ever been written.
     initialized: u64,
     content: Content,
+    cluster_bytes: u64,
 }
 
 enum Content {
-    /// In the file record itself.
     Resident(Vec<u8>),
-    /// In order, without gaps.
     Runs(Vec<Run>),
+    Units {
+        runs: Vec<Run>,
+        unit_bytes: u64,
+        /// The unit that was read last.
+        last: Option<(u64, Vec<u8>)>,
+    },
 }
 
+/// In bytes; runs are in order, without gaps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Run {
     start: u64,
     end: u64,
@@ -41,202 +40,344 @@ struct Run {
 }
 
 impl Stream {
-    /// The unnamed stream of a file; `None` where it has none.
-    pub(super) fn load(
-        ntfs: &Ntfs,
-        file: &NtfsFile<'_>,
-        disk: &mut Disk,
-    ) -> Result<Option<Self>, NtfsError> {
-        let mut stream: Option<Self> = None;
-        for part in parts(file, disk)? {
-            let is_first = stream.is_none();
-            let start = u64::try_from(part.first_cluster).unwrap_or(0);
-            let start = start.saturating_mul(u64::from(ntfs.cluster_size()));
-            let loaded = part.attribute(ntfs, file, disk, |attribute, disk| {
-                let stream = stream.get_or_insert_with(Self::empty);
-                if is_first {
-                    stream.size = attribute.value_length();
-                    stream.initialized = initialized_size(attribute, disk)?;
-                }
-                stream.extend(attribute, disk, start)
-            })?;
-            if loaded.is_none() {
-                break;
-            }
-        }
-        Ok(stream)
-    }
-
-    fn empty() -> Self {
-        Self {
-            size: 0,
-            initialized: 0,
+    /// Joins the parts of an attribute; they come in any order.
+    pub(super) fn join<'a>(
+        parts: impl IntoIterator<Item = &'a Attribute>,
+        cluster_bytes: u64,
+    ) -> Result<Option<Self>> {
+        let mut parts: Vec<_> = parts.into_iter().collect();
+        parts.sort_by_key(|part| part.first_cluster());
+        let Some(first) = parts.first() else {
+            return Ok(None);
+        };
+        let mut stream = Self {
+            size: first.size(),
+            initialized: u64::MAX,
             content: Content::Runs(Vec::new()),
+            cluster_bytes,
+        };
+        let part = match &first.body {
+            Body::Resident(value) => {
+                stream.content = Content::Resident(value.clone());
+                return Ok(Some(stream));
+            }
+            Body::Runs(part) => part,
+        };
+        stream.initialized = part.initialized;
+        if first.is_compressed && part.unit > 0 {
+            let unit_bytes = cluster_bytes.checked_shl(u32::from(part.unit));
+            let unit_bytes = unit_bytes.filter(|bytes| *bytes <= MAX_UNIT_BYTES);
+            stream.content = Content::Units {
+                runs: Vec::new(),
+                unit_bytes: unit_bytes
+                    .filter(|bytes| bytes.is_power_of_two())
+                    .ok_or_else(|| damaged("it is compressed in larger units than any file"))?,
+                last: None,
+            };
         }
+        for part in parts {
+            stream.extend(part)?;
+        }
+        Ok(Some(stream))
     }
 
-    fn extend(
-        &mut self,
-        attribute: &NtfsAttribute<'_, '_>,
-        disk: &mut Disk,
-        start: u64,
-    ) -> Result<(), NtfsError> {
-        match (attribute.value(disk)?, &mut self.content) {
-            (NtfsAttributeValue::Resident(value), content) => {
-                *content = Content::Resident(value.data().to_vec());
-            }
-            (NtfsAttributeValue::NonResident(value), Content::Runs(runs)) => {
-                if runs.last().map_or(0, |last| last.end) != start {
-                    return Err(damaged("a part of its content is missing"));
-                }
-                for run in value.data_runs() {
-                    let run = run?;
-                    let start = runs.last().map_or(0, |last| last.end);
-                    runs.push(Run {
-                        start,
-                        end: start.saturating_add(run.allocated_size()),
-                        position: run.data_position().value().map(u64::from),
-                    });
-                    if runs.len() > MAX_PARTS {
-                        return Err(damaged(TOO_MANY));
-                    }
-                }
-            }
-            _ => {}
+    /// Adds the next part.
+    pub(super) fn extend(&mut self, part: &Attribute) -> Result<()> {
+        let cluster_bytes = self.cluster_bytes;
+        let Body::Runs(part) = &part.body else {
+            return Err(damaged("a part of its content is not one"));
+        };
+        let (Content::Runs(runs) | Content::Units { runs, .. }) = &mut self.content else {
+            return Err(damaged("a part of its content is not one"));
+        };
+        let end = runs.last().map_or(0, |run| run.end);
+        if part.first_cluster.checked_mul(cluster_bytes) != Some(end) {
+            return Err(damaged("a part of its content is missing"));
         }
-        Ok(())
+        decode(&part.runs, cluster_bytes, runs)
+            .ok_or_else(|| damaged("where its content lies is unknown"))
     }
 
     pub(super) fn len_bytes(&self) -> u64 {
         self.size
     }
 
-    /// Reads from a place, as far as the size and the buffer go; 0 where no more is to be found.
-    pub(super) fn read(&self, disk: &mut Slice, offset: u64, buffer: &mut [u8]) -> Result<usize> {
-        let left = usize::try_from(self.size.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let wanted = left.min(buffer.len());
-        let runs = match &self.content {
-            Content::Runs(runs) => runs,
-            Content::Resident(bytes) => {
-                let rest = usize::try_from(offset).ok().and_then(|at| bytes.get(at..));
-                let rest = rest.unwrap_or_default();
-                let n_read = wanted.min(rest.len());
-                buffer[..n_read].copy_from_slice(&rest[..n_read]);
-                return Ok(n_read);
+    /// Whether all of it is on the disk: nothing is a hole, nothing was left unwritten.
+    pub(super) fn is_whole(&self) -> bool {
+        let (runs, unit_bytes) = match &self.content {
+            Content::Resident(_) => return true,
+            Content::Runs(runs) => (runs, self.cluster_bytes),
+            Content::Units {
+                runs, unit_bytes, ..
+            } => (runs, *unit_bytes),
+        };
+        // A hole shorter than a unit is what compression saved.
+        let has_hole = runs.iter().any(|run| {
+            let unit = run.start.checked_next_multiple_of(unit_bytes);
+            run.position.is_none() && unit.is_some_and(|unit| unit < self.size && unit < run.end)
+        });
+        let end = runs.last().map_or(0, |run| run.end);
+        !has_hole && self.initialized >= self.size && end >= self.size
+    }
+
+    /// All of it, where that is no more than a limit.
+    pub(super) fn all(&mut self, disk: &mut Slice, max_bytes: u64) -> Result<Vec<u8>> {
+        let allocated = match &self.content {
+            Content::Resident(bytes) => bytes.len() as u64,
+            Content::Runs(runs) | Content::Units { runs, .. } => {
+                runs.last().map_or(0, |run| run.end)
             }
         };
+        if self.size > max_bytes || self.size > allocated {
+            return Err(damaged("one of its structures is larger than any is"));
+        }
+        let mut bytes = vec![0; usize::try_from(self.size).unwrap_or(0)];
+        self.read_exact(disk, 0, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    pub(super) fn read_exact(
+        &mut self,
+        disk: &mut Slice,
+        offset: u64,
+        buffer: &mut [u8],
+    ) -> Result<()> {
+        if self.read(disk, offset, buffer)? < buffer.len() {
+            return Err(damaged("one of its structures ends too early"));
+        }
+        Ok(())
+    }
+
+    /// Reads from a place, as far as the size and the buffer go; less where no more is to be found.
+    pub(super) fn read(
+        &mut self,
+        disk: &mut Slice,
+        offset: u64,
+        buffer: &mut [u8],
+    ) -> Result<usize> {
+        let wanted = clamp(self.size.saturating_sub(offset)).min(buffer.len());
         // What was never written reads as zeros; what lies there on the disk belonged to another file.
-        let written =
-            usize::try_from(self.initialized.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let (written, unwritten) = buffer[..wanted].split_at_mut(written.min(wanted));
+        let n_written = clamp(self.initialized.saturating_sub(offset)).min(wanted);
+        let (written, unwritten) = buffer[..wanted].split_at_mut(n_written);
         unwritten.fill(0);
-        let mut n_read = 0;
-        while n_read < written.len() {
-            let at = offset + n_read as u64;
-            let index = runs.partition_point(|run| run.end <= at);
-            let Some(run) = runs.get(index) else {
-                return Ok(n_read);
-            };
-            let run_bytes = usize::try_from(run.end - at).unwrap_or(usize::MAX);
-            let n = run_bytes.min(written.len() - n_read);
-            let piece = &mut written[n_read..n_read + n];
-            match run.position {
-                Some(position) => disk
-                    .read_at(position.saturating_add(at - run.start), piece)
-                    .map_err(|error| Error::corrupt(format!("NTFS: {error}")))?,
-                None => piece.fill(0),
-            }
-            n_read += n;
-        }
-        Ok(wanted)
-    }
-}
-
-/// One of the attributes that hold a file's content between them.
-pub(super) struct Part {
-    first_cluster: i64,
-    record: u64,
-    /// Which attribute of the record; the first unnamed one where there is no list.
-    instance: Option<u16>,
-}
-
-/// The parts of the unnamed stream, first part first. Without an attribute list there is one.
-pub(super) fn parts(file: &NtfsFile<'_>, disk: &mut Disk) -> Result<Vec<Part>, NtfsError> {
-    let mut parts = vec![Part {
-        first_cluster: 0,
-        record: file.file_record_number(),
-        instance: None,
-    }];
-    for attribute in file.attributes_raw() {
-        let attribute = attribute?;
-        // Kinds that are not known have nothing to do with content.
-        if !matches!(attribute.ty(), Ok(NtfsAttributeType::AttributeList)) {
-            continue;
-        }
-        parts.clear();
-        let list = attribute.structured_value::<_, NtfsAttributeList<'_, '_>>(disk)?;
-        let mut entries = list.entries();
-        while let Some(entry) = entries.next(disk) {
-            let entry = entry?;
-            if matches!(entry.ty(), Ok(NtfsAttributeType::Data)) && entry.name_length() == 0 {
-                parts.push(Part {
-                    first_cluster: entry.lowest_vcn().value(),
-                    record: entry.base_file_reference().file_record_number(),
-                    instance: Some(entry.instance()),
-                });
-            }
-            if parts.len() > MAX_PARTS {
-                return Err(damaged(TOO_MANY));
-            }
-        }
-    }
-    parts.sort_by_key(|part| part.first_cluster);
-    Ok(parts)
-}
-
-impl Part {
-    /// Looks at the attribute, which may lie in another record than the file's own; `None` where it is not.
-    pub(super) fn attribute<T>(
-        &self,
-        ntfs: &Ntfs,
-        file: &NtfsFile<'_>,
-        disk: &mut Disk,
-        look: impl FnOnce(&NtfsAttribute<'_, '_>, &mut Disk) -> Result<T, NtfsError>,
-    ) -> Result<Option<T>, NtfsError> {
-        let other;
-        let owner = if self.record == file.file_record_number() {
-            file
-        } else {
-            other = ntfs.file(disk, self.record)?;
-            &other
+        let n_read = match &mut self.content {
+            Content::Resident(bytes) => copy(bytes, offset, written),
+            Content::Runs(runs) => read_runs(runs, disk, offset, written)?,
+            Content::Units {
+                runs,
+                unit_bytes,
+                last,
+            } => read_units(
+                runs,
+                *unit_bytes,
+                last,
+                self.cluster_bytes,
+                disk,
+                offset,
+                written,
+            )?,
         };
-        for attribute in owner.attributes_raw() {
-            let attribute = attribute?;
-            let is_wanted = matches!(attribute.ty(), Ok(NtfsAttributeType::Data))
-                && attribute.name_length() == 0
-                && self.instance.is_none_or(|it| it == attribute.instance());
-            if is_wanted {
-                return look(&attribute, disk).map(Some);
-            }
+        Ok(if n_read < n_written { n_read } else { wanted })
+    }
+}
+
+fn clamp(n_bytes: u64) -> usize {
+    usize::try_from(n_bytes).unwrap_or(usize::MAX)
+}
+
+fn copy(bytes: &[u8], offset: u64, buffer: &mut [u8]) -> usize {
+    let rest = usize::try_from(offset).ok().and_then(|at| bytes.get(at..));
+    let rest = rest.unwrap_or_default();
+    let n = rest.len().min(buffer.len());
+    buffer[..n].copy_from_slice(&rest[..n]);
+    n
+}
+
+/// Runs, one after another: a byte with the lengths of two numbers, how many clusters, and how far on from
+/// the run before; without the second number it is a hole. A zero ends them.
+fn decode(mut bytes: &[u8], cluster_bytes: u64, runs: &mut Vec<Run>) -> Option<()> {
+    let mut cluster = 0i64;
+    loop {
+        let (&head, rest) = bytes.split_first()?;
+        if head == 0 {
+            return Some(());
         }
-        Ok(None)
+        let (n_len, n_place) = (usize::from(head & 15), usize::from(head >> 4));
+        let (len, rest) = rest.split_at_checked(n_len)?;
+        let (place, rest) = rest.split_at_checked(n_place)?;
+        let len = u64::try_from(number(len)?).ok().filter(|len| *len > 0)?;
+        let len = len.checked_mul(cluster_bytes)?;
+        let position = if n_place == 0 {
+            None
+        } else {
+            cluster = cluster.checked_add(number(place)?)?;
+            let position = u64::try_from(cluster).ok()?.checked_mul(cluster_bytes)?;
+            position.checked_add(len)?;
+            Some(position)
+        };
+        let start = runs.last().map_or(0, |run| run.end);
+        runs.push(Run {
+            start,
+            end: start.checked_add(len)?,
+            position,
+        });
+        (runs.len() <= MAX_RUNS).then_some(())?;
+        bytes = rest;
     }
 }
 
-/// `ntfs` does not tell, so the field is read from where the attribute lies on the disk.
-fn initialized_size(attribute: &NtfsAttribute<'_, '_>, disk: &mut Disk) -> Result<u64, NtfsError> {
-    if attribute.is_resident() {
-        return Ok(u64::MAX);
-    }
-    let start = attribute.position().value().map_or(0, u64::from);
-    let mut bytes = [0; 8];
-    disk.read_at(start.saturating_add(INITIALIZED_SIZE), &mut bytes)?;
-    // The last two bytes of a sector are not the record's own (they detect torn writes). They can only
-    // be the upper ones of this field, which are zero: no file is larger than 256 TiB.
-    bytes[6..].fill(0);
-    Ok(u64::from_le_bytes(bytes))
+/// A number with a sign, in as few bytes as it needs.
+fn number(bytes: &[u8]) -> Option<i64> {
+    let is_negative = bytes.last().is_some_and(|byte| *byte >= 0x80);
+    let mut all = [if is_negative { 0xFF } else { 0 }; 8];
+    all.get_mut(..bytes.len())?.copy_from_slice(bytes);
+    Some(i64::from_le_bytes(all))
 }
 
-fn damaged(what: &str) -> NtfsError {
-    NtfsError::Io(std::io::Error::other(what))
+fn read_runs(runs: &[Run], disk: &mut Slice, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+    let mut n_read = 0;
+    let mut index = runs.partition_point(|run| run.end <= offset);
+    while n_read < buffer.len() {
+        let Some(run) = runs.get(index) else {
+            break;
+        };
+        let at = offset + n_read as u64;
+        let n = clamp(run.end - at).min(buffer.len() - n_read);
+        let piece = &mut buffer[n_read..n_read + n];
+        match run.position {
+            Some(position) => disk
+                .read_at(position.saturating_add(at - run.start), piece)
+                .map_err(|error| damaged(&error.to_string()))?,
+            None => piece.fill(0),
+        }
+        n_read += n;
+        index += 1;
+    }
+    Ok(n_read)
+}
+
+fn read_units(
+    runs: &[Run],
+    unit_bytes: u64,
+    last: &mut Option<(u64, Vec<u8>)>,
+    cluster_bytes: u64,
+    disk: &mut Slice,
+    offset: u64,
+    buffer: &mut [u8],
+) -> Result<usize> {
+    let mut n_read = 0;
+    while n_read < buffer.len() {
+        let at = offset + n_read as u64;
+        let start = at - at % unit_bytes;
+        if runs.last().is_none_or(|run| run.end <= at) {
+            break;
+        }
+        let content = match last.take() {
+            Some((known, content)) if known == start => content,
+            _ => unit(runs, unit_bytes, cluster_bytes, disk, start)?,
+        };
+        n_read += copy(&content, at - start, &mut buffer[n_read..]);
+        *last = Some((start, content));
+    }
+    Ok(n_read)
+}
+
+/// One unit: stored where all its clusters are there, zeros where none is, else compressed.
+fn unit(
+    runs: &[Run],
+    unit_bytes: u64,
+    cluster_bytes: u64,
+    disk: &mut Slice,
+    start: u64,
+) -> Result<Vec<u8>> {
+    let end = start.saturating_add(unit_bytes);
+    let first = runs.partition_point(|run| run.end <= start);
+    let mut stored = Vec::new();
+    for run in &runs[first..] {
+        if run.start >= end {
+            break;
+        }
+        if let Some(position) = run.position {
+            let from = run.start.max(start);
+            let mut piece = vec![0; clamp(run.end.min(end) - from)];
+            disk.read_at(position.saturating_add(from - run.start), &mut piece)
+                .map_err(|error| damaged(&error.to_string()))?;
+            stored.append(&mut piece);
+        }
+    }
+    let unit_bytes = clamp(unit_bytes);
+    if stored.is_empty() {
+        return Ok(vec![0; unit_bytes]);
+    }
+    if stored.len() + clamp(cluster_bytes) <= unit_bytes {
+        return decompress(&stored, unit_bytes);
+    }
+    stored.resize(unit_bytes, 0);
+    Ok(stored)
+}
+
+/// Chunk by chunk, so that what is damaged never grows past the unit.
+fn decompress(mut stored: &[u8], unit_bytes: usize) -> Result<Vec<u8>> {
+    let mut content = Vec::with_capacity(unit_bytes + CHUNK_BYTES);
+    while content.len() < unit_bytes {
+        let head = match stored.split_first_chunk::<2>() {
+            Some((head, _)) => u16::from_le_bytes(*head),
+            None => 0,
+        };
+        if head == 0 {
+            break;
+        }
+        let start = content.len();
+        let len = usize::from(head & 0x0FFF) + 3;
+        let chunk = stored.split_at_checked(len);
+        let (chunk, rest) = chunk.ok_or_else(|| damaged("a compressed part of it is cut off"))?;
+        lznt1::decompress(chunk, &mut content)
+            .map_err(|_| damaged("a compressed part of it is not sound"))?;
+        if content.len() > start + CHUNK_BYTES {
+            return Err(damaged("a compressed part of it is too long"));
+        }
+        content.resize(start + CHUNK_BYTES, 0);
+        stored = rest;
+    }
+    content.resize(unit_bytes, 0);
+    Ok(content)
+}
+
+fn damaged(what: &str) -> Error {
+    Error::corrupt(format!("NTFS: {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_go_back_and_forth_and_have_holes() {
+        let mut runs = Vec::new();
+        let bytes = [0x21, 2, 0x34, 0x12, 0x01, 5, 0x11, 1, 0xFF, 0];
+        decode(&bytes, 512, &mut runs).unwrap();
+        let clusters: Vec<_> = runs
+            .iter()
+            .map(|run| {
+                (
+                    run.start / 512,
+                    run.end / 512,
+                    run.position.map(|p| p / 512),
+                )
+            })
+            .collect();
+        assert_eq!(
+            clusters,
+            [(0, 2, Some(0x1234)), (2, 7, None), (7, 8, Some(0x1233))]
+        );
+        for bad in [
+            &[0x11, 1][..],
+            &[0x11, 0, 5, 0],
+            &[0x11, 1, 0xFF, 0],
+            &[0x01, 1],
+            &[0xF9],
+        ] {
+            assert_eq!(decode(bad, 512, &mut Vec::new()), None, "{bad:?}");
+        }
+    }
 }

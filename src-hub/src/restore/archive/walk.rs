@@ -170,7 +170,8 @@ impl Frame {
         bytes: Vec<u8>,
         path: FsPath,
     ) -> sendense_disk::Result<Self> {
-        let entries = filesystem.read_dir(&path)?.entries;
+        let mut entries = filesystem.read_dir(&path)?.entries;
+        entries.retain(|entry| !entry.is_internal);
         Ok(Self {
             text: text.to_owned(),
             bytes,
