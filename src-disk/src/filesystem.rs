@@ -164,7 +164,7 @@ pub struct FileReader {
 pub(crate) enum Place {
     Record(u64),
     Inode(u32),
-    Path(FsPath),
+    Cluster(u32),
 }
 
 impl FileReader {
@@ -193,7 +193,9 @@ impl FileReader {
         let n_read = guarded(|| match (&mut filesystem.reader, &self.place) {
             (Reader::Ntfs(reader), Place::Record(record)) => reader.read(*record, offset, buffer),
             (Reader::Ext(reader), Place::Inode(number)) => reader.read(*number, offset, buffer),
-            (Reader::Fat(reader), Place::Path(path)) => reader.read(path, offset, buffer),
+            (Reader::Fat(reader), Place::Cluster(first)) => {
+                reader.read(*first, &path, offset, buffer)
+            }
             _ => Err(Error::NotFound {
                 path: path.to_string(),
             }),
@@ -282,7 +284,7 @@ impl FileSystem {
         let place = match &mut self.reader {
             Reader::Ntfs(reader) => Place::Record(guarded(|| reader.record_of(path))?),
             Reader::Ext(reader) => Place::Inode(guarded(|| reader.inode_of(path))?),
-            Reader::Fat(_) => Place::Path(path.clone()),
+            Reader::Fat(reader) => Place::Cluster(guarded(|| reader.first_cluster(path))?),
         };
         Ok(FileReader {
             path: path.clone(),
