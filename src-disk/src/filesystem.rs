@@ -169,7 +169,7 @@ pub(crate) enum Place {
     /// A file of NTFS, or one of its named streams.
     Record(Reference, Option<Name>),
     Inode(u32),
-    Path(FsPath),
+    Cluster(u32),
 }
 
 impl FileReader {
@@ -200,7 +200,9 @@ impl FileReader {
                 reader.read(*reference, stream.as_ref(), offset, buffer)
             }
             (Reader::Ext(reader), Place::Inode(number)) => reader.read(*number, offset, buffer),
-            (Reader::Fat(reader), Place::Path(path)) => reader.read(path, offset, buffer),
+            (Reader::Fat(reader), Place::Cluster(first)) => {
+                reader.read(*first, &path, offset, buffer)
+            }
             _ => Err(Error::NotFound {
                 path: path.to_string(),
             }),
@@ -289,7 +291,7 @@ impl FileSystem {
         let place = match &mut self.reader {
             Reader::Ntfs(reader) => Place::Record(guarded(|| reader.reference_of(path))?, None),
             Reader::Ext(reader) => Place::Inode(guarded(|| reader.inode_of(path))?),
-            Reader::Fat(_) => Place::Path(path.clone()),
+            Reader::Fat(reader) => Place::Cluster(guarded(|| reader.first_cluster(path))?),
         };
         Ok(FileReader {
             path: path.clone(),

@@ -5,7 +5,7 @@
 
 use std::{
     collections::VecDeque,
-    io::{self, Read, Seek, SeekFrom, Write},
+    io::{self, Read, Seek, SeekFrom},
 };
 
 use crate::{Image, guard::Budget};
@@ -134,19 +134,5 @@ impl Seek for Slice {
         self.position = target
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "seek out of range"))?;
         Ok(self.position)
-    }
-}
-
-/// `fatfs` wants to be able to write; nothing in this crate ever may.
-impl Write for Slice {
-    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-        Err(io::Error::new(
-            io::ErrorKind::ReadOnlyFilesystem,
-            "disk images are never written",
-        ))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

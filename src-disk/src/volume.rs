@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::{Error, FileSystem, FsKind, Image, Result, Slice, guard::guarded};
+use crate::{Error, FileSystem, FsKind, Image, Result, Slice, formats::fat, guard::guarded};
 
 /// More partitions than that are not listed: the rest is damage.
 const MAX_VOLUMES: usize = 256;
@@ -254,7 +254,7 @@ fn inspect(slice: &mut Slice) -> Result<Content> {
             (false, false) => FsKind::Ext2,
         }));
     }
-    if is_fat(&head) {
+    if is_fat(slice, &head) {
         return Ok(Content::Readable(FsKind::Fat));
     }
     if head.iter().all(|byte| *byte == 0) {
@@ -267,22 +267,12 @@ fn inspect(slice: &mut Slice) -> Result<Content> {
 }
 
 /// A FAT boot sector has no magic number of its own: its fields must make sense together.
-fn is_fat(head: &[u8]) -> bool {
-    let Some(sector) = head.get(..512) else {
-        return false;
-    };
-    let sector_bytes = u16::from_le_bytes([sector[11], sector[12]]);
-    let cluster_sectors = sector[13];
-    let reserved = u16::from_le_bytes([sector[14], sector[15]]);
-    let jumps = sector[0] == 0xEB || sector[0] == 0xE9;
-    let named = sector[54..].starts_with(b"FAT") || sector[82..].starts_with(b"FAT");
-    jumps
-        && matches!(sector_bytes, 512 | 1024 | 2048 | 4096)
-        && cluster_sectors.is_power_of_two()
-        && reserved > 0
-        && matches!(sector[16], 1 | 2)
-        && sector[510..] == [0x55, 0xAA]
-        && named
+fn is_fat(slice: &mut Slice, head: &[u8]) -> bool {
+    match fat::find_boot(slice) {
+        // A stale backup must not win over the partition table of a disk.
+        Some((_, is_backup)) => !(is_backup && head.get(510..512) == Some(&[0x55, 0xAA])),
+        None => false,
+    }
 }
 
 fn gpt_partitions(disk: &mut Slice) -> Result<Vec<Partition>> {

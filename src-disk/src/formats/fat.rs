@@ -1,198 +1,292 @@
-//! FAT12, FAT16 and FAT32, by `fatfs`, which wants to be able to write and is given a slice that
-//! refuses.
+//! FAT12, FAT16 and FAT32: folders, entries and files.
+//!
+//! Read here and not by a library: the one there is (`fatfs` 0.3) decodes every byte of a short name above
+//! 0x7F to the same character, so that the path of one file led to the content of another; it refuses
+//! small FAT32 volumes and boot sectors without a type's name, and a broken entry ends its folder.
+//! The format: Microsoft's "FAT32 File System Specification", and what the Linux kernel accepts.
 
-use std::io::{Read, Seek, SeekFrom};
+mod boot;
+mod folder;
+mod name;
+mod table;
 
-use fatfs::{DirEntry, File, FileSystem, FsOptions};
-use jiff::{Timestamp, civil, tz::TimeZone};
+use std::rc::Rc;
 
-use crate::{Entry, EntryKind, Error, FsPath, Listing, Name, Result, Slice, guard::Budget};
+use self::{
+    boot::{Boot, Width},
+    folder::{Folder, Row, label},
+    table::{Chain, Table},
+};
+use crate::{Entry, EntryKind, Error, FsPath, Listing, Name, Result, Slice};
 
-/// FAT holds 65 536 entries in a folder at most.
-const MAX_ENTRIES: usize = 1 << 17;
-/// What looking through a folder may read, several times what the largest has. A folder whose clusters
-/// run in a circle and hold nothing but deleted entries would keep `fatfs` busy forever.
-const FOLDER_BYTES: u64 = 64 << 20;
+/// FAT holds 65 536 entries of 32 bytes in a folder.
+const MAX_FOLDER_BYTES: u64 = 2 << 20;
+/// Folders that are kept, newest at the end: opening every file of one would read it as often as it has
+/// files.
+const MAX_KEPT_FOLDERS: usize = 8;
+/// Where FAT32 keeps a second boot sector, in sectors.
+const BACKUP_SECTOR: u64 = 6;
 
 pub(crate) struct Fat {
-    opened: Opened,
+    slice: Slice,
+    boot: Boot,
+    table: Table,
     label: String,
-    budget: Budget,
+    folders: Vec<(u32, Rc<Folder>)>,
+    /// The file that was read last: reading on goes on from its clusters.
+    file: Option<Chain>,
 }
 
-/// The file that was read last, with its path: reading on goes on from its cluster. Found again for each
-/// piece, a large file would be walked through from its first cluster each time.
-type LastFile<'volume> = Option<(FsPath, File<'volume, Slice>)>;
-
-self_cell::self_cell!(
-    /// A file of `fatfs` borrows its filesystem.
-    struct Opened {
-        owner: FileSystem<Slice>,
-        #[covariant]
-        dependent: LastFile,
+/// The boot sector, or its backup where FAT32 keeps one; whether it is the backup.
+pub(crate) fn find_boot(slice: &mut Slice) -> Option<(Boot, bool)> {
+    let mut sector = [0; 512];
+    slice.read_at(0, &mut sector).ok()?;
+    if let Some(boot) = Boot::parse(&sector) {
+        return Some((boot, false));
     }
-);
+    for sector_bytes in [512, 1024, 2048, 4096] {
+        // Not every slice is that long.
+        if slice
+            .read_at(BACKUP_SECTOR * sector_bytes, &mut sector)
+            .is_err()
+        {
+            break;
+        }
+        let is_boot = sector.ends_with(&[0x55, 0xAA]) && sector[82..].starts_with(b"FAT32");
+        if is_boot && let Some(boot) = Boot::parse(&sector) {
+            return Some((boot, true));
+        }
+    }
+    None
+}
 
 impl Fat {
-    pub(crate) fn open(slice: Slice) -> Result<Self> {
-        let budget = slice.budget().clone();
-        budget.allow(FOLDER_BYTES);
-        let volume = FileSystem::new(slice, FsOptions::new().update_accessed_date(false))
-            .map_err(|error| Error::corrupt(format!("FAT filesystem: {error}")))?;
-        let in_root = volume.read_volume_label_from_root_dir().ok().flatten();
-        let label = in_root.unwrap_or_else(|| volume.volume_label());
-        let label = if label.trim() == "NO NAME" {
-            String::new()
-        } else {
-            label
+    pub(crate) fn open(mut slice: Slice) -> Result<Self> {
+        let (boot, _) = find_boot(&mut slice)
+            .ok_or_else(|| Error::corrupt("FAT filesystem: its boot sector contradicts itself"))?;
+        if boot.content_start >= slice.len_bytes() {
+            return Err(Error::corrupt(
+                "FAT filesystem: its content lies beyond the end of the volume",
+            ));
+        }
+        let mut fat = Self {
+            slice,
+            boot,
+            table: Table::new(),
+            label: String::new(),
+            folders: Vec::new(),
+            file: None,
         };
-        Ok(Self {
-            opened: Opened::new(volume, |_| None),
-            label,
-            budget,
-        })
+        // A damaged root folder is said when it is listed.
+        let in_root = fat.folder(0).ok().and_then(|root| root.label.clone());
+        let in_boot = fat.boot.label.map(|raw| label(&raw));
+        fat.label = in_root
+            .or(in_boot.filter(|label| label != "NO NAME"))
+            .unwrap_or_default();
+        Ok(fat)
     }
 
     pub(crate) fn label(&self) -> String {
         self.label.clone()
     }
 
-    pub(crate) fn read_dir(&self, path: &FsPath) -> Result<Listing> {
-        let mut entries = Vec::new();
-        let folder = self.folder(path)?;
-        self.budget.allow(FOLDER_BYTES);
-        for found in folder.iter().take(MAX_ENTRIES) {
-            let found = found.map_err(|error| damaged(path, &error))?;
-            let name = found.file_name();
-            if name != "." && name != ".." {
-                entries.push(row(&found));
+    pub(crate) fn read_dir(&mut self, path: &FsPath) -> Result<Listing> {
+        let folder = match self.row(path)? {
+            None => self.folder(0),
+            Some(row) if row.is_folder => self.folder_of(&row),
+            Some(_) => {
+                return Err(Error::NotADirectory {
+                    path: path.to_string(),
+                });
             }
-        }
+        };
+        let folder = folder.map_err(|error| damaged(path, &error))?;
         Ok(Listing {
-            entries,
-            damage: Vec::new(),
+            entries: folder.rows.iter().map(Row::entry).collect(),
+            damage: folder.damage.clone(),
         })
     }
 
-    pub(crate) fn entry(&self, path: &FsPath) -> Result<Entry> {
-        if path.is_root() {
-            return Ok(Entry::new(Name::from_bytes("/"), EntryKind::Directory));
-        }
-        Ok(row(&find(self.opened.borrow_owner(), &self.budget, path)?))
+    pub(crate) fn entry(&mut self, path: &FsPath) -> Result<Entry> {
+        Ok(match self.row(path)? {
+            None => Entry::new(Name::from_bytes("/"), EntryKind::Directory),
+            Some(row) => row.entry(),
+        })
     }
 
-    pub(crate) fn read(&mut self, path: &FsPath, offset: u64, buffer: &mut [u8]) -> Result<usize> {
-        let budget = &self.budget;
-        self.opened.with_dependent_mut(|volume, last| {
-            let mut file = match last.take() {
-                Some((last_path, file)) if last_path == *path => file,
-                _ => find(volume, budget, path)?.to_file(),
+    /// Where the content of a file begins.
+    pub(crate) fn first_cluster(&mut self, path: &FsPath) -> Result<u32> {
+        Ok(self.row(path)?.map_or(0, |row| row.first))
+    }
+
+    /// Reads from the content that begins with a cluster; less than was asked for where its chain breaks.
+    /// The caller knows its size.
+    pub(crate) fn read(
+        &mut self,
+        first: u32,
+        path: &FsPath,
+        offset: u64,
+        buffer: &mut [u8],
+    ) -> Result<usize> {
+        let mut chain = match self.file.take() {
+            Some(chain) if chain.first() == first => chain,
+            _ => Chain::new(first),
+        };
+        let read = self.read_chain(&mut chain, offset, buffer);
+        let damage = chain.damage().map(str::to_owned);
+        self.file = Some(chain);
+        match read {
+            Ok(0) if !buffer.is_empty() => Err(Error::Corrupt {
+                what: format!(
+                    "{path} breaks off after {offset} bytes: {}",
+                    damage
+                        .as_deref()
+                        .unwrap_or("its chain of clusters ends there")
+                ),
+                offset: None,
+            }),
+            Ok(n_read) => Ok(n_read),
+            Err(error) => Err(damaged(path, &error)),
+        }
+    }
+
+    fn read_chain(&mut self, chain: &mut Chain, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        let cluster_bytes = self.boot.cluster_bytes;
+        let end = offset.saturating_add(buffer.len() as u64);
+        let n_wanted = u32::try_from(end.div_ceil(cluster_bytes)).unwrap_or(u32::MAX);
+        self.table
+            .follow(&mut self.slice, &self.boot, chain, n_wanted)?;
+        let mut n_read = 0;
+        while n_read < buffer.len() {
+            let at = offset + n_read as u64;
+            let index = u32::try_from(at / cluster_bytes).unwrap_or(u32::MAX);
+            let Some(run) = chain.run_of(index) else {
+                break;
             };
-            // No circle is endless here: a file's chain is followed as far as its size says.
-            budget.allow(u64::MAX);
-            file.seek(SeekFrom::Start(offset))
-                .map_err(|error| damaged(path, &error))?;
-            let mut n_read = 0;
-            while n_read < buffer.len() {
-                match file
-                    .read(&mut buffer[n_read..])
-                    .map_err(|error| damaged(path, &error))?
-                {
-                    0 => break,
-                    n => n_read += n,
+            let within = at - u64::from(run.index) * cluster_bytes;
+            let left = u64::from(run.n_clusters) * cluster_bytes - within;
+            let rest = &mut buffer[n_read..];
+            let len = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
+            let place = self.boot.start_of(run.cluster) + within;
+            match self.slice.read_at(place, &mut rest[..len]) {
+                Ok(()) => n_read += len,
+                // What was read is right; the error comes with the next call.
+                Err(_) if n_read > 0 => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(n_read)
+    }
+
+    /// What a path leads to; `None` for the root. Component by component: no name here means another.
+    fn row(&mut self, path: &FsPath) -> Result<Option<Row>> {
+        let mut found: Option<Row> = None;
+        for name in path.names() {
+            let folder = match &found {
+                None => self.folder(0),
+                Some(row) if row.is_folder => self.folder_of(row),
+                Some(_) => {
+                    return Err(Error::NotADirectory {
+                        path: path.to_string(),
+                    });
+                }
+            };
+            let folder = folder.map_err(|error| damaged(path, &error))?;
+            let row = folder.find(name).ok_or_else(|| Error::NotFound {
+                path: path.to_string(),
+            })?;
+            found = Some(row.clone());
+        }
+        Ok(found)
+    }
+
+    /// The folder behind a row; one that claims to begin where the root does has no content.
+    fn folder_of(&mut self, row: &Row) -> Result<Rc<Folder>> {
+        if !self.boot.has(row.first) {
+            return Err(Error::corrupt(
+                "the folder has no content: its first cluster is not on the volume",
+            ));
+        }
+        self.folder(row.first)
+    }
+
+    /// The folder that begins with a cluster; 0 is the root.
+    fn folder(&mut self, first: u32) -> Result<Rc<Folder>> {
+        if let Some(at) = self.folders.iter().position(|(known, _)| *known == first) {
+            let known = self.folders.remove(at);
+            let folder = Rc::clone(&known.1);
+            self.folders.push(known);
+            return Ok(folder);
+        }
+        let is_fat32 = self.boot.width == Width::ThirtyTwo;
+        let (bytes, damage) = match first {
+            0 if !is_fat32 => {
+                let mut bytes = vec![0; usize::try_from(self.boot.root_bytes).unwrap_or(0)];
+                self.slice.read_at(self.boot.root_start, &mut bytes)?;
+                (bytes, None)
+            }
+            0 => self.clusters(self.boot.root_cluster)?,
+            first => self.clusters(first)?,
+        };
+        let mut folder = Folder::parse(&bytes, is_fat32, first == 0);
+        folder.damage.extend(damage);
+        let folder = Rc::new(folder);
+        if self.folders.len() >= MAX_KEPT_FOLDERS {
+            self.folders.remove(0);
+        }
+        self.folders.push((first, Rc::clone(&folder)));
+        Ok(folder)
+    }
+
+    /// The bytes of a folder, and what is wrong with it.
+    fn clusters(&mut self, first: u32) -> Result<(Vec<u8>, Option<String>)> {
+        let cluster_bytes = self.boot.cluster_bytes;
+        let most = u32::try_from(MAX_FOLDER_BYTES.div_ceil(cluster_bytes)).unwrap_or(1);
+        let mut chain = Chain::new(first);
+        self.table
+            .follow(&mut self.slice, &self.boot, &mut chain, most + 1)?;
+        let mut damage = chain
+            .damage()
+            .map(|damage| format!("the folder breaks off, entries may be missing: {damage}"));
+        if chain.n_clusters() > most {
+            damage =
+                Some("the folder is longer than FAT allows: the rest is not listed".to_owned());
+        }
+        let len = u64::from(chain.n_clusters().min(most)) * cluster_bytes;
+        let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
+        let mut n_read = 0;
+        while n_read < bytes.len() {
+            match self.read_chain(&mut chain, n_read as u64, &mut bytes[n_read..]) {
+                Ok(0) => break,
+                Ok(n) => n_read += n,
+                Err(error) if n_read == 0 => return Err(error),
+                Err(error) => {
+                    damage = Some(format!(
+                        "the folder breaks off, entries may be missing: {error}"
+                    ));
+                    break;
                 }
             }
-            *last = Some((path.clone(), file));
-            Ok(n_read)
-        })
-    }
-
-    fn folder(&self, path: &FsPath) -> Result<fatfs::Dir<'_, Slice>> {
-        if path.is_root() {
-            return Ok(self.opened.borrow_owner().root_dir());
         }
-        let found = find(self.opened.borrow_owner(), &self.budget, path)?;
-        if !found.is_dir() {
-            return Err(Error::NotADirectory {
-                path: path.to_string(),
-            });
+        bytes.truncate(n_read);
+        if bytes.is_empty() {
+            return Err(Error::corrupt(
+                damage.unwrap_or_else(|| "the folder has no content".to_owned()),
+            ));
         }
-        Ok(found.to_dir())
+        Ok((bytes, damage))
     }
 }
 
-/// Component by component, because `fatfs` would read `\` and `..` as its own.
-fn find<'volume>(
-    volume: &'volume FileSystem<Slice>,
-    budget: &Budget,
-    path: &FsPath,
-) -> Result<DirEntry<'volume, Slice>> {
-    let mut folder = volume.root_dir();
-    let mut names = path.names().iter().peekable();
-    while let Some(name) = names.next() {
-        let mut alike = None;
-        let mut exact = None;
-        budget.allow(FOLDER_BYTES);
-        for found in folder.iter().take(MAX_ENTRIES) {
-            let found = found.map_err(|error| damaged(path, &error))?;
-            let candidate = Name::from_bytes(found.file_name());
-            if candidate == *name {
-                exact = Some(found);
-                break;
-            }
-            if alike.is_none() && candidate.matches_ignoring_case(name) {
-                alike = Some(found);
-            }
-        }
-        let Some(found) = exact.or(alike) else { break };
-        if names.peek().is_none() {
-            return Ok(found);
-        }
-        if !found.is_dir() {
-            return Err(Error::NotADirectory {
-                path: path.to_string(),
-            });
-        }
-        folder = found.to_dir();
-    }
-    Err(Error::NotFound {
-        path: path.to_string(),
-    })
-}
-
-fn row(found: &DirEntry<'_, Slice>) -> Entry {
-    let is_dir = found.is_dir();
-    let kind = if is_dir {
-        EntryKind::Directory
-    } else {
-        EntryKind::File
-    };
-    Entry {
-        size_bytes: if is_dir { 0 } else { found.len() },
-        modified: modified(&found.modified()),
-        ..Entry::new(Name::from_bytes(found.file_name()), kind)
+fn damaged(path: &FsPath, error: &Error) -> Error {
+    match error {
+        Error::Corrupt { what, offset } => Error::Corrupt {
+            what: format!("{path}: {what}"),
+            offset: *offset,
+        },
+        other => Error::corrupt(format!("{path}: {other}")),
     }
 }
 
-/// `None` for fields out of range, which real disks hold.
-fn modified(time: &fatfs::DateTime) -> Option<Timestamp> {
-    let small = |field: u16| i8::try_from(field).ok();
-    let date = civil::Date::new(
-        i16::try_from(time.date.year).ok()?,
-        small(time.date.month)?,
-        small(time.date.day)?,
-    );
-    let time = civil::Time::new(
-        small(time.time.hour)?,
-        small(time.time.min)?,
-        small(time.time.sec)?,
-        i32::from(time.time.millis).checked_mul(1_000_000)?,
-    );
-    TimeZone::UTC
-        .to_timestamp(date.ok()?.to_datetime(time.ok()?))
-        .ok()
-}
-
-fn damaged(path: &FsPath, error: &std::io::Error) -> Error {
-    Error::corrupt(format!("FAT filesystem, {path}: {error}"))
-}
+#[cfg(test)]
+mod tests;
