@@ -12,6 +12,10 @@ pub enum Driver {
     Kernel,
     /// ntfs-3g, by FUSE.
     Ntfs3g,
+    /// exfat-fuse, by FUSE.
+    ExfatFuse,
+    /// fusefat, by FUSE: any FAT, ASCII names only; its times are a month off.
+    Fusefat,
 }
 
 /// A filesystem in a file, mounted until the value goes.
@@ -29,18 +33,16 @@ impl Mounted {
     #[track_caller]
     pub fn new(driver: Driver, image: &Path, place: &Path, options: &str) -> Option<Self> {
         std::fs::create_dir_all(place).expect("the folder can be made");
-        let outcome = match driver {
-            Driver::Kernel => tool("mount")
-                .arg("-o")
-                .arg(format!("loop,{options}"))
-                .args([image, place])
-                .outcome(),
-            Driver::Ntfs3g => tool("ntfs-3g")
-                .arg("-o")
-                .arg(options)
-                .args([image, place])
-                .outcome(),
+        let command = match driver {
+            Driver::Kernel => tool("mount").arg("-o").arg(format!("loop,{options}")),
+            Driver::Ntfs3g => tool("ntfs-3g").args(["-o", options]),
+            // It takes no image, but mount makes a device of it.
+            Driver::ExfatFuse => tool("mount")
+                .args(["-t", "exfat-fuse", "-o"])
+                .arg(format!("loop,{options}")),
+            Driver::Fusefat => tool("fusefat").args(["-o", options]),
         };
+        let outcome = command.args([image, place]).outcome();
         if outcome.code != Some(0) {
             skip(&format!(
                 "{driver:?} mounts nothing here: {}",
@@ -66,12 +68,16 @@ impl Mounted {
     #[track_caller]
     pub fn unmount(self) {
         tool("umount").arg(&self.place).run();
-        if self.driver == Driver::Ntfs3g {
+        if self.driver != Driver::Kernel {
             // The program goes on writing for a moment after the place is free.
-            crate::until("ntfs-3g ends", std::time::Duration::from_secs(30), || {
-                let found = tool("pgrep").arg("-f").arg(&self.place).outcome();
-                (found.code != Some(0)).then_some(())
-            });
+            crate::until(
+                "the driver ends",
+                std::time::Duration::from_secs(30),
+                || {
+                    let found = tool("pgrep").arg("-f").arg(&self.place).outcome();
+                    (found.code != Some(0)).then_some(())
+                },
+            );
         }
         std::mem::forget(self);
     }

@@ -1,4 +1,5 @@
-//! `cargo xtask fixtures`: builds the sample VM `pgtest1` with the systems' own tools, without root.
+//! `cargo xtask fixtures`: builds the sample VM `pgtest1` with the systems' own tools, without root, and then
+//! the packed disks of the tests, which takes root.
 //!
 //! Disk 0 is what a Windows machine has: a GPT with an EFI system partition (FAT32) and an NTFS volume.
 //! Disk 1 is one ext4 filesystem without a partition table. Ids and times are fixed where the tools allow
@@ -17,7 +18,7 @@ use sendense_fixtures::{
     Manifest, ManifestDisk, ManifestFile, ManifestVolume, sample_folder, sha256_file,
 };
 
-use crate::process::{program, quietly};
+use crate::process::{self, program, quietly};
 use crate::{setup, workspace};
 
 /// The archives ship with the app and live in the repository, so they stay small.
@@ -70,7 +71,23 @@ pub(crate) fn run() -> Result<()> {
         total < MOST_BYTES,
         "the sample takes {total} bytes, more than {MOST_BYTES}"
     );
-    Ok(())
+    packed_disks()
+}
+
+/// Makes the disks anew that drivers wrote: the tests know how, and where nothing can be mounted they say so.
+fn packed_disks() -> Result<()> {
+    let folder = workspace::root().join("fixtures/disks");
+    println!("packing disks into {}", folder.display());
+    process::run(
+        process::cargo()
+            .args(["test", "--package", "sendense-tests", "--test", "it"])
+            .args([
+                "disks::packed::disks_packed_ones_can_be_made_anew",
+                "--",
+                "--nocapture",
+            ])
+            .env("SENDENSE_PACKED_DISKS", folder),
+    )
 }
 
 /// Packs one image.

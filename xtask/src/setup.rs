@@ -43,6 +43,11 @@ const NEEDS: &[Need] = &[
         purpose: "reading notifications in window tests",
     },
     Need {
+        program: "debootstrap",
+        package: "debootstrap",
+        purpose: "installing a whole system in long tests",
+    },
+    Need {
         program: "mkfs.fat",
         package: "dosfstools",
         purpose: "making FAT volumes",
@@ -63,9 +68,24 @@ const NEEDS: &[Need] = &[
         purpose: "making ext4 volumes",
     },
     Need {
+        program: "mount.exfat-fuse",
+        package: "exfat-fuse",
+        purpose: "writing exFAT volumes",
+    },
+    Need {
+        program: "mkfs.exfat",
+        package: "exfatprogs",
+        purpose: "making exFAT volumes",
+    },
+    Need {
         program: "sfdisk",
         package: "fdisk",
         purpose: "making partition tables",
+    },
+    Need {
+        program: "fusefat",
+        package: "fusefat",
+        purpose: "writing and judging FAT volumes that mtools cannot read",
     },
     Need {
         program: "cc",
@@ -151,6 +171,11 @@ const NEEDS: &[Need] = &[
         program: "xdotool",
         package: "xdotool",
         purpose: "typing into system dialogs in tests",
+    },
+    Need {
+        program: "mkfs.xfs",
+        package: "xfsprogs",
+        purpose: "making XFS volumes",
     },
     Need {
         program: "Xvfb",

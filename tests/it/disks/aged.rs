@@ -30,6 +30,7 @@ pub(crate) struct Aged {
     folders: Vec<PathBuf>,
     files: Vec<PathBuf>,
     n_named: u32,
+    most_bytes: usize,
 }
 
 impl Aged {
@@ -41,7 +42,14 @@ impl Aged {
             folders: vec![root.to_owned()],
             files: Vec::new(),
             n_named: 0,
+            most_bytes: 300_000,
         }
+    }
+
+    /// Writes no more than that at once, for disks that have to stay small.
+    pub(crate) fn at_most(mut self, n_bytes: usize) -> Self {
+        self.most_bytes = n_bytes;
+        self
     }
 
     /// Does things to the tree. What does not fit on the filesystem any more is not done.
@@ -73,14 +81,14 @@ impl Aged {
                 let file = OpenOptions::new().write(true).open(path)?;
                 let end = file.metadata()?.len();
                 // Appended, or behind a hole.
-                let at = end + self.random.below(3) * 70_000;
+                let at = end + self.random.below(3) * self.most_bytes as u64 / 4;
                 file.write_all_at(&content, at)?;
             }
             11 => {
                 let path = self.file()?;
                 let file = OpenOptions::new().write(true).open(path)?;
                 let len = file.metadata()?.len();
-                file.set_len(self.random.below(len + 50_000))?;
+                file.set_len(self.random.below(len + self.most_bytes as u64 / 4))?;
             }
             12..=14 => {
                 let index = self.file_index()?;
@@ -110,8 +118,8 @@ impl Aged {
                 let file = File::create(&path)?;
                 self.files.push(path);
                 for _ in 0..4 {
-                    let at = self.random.below(3 << 20);
-                    let content = self.bytes(3000);
+                    let at = self.random.below(10 * self.most_bytes as u64);
+                    let content = self.bytes(self.most_bytes.min(3000));
                     file.write_all_at(&content, at)?;
                 }
             }
@@ -124,7 +132,9 @@ impl Aged {
         let folder = self.root.join(name);
         fs::create_dir(&folder).unwrap();
         let path = |number: u32| {
-            let name = format!("a name that is long enough for many blocks of names {number:06}");
+            // Short names that begin alike would take mtools hours to number.
+            let name =
+                format!("{number:06} is a name that is long enough for many blocks of names");
             folder.join(name)
         };
         for number in 0..n_names {
@@ -153,7 +163,7 @@ impl Aged {
 
     fn len(&mut self) -> usize {
         let most = [1, 60, 160, 700, 5000, 70_000, 300_000][self.pick(7)];
-        self.pick(most)
+        self.pick(most.min(self.most_bytes))
     }
 
     fn bytes(&mut self, len: usize) -> Vec<u8> {

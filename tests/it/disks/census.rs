@@ -8,7 +8,9 @@ use std::{
     path::Path,
 };
 
-use sendense_disk::{AllowedRoots, Content, EntryKind, FileSystem, FsPath, Image, Name, volumes};
+use sendense_disk::{
+    AllowedRoots, Content, EntryKind, FileReader, FileSystem, FsPath, Image, Name, volumes,
+};
 use sendense_tests::{sha256, sha256_file};
 
 /// What is known of an entry.
@@ -104,8 +106,17 @@ pub(crate) fn of_filesystem(filesystem: &mut FileSystem) -> Census {
                 census.insert(bytes_of(&path, Some(reason)), odd());
                 continue;
             }
+            for stream in &entry.streams {
+                let reader = filesystem.open_stream(&path, &stream.name);
+                let content = hash_of(filesystem, reader);
+                let name = [bytes_of(&path, None), stream.name.to_bytes()].join(&b':');
+                census.insert(name, stream_row(stream.size_bytes, content));
+            }
             let content = match entry.kind {
-                EntryKind::File => hash_of(filesystem, &path),
+                EntryKind::File => {
+                    let reader = filesystem.open(&path);
+                    hash_of(filesystem, reader)
+                }
                 EntryKind::Symlink => filesystem.read_link(&path).unwrap().to_bytes(),
                 _ => Vec::new(),
             };
@@ -129,13 +140,37 @@ pub(crate) fn of_filesystem(filesystem: &mut FileSystem) -> Census {
 }
 
 fn odd() -> Row {
+    stream_row(0, Vec::new())
+}
+
+/// A named stream of an entry, whose path is that of the entry, a colon and the name.
+pub(crate) fn stream_row(size_bytes: u64, content: Vec<u8>) -> Row {
     Row {
         kind: EntryKind::Other,
-        size_bytes: 0,
+        size_bytes,
         modified: 0,
         mode: 0,
-        content: Vec::new(),
+        content,
     }
+}
+
+/// The same without what FAT and NTFS do not have: permissions, and lengths of links.
+pub(crate) fn without_modes(mut census: Census) -> Census {
+    for row in census.values_mut() {
+        row.mode = 0;
+        if row.kind == EntryKind::Symlink {
+            row.size_bytes = 0;
+        }
+    }
+    census
+}
+
+/// The same with times in whole seconds, which is what tar archives hold.
+pub(crate) fn in_whole_seconds(mut census: Census) -> Census {
+    for row in census.values_mut() {
+        row.modified = row.modified.div_euclid(1_000_000_000) * 1_000_000_000;
+    }
+    census
 }
 
 fn bytes_of(path: &FsPath, remark: Option<&str>) -> Vec<u8> {
@@ -148,9 +183,9 @@ fn bytes_of(path: &FsPath, remark: Option<&str>) -> Vec<u8> {
 }
 
 /// Hashes a file piece by piece, in pieces of an odd size: whoever reads on has to find the place again.
-fn hash_of(filesystem: &mut FileSystem, path: &FsPath) -> Vec<u8> {
+fn hash_of(filesystem: &mut FileSystem, reader: sendense_disk::Result<FileReader>) -> Vec<u8> {
     let read = || -> sendense_disk::Result<Vec<u8>> {
-        let mut reader = filesystem.open(path)?;
+        let mut reader = reader?;
         let mut content = Vec::new();
         let mut buffer = vec![0; (1 << 20) - 7];
         loop {

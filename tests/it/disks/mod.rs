@@ -3,8 +3,13 @@
 
 mod aged;
 mod census;
+mod debian;
+mod fat;
 mod linux;
+mod packed;
 mod windows;
 
 pub(crate) use aged::{Aged, Style};
-pub(crate) use census::{assert_same, of_folder, of_image};
+pub(crate) use census::{
+    Census, Row, assert_same, in_whole_seconds, of_folder, of_image, stream_row, without_modes,
+};

@@ -1,0 +1,143 @@
+//! Disks that a kernel or a driver in use wrote, through the whole product: all of a folder comes back, and what
+//! cannot be read is named and backed up whole.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
+
+use sendense_tests::{Driver, Mounted, Tool, seed, tool};
+
+use super::Terminal;
+use crate::disks::{Aged, Census, Style, assert_same, in_whole_seconds, of_folder, without_modes};
+
+fn empty(folder: &Path, name: &str, mebibytes: u64) -> PathBuf {
+    fs::create_dir_all(folder).unwrap();
+    let image = folder.join(name);
+    let file = File::create(&image).unwrap();
+    file.set_len(mebibytes << 20).unwrap();
+    image
+}
+
+/// Lets a driver write to an image, and says what it reads there afterwards.
+fn written(
+    driver: Driver,
+    image: &Path,
+    place: &Path,
+    write: impl FnOnce(&Path),
+) -> Option<Census> {
+    let mounted = Mounted::new(driver, image, place, "rw")?;
+    write(mounted.root());
+    mounted.unmount();
+    let mounted = Mounted::new(driver, image, place, "ro")?;
+    let census = of_folder(mounted.root());
+    mounted.unmount();
+    Some(in_whole_seconds(census))
+}
+
+/// Backs a VM up and opens its first disk.
+#[track_caller]
+fn opened(terminal: &Terminal, vm: &str) -> String {
+    terminal.discover();
+    terminal.mount(&terminal.back_up(vm), 0)
+}
+
+/// What an archive holds, unpacked by the tool that is given.
+#[track_caller]
+fn unpacked(terminal: &Terminal, unpack: Tool) -> Census {
+    let folder = terminal.folder.path().join("unpacked");
+    fs::create_dir(&folder).unwrap();
+    unpack.env("TZ", "UTC").current_dir(&folder).run();
+    in_whole_seconds(of_folder(&folder))
+}
+
+#[test]
+fn a_whole_ext4_that_the_kernel_wrote_comes_back_as_the_kernel_shows_it() {
+    let terminal = Terminal::open();
+    let image = empty(&terminal.vms().join("aged"), "disk0.raw", 96);
+    tool("mke2fs")
+        .args(["-q", "-F", "-t", "ext4"])
+        .arg(&image)
+        .run();
+    let place = terminal.folder.path().join("mounted");
+    let theirs = written(Driver::Kernel, &image, &place, |root| {
+        let mut aged = Aged::new(root, seed(), Style::Unix);
+        aged.live(400);
+        aged.crowd("crowd", 400);
+    });
+    let Some(theirs) = theirs else { return };
+    let mount = opened(&terminal, "aged");
+    let archive = terminal.out().join("all.tar.gz");
+    let call = format!("restore/{mount}/download-directory?path=/partition-1&format=tar.gz");
+    tool("curl")
+        .args(["--silent", "--show-error", "--fail", "-o"])
+        .arg(&archive)
+        .arg(format!("{}/api/v1/{call}", terminal.hub.url()))
+        .run();
+    let unpack = tool("tar").args(["-xpzf"]).arg(&archive);
+    assert_same(&unpacked(&terminal, unpack), &theirs);
+}
+
+#[test]
+fn a_whole_ntfs_in_use_comes_back_as_ntfs_3g_shows_it() {
+    let terminal = Terminal::open();
+    let image = empty(&terminal.vms().join("aged"), "disk0.raw", 96);
+    tool("mkntfs").args(["-F", "-q", "-f"]).arg(&image).run();
+    let place = terminal.folder.path().join("mounted");
+    let theirs = written(Driver::Ntfs3g, &image, &place, |root| {
+        let mut aged = Aged::new(root, seed(), Style::Windows);
+        aged.live(400);
+        aged.crowd("crowd", 400);
+    });
+    let Some(theirs) = theirs else { return };
+    let mount = opened(&terminal, "aged");
+    terminal
+        .sendense(&[
+            "restore",
+            "get-dir",
+            &mount,
+            "/partition-1",
+            "-o",
+            "all.zip",
+        ])
+        .run();
+    let unpack = tool("unzip").arg("-q").arg(terminal.out().join("all.zip"));
+    let ours = without_modes(unpacked(&terminal, unpack));
+    assert_same(&ours, &without_modes(theirs));
+}
+
+#[test]
+fn filesystems_that_cannot_be_read_are_named_and_backed_up_whole() {
+    let kinds = [
+        ("XFS", "mkfs.xfs", 320, Driver::Kernel),
+        ("Btrfs", "mkfs.btrfs", 160, Driver::Kernel),
+        ("exFAT", "mkfs.exfat", 64, Driver::ExfatFuse),
+    ];
+    let terminal = Terminal::open();
+    let mut images = Vec::new();
+    for (number, (name, mkfs, mebibytes, driver)) in kinds.into_iter().enumerate() {
+        let image = empty(
+            &terminal.vms().join("others"),
+            &format!("disk{number}.raw"),
+            mebibytes,
+        );
+        tool(mkfs).arg(&image).run();
+        let place = terminal.folder.path().join(name);
+        let write = |root: &Path| Aged::new(root, seed(), Style::Windows).live(200);
+        if written(driver, &image, &place, write).is_none() {
+            return;
+        }
+        images.push(image);
+    }
+    terminal.discover();
+    let backup = terminal.back_up("others");
+    let sources: Vec<_> = images.iter().map(|image| (&**image, "raw")).collect();
+    terminal.judge_images(&backup, &sources);
+    for (number, (name, ..)) in kinds.into_iter().enumerate() {
+        let outcome = terminal
+            .sendense(&["restore", "mount", &backup, "--disk", &number.to_string()])
+            .outcome();
+        let said = outcome.text() + &outcome.error_text();
+        assert!(said.contains(name), "{name} is not named: {outcome}");
+    }
+}
