@@ -350,7 +350,7 @@ fn split_entry(block: &[u8]) -> Option<(&[u8], u32, usize)> {
     let number = u32_at(block, 0)?;
     let len = entry_len(u16_at(block, 4)?, 1 << 16);
     let name_len = usize::from(*block.get(6)?);
-    let is_sound = len >= 8 + name_len && len % 4 == 0 && len <= block.len();
+    let is_sound = len >= 8 + name_len && len.is_multiple_of(4) && len <= block.len();
     is_sound.then_some(())?;
     Some((block.get(8..8 + name_len)?, number, len))
 }

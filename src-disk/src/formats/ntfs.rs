@@ -114,12 +114,14 @@ impl NtfsVolume {
         // In the order of the table, so that it is read once from front to back.
         rows.sort_by_key(|(reference, _)| reference.number());
         let mut listing = Listing::default();
+        let mut n_partly_damaged = 0;
         for (reference, name) in rows {
             if reference.number() == ROOT.number() {
                 continue;
             }
-            let found = folder.below(reference);
-            listing.entries.push(self.row(name, found));
+            let (entry, is_damaged) = self.row(name, folder.below(reference));
+            n_partly_damaged += usize::from(is_damaged && entry.unreadable.is_none());
+            listing.entries.push(entry);
         }
         if path.is_root() {
             listing.damage.clone_from(&self.volume.damage);
@@ -129,13 +131,27 @@ impl NtfsVolume {
                 "{n_damaged} parts of the folder's index are damaged: the names in them are missing"
             ));
         }
+        if n_partly_damaged > 0 {
+            listing.damage.push(format!(
+                "the records of {n_partly_damaged} entries are damaged in part: the content shown is whole, \
+                 but alternate data streams of theirs may be missing"
+            ));
+        }
+        if self.is_elsewhere(folder.reference)? {
+            listing.damage.push(
+                "Windows fetches what this folder holds from a cloud when it is opened: entries that were \
+                 never fetched are not on this disk"
+                    .to_owned(),
+            );
+        }
         Ok(listing)
     }
 
     pub(crate) fn entry(&mut self, path: &FsPath) -> Result<Entry> {
         let found = self.find(path)?;
         let name = path.names().last().cloned();
-        Ok(self.row(name.unwrap_or(Name::from_bytes("/")), found))
+        let (entry, _) = self.row(name.unwrap_or(Name::from_bytes("/")), found);
+        Ok(entry)
     }
 
     pub(crate) fn read(
@@ -166,13 +182,36 @@ impl NtfsVolume {
             && let Some(reparse) = self.reparse(&file)?
             && let Meaning::Wof = reparse.meaning()
         {
-            let algorithm = reparse.wof().unwrap_or(u32::MAX);
-            let stored = self.volume.stream(&file, DATA, &wof::stream_name())?;
-            let size = file.first(DATA, &[]).ok_or_else(missing)?.size();
-            return Wof::new(stored.ok_or_else(missing)?, size, algorithm).map(Content::Wof);
+            return self.wof(&file, &reparse).map(Content::Wof);
         }
         let content = self.volume.stream(&file, DATA, &name)?;
         content.map(Content::Plain).ok_or_else(missing)
+    }
+
+    fn wof(&self, file: &File, reparse: &Reparse) -> Result<Wof> {
+        let lost = || Error::corrupt("NTFS: the compressed content of a file is missing");
+        let algorithm = reparse.wof().ok_or_else(|| {
+            Error::unsupported(
+                "its content is in an image file of Windows (WIMBoot), which cannot be read",
+            )
+        })?;
+        let stored = self.volume.stream(file, DATA, &wof::stream_name())?;
+        let size = file.first(DATA, &[]).ok_or_else(lost)?.size();
+        Wof::new(stored.ok_or_else(lost)?, size, algorithm)
+    }
+
+    /// Whether a folder is one whose entries Windows fetches when it is opened.
+    fn is_elsewhere(&mut self, reference: Reference) -> Result<bool> {
+        let file = self.volume.file(reference)?;
+        let reparse = self.reparse(&file)?;
+        let meaning = reparse.as_ref().map(Reparse::meaning);
+        Ok(matches!(meaning, Some(Meaning::Elsewhere { .. }))
+            && self.flags(&file)? & ELSEWHERE != 0)
+    }
+
+    fn flags(&mut self, file: &File) -> Result<u32> {
+        let standard = self.volume.value(file, STANDARD_INFORMATION, &[])?;
+        Ok(standard.and_then(|it| u32_at(&it, FLAGS)).unwrap_or(0))
     }
 
     pub(crate) fn read_link(&mut self, path: &FsPath) -> Result<Name> {
@@ -266,32 +305,34 @@ impl NtfsVolume {
         Ok(bytes.and_then(Reparse::parse))
     }
 
-    /// A row for the list; damage of one entry stays with that entry.
-    fn row(&mut self, name: Name, found: Found) -> Entry {
+    /// A row for the list, and whether its record is damaged in part; damage of one entry stays with it.
+    fn row(&mut self, name: Name, found: Found) -> (Entry, bool) {
         let mut entry = Entry::new(name, EntryKind::Other);
         entry.is_internal = found.is_internal;
-        if let Err(error) = self.describe(found, &mut entry) {
+        let described = self.volume.file(found.reference).and_then(|file| {
+            self.describe(&file, &mut entry)?;
+            Ok(file.is_damaged)
+        });
+        let is_damaged = described.unwrap_or_else(|error| {
             entry.unreadable = Some(error.to_string());
-        }
-        entry
+            true
+        });
+        (entry, is_damaged)
     }
 
-    fn describe(&mut self, found: Found, entry: &mut Entry) -> Result<()> {
-        let file = self.volume.file(found.reference)?;
-        let standard = self.volume.value(&file, STANDARD_INFORMATION, &[])?;
+    fn describe(&mut self, file: &File, entry: &mut Entry) -> Result<()> {
+        let standard = self.volume.value(file, STANDARD_INFORMATION, &[])?;
         let standard = standard.unwrap_or_default();
         entry.modified = u64_at(&standard, MODIFIED).and_then(timestamp);
-        let flags = u32_at(&standard, FLAGS).unwrap_or(0);
         entry.kind = if file.is_folder {
             EntryKind::Directory
         } else {
             EntryKind::File
         };
-        let data = file.first(DATA, &[]);
-        let reparse = self.reparse(&file)?;
+        let reparse = self.reparse(file)?;
         let meaning = reparse.as_ref().map(Reparse::meaning);
-        if !found.is_internal {
-            entry.streams = streams(&file, matches!(meaning, Some(Meaning::Wof)));
+        if !entry.is_internal {
+            entry.streams = streams(file, matches!(meaning, Some(Meaning::Wof)));
         }
         match meaning {
             Some(Meaning::Link) => {
@@ -306,26 +347,27 @@ impl NtfsVolume {
             _ if file.is_folder => return Ok(()),
             _ => {}
         }
-        if file.is_damaged {
-            entry.unreadable = Some("parts of its file record are damaged or missing".to_owned());
-        }
+        let data = file.first(DATA, &[]);
         entry.size_bytes = data.map_or(0, Attribute::size);
-        let reason = match meaning {
-            Some(Meaning::Wof) => reparse.and_then(|it| it.wof()).is_none().then(|| {
-                "its content is in an image file of Windows (WIMBoot), which cannot be read"
-                    .to_owned()
-            }),
-            Some(Meaning::Elsewhere {
-                reason,
-                may_be_here,
-            }) => {
-                let stream = self.volume.stream(&file, DATA, &[])?;
-                let is_here = stream.is_some_and(|stream| stream.is_whole());
-                (!may_be_here || !is_here || flags & ELSEWHERE != 0).then_some(reason)
-            }
-            _ => data.and_then(unreadable),
-        };
-        entry.unreadable = reason.or(entry.unreadable.take());
+        entry.unreadable = data.and_then(unreadable);
+        if let (Some(Meaning::Wof), Some(reparse)) = (&meaning, &reparse) {
+            self.wof(file, reparse)?;
+            return Ok(());
+        }
+        let content = self.volume.stream(file, DATA, &[])?;
+        let content = content.ok_or_else(|| {
+            Error::corrupt("NTFS: where the content of a file lies is not to be found")
+        })?;
+        if let Some(Meaning::Elsewhere {
+            reason,
+            may_be_here,
+        }) = meaning
+            && (!may_be_here || !content.is_whole() || self.flags(file)? & ELSEWHERE != 0)
+        {
+            entry.unreadable = Some(reason);
+        } else if content.allocated_bytes() < content.len_bytes() {
+            return Err(Error::corrupt("NTFS: a part of a file's content is missing"));
+        }
         Ok(())
     }
 }

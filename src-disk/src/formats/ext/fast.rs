@@ -28,9 +28,12 @@ pub(super) struct Fast {
     inodes: HashMap<u32, Vec<u8>>,
     /// By file: where parts of it lie now. Parts do not overlap.
     parts: HashMap<u32, BTreeMap<u64, Part>>,
-    /// By folder, in order: a name, and the inode that it has got, or none.
-    names: HashMap<u32, Vec<(Vec<u8>, Option<u32>)>>,
+    /// By folder, in order.
+    names: HashMap<u32, Vec<Renamed>>,
 }
+
+/// A name, and the inode that it has got, or none.
+type Renamed = (Vec<u8>, Option<u32>);
 
 /// A part of a file, up to `end`.
 #[derive(Clone, Copy)]

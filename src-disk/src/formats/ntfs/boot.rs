@@ -15,8 +15,8 @@ const MIRROR_CLUSTER: usize = 0x38;
 const RECORD_SIZE: usize = 0x40;
 
 const MAX_CLUSTER_BYTES: u64 = 2 << 20;
-/// Windows makes file records of 1 or 4 KiB.
-const MAX_RECORD_BYTES: u64 = 64 << 10;
+/// Windows makes file records of 1 or 4 KiB, and more are kept in memory where a file has many.
+const MAX_RECORD_BYTES: u64 = 4 << 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Boot {

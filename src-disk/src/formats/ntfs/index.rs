@@ -21,7 +21,7 @@ const RECORD_HEAD: usize = 0x18;
 /// Below a cluster, index records are counted in these.
 const BLOCK_BYTES: u64 = 512;
 const MAX_RECORD_BYTES: usize = 2 << 20;
-/// Room for far more names than are listed.
+/// Room for more names than are listed.
 const MAX_INDEX_BYTES: u64 = 1 << 30;
 
 const LAST: u16 = 2;
@@ -58,30 +58,34 @@ pub(super) fn each(
     let record_bytes = record_bytes
         .filter(is_sound)
         .ok_or_else(|| Error::corrupt("NTFS: index records of a size that none has"))?;
-    if records.len_bytes() > MAX_INDEX_BYTES.max(volume.slice.len_bytes()) {
-        return Err(Error::corrupt("NTFS: an index larger than any is"));
-    }
     let bitmap = volume.value(file, BITMAP, name).ok().flatten();
     let unit = match volume.boot.cluster_bytes {
         cluster if cluster <= record_bytes as u64 => cluster,
         _ => BLOCK_BYTES,
     };
     let mut record = vec![0; record_bytes];
-    for number in 0..records.len_bytes() / record_bytes as u64 {
-        if !is_used(bitmap.as_deref(), number) {
-            continue;
-        }
-        let at = number * record_bytes as u64;
-        let read = records.read_exact(&mut volume.slice, at, &mut record);
-        if read.is_err() {
-            // What lies behind the end of its runs is not there either.
+    let step = record_bytes as u64;
+    let mut n_left = MAX_INDEX_BYTES / step;
+    let mut at = 0;
+    while let Some(allocated) = records.next_allocated(at) {
+        at = allocated - allocated % step;
+        if n_left == 0 {
             return Ok(n_damaged + 1);
         }
-        let is_sound = restore(&mut record, b"INDX").is_some()
-            && u64_at(&record, CLUSTER) == Some(at / unit)
-            && entries(&record, RECORD_HEAD, &mut found)?.is_some();
-        n_damaged += usize::from(!is_sound);
+        n_left -= 1;
+        if is_used(bitmap.as_deref(), at / step) {
+            let is_sound = records
+                .read_exact(&mut volume.slice, at, &mut record)
+                .is_ok()
+                && restore(&mut record, b"INDX").is_some()
+                && u64_at(&record, CLUSTER) == Some(at / unit)
+                && entries(&record, RECORD_HEAD, &mut found)?.is_some();
+            n_damaged += usize::from(!is_sound);
+        }
+        at += step;
     }
+    // What lies behind the end of its runs is lost with all that was in it.
+    n_damaged += usize::from(records.allocated_bytes() < records.len_bytes());
     Ok(n_damaged)
 }
 

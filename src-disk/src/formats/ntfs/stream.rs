@@ -102,6 +102,29 @@ impl Stream {
         self.size
     }
 
+    /// How far its runs reach, holes among them.
+    pub(super) fn allocated_bytes(&self) -> u64 {
+        match &self.content {
+            Content::Resident(bytes) => bytes.len() as u64,
+            Content::Runs(runs) | Content::Units { runs, .. } => {
+                runs.last().map_or(0, |run| run.end)
+            }
+        }
+    }
+
+    /// The first byte from a place on that is no hole; `None` where only holes follow, or the end.
+    pub(super) fn next_allocated(&self, offset: u64) -> Option<u64> {
+        let next = match &self.content {
+            Content::Resident(_) => offset,
+            Content::Runs(runs) | Content::Units { runs, .. } => {
+                let first = runs.partition_point(|run| run.end <= offset);
+                let mut rest = runs.get(first..)?.iter();
+                rest.find(|run| run.position.is_some())?.start.max(offset)
+            }
+        };
+        (next < self.size.min(self.allocated_bytes())).then_some(next)
+    }
+
     /// Whether all of it is on the disk: nothing is a hole, nothing was left unwritten.
     pub(super) fn is_whole(&self) -> bool {
         let (runs, unit_bytes) = match &self.content {
@@ -116,19 +139,12 @@ impl Stream {
             let unit = run.start.checked_next_multiple_of(unit_bytes);
             run.position.is_none() && unit.is_some_and(|unit| unit < self.size && unit < run.end)
         });
-        let end = runs.last().map_or(0, |run| run.end);
-        !has_hole && self.initialized >= self.size && end >= self.size
+        !has_hole && self.initialized >= self.size && self.allocated_bytes() >= self.size
     }
 
     /// All of it, where that is no more than a limit.
     pub(super) fn all(&mut self, disk: &mut Slice, max_bytes: u64) -> Result<Vec<u8>> {
-        let allocated = match &self.content {
-            Content::Resident(bytes) => bytes.len() as u64,
-            Content::Runs(runs) | Content::Units { runs, .. } => {
-                runs.last().map_or(0, |run| run.end)
-            }
-        };
-        if self.size > max_bytes || self.size > allocated {
+        if self.size > max_bytes || self.size > self.allocated_bytes() {
             return Err(damaged("one of its structures is larger than any is"));
         }
         let mut bytes = vec![0; usize::try_from(self.size).unwrap_or(0)];

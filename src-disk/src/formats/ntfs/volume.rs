@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{Error, Result, Slice};
 
-/// Windows ends at 256 KiB.
-const MAX_LIST_BYTES: u64 = 4 << 20;
+/// Windows writes none longer.
+const MAX_LIST_BYTES: u64 = 256 << 10;
 /// What a volume's own structures may take in memory.
 pub(super) const MAX_OWN_BYTES: u64 = 16 << 20;
 
