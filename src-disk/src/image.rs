@@ -2,10 +2,11 @@
 //!
 //! A QCOW2 image names its backing file and a VMDK descriptor its parts, and an image from elsewhere can
 //! name any file of this computer. So imago opens none by itself: each is resolved here and must lie in a
-//! folder that the caller allows.
+//! folder that the caller allows. Nor is a name followed that a guest could have written: see [`trust`].
 
 mod flat;
 mod recognise;
+mod trust;
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +19,10 @@ use imago::{
     FormatAccess, Mapping, StorageOpenOptions, file::File as ImagoFile, qcow2::Qcow2, raw::Raw,
 };
 
-use self::{flat::FlatDisk, recognise::recognise};
+use self::{
+    flat::FlatDisk,
+    recognise::{check_stated, recognise},
+};
 use crate::{Error, Result, guard::guarded, qcow2};
 
 /// Longer chains are refused: each link costs open files and time, and a loop never ends.
@@ -53,6 +57,33 @@ pub enum ImageFormat {
     Qcow2,
     /// A VMware descriptor and the files with the bytes of the disk that it names.
     Vmdk,
+}
+
+impl ImageFormat {
+    /// The format that QEMU and libvirt call so.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where it cannot be read.
+    pub fn named(name: &str) -> Result<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "raw" => Ok(Self::Raw),
+            "qcow2" => Ok(Self::Qcow2),
+            "vmdk" => Ok(Self::Vmdk),
+            _ => Err(Error::unsupported(format!(
+                "its description says that it is an image of the format {name:?}, which cannot be read \
+                 yet; convert it with qemu-img to QCOW2 or raw"
+            ))),
+        }
+    }
+
+    /// What QEMU and libvirt call it; the inverse of [`named`](Self::named).
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Qcow2 => "qcow2",
+            Self::Vmdk => "vmdk",
+        }
+    }
 }
 
 /// A run of bytes of a disk that are alike.
@@ -101,23 +132,26 @@ struct Opening<'o> {
 }
 
 impl Image {
-    /// Opens an image and what it builds on, for reading only.
+    /// Opens an image of which nobody says the format, and what it builds on, for reading only.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] names formats and features that cannot be read,
+    /// [`Error::Unsupported`] names formats and features that cannot be read, and images that name other
+    /// files where a guest could have written the name,
     /// [`Error::BackingFileOutside`] a backing file in a place that is not allowed,
     /// [`Error::Corrupt`] a damaged header.
     pub fn open(path: &Path, allowed: &AllowedRoots) -> Result<Self> {
-        Self::open_copies(path, allowed, &BTreeMap::new())
+        Self::open_as(path, None, allowed, &BTreeMap::new())
     }
 
-    /// Opens an image like [`open`](Self::open), and reads these files instead of what lies at their paths,
-    /// links resolved: copies of a moment, which need have no name.
+    /// Opens an image like [`open`](Self::open), in the format that its description states, if one does:
+    /// what is stated to be raw is raw, whatever its guest wrote to its beginning. These copies of a moment,
+    /// which need have no name, are read instead of what lies at their paths, links resolved.
     ///
     /// # Errors
     /// Those of [`open`](Self::open).
-    pub fn open_copies(
+    pub fn open_as(
         path: &Path,
+        stated: Option<ImageFormat>,
         allowed: &AllowedRoots,
         copies: &BTreeMap<PathBuf, fs::File>,
     ) -> Result<Self> {
@@ -126,7 +160,7 @@ impl Image {
             copies,
             files: Vec::new(),
         };
-        let (content, format) = guarded(|| opening.image(path))?;
+        let (content, format) = guarded(|| opening.image(path, stated))?;
         let image = Self(Arc::new(Inner {
             content,
             format,
@@ -256,7 +290,11 @@ fn hole_at(_: &fs::File, _: u64) -> Option<(ExtentKind, u64)> {
 
 impl Opening<'_> {
     /// Opens an image with all that it builds on.
-    fn image(&mut self, path: &Path) -> Result<(Content, ImageFormat)> {
+    fn image(
+        &mut self,
+        path: &Path,
+        stated: Option<ImageFormat>,
+    ) -> Result<(Content, ImageFormat)> {
         let path = path.canonicalize()?;
         if self.files.contains(&path) {
             return Err(Error::corrupt(format!(
@@ -270,48 +308,89 @@ impl Opening<'_> {
             )));
         }
         let file = self.file(&path)?;
-        let format = recognise(&file, &path)?;
+        let format = match stated {
+            Some(format) => check_stated(&file, &path, format)?,
+            None => recognise(&file, &path)?,
+        };
+        if stated.is_none() && format == ImageFormat::Vmdk && !trust::is_vmdk_by_name(&path) {
+            return Err(trust::refused(&path, "VMDK descriptor"));
+        }
+        let is_top = self.files.is_empty();
         self.files.push(path.clone());
         let content = match format {
             ImageFormat::Raw => {
                 let raw = Raw::open_image(storage(&file, &path)?, false)?;
                 Content::Raw(FormatAccess::new(raw), file)
             }
-            ImageFormat::Qcow2 => Content::Qcow2(self.qcow2(file, &path)?),
+            ImageFormat::Qcow2 => {
+                let may_name = |backing: &Path| {
+                    stated.is_some() || (is_top && trust::may_build_on(&path, backing))
+                };
+                Content::Qcow2(self.qcow2(file, &path, may_name)?)
+            }
             ImageFormat::Vmdk => Content::Flat(FlatDisk::open(file, &path, self)?),
         };
         Ok((content, format))
     }
 
-    fn qcow2(&mut self, file: fs::File, path: &Path) -> Result<FormatAccess<ImagoFile>> {
+    /// `may_name` says whether the image may build on a file.
+    fn qcow2(
+        &mut self,
+        file: fs::File,
+        path: &Path,
+        may_name: impl Fn(&Path) -> bool,
+    ) -> Result<FormatAccess<ImagoFile>> {
         let storage = storage(&file, path)?;
         qcow2::check_references(file, path)?;
         let mut qcow2 = Qcow2::<ImagoFile>::open_image(storage, false)
             .map_err(|error| damaged(path, &error))?;
-        if qcow2.requires_external_data_file() {
-            return Err(Error::unsupported(
-                "the QCOW2 image keeps its data in another file, which cannot be read yet",
-            ));
-        }
         qcow2.set_data_file(None);
-        let backing = match qcow2.implicit_backing_file().cloned() {
+        let backing = match qcow2.implicit_backing_file() {
             None => None,
             Some(name) => {
-                let name = name.strip_prefix("file:").unwrap_or(&name).to_owned();
-                let backing = self.named(path, &name, "builds on")?;
-                match self.image(&backing)?.0 {
-                    Content::Raw(access, _) | Content::Qcow2(access) => Some(access),
-                    Content::Flat(_) => {
-                        return Err(Error::unsupported(format!(
-                            "the image builds on {}, a VMDK image, which cannot be read yet",
-                            backing.display()
-                        )));
-                    }
-                }
+                let backing = self.backing_path(path, name, may_name)?;
+                let stated = qcow2.implicit_backing_format().map(String::as_str);
+                Some(self.backing(&backing, stated)?)
             }
         };
         qcow2.set_backing(backing);
         Ok(FormatAccess::new(qcow2))
+    }
+
+    /// Where the image is that another one builds on, if it may.
+    fn backing_path(
+        &self,
+        image: &Path,
+        name: &str,
+        may_name: impl Fn(&Path) -> bool,
+    ) -> Result<PathBuf> {
+        let plain = name.strip_prefix("file:").unwrap_or(name);
+        // QEMU takes what stands before a colon in the first part of a name for a protocol.
+        let first = plain.split('/').next().unwrap_or_default();
+        if first.contains(':') && !image.with_file_name(plain).exists() {
+            return Err(Error::unsupported(format!(
+                "{} builds on {name}, which is not a plain file name and cannot be followed yet; give it \
+                 one with qemu-img rebase -u, or convert the image with qemu-img",
+                image.display()
+            )));
+        }
+        // Before the file is looked at: whether it exists is nothing to tell a guest.
+        let named = image.parent().unwrap_or(Path::new("/")).join(plain);
+        if !may_name(&named) {
+            return Err(trust::refused(image, "QCOW2 image"));
+        }
+        self.named(image, plain, "builds on")
+    }
+
+    fn backing(&mut self, path: &Path, stated: Option<&str>) -> Result<FormatAccess<ImagoFile>> {
+        let stated = stated.map(ImageFormat::named).transpose()?;
+        match self.image(path, stated)?.0 {
+            Content::Raw(access, _) | Content::Qcow2(access) => Ok(access),
+            Content::Flat(_) => Err(Error::unsupported(format!(
+                "the image builds on {}, a VMDK image, which cannot be read yet",
+                path.display()
+            ))),
+        }
     }
 
     /// Where the file is that an image names, if the image may open it.
@@ -428,6 +507,156 @@ mod tests {
             bytes.resize(len, 0);
             let path = write(folder.path(), "disk.qcow2", &bytes);
             assert!(Image::open(&path, &AllowedRoots::new([])).is_err(), "{len}");
+        }
+    }
+
+    /// A disk of zeros as QEMU writes it, one cluster of each table, that builds on a file.
+    fn overlay_of(backing: &str, format: Option<&str>) -> Vec<u8> {
+        let mut bytes = vec![0; 4 << 16];
+        let mut put = |at: usize, field: &[u8]| bytes[at..at + field.len()].copy_from_slice(field);
+        put(0, b"QFI\xfb\0\0\0\x03");
+        put(8, &512_u64.to_be_bytes());
+        put(16, &u32::try_from(backing.len()).unwrap().to_be_bytes());
+        put(20, &16_u32.to_be_bytes());
+        put(24, &65536_u64.to_be_bytes());
+        put(36, &1_u32.to_be_bytes());
+        put(40, &(3_u64 << 16).to_be_bytes());
+        put(48, &(1_u64 << 16).to_be_bytes());
+        put(56, &1_u32.to_be_bytes());
+        put(96, &4_u32.to_be_bytes());
+        put(100, &104_u32.to_be_bytes());
+        if let Some(format) = format {
+            put(104, &0xe279_2aca_u32.to_be_bytes());
+            put(108, &u32::try_from(format.len()).unwrap().to_be_bytes());
+            put(112, format.as_bytes());
+        }
+        put(512, backing.as_bytes());
+        put(1 << 16, &(2_u64 << 16).to_be_bytes());
+        for cluster in 0..4 {
+            put((2 << 16) + cluster * 2, &[0, 1]);
+        }
+        bytes
+    }
+
+    fn first_byte(image: &Image) -> u8 {
+        let mut byte = [0];
+        image.read_at(0, &mut byte).unwrap();
+        byte[0]
+    }
+
+    #[test]
+    fn what_is_stated_to_be_raw_is_raw_whatever_its_guest_wrote() {
+        let folder = tempfile::tempdir().unwrap();
+        let allowed = AllowedRoots::new([folder.path().to_owned()]);
+        write(folder.path(), "victim.raw", &[7; 65536]);
+        for name in ["disk.raw", "disk.qcow2", "disk.vmdk"] {
+            for bytes in [overlay_of("victim.raw", Some("raw")), vec![7; 4096]] {
+                let path = write(folder.path(), name, &bytes);
+                let raw = Some(ImageFormat::Raw);
+                let image = Image::open_as(&path, raw, &allowed, &BTreeMap::new()).unwrap();
+                assert_eq!(image.files().len(), 1);
+                assert_eq!(first_byte(&image), bytes[0]);
+            }
+        }
+        let path = write(folder.path(), "plain", &[7; 4096]);
+        for format in [ImageFormat::Qcow2, ImageFormat::Vmdk] {
+            let opened = Image::open_as(&path, Some(format), &allowed, &BTreeMap::new());
+            assert!(matches!(opened, Err(Error::Corrupt { .. })), "{opened:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_a_guest_could_have_written_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let allowed = AllowedRoots::new([folder.path().to_owned()]);
+        write(folder.path(), "victim.raw", &[7; 65536]);
+        write(
+            folder.path(),
+            "web.qcow2",
+            &overlay_of("victim.raw", Some("raw")),
+        );
+        let names = [
+            ("disk.raw", "victim.raw", false),
+            ("disk.img", "victim.raw", false),
+            ("disk.qcow2.raw", "victim.raw", false),
+            ("disk.1", "victim.raw", false),
+            ("victim.1", "victim.raw", false),
+            ("4dea22b3-1d52-d8f3-2516-782e98ab3fa0", "victim.raw", false),
+            ("disk.unknown", "victim.raw", false),
+            ("disk.qcow2", "victim.raw", true),
+            // As libvirt names external snapshots.
+            ("victim.before-update", "victim.raw", true),
+            ("victim.before-update", "./sub/../victim.raw", false),
+        ];
+        for (name, backing, is_followed) in names {
+            let path = write(folder.path(), name, &overlay_of(backing, Some("raw")));
+            match Image::open(&path, &allowed) {
+                Ok(image) => {
+                    assert!(is_followed, "{name}");
+                    assert_eq!(first_byte(&image), 7);
+                }
+                Err(error) => {
+                    assert!(!is_followed, "{name}: {error}");
+                    assert!(matches!(error, Error::Unsupported { .. }), "{error}");
+                    assert!(error.to_string().contains("state its format"), "{error}");
+                }
+            }
+        }
+        let path = write(
+            folder.path(),
+            "flat.img",
+            b"# Disk DescriptorFile\nRW 128 FLAT \"victim.raw\" 0\n",
+        );
+        let error = Image::open(&path, &allowed).unwrap_err();
+        assert!(matches!(error, Error::Unsupported { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_backing_file_is_what_the_image_above_says_and_follows_no_name_where_it_says_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let allowed = AllowedRoots::new([folder.path().to_owned()]);
+        write(folder.path(), "victim.raw", &[7; 65536]);
+        let guests = overlay_of("victim.raw", Some("raw"));
+        write(folder.path(), "base.qcow2", &guests);
+        let open = |format| {
+            let top = write(
+                folder.path(),
+                "top.qcow2",
+                &overlay_of("base.qcow2", format),
+            );
+            Image::open(&top, &allowed)
+        };
+        assert_eq!(first_byte(&open(Some("qcow2")).unwrap()), 7);
+        assert_eq!(first_byte(&open(Some("raw")).unwrap()), guests[0]);
+        let error = open(None).unwrap_err();
+        assert!(matches!(error, Error::Unsupported { .. }), "{error}");
+        let error = open(Some("vdi")).unwrap_err();
+        assert!(error.to_string().contains("vdi"), "{error}");
+
+        let top = write(folder.path(), "top.qcow2", &overlay_of("victim.raw", None));
+        assert_eq!(first_byte(&Image::open(&top, &allowed).unwrap()), 7);
+        let json = overlay_of("json:{\"file\":\"victim.raw\"}", Some("raw"));
+        let error = Image::open(&write(folder.path(), "top.qcow2", &json), &allowed).unwrap_err();
+        assert!(error.to_string().contains("json:"), "{error}");
+    }
+
+    #[test]
+    fn sound_features_that_cannot_be_read_are_named_with_the_remedy() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut bytes = overlay_of("base.raw", None);
+        for (bit, name, remedy) in [
+            (0, "not closed", "qemu-img check -r"),
+            (2, "data in another file", "qemu-img convert"),
+            (3, "zstd", "qemu-img convert"),
+            (4, "subclusters", "qemu-img convert"),
+            (40, "bit 40", "qemu-img convert"),
+        ] {
+            bytes[72..80].copy_from_slice(&(1_u64 << bit).to_be_bytes());
+            let path = write(folder.path(), "disk.qcow2", &bytes);
+            let error = Image::open(&path, &AllowedRoots::new([])).unwrap_err();
+            assert!(matches!(error, Error::Unsupported { .. }), "{error}");
+            let text = error.to_string();
+            assert!(text.contains(name) && text.contains(remedy), "{text}");
         }
     }
 }

@@ -9,6 +9,17 @@ use std::{
 use super::ImageFormat;
 use crate::{Error, Result};
 
+/// QEMU's magics: block/qcow2.c, parallels.c, bochs.c, cloop.c; a DMG ends with its own.
+const OTHERS: [(&[u8], &str); 7] = [
+    (b"vhdxfile", "a VHDX image"),
+    (b"QED\0", "a QED image"),
+    (b"WithoutFreeSpace", "a Parallels image"),
+    (b"WithouFreSpacExt", "a Parallels image"),
+    (b"Bochs Virtual HD Image", "a Bochs image"),
+    (b"#!/bin/sh\n#V2.0 Format\n", "a cloop image"),
+    (b"KDMV", "a sparse VMDK image"),
+];
+
 /// What VMware and QEMU begin a VMDK descriptor with.
 const DESCRIPTOR: &[u8] = b"# Disk DescriptorFile";
 
@@ -31,16 +42,17 @@ pub(super) fn recognise(mut file: &File, path: &Path) -> Result<ImageFormat> {
     if at(0, DESCRIPTOR) {
         return Ok(ImageFormat::Vmdk);
     }
-    let name = if at(0, b"KDMV") || at(0, b"COWD") {
+    let known = OTHERS.iter().find(|(magic, _)| at(0, magic));
+    let name = if let Some((_, name)) = known {
+        name
+    } else if at(0, b"COWD") {
         "a sparse VMDK image"
-    } else if at(0, b"vhdxfile") {
-        "a VHDX image"
+    } else if tail.starts_with(b"koly") {
+        "an Apple DMG image"
     } else if at(0, b"conectix") || tail.starts_with(b"conectix") {
         "a VHD image"
     } else if at(0x40, &[0x7f, 0x10, 0xda, 0xbe]) {
         "a VirtualBox VDI image"
-    } else if at(0, b"QED\0") {
-        "a QED image"
     } else if let Some(extension) = extension_of_a_format(path) {
         return Err(Error::corrupt(format!(
             "{} is called .{extension} and does not begin like one: it is damaged, or a raw image under a \
@@ -54,6 +66,31 @@ pub(super) fn recognise(mut file: &File, path: &Path) -> Result<ImageFormat> {
         "{} is {name}, which cannot be read yet; convert it with qemu-img to QCOW2 or raw",
         path.display()
     )))
+}
+
+/// Whether an image can be what its description states; nothing else is looked for.
+pub(super) fn check_stated(
+    mut file: &File,
+    path: &Path,
+    stated: ImageFormat,
+) -> Result<ImageFormat> {
+    let mut head = Vec::with_capacity(512);
+    file.seek(SeekFrom::Start(0))?;
+    file.take(512).read_to_end(&mut head)?;
+    match stated {
+        ImageFormat::Raw => Ok(stated),
+        ImageFormat::Qcow2 if head.starts_with(b"QFI\xfb") => recognise_qcow2(&head),
+        ImageFormat::Vmdk if head.starts_with(DESCRIPTOR) => Ok(stated),
+        // A sparse one is sound, and named.
+        ImageFormat::Vmdk if head.starts_with(b"KDMV") || head.starts_with(b"COWD") => {
+            recognise(file, path)
+        }
+        ImageFormat::Qcow2 | ImageFormat::Vmdk => Err(Error::corrupt(format!(
+            "{} is said to be a {} image and does not begin like one",
+            path.display(),
+            stated.name()
+        ))),
+    }
 }
 
 /// The extension of a file, where it promises something else than the bytes of a disk.
@@ -83,10 +120,36 @@ fn recognise_qcow2(head: &[u8]) -> Result<ImageFormat> {
     if field(32)? != 0 {
         return Err(Error::unsupported("the QCOW2 image is encrypted"));
     }
-    if version == 3 && field(76)? & (1 << 3) != 0 {
-        return Err(Error::unsupported(
-            "the QCOW2 image is compressed with zstd, which cannot be read yet",
-        ));
+    if version == 3 {
+        check_features((u64::from(field(72)?) << 32) | u64::from(field(76)?))?;
     }
     Ok(ImageFormat::Qcow2)
+}
+
+/// Incompatible features. Sound images have them too, so none but the mark of damage is called damage.
+fn check_features(features: u64) -> Result<()> {
+    let convert = "convert it with qemu-img convert -O qcow2";
+    let bit = features.trailing_zeros();
+    let what = match bit {
+        64 => return Ok(()),
+        1 => {
+            return Err(Error::corrupt(
+                "QEMU has marked the QCOW2 image as corrupt; qemu-img check -r all may repair a copy of it",
+            ));
+        }
+        // The counts are not needed to read, but imago opens no such image.
+        0 => {
+            return Err(Error::unsupported(
+                "the QCOW2 image was not closed since it was last written to (lazy_refcounts): shut its VM \
+                 down, or repair its counts with qemu-img check -r all if that was cut off",
+            ));
+        }
+        2 => "keeps its data in another file (data_file)".to_owned(),
+        3 => "is compressed with zstd".to_owned(),
+        4 => "has subclusters (extended_l2)".to_owned(),
+        bit => format!("has a feature that is not known (bit {bit})"),
+    };
+    Err(Error::unsupported(format!(
+        "the QCOW2 image {what}, which cannot be read yet; {convert}"
+    )))
 }

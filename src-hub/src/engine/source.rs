@@ -124,7 +124,7 @@ impl Source {
             });
         }
         let allowed = AllowedRoots::new([source_folder.to_path_buf()]);
-        let image = Image::open_copies(&disk.path, &allowed, copies).map_err(failed)?;
+        let image = Image::open_as(&disk.path, None, &allowed, copies).map_err(failed)?;
         let mut stamps = Vec::new();
         let mut locked = BTreeSet::new();
         for (number, file) in image.files().iter().enumerate() {
