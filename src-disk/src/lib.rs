@@ -22,6 +22,6 @@ pub use error::{Error, Result};
 pub use filesystem::{DataStream, Entry, EntryKind, FileReader, FileSystem, FsKind, Listing};
 pub use image::{AllowedRoots, Extent, ExtentKind, Image, ImageFormat};
 pub use path::{FsPath, Name};
-pub use qcow2::{Flaw, find_flaw};
+pub use qcow2::{Flaw, backing_name, find_flaw};
 pub use slice::Slice;
 pub use volume::{Content, Layout, Unreadable, Volume, volumes};

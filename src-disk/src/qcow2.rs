@@ -27,6 +27,9 @@ const EXTENDED_L2: u64 = 1 << 4;
 /// Clusters from 512 bytes to 2 MiB, as QEMU has it.
 const CLUSTER_BITS: std::ops::RangeInclusive<u32> = 9..=21;
 
+/// Longer names are none, says QEMU.
+const MAX_NAME_BYTES: u64 = 1023;
+
 struct Tables {
     file: File,
     file_bytes: u64,
@@ -83,6 +86,25 @@ pub(crate) fn check_references(mut file: File, path: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The name of the image that a QCOW2 image says it builds on, as it stands in its header; `None` for
+/// files that are none, or build on nothing. It is a claim: a guest can write one to a raw disk.
+///
+/// # Errors
+/// [`Error::Io`] where the file cannot be read.
+pub fn backing_name(path: &Path) -> Result<Option<String>> {
+    let mut file = File::open(path)?;
+    let mut header = Vec::new();
+    file.by_ref().take(20).read_to_end(&mut header)?;
+    let (offset, len_bytes) = (u64_at(&header, 8), u64::from(u32_at(&header, 16)));
+    if !header.starts_with(b"QFI\xfb") || offset == 0 || len_bytes > MAX_NAME_BYTES {
+        return Ok(None);
+    }
+    let mut name = Vec::new();
+    file.seek(SeekFrom::Start(offset))?;
+    file.take(len_bytes).read_to_end(&mut name)?;
+    Ok((!name.is_empty()).then(|| String::from_utf8_lossy(&name).into_owned()))
 }
 
 impl Tables {

@@ -19,11 +19,12 @@ use rusqlite_migration::{M, Migrations};
 use crate::file;
 
 /// Never changed once released; new ones are put behind.
-static MIGRATIONS: [M<'static>; 4] = [
+static MIGRATIONS: [M<'static>; 5] = [
     M::up(include_str!("migrations/0001-initial.sql")),
     M::up(include_str!("migrations/0002-upkeep.sql")),
     M::up(include_str!("migrations/0003-repositories.sql")),
     M::up(include_str!("migrations/0004-verification.sql")),
+    M::up(include_str!("migrations/0005-source-format.sql")),
 ];
 
 /// Another process may have the file open for a moment, a backup program for instance.

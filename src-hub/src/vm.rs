@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use sendense_disk::ImageFormat;
 
 use crate::{
     db::{self, time_text},
@@ -43,6 +44,8 @@ pub(crate) struct Disk {
     pub(crate) path: PathBuf,
     pub(crate) datastore: String,
     pub(crate) capacity_bytes: u64,
+    /// What its description says that it is.
+    pub(crate) source_format: Option<ImageFormat>,
 }
 
 impl Disk {
@@ -99,6 +102,19 @@ pub(crate) fn disks(connection: &Connection, context_id: &str) -> rusqlite::Resu
         .collect()
 }
 
+/// The images of all VMs but one.
+pub(crate) fn images_of_others(
+    connection: &Connection,
+    context_id: &str,
+) -> rusqlite::Result<Vec<PathBuf>> {
+    connection
+        .prepare_cached("SELECT vm_dk_path FROM vm_disks WHERE vm_context_id <> ?1")?
+        .query_map([context_id], |row| {
+            row.get::<_, String>(0).map(PathBuf::from)
+        })?
+        .collect()
+}
+
 /// Adds a VM that was found, or brings one that is known already up to date; returns its id.
 pub(crate) fn save(
     connection: &Connection,
@@ -139,6 +155,7 @@ pub(crate) fn save(
         label: disk.label.clone(),
         path: disk.path_text(),
         capacity_bytes: disk.capacity_bytes.unwrap_or(0),
+        source_format: disk.format,
     });
     replace_disks(connection, &context_id, source_folder, disks)?;
     Ok(context_id)
@@ -149,6 +166,7 @@ pub(crate) struct NewDisk {
     pub(crate) label: String,
     pub(crate) path: String,
     pub(crate) capacity_bytes: u64,
+    pub(crate) source_format: Option<ImageFormat>,
 }
 
 /// Writes down which disks a VM has now, in order.
@@ -165,8 +183,8 @@ pub(crate) fn replace_disks(
     for (index, disk) in (0_u32..).zip(disks) {
         connection.execute(
             "INSERT INTO vm_disks (vm_context_id, disk_id, unit_number, label, vm_dk_path, datastore,
-                capacity_bytes)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                capacity_bytes, source_format)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             (
                 context_id,
                 format!("disk-{}", vmware_disk_key(index)),
@@ -175,6 +193,7 @@ pub(crate) fn replace_disks(
                 disk.path,
                 source_folder,
                 disk.capacity_bytes,
+                disk.source_format.map(ImageFormat::name),
             ),
         )?;
     }
@@ -208,5 +227,8 @@ fn disk(row: &Row<'_>) -> rusqlite::Result<Disk> {
         path: row.get::<_, String>("vm_dk_path")?.into(),
         datastore: row.get("datastore")?,
         capacity_bytes: row.get("capacity_bytes")?,
+        source_format: row
+            .get::<_, Option<String>>("source_format")?
+            .and_then(|name| ImageFormat::named(&name).ok()),
     })
 }

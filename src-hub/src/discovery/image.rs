@@ -1,12 +1,13 @@
 //! What an image file says about itself, and which files are images at all.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::{ErrorKind, Read},
     path::{Path, PathBuf},
 };
 
-use sendense_disk::{AllowedRoots, Image};
+use sendense_disk::{AllowedRoots, Image, ImageFormat};
 
 use super::survey::extension;
 
@@ -25,6 +26,8 @@ pub(super) struct ImageFile {
     /// The image and what it builds on, links resolved; the image alone where it cannot be opened.
     pub(super) files: Vec<PathBuf>,
     pub(super) size_bytes: Option<u64>,
+    /// The format that the description states.
+    pub(super) stated: Option<ImageFormat>,
     /// Why it cannot be backed up, and what to do about it.
     pub(super) problem: Option<String>,
 }
@@ -42,11 +45,13 @@ pub(super) enum Role {
 impl ImageFile {
     /// Opens an image of a VM in the folder `root`, outside of which nothing is opened: whoever can
     /// write a description or a link must not be able to have any file of this computer backed up.
-    pub(super) fn open(path: &Path, root: &Path) -> Self {
+    pub(super) fn open(path: &Path, root: &Path, format: Option<&str>) -> Self {
+        let stated = format.map(ImageFormat::named).transpose();
         let failed = |files: Vec<PathBuf>, problem: String| Self {
             path: path.to_path_buf(),
             files,
             size_bytes: None,
+            stated: stated.as_ref().ok().copied().flatten(),
             problem: Some(problem),
         };
         let canonical = match path.canonicalize() {
@@ -71,7 +76,11 @@ impl ImageFile {
             return failed(vec![canonical], problem);
         }
         let allowed = AllowedRoots::new([root.to_path_buf()]);
-        match Image::open(&canonical, &allowed) {
+        let opened = match &stated {
+            Ok(stated) => Image::open_as(&canonical, *stated, &allowed, &BTreeMap::new()),
+            Err(error) => return failed(vec![canonical], error.to_string()),
+        };
+        match opened {
             Ok(image) if image.size_bytes() == 0 => {
                 failed(vec![canonical], "the image is empty".to_owned())
             }
@@ -79,6 +88,7 @@ impl ImageFile {
                 path: path.to_path_buf(),
                 files: image.files().to_vec(),
                 size_bytes: Some(image.size_bytes()),
+                stated: stated.ok().flatten(),
                 problem: None,
             },
             Err(error) => failed(vec![canonical], in_words(path, error)),

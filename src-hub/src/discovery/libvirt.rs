@@ -40,7 +40,13 @@ pub(super) fn parse(text: &str) -> Result<Option<Description>, String> {
 fn described_disk(disk: &Element) -> Option<DescribedDisk> {
     let source = disk.at(&["source"])?;
     if let Some(file) = source.attribute("file") {
-        return Some(DescribedDisk::File(file.to_owned()));
+        let driver = disk.at(&["driver"]);
+        return Some(DescribedDisk::File {
+            path: file.to_owned(),
+            format: driver
+                .and_then(|driver| driver.attribute("type"))
+                .map(str::to_owned),
+        });
     }
     let what = |kind: &str, name: Option<&str>| {
         DescribedDisk::Elsewhere(match name {
@@ -108,7 +114,7 @@ mod tests {
                <memory unit='KiB'>4194304</memory><vcpu placement='static'>2</vcpu>
                <devices>
                  <disk type='file' device='cdrom'><source file='/iso/win.iso'/></disk>
-                 <disk type='file' device='disk'><source file='/images/web.qcow2'/><target dev='vda'/></disk>
+                 <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/images/web.qcow2'/><target dev='vda'/></disk>
                  <disk type='block' device='disk'><source dev='/dev/vg/data'/><target dev='vdb'/></disk>
                  <disk type='file'><source file='second.raw'/></disk>
                  <disk type='file' device='disk'><target dev='vdd'/></disk>
@@ -127,9 +133,15 @@ mod tests {
                 guest_os: Some("windows".to_owned()),
                 power_state: Some("poweredOn".to_owned()),
                 disks: vec![
-                    DescribedDisk::File("/images/web.qcow2".to_owned()),
+                    DescribedDisk::File {
+                        path: "/images/web.qcow2".to_owned(),
+                        format: Some("raw".to_owned()),
+                    },
                     DescribedDisk::Elsewhere("the block device /dev/vg/data".to_owned()),
-                    DescribedDisk::File("second.raw".to_owned()),
+                    DescribedDisk::File {
+                        path: "second.raw".to_owned(),
+                        format: None,
+                    },
                 ],
             }
         );

@@ -7,8 +7,10 @@
 //! filesystem's.
 //!
 //! Reading order: [`survey`] (what lies in the folder), [`libvirt`], [`virtualbox`] and [`vmware`]
-//! (what descriptions say), [`assemble`](discover) here, [`image`] (what an image file says).
+//! (what descriptions say), [`assemble`](discover) here, [`image`] (what an image file says), [`active`]
+//! (which file a disk is when a backup starts).
 
+pub(crate) mod active;
 mod image;
 mod libvirt;
 mod natural;
@@ -22,6 +24,8 @@ use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
 };
+
+use sendense_disk::ImageFormat;
 
 use self::{
     image::{ImageFile, Role},
@@ -54,6 +58,8 @@ pub(crate) struct FoundDisk {
     pub(crate) path: PathBuf,
     /// Size of the virtual disk; `None` where the image cannot be read.
     pub(crate) capacity_bytes: Option<u64>,
+    /// What its description says that it is; `None` where that has to be looked for.
+    pub(crate) format: Option<ImageFormat>,
     pub(crate) problem: Option<String>,
 }
 
@@ -72,8 +78,13 @@ struct Description {
 /// Where a description says that a disk is.
 #[derive(Clone, Debug, PartialEq)]
 enum DescribedDisk {
-    /// A file, relative to the description or absolute.
-    File(String),
+    /// A file.
+    File {
+        /// Relative to the description or absolute.
+        path: String,
+        /// What the description calls its format.
+        format: Option<String>,
+    },
     /// Something that is no file, in words.
     Elsewhere(String),
 }
@@ -165,8 +176,8 @@ impl<'a> Assembly<'a> {
         let disks = (0_u32..)
             .zip(&description.disks)
             .map(|(index, disk)| match disk {
-                DescribedDisk::File(file) => {
-                    let image = ImageFile::open(&folder.join(file), self.root);
+                DescribedDisk::File { path, format } => {
+                    let image = ImageFile::open(&folder.join(path), self.root, format.as_deref());
                     self.claimed.extend(image.files.iter().cloned());
                     found_disk(index, image)
                 }
@@ -174,6 +185,7 @@ impl<'a> Assembly<'a> {
                     label: label(index),
                     path: PathBuf::from(what),
                     capacity_bytes: None,
+                    format: None,
                     problem: Some(format!(
                         "{what} is no image file; only disks that are files can be backed up"
                     )),
@@ -197,7 +209,14 @@ impl<'a> Assembly<'a> {
     /// An image that another one builds on is part of that one, not a disk of its own.
     fn claim_what_others_build_on(&mut self) {
         for image in self.survey.folders.iter().flat_map(|folder| &folder.images) {
-            let opened = ImageFile::open(image, self.root);
+            // What a description names, it states the format of: a guest's bytes claim nothing.
+            if image
+                .canonicalize()
+                .is_ok_and(|path| self.claimed.contains(&path))
+            {
+                continue;
+            }
+            let opened = ImageFile::open(image, self.root, None);
             self.claimed.extend(opened.files.into_iter().skip(1));
             self.claimed.extend(image::snapshot_parent(image));
         }
@@ -207,7 +226,7 @@ impl<'a> Assembly<'a> {
         let free: Vec<ImageFile> = folder
             .images
             .iter()
-            .map(|path| ImageFile::open(path, self.root))
+            .map(|path| ImageFile::open(path, self.root, None))
             .filter(|image| !self.claimed.contains(image.identity()))
             .filter(|image| image::role(&image.path) == Role::Disk)
             .collect();
@@ -276,6 +295,7 @@ fn found_disk(index: u32, image: ImageFile) -> FoundDisk {
         label: label(index),
         path: image.path,
         capacity_bytes: image.size_bytes,
+        format: image.stated,
         problem: image.problem,
     }
 }

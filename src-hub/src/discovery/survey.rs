@@ -129,7 +129,8 @@ fn list(path: &Path) -> io::Result<Vec<(String, fs::DirEntry)>> {
         .collect()
 }
 
-fn is_description(path: &Path) -> bool {
+/// Whether a file may be the description of a VM, by its name.
+pub(super) fn is_description(path: &Path) -> bool {
     matches!(extension(path).as_str(), "xml" | "vbox" | "vmx")
 }
 

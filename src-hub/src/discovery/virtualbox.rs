@@ -10,7 +10,7 @@ pub(super) fn parse(text: &str) -> Result<Description, String> {
     let machine = document
         .at(&["Machine"])
         .ok_or("the description is not a VirtualBox machine")?;
-    let mut locations = HashMap::new();
+    let mut locations: HashMap<String, DescribedDisk> = HashMap::new();
     if let Some(disks) = machine.at(&["MediaRegistry", "HardDisks"]) {
         collect_locations(disks, &mut locations);
     }
@@ -38,10 +38,20 @@ pub(super) fn parse(text: &str) -> Result<Description, String> {
 }
 
 /// Where each image lies. A disk with snapshots is nested in the one it builds on.
-fn collect_locations(disks: &Element, locations: &mut HashMap<String, String>) {
+fn collect_locations(disks: &Element, locations: &mut HashMap<String, DescribedDisk>) {
     for disk in disks.all("HardDisk") {
         if let (Some(uuid), Some(location)) = (disk.attribute("uuid"), disk.attribute("location")) {
-            locations.insert(uuid.to_owned(), location.to_owned());
+            let described = DescribedDisk::File {
+                path: location.to_owned(),
+                // Its QCOW stands for all versions; what that is, its first bytes say.
+                format: disk.attribute("format").map(|format| {
+                    match format.to_ascii_lowercase().as_str() {
+                        "qcow" => "qcow2".to_owned(),
+                        _ => format.to_owned(),
+                    }
+                }),
+            };
+            locations.insert(uuid.to_owned(), described);
         }
         collect_locations(disk, locations);
     }
@@ -49,7 +59,7 @@ fn collect_locations(disks: &Element, locations: &mut HashMap<String, String>) {
 
 fn attached_disks(
     controllers: &Element,
-    locations: &HashMap<String, String>,
+    locations: &HashMap<String, DescribedDisk>,
 ) -> Vec<DescribedDisk> {
     let mut attached: Vec<(String, DescribedDisk)> = controllers
         .all("StorageController")
@@ -62,10 +72,10 @@ fn attached_disks(
         .filter(|(_, device)| device.attribute("type") == Some("HardDisk"))
         .filter_map(|(number, device)| {
             let uuid = device.at(&["Image"])?.attribute("uuid")?;
-            let disk = locations.get(uuid).map_or_else(
-                || DescribedDisk::Elsewhere(format!("the disk {uuid}")),
-                |location| DescribedDisk::File(location.clone()),
-            );
+            let disk = locations
+                .get(uuid)
+                .cloned()
+                .unwrap_or_else(|| DescribedDisk::Elsewhere(format!("the disk {uuid}")));
             let place = |name| device.attribute(name).unwrap_or("0");
             Some((
                 format!("{number} {} {}", place("port"), place("device")),
@@ -146,8 +156,14 @@ mod tests {
                 guest_os: Some("windows".to_owned()),
                 power_state: None,
                 disks: vec![
-                    DescribedDisk::File("Snapshots/{bb}.vdi".to_owned()),
-                    DescribedDisk::File("data.vmdk".to_owned()),
+                    DescribedDisk::File {
+                        path: "Snapshots/{bb}.vdi".to_owned(),
+                        format: Some("VDI".to_owned()),
+                    },
+                    DescribedDisk::File {
+                        path: "data.vmdk".to_owned(),
+                        format: Some("VMDK".to_owned()),
+                    },
                     DescribedDisk::Elsewhere("the disk {ff}".to_owned()),
                 ],
             }

@@ -40,8 +40,16 @@ pub(super) fn parse(text: &str) -> Description {
         disks: drives
             .into_iter()
             .filter_map(|drive| value(&format!("{drive}.filename")))
-            .map(|file| DescribedDisk::File(file.to_owned()))
+            .map(vmdk)
             .collect(),
+    }
+}
+
+/// VMware knows no other format.
+fn vmdk(path: &str) -> DescribedDisk {
+    DescribedDisk::File {
+        path: path.to_owned(),
+        format: Some("vmdk".to_owned()),
     }
 }
 
@@ -149,9 +157,7 @@ floppy0.fileName = \"a.flp\"
                 memory_mb: Some(4096),
                 guest_os: Some("windows".to_owned()),
                 power_state: None,
-                disks: ["first.vmdk", "second.vmdk", "third.vmdk"]
-                    .map(|file| DescribedDisk::File(file.to_owned()))
-                    .into(),
+                disks: ["first.vmdk", "second.vmdk", "third.vmdk"].map(vmdk).into(),
             }
         );
     }

@@ -5,6 +5,7 @@ use std::{io, path::PathBuf};
 use sendense_types::ByteSize;
 
 use super::in_use::InUse;
+use crate::discovery::active::Unclear;
 
 /// The reason that jobs get which a killed hub left behind, or which it gave up when it stopped.
 pub(super) const HUB_STOPPED: &str = "the hub stopped while this backup ran";
@@ -35,6 +36,8 @@ pub(crate) enum Failure {
     },
     #[error("the file of disk {disk_index} is gone: {}; discover the VM again", path.display())]
     SourceGone { disk_index: u32, path: PathBuf },
+    #[error("{0}")]
+    SourceUnclear(#[from] Unclear),
     #[error(
         "there is not enough room in the repository: {} are needed, {} are free",
         ByteSize(*needed_bytes), ByteSize(*available_bytes)

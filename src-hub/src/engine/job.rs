@@ -25,7 +25,8 @@ use crate::{
     Clock,
     backup::{Status, Verdict},
     db::Db,
-    vm::Disk,
+    discovery::active,
+    vm::{self, Disk, Vm},
 };
 
 /// Room that is left free: a filesystem filled to the last byte breaks more than a backup.
@@ -45,7 +46,7 @@ pub(super) struct Job {
     pub(super) progress: Arc<Progress>,
     pub(super) record: NewJob,
     pub(super) disks: Vec<Disk>,
-    pub(super) source_folder: PathBuf,
+    pub(super) vm: Vm,
     pub(super) repository_folder: PathBuf,
     /// Read everything back before the backup counts as done.
     pub(super) verify: bool,
@@ -110,7 +111,21 @@ impl Job {
     }
 
     fn open_sources(&self) -> Result<Vec<Source>, Failure> {
-        Source::open_all(&self.disks, &self.source_folder)
+        let others = self
+            .db
+            .with(|connection| vm::images_of_others(connection, &self.vm.context_id))?;
+        let disks = active::disks(&self.vm, &self.disks, &others)?;
+        for (disk, known) in disks.iter().zip(&self.disks) {
+            if disk.path != known.path {
+                tracing::info!(
+                    vm = self.vm.vm_name,
+                    "disk {} is now {}: it changed after VMs were last discovered",
+                    disk.disk_index,
+                    disk.path.display()
+                );
+            }
+        }
+        Source::open_all(&disks, &self.vm.source_folder)
     }
 
     /// Counts what has to be read, and refuses to begin what cannot end well.

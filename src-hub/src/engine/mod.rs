@@ -243,7 +243,7 @@ impl Jobs {
             progress,
             record,
             disks,
-            source_folder: started.vm.source_folder.clone(),
+            vm: started.vm.clone(),
             repository_folder: repository.config.path,
             verify,
         };

@@ -345,6 +345,8 @@ fn machine(connection: &Connection, manifest: &Manifest, now: Timestamp) -> rusq
         label: disk.label.clone(),
         path: disk.path.to_string_lossy().into_owned(),
         capacity_bytes: disk.capacity_bytes,
+        // Its description says it again when a backup starts.
+        source_format: None,
     });
     vm::replace_disks(
         connection,

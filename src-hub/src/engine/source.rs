@@ -124,7 +124,8 @@ impl Source {
             });
         }
         let allowed = AllowedRoots::new([source_folder.to_path_buf()]);
-        let image = Image::open_as(&disk.path, None, &allowed, copies).map_err(failed)?;
+        let image =
+            Image::open_as(&disk.path, disk.source_format, &allowed, copies).map_err(failed)?;
         let mut stamps = Vec::new();
         let mut locked = BTreeSet::new();
         for (number, file) in image.files().iter().enumerate() {

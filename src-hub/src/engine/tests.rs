@@ -76,6 +76,7 @@ impl Bench {
                     label: String::new(),
                     path: path.clone(),
                     capacity_bytes: Some(1),
+                    format: None,
                     problem: None,
                 })
                 .collect(),

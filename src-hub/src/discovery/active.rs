@@ -1,0 +1,181 @@
+//! Which file a disk is at the moment: the VM may have got another since it was discovered.
+//!
+//! A snapshot freezes the image that is known, and the guest goes on in a new one that builds on it. So at
+//! each start of a backup the description is read again, and the folder of each disk is searched for images
+//! that build on it. What is clear is followed, everything else is refused: a backup of the frozen image
+//! would look right and hold nothing new.
+
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use sendense_disk::{ImageFormat, backing_name};
+
+use super::{DescribedDisk, image, read_description, survey};
+use crate::vm::{Disk, Vm};
+
+/// Longer chains of snapshots are a circle.
+const MAX_CHAIN: usize = 256;
+
+/// Why it cannot be told which files hold the disks of a VM, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Unclear(String);
+
+/// The disks of a VM with the files that hold them now. `others` are the images of other VMs. Blocks.
+///
+/// # Errors
+/// Where that is not clear.
+pub(crate) fn disks(vm: &Vm, known: &[Disk], others: &[PathBuf]) -> Result<Vec<Disk>, Unclear> {
+    let description = Path::new(&vm.vm_path);
+    let is_described = survey::is_description(description);
+    let mut disks = known.to_vec();
+    if is_described {
+        follow_description(description, &vm.source_folder, &mut disks)?;
+    }
+    let others: BTreeSet<PathBuf> = others
+        .iter()
+        .filter_map(|path| path.canonicalize().ok())
+        .collect();
+    for disk in &mut disks {
+        let newest = newest_overlay(disk, &others)?;
+        if newest == disk.path {
+            continue;
+        }
+        if is_described {
+            return Err(Unclear(format!(
+                "disk {} is {} says the description of the VM, but {} builds on it and is newer: merge the \
+                 two (qemu-img commit), or name the newer one in the description",
+                disk.disk_index,
+                disk.path.display(),
+                newest.display()
+            )));
+        }
+        disk.path = newest;
+        disk.source_format = None;
+    }
+    Ok(disks)
+}
+
+/// Takes files and formats from the description as it is now.
+fn follow_description(path: &Path, folder: &Path, disks: &mut [Disk]) -> Result<(), Unclear> {
+    let unclear = |what: &str| {
+        Unclear(format!(
+            "the description of the VM, {}, {what}; discover the VM again",
+            path.display()
+        ))
+    };
+    let described = read_description(path)
+        .map_err(Unclear)?
+        .ok_or_else(|| unclear("is none any more"))?;
+    if described.disks.len() != disks.len() {
+        return Err(unclear(&format!(
+            "names {} disks now, and {} are known",
+            described.disks.len(),
+            disks.len()
+        )));
+    }
+    let root = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    for (disk, described) in disks.iter_mut().zip(described.disks) {
+        let DescribedDisk::File { path: file, format } = described else {
+            return Err(unclear(&format!(
+                "names no image file for disk {} any more",
+                disk.disk_index
+            )));
+        };
+        disk.source_format = format
+            .as_deref()
+            .map(ImageFormat::named)
+            .transpose()
+            .map_err(|error| Unclear(format!("disk {}, {file}: {error}", disk.disk_index)))?;
+        let file = path.parent().unwrap_or(Path::new("/")).join(file);
+        if file == disk.path {
+            continue;
+        }
+        // Whoever can write the description must not be able to have any file of this computer backed up.
+        let canonical = file.canonicalize();
+        if canonical.is_ok_and(|canonical| !canonical.starts_with(&root)) {
+            return Err(unclear(&format!(
+                "names {} for disk {}, which lies outside the folder that was chosen",
+                file.display(),
+                disk.disk_index
+            )));
+        }
+        disk.path = file;
+    }
+    Ok(())
+}
+
+/// The last of the images that build on a disk one after the other; the disk itself where none does.
+fn newest_overlay(disk: &Disk, others: &BTreeSet<PathBuf>) -> Result<PathBuf, Unclear> {
+    let mut newest = disk.path.clone();
+    for _ in 0..MAX_CHAIN {
+        // A disk that is gone is told about when it is opened.
+        let Ok(canonical) = newest.canonicalize() else {
+            return Ok(newest);
+        };
+        let mut overlays = overlays_of(&canonical, others).map_err(|error| {
+            Unclear(format!(
+                "whether disk {} has a newer snapshot cannot be told: the folder of {} cannot be read: \
+                 {error}",
+                disk.disk_index,
+                canonical.display()
+            ))
+        })?;
+        let Some(overlay) = overlays.pop() else {
+            return Ok(newest);
+        };
+        if let Some(other) = overlays.pop() {
+            return Err(Unclear(format!(
+                "which file disk {} is now cannot be told: {} and {} both build on {}; remove or merge the \
+                 one that is not in use, or discover the VM again",
+                disk.disk_index,
+                other.display(),
+                overlay.display(),
+                canonical.display()
+            )));
+        }
+        newest = overlay;
+    }
+    Err(Unclear(format!(
+        "the images that build on disk {} build on each other in a circle",
+        disk.disk_index
+    )))
+}
+
+/// The images beside a disk that build on it and were written to no earlier than it: what is older was
+/// merged into it or left behind.
+fn overlays_of(disk: &Path, others: &BTreeSet<PathBuf>) -> io::Result<Vec<PathBuf>> {
+    let changed = fs::metadata(disk)?.modified()?;
+    let folder = disk.parent().unwrap_or(Path::new("/"));
+    let mut overlays = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let is_newer = fs::metadata(&path)
+            .is_ok_and(|file| file.is_file() && file.modified().is_ok_and(|at| at >= changed));
+        if is_newer && path != disk && !others.contains(&path) && builds_on(&path, disk) {
+            overlays.push(path);
+        }
+    }
+    overlays.sort();
+    Ok(overlays)
+}
+
+fn builds_on(image: &Path, disk: &Path) -> bool {
+    if image::snapshot_parent(image).is_some_and(|parent| parent == disk) {
+        return true;
+    }
+    let Ok(Some(name)) = backing_name(image) else {
+        return false;
+    };
+    // Not followed when it is opened, which says so.
+    if name.starts_with("json:") {
+        let file = disk.file_name().unwrap_or_default().to_string_lossy();
+        return name.contains(file.as_ref());
+    }
+    let name = name.strip_prefix("file:").unwrap_or(&name);
+    let named = image.parent().unwrap_or(Path::new("/")).join(name);
+    named.canonicalize().is_ok_and(|named| named == disk)
+}
