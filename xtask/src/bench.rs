@@ -17,7 +17,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use self::disk::TestDisk;
-use self::hub::Hub;
+pub(crate) use self::hub::Hub;
 use self::measure::{Run, settle};
 use self::peers::{Borg, Restic};
 use self::table::{Duel, Table};

@@ -10,6 +10,7 @@ mod bench;
 mod breakages;
 mod bundle;
 mod check;
+mod corpus;
 mod fixtures;
 mod icons;
 mod journey;
@@ -64,6 +65,8 @@ enum Task {
     },
     /// Measure backing up and verifying beside other tools, for docs/performance.md
     Bench(bench::Options),
+    /// Put disks that other projects test with through the product, for docs/corpus.md
+    Corpus(corpus::Options),
     /// Draw the app's icon in every size
     Icons,
     /// Rebuild the sample VM with the systems' own tools
@@ -94,6 +97,7 @@ fn run(task: Option<Task>) -> Result<()> {
         Some(Task::Ui) => ui::run(),
         Some(Task::Bundle { kinds }) => bundle::run(&kinds),
         Some(Task::Bench(options)) => bench::run(&options),
+        Some(Task::Corpus(options)) => corpus::run(&options),
         Some(Task::Icons) => icons::run(),
         Some(Task::Fixtures) => fixtures::run(),
     }

@@ -123,6 +123,11 @@ const NEEDS: &[Need] = &[
         purpose: "judging NTFS files",
     },
     Need {
+        program: "parted",
+        package: "parted",
+        purpose: "writing partition tables of Apple and BSD",
+    },
+    Need {
         program: "patch",
         package: "patch",
         purpose: "breaking copies of the product on purpose",
@@ -213,6 +218,50 @@ const BENCH_NEEDS: &[Need] = &[
     },
 ];
 
+/// What `cargo xtask corpus` needs beside what tests need. Sorted by package.
+const CORPUS_NEEDS: &[Need] = &[
+    Need {
+        program: "bzip2",
+        package: "bzip2",
+        purpose: "unpacking images of disks",
+    },
+    Need {
+        program: "e2fsck",
+        package: "e2fsprogs",
+        purpose: "repairing copies of ext volumes",
+    },
+    Need {
+        program: "mcopy",
+        package: "mtools",
+        purpose: "judging FAT volumes",
+    },
+    Need {
+        program: "ntfs-3g",
+        package: "ntfs-3g",
+        purpose: "judging NTFS volumes",
+    },
+    Need {
+        program: "pip",
+        package: "python3-pip",
+        purpose: "fetching packages that carry images",
+    },
+    Need {
+        program: "qemu-img",
+        package: "qemu-utils",
+        purpose: "judging backups and image formats",
+    },
+    Need {
+        program: "blkid",
+        package: "util-linux",
+        purpose: "naming what is on a disk",
+    },
+    Need {
+        program: "xz",
+        package: "xz-utils",
+        purpose: "unpacking images of disks",
+    },
+];
+
 /// What the desktop app is built from and its tests need beside the programs: Debian packages.
 const LIBRARIES: &[&str] = &[
     "at-spi2-core",
@@ -237,6 +286,11 @@ pub(crate) fn run() -> Result<()> {
 /// Makes sure that the programs are there which we are measured beside.
 pub(crate) fn bench() -> Result<()> {
     system_packages(BENCH_NEEDS)
+}
+
+/// Makes sure that the programs are there which fetch other projects' disks and judge them.
+pub(crate) fn corpus() -> Result<()> {
+    system_packages(CORPUS_NEEDS)
 }
 
 /// Installs `clippy` and `rustfmt`, which rustup's minimal profile leaves out.
@@ -368,7 +422,7 @@ mod tests {
 
     #[test]
     fn packages_are_sorted_so_that_each_is_named_once() {
-        for needs in [NEEDS, BENCH_NEEDS] {
+        for needs in [NEEDS, BENCH_NEEDS, CORPUS_NEEDS] {
             let packages: Vec<&str> = needs.iter().map(|need| need.package).collect();
             assert!(packages.is_sorted(), "{packages:?}");
         }

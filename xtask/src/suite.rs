@@ -15,7 +15,7 @@ use anyhow::{Context, Result, ensure};
 use self::binary::TestBinary;
 pub(crate) use self::tally::Tally;
 use crate::process::{self, cargo};
-use crate::{breakages, check, setup, tidy, ui, workspace};
+use crate::{breakages, check, corpus, setup, tidy, ui, workspace};
 
 /// Modules of the `it` binary per phase; what is named nowhere belongs to the engine.
 const CONTRACT: &[&str] = &["contract", "client"];
@@ -90,6 +90,9 @@ pub(crate) fn run(long: bool) -> Result<()> {
         module == WINDOW
     });
     if long {
+        suite.phase("corpus", 30, |tally| {
+            tally.step("corpus", corpus::run_built());
+        });
         suite.phase("breakages", 60, breakages::run);
     }
     suite.close(&fs::read_to_string(&skips)?)

@@ -12,7 +12,7 @@ use super::measure::{Run, peak_bytes, timed_with_output};
 use crate::process::{program, quietly};
 
 /// A running hub; dropping it ends the process.
-pub(super) struct Hub {
+pub(crate) struct Hub {
     child: Child,
     sendense: PathBuf,
     folder: PathBuf,
@@ -20,7 +20,7 @@ pub(super) struct Hub {
 
 impl Hub {
     /// Starts a hub that keeps its data below that folder, and waits until it answers.
-    pub(super) fn start(sendense: &Path, folder: &Path) -> Result<Self> {
+    pub(crate) fn start(sendense: &Path, folder: &Path) -> Result<Self> {
         let mut serve = program(sendense);
         serve
             .args(["--data", "data", "--json", "hub", "serve"])
@@ -42,7 +42,7 @@ impl Hub {
     }
 
     /// A `sendense` command that asks this hub.
-    pub(super) fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = program(&self.sendense);
         command
             .current_dir(&self.folder)
