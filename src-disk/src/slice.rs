@@ -38,6 +38,12 @@ impl Slice {
         }
     }
 
+    /// A range within this one, with a cache of its own.
+    pub(crate) fn part(&self, start: u64, len_bytes: u64) -> Self {
+        let len = len_bytes.min(self.len.saturating_sub(start));
+        Self::new(self.image.clone(), self.start.saturating_add(start), len)
+    }
+
     /// Length in bytes.
     pub fn len_bytes(&self) -> u64 {
         self.len
