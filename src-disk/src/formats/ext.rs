@@ -282,12 +282,11 @@ impl Ext {
                     Ok(n_read) => {
                         let block = block.get(..n_read).unwrap_or_default();
                         let is_index = folder.is_indexed() && is_index(block, offset == 0);
-                        let is_whole =
-                            is_index || folder.checksum.is_none_or(|sum| sum.is_folder(block));
-                        // Names in a block of the wrong checksum are shown: most of them will be right.
-                        if !(is_index || take_names(block, &mut found.names)) || !is_whole {
-                            n_damaged += 1;
-                        }
+                        // A damaged name could lead to the content of another.
+                        let is_whole = is_index
+                            || (folder.checksum.is_none_or(|sum| sum.is_folder(block))
+                                && take_names(block, &mut found.names));
+                        n_damaged += u64::from(!is_whole);
                     }
                     Err(_) => n_damaged += 1,
                 }
@@ -299,8 +298,8 @@ impl Ext {
         }
         if n_damaged > 0 {
             found.damage.push(format!(
-                "{n_damaged} of the blocks that hold the names of this folder are damaged: names may be wrong or \
-                 missing"
+                "{n_damaged} of the blocks that hold the names of this folder are damaged: files and folders \
+                 named there are missing"
             ));
         }
         self.volume
@@ -358,6 +357,7 @@ fn split_entry(block: &[u8]) -> Option<(&[u8], u32, usize)> {
 fn row(name: Name, inode: &Inode) -> Entry {
     let kind = inode.kind();
     Entry {
+        id: inode.number.into(),
         size_bytes: if kind == EntryKind::Directory {
             0
         } else {

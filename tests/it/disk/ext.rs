@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sendense_disk::{FsKind, FsPath, volumes};
+use sendense_disk::{Error, FileSystem, FsKind, FsPath, volumes};
 use sendense_tests::{debugfs_cat, temp_dir, tool};
 
 use super::{
@@ -272,4 +272,119 @@ fn disk_an_ext4_journal_reads_as_if_it_were_replayed() {
 fn disk_an_ext4_journal_of_the_second_version_reads_as_if_it_were_replayed() {
     let arguments = ["-t", "ext4", "-b", "1024", "-O", "^metadata_csum,^64bit"];
     journal_reads_like_e2fsck(&arguments, "-c -v 2");
+}
+
+fn mounted(volume: &Path) -> FileSystem {
+    let image = open(volume);
+    volumes(&image).unwrap().volumes[0].open(&image).unwrap()
+}
+
+/// The blocks of a file or folder, as debugfs tells them.
+fn blocks_of(volume: &Path, path: &str) -> Vec<u64> {
+    let command = format!("blocks {path}");
+    let told = tool("debugfs").args(["-R", &command]).arg(volume).run();
+    let text = told.text();
+    let blocks = text.split_whitespace();
+    blocks.map(|block| block.parse().unwrap()).collect()
+}
+
+#[test]
+fn disk_a_damaged_block_of_names_costs_those_names_and_no_others() {
+    let folder = temp_dir();
+    let tree = plain_tree(folder.path());
+    let volume = ext_volume(folder.path(), &tree, &["-t", "ext4", "-b", "1024"]);
+    let many = FsPath::parse("/many").unwrap();
+    let all = mounted(&volume).read_dir(&many).unwrap().entries;
+    let file = File::options().write(true).open(&volume).unwrap();
+    file.write_all_at(&[0xFF; 4], blocks_of(&volume, "/many")[2] * 1024 + 500)
+        .unwrap();
+    let mut ours = mounted(&volume);
+    let listing = ours.read_dir(&many).unwrap();
+    assert!(
+        listing.damage.len() == 1 && listing.damage[0].starts_with("1 of the blocks"),
+        "{:?}",
+        listing.damage
+    );
+    let n_missing = all.len() - listing.entries.len();
+    assert!((1..20).contains(&n_missing), "{n_missing}");
+    for entry in &all {
+        let path = many.join(&entry.name);
+        let is_listed = listing.entries.iter().any(|known| known.name == entry.name);
+        match ours.entry(&path) {
+            Ok(_) => assert!(is_listed, "{path}"),
+            // It is not said that there is none of that name.
+            Err(error) => assert!(
+                !is_listed && matches!(error, Error::Corrupt { .. }),
+                "{error}"
+            ),
+        }
+    }
+}
+
+#[test]
+fn disk_an_ext4_group_whose_descriptor_is_damaged_is_read_by_its_copy() {
+    let folder = temp_dir();
+    let tree = folder.path().join("tree");
+    fs::create_dir(&tree).unwrap();
+    fs::write(tree.join("file"), content(5000, 1)).unwrap();
+    for features in ["metadata_csum", "^metadata_csum,uninit_bg"] {
+        let arguments = ["-t", "ext4", "-b", "1024", "-O", features];
+        let volume = ext_volume(folder.path(), &tree, &arguments);
+        // Where the table of the first group's inodes lies.
+        let file = File::options().write(true).open(&volume).unwrap();
+        file.write_all_at(&[0xFF; 2], 2048 + 8).unwrap();
+        let mut ours = mounted(&volume);
+        assert_eq!(read(&mut ours, "/file"), content(5000, 1));
+    }
+}
+
+#[test]
+fn disk_a_damaged_transaction_is_not_replayed_and_is_said() {
+    // The first version of checksums has one for a whole transaction, which leaves the commit block out; the
+    // third has one for everything.
+    for (features, n_places) in [("^metadata_csum,64bit", 2), ("metadata_csum,64bit", 3)] {
+        let folder = temp_dir();
+        let tree = folder.path().join("tree");
+        fs::create_dir(&tree).unwrap();
+        fs::write(tree.join("file"), content(3 << 10, 1)).unwrap();
+        let arguments = ["-t", "ext4", "-b", "1024", "-O", features];
+        let volume = ext_volume(folder.path(), &tree, &arguments);
+        let mut commands = String::new();
+        for (block, byte) in blocks_of(&volume, "/file").iter().zip(1u8..) {
+            let path = folder.path().join(format!("{byte}"));
+            fs::write(&path, [byte; 1024]).unwrap();
+            commands += &format!("jo -c -v 3\njw -b {block} {}\njc\n", path.display());
+        }
+        change(&volume, &commands);
+        let whole = fs::read(&volume).unwrap();
+        let mut copies = whole.chunks(1024).enumerate();
+        let copy = copies.find(|(_, block)| block.iter().all(|byte| *byte == 2));
+        let copy = copy.expect("in the journal").0 as u64;
+        let mut expected = vec![1; 1024];
+        expected.extend([2; 1024]);
+        expected.extend([3; 1024]);
+        assert!(read(&mut mounted(&volume), "/file") == expected);
+        // In the copied block, in its descriptor before it, in the commit block behind it.
+        let places = [
+            copy * 1024 + 512,
+            (copy - 1) * 1024 + 900,
+            (copy + 1) * 1024 + 57,
+        ];
+        for (number, at) in places.into_iter().take(n_places).enumerate() {
+            let file = File::options().write(true).open(&volume).unwrap();
+            let old = whole[usize::try_from(at).unwrap()];
+            file.write_all_at(&[!old], at).unwrap();
+            let mut expected = expected.clone();
+            expected[1024..2048].copy_from_slice(&content(3 << 10, 1)[1024..2048]);
+            // A copy with a checksum of its own is left out, and the rest counts; else nothing that follows.
+            if number > 0 || n_places == 2 {
+                expected[2048..].copy_from_slice(&content(3 << 10, 1)[2048..]);
+            }
+            let mut ours = mounted(&volume);
+            assert!(read(&mut ours, "/file") == expected, "{features} {number}");
+            let damage = ours.read_dir(&FsPath::root()).unwrap().damage;
+            assert!(damage.iter().any(|it| it.contains("journal")), "{damage:?}");
+            file.write_all_at(&[old], at).unwrap();
+        }
+    }
 }

@@ -165,6 +165,16 @@ pub(crate) fn without_modes(mut census: Census) -> Census {
     census
 }
 
+/// The same without the times of folders.
+pub(crate) fn without_folder_times(mut census: Census) -> Census {
+    for row in census.values_mut() {
+        if row.kind == EntryKind::Directory {
+            row.modified = 0;
+        }
+    }
+    census
+}
+
 /// The same with times in whole seconds, which is what tar archives hold.
 pub(crate) fn in_whole_seconds(mut census: Census) -> Census {
     for row in census.values_mut() {

@@ -96,7 +96,7 @@ fn reads_like_mtools(kibibytes: u64, arguments: &[&str], most_bytes: usize) {
         "mtools left a sound volume: {checked}"
     );
     let theirs = census(&volume);
-    assert!(theirs.len() > 200, "only {} entries", theirs.len());
+    assert!(theirs.len() >= 200, "only {} entries", theirs.len());
     assert_same(&without_modes(of_image(&volume)), &theirs);
 }
 

@@ -163,7 +163,8 @@ fn records(content: &[u8]) -> Vec<usize> {
     found
 }
 
-/// ext4 without checksums, with checksums, with a journal to replay, and ext2.
+/// ext4 without checksums, with checksums, with a journal to replay, with content in inodes, with clusters,
+/// ext2, and one with fast commits and indexed folders, where it can be mounted.
 pub(super) fn ext(folder: &Path) -> Vec<Base> {
     let tree = tree(folder);
     pieces(&tree.join("pieces.bin"));
@@ -191,10 +192,19 @@ pub(super) fn ext(folder: &Path) -> Vec<Base> {
         ),
         volume("sums.ext4.img", &["-t", "ext4", "-b", "4096"]),
         volume("ext2.img", &["-t", "ext2", "-b", "1024"]),
+        volume(
+            "inline.ext4.img",
+            &["-t", "ext4", "-b", "1024", "-O", "inline_data"],
+        ),
+        volume(
+            "clusters.ext4.img",
+            &["-t", "ext4", "-b", "1024", "-O", "bigalloc", "-C", "4096"],
+        ),
         dirty,
     ];
     paths
         .into_iter()
+        .chain(fast_commits(folder))
         .map(|path| Base::new(path, 66).with_heads(&[2, 3]))
         .map(|mut base| {
             let n_targets = base.targets.len();
@@ -202,6 +212,34 @@ pub(super) fn ext(folder: &Path) -> Vec<Base> {
             base
         })
         .collect()
+}
+
+/// A filesystem as it is while a kernel writes to it; `None` where nothing may be mounted.
+fn fast_commits(folder: &Path) -> Option<PathBuf> {
+    let live = empty(folder, "live.img", 8 << 20);
+    tool("mke2fs")
+        .args(["-q", "-F", "-t", "ext4", "-b", "1024", "-O", "fast_commit"])
+        .arg(&live)
+        .run();
+    let mount = folder.join("mount");
+    fs::create_dir(&mount).unwrap();
+    let mounted = tool("mount")
+        .args(["-o", "loop"])
+        .args([&live, &mount])
+        .outcome();
+    (mounted.code == Some(0)).then_some(())?;
+    let write = |number: usize| {
+        let path = mount.join(format!("a long name {} {number}", "x".repeat(60)));
+        fs::write(&path, vec![b'y'; 3000]).unwrap();
+        File::open(&path).unwrap().sync_all().unwrap();
+    };
+    (0..150).for_each(write);
+    tool("sync").arg("-f").arg(&mount).run();
+    (150..160).for_each(write);
+    let path = folder.join("fast.ext4.img");
+    fs::copy(&live, &path).unwrap();
+    tool("umount").arg(&mount).run();
+    Some(path)
 }
 
 /// Leaves a transaction in the journal, as a machine does that is backed up while it runs.

@@ -3,7 +3,7 @@
 //! All are CRC-32C without the usual inversion at the end, so that one can be continued by the next.
 
 use crate::formats::bytes::{u16_at, u32_at, u32_be_at};
-use crc::{Algorithm, CRC_32_ISCSI, CRC_32_MPEG_2, Crc, Digest};
+use crc::{Algorithm, CRC_16_MODBUS, CRC_32_ISCSI, CRC_32_MPEG_2, Crc, Digest};
 
 const CRC: Crc<u32> = Crc::<u32>::new(&Algorithm {
     xorout: 0,
@@ -112,6 +112,19 @@ impl Checksum {
     pub(super) fn value(self) -> u32 {
         self.0
     }
+}
+
+const OLD_GROUP_CRC: Crc<u16> = Crc::<u16>::new(&CRC_16_MODBUS);
+
+/// Whether the descriptor of a group is whole by the checksum that came first (`uninit_bg`).
+pub(super) fn is_old_group(uuid: &[u8], group: u32, descriptor: &[u8]) -> bool {
+    let (head, tail) = descriptor.split_at(descriptor.len().min(GROUP_LOW));
+    let mut digest = OLD_GROUP_CRC.digest();
+    digest.update(uuid);
+    digest.update(&group.to_le_bytes());
+    digest.update(head);
+    digest.update(tail.get(2..).unwrap_or_default());
+    u16_at(descriptor, GROUP_LOW) == Some(digest.finalize())
 }
 
 /// What the first version of journal checksums is made by: CRC-32 with the highest bit first.

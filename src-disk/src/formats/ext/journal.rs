@@ -41,6 +41,8 @@ const SUPERBLOCK_BYTES: usize = 1024;
 const SUPERBLOCK_SUM: usize = 0xFC;
 const UUID: std::ops::Range<usize> = 0x30..0x40;
 const COMMIT_SUM: usize = 0x10;
+/// The upper half of the time comes first.
+const COMMIT_SECONDS: usize = 0x30;
 const COMMIT_BYTES: usize = 60;
 const DEFAULT_FAST_BLOCKS: u32 = 256;
 
@@ -92,8 +94,8 @@ impl Copied {
 pub(super) struct Replayed {
     pub(super) newer: Newer,
     pub(super) fast: Fast,
-    /// What of it was damaged.
-    pub(super) note: Option<String>,
+    /// What of it was damaged, a sentence each.
+    pub(super) notes: Vec<String>,
 }
 
 /// Reads a journal from its oldest transaction to the last that was committed.
@@ -149,7 +151,11 @@ pub(super) fn load(volume: &mut Volume, inode: &Inode) -> Result<Replayed> {
         pending_revoked: Vec::new(),
         checksum: is_summed.then(|| Checksum::new().of(head.get(UUID).unwrap_or_default())),
         old_sum: has_old_sums.then(OldJournalSum::new),
-        n_damaged: 0,
+        is_wrong: false,
+        last_commit: 0,
+        is_cut: false,
+        damaged: HashMap::new(),
+        pending_damaged: Vec::new(),
     };
     let mut position = Ring {
         first,
@@ -172,17 +178,26 @@ pub(super) fn load(volume: &mut Volume, inode: &Inode) -> Result<Replayed> {
             break;
         }
     }
-    let note = (replay.n_damaged > 0).then(|| {
-        format!(
-            "{} blocks in the journal of this filesystem are damaged: what was written there last is as it was \
-             before",
-            replay.n_damaged
-        )
-    });
+    let is_cut = replay.is_cut;
+    let (newer, n_damaged) = replay.finish();
+    let mut notes = Vec::new();
+    if is_cut {
+        notes.push(
+            "the journal of this filesystem is damaged: what was written last before the disk was copied is \
+             missing"
+                .to_owned(),
+        );
+    }
+    if n_damaged > 0 {
+        notes.push(format!(
+            "{n_damaged} blocks in the journal of this filesystem are damaged: what was written there last is \
+             as it was before"
+        ));
+    }
     Ok(Replayed {
-        newer: replay.finish(),
+        newer,
         fast: scan.finish(),
-        note,
+        notes,
     })
 }
 
@@ -218,8 +233,15 @@ struct Replay {
     checksum: Option<Checksum>,
     /// Of the blocks of a transaction, in version 1.
     old_sum: Option<OldJournalSum>,
-    /// Copies that were not taken because their checksum is wrong.
-    n_damaged: u32,
+    /// Something of the transaction that is being read has the wrong checksum.
+    is_wrong: bool,
+    /// When the last transaction was committed, in seconds.
+    last_commit: u64,
+    /// Whether a transaction was committed and is damaged, which ends what counts.
+    is_cut: bool,
+    /// Blocks whose copies were not taken because their checksum is wrong, with the transaction.
+    damaged: HashMap<u64, u32>,
+    pending_damaged: Vec<u64>,
 }
 
 /// Whose copy follows a descriptor block.
@@ -239,7 +261,8 @@ impl Replay {
             return Ok(0);
         }
         match word(4) {
-            DESCRIPTOR if self.has_sound_tail(&block) => {
+            DESCRIPTOR => {
+                self.is_wrong |= !self.has_sound_tail(&block);
                 if let Some(sum) = &mut self.old_sum {
                     sum.add(&block);
                 }
@@ -249,15 +272,26 @@ impl Replay {
                 }
                 Ok(1 + u32::try_from(tags.len()).unwrap_or(u32::MAX))
             }
-            COMMIT if self.is_sound_commit(&block) => {
+            COMMIT => {
+                let at = joined(word(COMMIT_SECONDS + 4), word(COMMIT_SECONDS));
+                if !self.is_sound_commit(&block) || self.is_wrong {
+                    // Leftovers of an older round of the journal are none of this one.
+                    self.is_cut = at >= self.last_commit;
+                    return Ok(0);
+                }
+                self.last_commit = at;
                 self.committed.extend(self.pending.drain(..));
+                for target in self.pending_damaged.drain(..) {
+                    self.damaged.insert(target, self.sequence);
+                }
                 for target in self.pending_revoked.drain(..) {
                     self.revoked.insert(target, self.sequence);
                 }
                 self.sequence = self.sequence.wrapping_add(1);
                 Ok(1)
             }
-            REVOCATION if self.has_sound_tail(&block) => {
+            REVOCATION => {
+                self.is_wrong |= !self.has_sound_tail(&block);
                 self.revocations(&block);
                 let n_revoked = self.revoked.len() + self.pending_revoked.len();
                 if n_revoked > MAX_REVOCATIONS {
@@ -288,7 +322,7 @@ impl Replay {
                 0xFFFF
             };
             if sum.is_some_and(|sum| sum & mask != tag.checksum) {
-                self.n_damaged += 1;
+                self.pending_damaged.push(tag.target);
                 return Ok(());
             }
         }
@@ -383,15 +417,28 @@ impl Replay {
         }
     }
 
-    fn finish(self) -> Newer {
-        let mut committed = self.committed;
-        committed.retain(|target, copied| {
+    /// The copies that count, and how many that would count are damaged. What was revoked later does not
+    /// count: with journalled data its copies may have changed while they were written.
+    fn finish(self) -> (Newer, usize) {
+        let is_revoked = |target: &u64, sequence: u32| {
             let revoked = self.revoked.get(target);
-            // Sequence numbers go around: the difference says which is later.
-            revoked.is_none_or(|revoked| copied.sequence.wrapping_sub(*revoked).cast_signed() > 0)
-        });
-        Newer(committed)
+            revoked.is_some_and(|revoked| !is_later(sequence, *revoked))
+        };
+        let mut committed = self.committed;
+        committed.retain(|target, copied| !is_revoked(target, copied.sequence));
+        let is_lost = |(target, sequence): &(&u64, &u32)| {
+            let replaced = committed.get(*target);
+            !is_revoked(target, **sequence)
+                && replaced.is_none_or(|copied| is_later(**sequence, copied.sequence))
+        };
+        let n_damaged = self.damaged.iter().filter(is_lost).count();
+        (Newer(committed), n_damaged)
     }
+}
+
+/// Sequence numbers go around: the difference says which is later.
+fn is_later(sequence: u32, other: u32) -> bool {
+    sequence.wrapping_sub(other).cast_signed() > 0
 }
 
 /// A block of the journal: where it lies, and what it holds.

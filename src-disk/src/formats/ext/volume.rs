@@ -1,7 +1,7 @@
 //! The superblock, and how blocks and inodes are found by their numbers.
 
 use super::{
-    checksum::Checksum,
+    checksum::{Checksum, is_old_group},
     fast::Fast,
     inode::{Inode, ROOT},
     journal::{self, Newer},
@@ -15,6 +15,7 @@ const MAGIC: u16 = 0xEF53;
 const MAX_LOG_BLOCK_KIB: u32 = 6;
 const HAS_JOURNAL: u32 = 0x4;
 const CHECKSUMS: u32 = 0x400;
+const GROUP_CHECKSUMS: u32 = 0x10;
 
 const RECOVER: u32 = 0x4;
 const JOURNAL_DEVICE: u32 = 0x8;
@@ -58,6 +59,8 @@ pub(super) struct Volume {
     pub(super) fast: Fast,
     /// What whoever looks at the volume has to know about it, a sentence each.
     pub(super) notes: Vec<String>,
+    /// What the older checksums of groups begin with, where there are such.
+    group_uuid: Option<Vec<u8>>,
 }
 
 impl Volume {
@@ -121,6 +124,8 @@ impl Volume {
             newer: Newer::default(),
             fast: Fast::default(),
             notes: copied_from.into_iter().collect(),
+            group_uuid: (!has_checksums && word(0x64) & GROUP_CHECKSUMS != 0)
+                .then(|| uuid.to_vec()),
         };
         if word(0x5C) & HAS_JOURNAL != 0 && incompatible & RECOVER != 0 {
             let number = word(0xE0);
@@ -133,7 +138,7 @@ impl Volume {
                 Ok(replayed) => {
                     volume.newer = replayed.newer;
                     volume.fast = replayed.fast;
-                    volume.notes.extend(replayed.note);
+                    volume.notes.extend(replayed.notes);
                 }
                 // What e2fsck does with such a journal: it leaves it, and looks at the rest.
                 Err(error) => volume.notes.push(format!(
@@ -203,7 +208,12 @@ impl Volume {
         let offset = group % per_block * self.descriptor_bytes;
         for place in places {
             let is_read = self.read_blocks(place, offset, &mut bytes).is_ok();
-            if is_read && self.checksum.is_none_or(|sum| sum.is_group(number, &bytes)) {
+            let is_whole = match (self.checksum, &self.group_uuid) {
+                (Some(sum), _) => sum.is_group(number, &bytes),
+                (None, Some(uuid)) => is_old_group(uuid, number, &bytes),
+                (None, None) => true,
+            };
+            if is_read && is_whole {
                 let low = u32_at(&bytes, 0x08).unwrap_or(0);
                 let high = u32_at(&bytes, 0x28).unwrap_or(0);
                 return Ok(joined(low, high));
