@@ -71,6 +71,8 @@ pub enum EntryKind {
 pub struct Entry {
     /// Its name.
     pub name: Name,
+    /// The number under which its filesystem knows it; hard links share it. 0 where it is not known.
+    pub id: u64,
     /// What it is.
     pub kind: EntryKind,
     /// Size in bytes; 0 for folders.
@@ -92,6 +94,7 @@ impl Entry {
     pub(crate) fn new(name: Name, kind: EntryKind) -> Self {
         Self {
             name,
+            id: 0,
             kind,
             size_bytes: 0,
             mode: 0o777,
@@ -124,11 +127,26 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// Sorts, and tells entries apart that a damaged folder gives the same name: only the first of them is
-    /// reached by its path, as with the kernel.
+    /// Sorts, leaves out names that lead elsewhere, and tells entries apart that a damaged folder gives the same
+    /// name: only the first of them is reached by its path, as with the kernel.
     fn settle(&mut self) {
-        self.entries.sort_by(|a, b| a.name.cmp(&b.name));
         let mut damage = Vec::new();
+        self.entries.retain_mut(|entry| {
+            let of = entry.name.display();
+            entry.streams.retain(|stream| {
+                let is_possible = stream.name.is_possible();
+                if !is_possible {
+                    damage.push(impossible(&format!("a stream of {of}"), &stream.name));
+                }
+                is_possible
+            });
+            let is_possible = entry.name.is_possible();
+            if !is_possible {
+                damage.push(impossible("an entry", &entry.name));
+            }
+            is_possible
+        });
+        self.entries.sort_by(|a, b| a.name.cmp(&b.name));
         self.entries.dedup_by(|later, first| {
             let is_same = later.name == first.name;
             if is_same {
@@ -141,6 +159,10 @@ impl Listing {
         });
         self.damage.append(&mut damage);
     }
+}
+
+fn impossible(what: &str, name: &Name) -> String {
+    format!("{what} has the name {name:?}, which no system allows: it is not shown")
 }
 
 /// An open filesystem; belongs to one thread.

@@ -107,6 +107,12 @@ impl Name {
         &self.0
     }
 
+    /// Whether something may be called so: `..` or a slash would lead to another place.
+    pub(crate) fn is_possible(&self) -> bool {
+        let bytes = self.as_bytes();
+        !matches!(bytes, b"" | b"." | b"..") && !bytes.contains(&0) && !bytes.contains(&b'/')
+    }
+
     pub(crate) fn matches_ignoring_case(&self, other: &Self) -> bool {
         self == other || self.display().to_lowercase() == other.display().to_lowercase()
     }
@@ -153,11 +159,7 @@ impl FsPath {
             }
         }
         // Escapes may spell what plain text may not.
-        let is_hostile = |name: &Name| {
-            let bytes = name.as_bytes();
-            bytes == b"." || bytes == b".." || bytes.contains(&0) || bytes.contains(&b'/')
-        };
-        if names.iter().any(is_hostile) {
+        if !names.iter().all(Name::is_possible) {
             return Err(invalid(text));
         }
         Ok(Self(names))

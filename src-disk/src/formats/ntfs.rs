@@ -308,6 +308,7 @@ impl NtfsVolume {
     /// A row for the list, and whether its record is damaged in part; damage of one entry stays with it.
     fn row(&mut self, name: Name, found: Found) -> (Entry, bool) {
         let mut entry = Entry::new(name, EntryKind::Other);
+        entry.id = found.reference.number();
         entry.is_internal = found.is_internal;
         let described = self.volume.file(found.reference).and_then(|file| {
             self.describe(&file, &mut entry)?;
@@ -354,10 +355,16 @@ impl NtfsVolume {
             self.wof(file, reparse)?;
             return Ok(());
         }
-        let content = self.volume.stream(file, DATA, &[])?;
-        let content = content.ok_or_else(|| {
-            Error::corrupt("NTFS: where the content of a file lies is not to be found")
-        })?;
+        let Some(content) = self.volume.stream(file, DATA, &[])? else {
+            // Some of the filesystem's own files have none.
+            return if file.is_damaged {
+                Err(Error::corrupt(
+                    "NTFS: where the content of a file lies is not to be found",
+                ))
+            } else {
+                Ok(())
+            };
+        };
         if let Some(Meaning::Elsewhere {
             reason,
             may_be_here,
@@ -366,7 +373,9 @@ impl NtfsVolume {
         {
             entry.unreadable = Some(reason);
         } else if content.allocated_bytes() < content.len_bytes() {
-            return Err(Error::corrupt("NTFS: a part of a file's content is missing"));
+            return Err(Error::corrupt(
+                "NTFS: a part of a file's content is missing",
+            ));
         }
         Ok(())
     }

@@ -11,9 +11,12 @@ use super::{
     trees::{empty, plain_tree},
 };
 
+/// How many entries, and what is said of damage.
+type Listed = (usize, Vec<String>);
+
 /// Reads a folder and looks for a name that is not in it, in a thread that may be left behind.
 #[track_caller]
-fn ends(volume: &Path, kind: FsKind, folder: &str) -> (Result<usize, Error>, Result<(), Error>) {
+fn ends(volume: &Path, kind: FsKind, folder: &str) -> (Result<Listed, Error>, Result<(), Error>) {
     let volume = volume.to_owned();
     let folder = FsPath::parse(folder).unwrap();
     let (sender, receiver) = mpsc::channel();
@@ -22,7 +25,7 @@ fn ends(volume: &Path, kind: FsKind, folder: &str) -> (Result<usize, Error>, Res
         let mut filesystem: FileSystem = readable(&image, kind).open(&image).unwrap();
         let listed = filesystem
             .read_dir(&folder)
-            .map(|listing| listing.entries.len());
+            .map(|listing| (listing.entries.len(), listing.damage));
         let name = FsPath::parse(&format!("{folder}/0 is not there")).unwrap();
         let found = filesystem.entry(&name).map(drop);
         drop(sender.send((listed, found)));
@@ -58,8 +61,8 @@ fn disk_a_fat_folder_that_goes_on_with_itself_is_read_to_an_end() {
     fs::write(&volume, bytes).unwrap();
 
     let (listed, found) = ends(&volume, FsKind::Fat, "/LOOP");
-    let error = listed.unwrap_err();
-    assert!(error.to_string().contains("circle"), "{error}");
+    let (n_entries, damage) = listed.unwrap();
+    assert!(n_entries == 0 && damage.len() > 0, "{damage:?}");
     assert!(found.is_err());
 }
 
@@ -67,6 +70,7 @@ fn disk_a_fat_folder_that_goes_on_with_itself_is_read_to_an_end() {
 fn disk_an_ntfs_index_below_itself_is_read_to_an_end() {
     let folder = temp_dir();
     let tree = plain_tree(folder.path());
+    let n_names = fs::read_dir(tree.join("many")).unwrap().count();
     let volume = ntfs_volume(folder.path(), &tree, "4096");
     let mut bytes = fs::read(&volume).unwrap();
     // Every index record is below its own first entry.
@@ -87,8 +91,9 @@ fn disk_an_ntfs_index_below_itself_is_read_to_an_end() {
     }
     fs::write(&volume, bytes).unwrap();
 
+    // Which record is below which does not matter to whoever reads all of them; a few names were overwritten.
     let (listed, found) = ends(&volume, FsKind::Ntfs, "/many");
-    let error = listed.unwrap_err();
-    assert!(error.to_string().contains("circle"), "{error}");
+    let (n_entries, damage) = listed.unwrap();
+    assert_eq!(n_entries + damage.len(), n_names, "{damage:?}");
     assert!(found.is_err());
 }

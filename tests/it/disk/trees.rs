@@ -51,6 +51,9 @@ pub(super) fn tree_of(filesystem: &mut FileSystem) -> Tree {
     let mut folders = vec![FsPath::root()];
     while let Some(folder) = folders.pop() {
         for entry in filesystem.read_dir(&folder).unwrap().entries {
+            if entry.is_internal {
+                continue;
+            }
             assert_eq!(entry.unreadable, None, "{folder}: {:?}", entry.name);
             let path = folder.join(&entry.name);
             let item = match entry.kind {

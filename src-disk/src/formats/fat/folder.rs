@@ -36,6 +36,7 @@ impl Row {
             EntryKind::File
         };
         Entry {
+            id: self.first.into(),
             size_bytes: if self.is_folder {
                 0
             } else {
@@ -69,7 +70,9 @@ impl Folder {
         let (entries, _) = bytes.as_chunks::<ENTRY_BYTES>();
         if !is_root
             && !entries
-                .first()
+                .iter()
+                // Some drivers give a long name to these as well.
+                .find(|entry| entry[11] & ATTRIBUTES != LONG_NAME)
                 .is_some_and(|entry| entry.starts_with(b".  "))
         {
             folder.damage.push(
@@ -93,13 +96,7 @@ impl Folder {
                     let Some(row) = row(entry, &mut long, is_fat32) else {
                         continue;
                     };
-                    let name = row.name.as_bytes();
-                    if name.is_empty()
-                        || name == b"."
-                        || name == b".."
-                        || name.contains(&b'/')
-                        || name.contains(&0)
-                    {
+                    if !row.name.is_possible() {
                         n_nameless += 1;
                         continue;
                     }
