@@ -41,11 +41,16 @@ pub(crate) struct Disk {
     pub(crate) disk_index: u32,
     pub(crate) disk_id: String,
     pub(crate) label: String,
+    /// The file that it is.
     pub(crate) path: PathBuf,
+    /// The file that it was when it was discovered.
+    pub(crate) discovered_path: PathBuf,
     pub(crate) datastore: String,
     pub(crate) capacity_bytes: u64,
     /// What its description says that it is.
     pub(crate) source_format: Option<ImageFormat>,
+    /// Why this file is the disk, in words.
+    pub(crate) chosen_because: String,
 }
 
 impl Disk {
@@ -102,16 +107,13 @@ pub(crate) fn disks(connection: &Connection, context_id: &str) -> rusqlite::Resu
         .collect()
 }
 
-/// The images of all VMs but one.
-pub(crate) fn images_of_others(
-    connection: &Connection,
-    context_id: &str,
-) -> rusqlite::Result<Vec<PathBuf>> {
+/// The images of all VMs, those that were found and those that they are now.
+pub(crate) fn images(connection: &Connection) -> rusqlite::Result<Vec<PathBuf>> {
     connection
-        .prepare_cached("SELECT vm_dk_path FROM vm_disks WHERE vm_context_id <> ?1")?
-        .query_map([context_id], |row| {
-            row.get::<_, String>(0).map(PathBuf::from)
-        })?
+        .prepare_cached(
+            "SELECT vm_dk_path FROM vm_disks UNION SELECT discovered_path FROM vm_disks",
+        )?
+        .query_map([], |row| row.get::<_, String>(0).map(PathBuf::from))?
         .collect()
 }
 
@@ -156,6 +158,7 @@ pub(crate) fn save(
         path: disk.path_text(),
         capacity_bytes: disk.capacity_bytes.unwrap_or(0),
         source_format: disk.format,
+        chosen_because: disk.chosen_because.to_owned(),
     });
     replace_disks(connection, &context_id, source_folder, disks)?;
     Ok(context_id)
@@ -167,6 +170,27 @@ pub(crate) struct NewDisk {
     pub(crate) path: String,
     pub(crate) capacity_bytes: u64,
     pub(crate) source_format: Option<ImageFormat>,
+    pub(crate) chosen_because: String,
+}
+
+/// Writes down that a disk is in another file now.
+pub(crate) fn follow_image(
+    connection: &Connection,
+    context_id: &str,
+    disk: &Disk,
+) -> rusqlite::Result<()> {
+    connection.execute(
+        "UPDATE vm_disks SET vm_dk_path = ?3, source_format = ?4, chosen_because = ?5
+         WHERE vm_context_id = ?1 AND unit_number = ?2",
+        (
+            context_id,
+            disk.disk_index,
+            disk.path.to_string_lossy(),
+            disk.source_format.map(ImageFormat::name),
+            &disk.chosen_because,
+        ),
+    )?;
+    Ok(())
 }
 
 /// Writes down which disks a VM has now, in order.
@@ -183,8 +207,8 @@ pub(crate) fn replace_disks(
     for (index, disk) in (0_u32..).zip(disks) {
         connection.execute(
             "INSERT INTO vm_disks (vm_context_id, disk_id, unit_number, label, vm_dk_path, datastore,
-                capacity_bytes, source_format)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                capacity_bytes, source_format, chosen_because, discovered_path)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?5)",
             (
                 context_id,
                 format!("disk-{}", vmware_disk_key(index)),
@@ -194,6 +218,7 @@ pub(crate) fn replace_disks(
                 source_folder,
                 disk.capacity_bytes,
                 disk.source_format.map(ImageFormat::name),
+                disk.chosen_because,
             ),
         )?;
     }
@@ -225,10 +250,12 @@ fn disk(row: &Row<'_>) -> rusqlite::Result<Disk> {
         disk_id: row.get("disk_id")?,
         label: row.get("label")?,
         path: row.get::<_, String>("vm_dk_path")?.into(),
+        discovered_path: row.get::<_, String>("discovered_path")?.into(),
         datastore: row.get("datastore")?,
         capacity_bytes: row.get("capacity_bytes")?,
         source_format: row
             .get::<_, Option<String>>("source_format")?
             .and_then(|name| ImageFormat::named(&name).ok()),
+        chosen_because: row.get("chosen_because")?,
     })
 }

@@ -43,6 +43,9 @@ pub struct VmDisk {
     pub size_gb: Option<f64>,
     /// Exact size in bytes, where the hub knows.
     pub capacity_bytes: Option<u64>,
+    /// Why the hub takes this file for the disk, where it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen_because: Option<String>,
     /// The datastore or folder it lies in.
     pub datastore: Option<String>,
     /// The image file.

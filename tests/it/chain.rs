@@ -1,5 +1,6 @@
 //! Chains: every recovery point of every history is, for qemu-img, the disk of its time.
 
+mod active;
 mod damage;
 mod full_disk;
 mod kills;

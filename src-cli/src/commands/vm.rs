@@ -128,7 +128,8 @@ fn show(vm: &Vm, disks: &[VmDisk]) -> String {
             disk.label.clone(),
             size,
             disk.path.clone().unwrap_or_default(),
+            disk.chosen_because.clone().unwrap_or_default(),
         ]
     });
-    sheet + "\n" + &output::table(["disk", "label", "size", "image"], &[0, 2], rows)
+    sheet + "\n" + &output::table(["disk", "label", "size", "image", "because"], &[0, 2], rows)
 }

@@ -129,6 +129,7 @@ struct DiskRow {
 struct DeployedDisk {
     disk_id: String,
     capacity_bytes: u64,
+    chosen_because: String,
 }
 
 impl DiskRow {
@@ -143,6 +144,7 @@ impl DiskRow {
             deployed: profile.deployed(|| DeployedDisk {
                 disk_id: disk.disk_id,
                 capacity_bytes: disk.capacity_bytes,
+                chosen_because: disk.chosen_because,
             }),
         }
     }

@@ -11,6 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use jiff::Timestamp;
 use sendense_disk::{ImageFormat, backing_name};
 
 use super::{DescribedDisk, image, read_description, survey};
@@ -19,32 +20,38 @@ use crate::vm::{Disk, Vm};
 /// Longer chains of snapshots are a circle.
 const MAX_CHAIN: usize = 256;
 
+/// Why a file is a disk that a description names.
+pub(super) const DESCRIBED: &str = "the description of the VM names it";
+
 /// Why it cannot be told which files hold the disks of a VM, and what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Unclear(String);
 
-/// The disks of a VM with the files that hold them now. `others` are the images of other VMs. Blocks.
+/// The disks of a VM with the files that hold them now. `images` are those of all VMs. Blocks.
 ///
 /// # Errors
 /// Where that is not clear.
-pub(crate) fn disks(vm: &Vm, known: &[Disk], others: &[PathBuf]) -> Result<Vec<Disk>, Unclear> {
+pub(crate) fn disks(vm: &Vm, known: &[Disk], images: &[PathBuf]) -> Result<Vec<Disk>, Unclear> {
     let description = Path::new(&vm.vm_path);
     let is_described = survey::is_description(description);
     let mut disks = known.to_vec();
     if is_described {
         follow_description(description, &vm.source_folder, &mut disks)?;
     }
-    let others: BTreeSet<PathBuf> = others
-        .iter()
-        .filter_map(|path| path.canonicalize().ok())
-        .collect();
     for disk in &mut disks {
-        let newest = newest_overlay(disk, &others)?;
-        if newest == disk.path {
-            continue;
-        }
-        if is_described {
+        let start = if is_described {
+            &disk.path
+        } else {
+            &disk.discovered_path
+        };
+        let others: BTreeSet<PathBuf> = images
+            .iter()
+            .filter(|image| **image != disk.path && **image != disk.discovered_path)
+            .filter_map(|path| path.canonicalize().ok())
+            .collect();
+        let newest = newest_overlay(disk.disk_index, start, &others)?;
+        if is_described && newest != disk.path {
             return Err(Unclear(format!(
                 "disk {} is {} says the description of the VM, but {} builds on it and is newer: merge the \
                  two (qemu-img commit), or name the newer one in the description",
@@ -53,10 +60,60 @@ pub(crate) fn disks(vm: &Vm, known: &[Disk], others: &[PathBuf]) -> Result<Vec<D
                 newest.display()
             )));
         }
-        disk.path = newest;
-        disk.source_format = None;
+        if is_described {
+            continue;
+        }
+        refuse_newer_base(disk.disk_index, &newest, vm.updated_at)?;
+        if newest != disk.path {
+            disk.chosen_because = match overlaid(&newest) {
+                Some(base) if newest != disk.discovered_path => format!(
+                    "it builds on {} and is newer: a snapshot was taken",
+                    base.display()
+                ),
+                _ => "it is newer than the snapshots that build on it".to_owned(),
+            };
+            disk.path = newest;
+            disk.source_format = None;
+        }
     }
     Ok(disks)
+}
+
+/// What a VM merged its disk into and goes on with is newer than the disk that was left behind.
+fn refuse_newer_base(number: u32, disk: &Path, discovered: Timestamp) -> Result<(), Unclear> {
+    let changed = |path: &Path| {
+        let at = fs::metadata(path).and_then(|file| file.modified());
+        at.ok().and_then(|at| Timestamp::try_from(at).ok())
+    };
+    let mut image = disk.to_owned();
+    for _ in 0..MAX_CHAIN {
+        let Some(base) = overlaid(&image) else {
+            return Ok(());
+        };
+        if let (Some(of_base), Some(of_disk)) = (changed(&base), changed(disk))
+            && of_base > of_disk
+            && of_base > discovered
+        {
+            return Err(Unclear(format!(
+                "which file disk {number} is now cannot be told: {} was written to after {}, which builds on \
+                 it; remove the one that is not in use, then discover the VM again",
+                base.display(),
+                disk.display()
+            )));
+        }
+        image = base;
+    }
+    Ok(())
+}
+
+/// The file that an image builds on.
+fn overlaid(image: &Path) -> Option<PathBuf> {
+    image::snapshot_parent(image).or_else(|| {
+        let name = backing_name(image).ok().flatten()?;
+        let name = name.strip_prefix("file:").unwrap_or(&name);
+        let named = image.parent().unwrap_or(Path::new("/")).join(name);
+        named.canonicalize().ok()
+    })
 }
 
 /// Takes files and formats from the description as it is now.
@@ -104,13 +161,18 @@ fn follow_description(path: &Path, folder: &Path, disks: &mut [Disk]) -> Result<
             )));
         }
         disk.path = file;
+        DESCRIBED.clone_into(&mut disk.chosen_because);
     }
     Ok(())
 }
 
-/// The last of the images that build on a disk one after the other; the disk itself where none does.
-fn newest_overlay(disk: &Disk, others: &BTreeSet<PathBuf>) -> Result<PathBuf, Unclear> {
-    let mut newest = disk.path.clone();
+/// The last of the images that build on a file one after the other; the file itself where none does.
+fn newest_overlay(
+    number: u32,
+    start: &Path,
+    others: &BTreeSet<PathBuf>,
+) -> Result<PathBuf, Unclear> {
+    let mut newest = start.to_owned();
     for _ in 0..MAX_CHAIN {
         // A disk that is gone is told about when it is opened.
         let Ok(canonical) = newest.canonicalize() else {
@@ -118,9 +180,8 @@ fn newest_overlay(disk: &Disk, others: &BTreeSet<PathBuf>) -> Result<PathBuf, Un
         };
         let mut overlays = overlays_of(&canonical, others).map_err(|error| {
             Unclear(format!(
-                "whether disk {} has a newer snapshot cannot be told: the folder of {} cannot be read: \
+                "whether disk {number} has a newer snapshot cannot be told: the folder of {} cannot be read: \
                  {error}",
-                disk.disk_index,
                 canonical.display()
             ))
         })?;
@@ -129,9 +190,8 @@ fn newest_overlay(disk: &Disk, others: &BTreeSet<PathBuf>) -> Result<PathBuf, Un
         };
         if let Some(other) = overlays.pop() {
             return Err(Unclear(format!(
-                "which file disk {} is now cannot be told: {} and {} both build on {}; remove or merge the \
-                 one that is not in use, or discover the VM again",
-                disk.disk_index,
+                "which file disk {number} is now cannot be told: {} and {} both build on {}; remove or merge \
+                 the one that is not in use, or discover the VM again",
                 other.display(),
                 overlay.display(),
                 canonical.display()
@@ -140,8 +200,7 @@ fn newest_overlay(disk: &Disk, others: &BTreeSet<PathBuf>) -> Result<PathBuf, Un
         newest = overlay;
     }
     Err(Unclear(format!(
-        "the images that build on disk {} build on each other in a circle",
-        disk.disk_index
+        "the images that build on disk {number} build on each other in a circle"
     )))
 }
 
@@ -164,18 +223,11 @@ fn overlays_of(disk: &Path, others: &BTreeSet<PathBuf>) -> io::Result<Vec<PathBu
 }
 
 fn builds_on(image: &Path, disk: &Path) -> bool {
-    if image::snapshot_parent(image).is_some_and(|parent| parent == disk) {
-        return true;
-    }
-    let Ok(Some(name)) = backing_name(image) else {
-        return false;
-    };
-    // Not followed when it is opened, which says so.
-    if name.starts_with("json:") {
+    // Such a name is not followed when the image is opened, which says so.
+    let is_named_otherwise = || {
+        let name = backing_name(image).ok().flatten();
         let file = disk.file_name().unwrap_or_default().to_string_lossy();
-        return name.contains(file.as_ref());
-    }
-    let name = name.strip_prefix("file:").unwrap_or(&name);
-    let named = image.parent().unwrap_or(Path::new("/")).join(name);
-    named.canonicalize().is_ok_and(|named| named == disk)
+        name.is_some_and(|name| name.starts_with("json:") && name.contains(file.as_ref()))
+    };
+    overlaid(image).is_some_and(|base| base == disk) || is_named_otherwise()
 }

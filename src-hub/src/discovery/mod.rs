@@ -60,6 +60,8 @@ pub(crate) struct FoundDisk {
     pub(crate) capacity_bytes: Option<u64>,
     /// What its description says that it is; `None` where that has to be looked for.
     pub(crate) format: Option<ImageFormat>,
+    /// Why this file is the disk, in words.
+    pub(crate) chosen_because: &'static str,
     pub(crate) problem: Option<String>,
 }
 
@@ -179,13 +181,14 @@ impl<'a> Assembly<'a> {
                 DescribedDisk::File { path, format } => {
                     let image = ImageFile::open(&folder.join(path), self.root, format.as_deref());
                     self.claimed.extend(image.files.iter().cloned());
-                    found_disk(index, image)
+                    found_disk(index, image, active::DESCRIBED)
                 }
                 DescribedDisk::Elsewhere(what) => FoundDisk {
                     label: label(index),
                     path: PathBuf::from(what),
                     capacity_bytes: None,
                     format: None,
+                    chosen_because: active::DESCRIBED,
                     problem: Some(format!(
                         "{what} is no image file; only disks that are files can be backed up"
                     )),
@@ -210,14 +213,13 @@ impl<'a> Assembly<'a> {
     fn claim_what_others_build_on(&mut self) {
         for image in self.survey.folders.iter().flat_map(|folder| &folder.images) {
             // What a description names, it states the format of: a guest's bytes claim nothing.
-            if image
+            let is_described = image
                 .canonicalize()
-                .is_ok_and(|path| self.claimed.contains(&path))
-            {
-                continue;
+                .is_ok_and(|path| self.claimed.contains(&path));
+            if !is_described {
+                let opened = ImageFile::open(image, self.root, None);
+                self.claimed.extend(opened.files.into_iter().skip(1));
             }
-            let opened = ImageFile::open(image, self.root, None);
-            self.claimed.extend(opened.files.into_iter().skip(1));
             self.claimed.extend(image::snapshot_parent(image));
         }
     }
@@ -234,7 +236,7 @@ impl<'a> Assembly<'a> {
         if folder.path == self.root || !folder.descriptions.is_empty() {
             for image in free {
                 let bare = bare_vm(&image.path);
-                let disks = vec![found_disk(0, image)];
+                let disks = vec![found_disk(0, image, FOUND)];
                 self.vms.push(FoundVm {
                     problem: problem_of(&disks),
                     disks,
@@ -244,7 +246,7 @@ impl<'a> Assembly<'a> {
         } else if !free.is_empty() {
             let disks: Vec<_> = (0_u32..)
                 .zip(free)
-                .map(|(index, image)| found_disk(index, image))
+                .map(|(index, image)| found_disk(index, image, FOUND))
                 .collect();
             self.vms.push(FoundVm {
                 name: text(folder.path.file_name()),
@@ -290,12 +292,16 @@ fn bare_vm(path: &Path) -> FoundVm {
     }
 }
 
-fn found_disk(index: u32, image: ImageFile) -> FoundDisk {
+/// Why an image is a disk that no description names.
+const FOUND: &str = "it lies in the folder, and nothing there builds on it";
+
+fn found_disk(index: u32, image: ImageFile, chosen_because: &'static str) -> FoundDisk {
     FoundDisk {
         label: label(index),
         path: image.path,
         capacity_bytes: image.size_bytes,
         format: image.stated,
+        chosen_because,
         problem: image.problem,
     }
 }

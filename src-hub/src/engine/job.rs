@@ -111,21 +111,23 @@ impl Job {
     }
 
     fn open_sources(&self) -> Result<Vec<Source>, Failure> {
-        let others = self
-            .db
-            .with(|connection| vm::images_of_others(connection, &self.vm.context_id))?;
-        let disks = active::disks(&self.vm, &self.disks, &others)?;
+        let images = self.db.with(|connection| vm::images(connection))?;
+        let disks = active::disks(&self.vm, &self.disks, &images)?;
+        let sources = Source::open_all(&disks, &self.vm.source_folder)?;
         for (disk, known) in disks.iter().zip(&self.disks) {
             if disk.path != known.path {
                 tracing::info!(
                     vm = self.vm.vm_name,
-                    "disk {} is now {}: it changed after VMs were last discovered",
+                    "disk {} is {} now: {}",
                     disk.disk_index,
-                    disk.path.display()
+                    disk.path.display(),
+                    disk.chosen_because
                 );
+                self.db
+                    .with(|connection| vm::follow_image(connection, &self.vm.context_id, disk))?;
             }
         }
-        Source::open_all(&disks, &self.vm.source_folder)
+        Ok(sources)
     }
 
     /// Counts what has to be read, and refuses to begin what cannot end well.

@@ -347,6 +347,7 @@ fn machine(connection: &Connection, manifest: &Manifest, now: Timestamp) -> rusq
         capacity_bytes: disk.capacity_bytes,
         // Its description says it again when a backup starts.
         source_format: None,
+        chosen_because: "the repository says so".to_owned(),
     });
     vm::replace_disks(
         connection,

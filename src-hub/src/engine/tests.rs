@@ -77,6 +77,7 @@ impl Bench {
                     path: path.clone(),
                     capacity_bytes: Some(1),
                     format: None,
+                    chosen_because: "it is there",
                     problem: None,
                 })
                 .collect(),

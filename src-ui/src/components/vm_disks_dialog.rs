@@ -41,7 +41,15 @@ pub(crate) fn VmDisksDialog(props: &VmDisksDialogProps) -> Html {
                 for disk in disks.data.iter().flat_map(|disks| disks.iter()) {
                     <li class="check-list__line" key={disk.disk_index}>
                         <Icon picture={Picture::Drive} />
-                        <span class="check-list__name">{ format!("Disk {} · {}", disk.disk_index, disk.label) }</span>
+                        <span class="check-list__name" title={disk.chosen_because.clone()}>
+                            { format!("Disk {} · {}", disk.disk_index, disk.label) }
+                            if let Some(path) = &disk.path {
+                                <small class="faint">{ path }</small>
+                            }
+                            if let Some(reason) = &disk.chosen_because {
+                                <small class="faint">{ format!("This file, because {reason}.") }</small>
+                            }
+                        </span>
                         <Size bytes={disk.size_bytes()} />
                     </li>
                 }

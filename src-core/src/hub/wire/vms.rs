@@ -33,6 +33,7 @@ pub(in crate::hub) fn vm_disks(answer: &Value) -> Result<Vec<VmDisk>> {
             label: fields.text_or_empty("label"),
             size_gb: fields.real(&["size_gb"]),
             capacity_bytes: fields.count(&["capacity_bytes"]).filter(|n| *n > 0),
+            chosen_because: fields.text(&["chosen_because"]),
             datastore: fields.text(&["datastore"]),
             path: fields.text(&["path", "vmdk_path"]),
         })
