@@ -293,6 +293,9 @@ pub(crate) enum RestoreCommand {
         mount: String,
         /// Path of the file.
         path: String,
+        /// An alternate data stream of it instead of its content.
+        #[arg(long, value_name = "NAME")]
+        stream: Option<String>,
         #[command(flatten)]
         target: Target,
     },

@@ -34,6 +34,6 @@ pub use ids::{BackupId, MountId, RepositoryId, VmId};
 pub use repository::{
     BackupCopy, CopyStatus, Repository, RepositoryProblem, RepositoryTest, Rescan,
 };
-pub use restore::{FileEntry, FileKind, Listing, Mount, MountStatus};
+pub use restore::{FileEntry, FileKind, FileStream, Listing, Mount, MountStatus};
 pub use size::ByteSize;
 pub use vm::{AddedVms, DiscoveredDisk, DiscoveredVm, Vm, VmDisk};

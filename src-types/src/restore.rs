@@ -74,6 +74,20 @@ pub struct FileEntry {
     pub symlink_target: Option<String>,
     /// Why this entry cannot be opened (`BitLocker`, `socket`, …), where the hub says.
     pub unreadable: Option<String>,
+    /// Its alternate data streams, where the hub says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub streams: Vec<FileStream>,
+}
+
+/// An alternate data stream: content that NTFS keeps beside that of a file or folder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FileStream {
+    /// For the eye and for a call.
+    pub name: String,
+    /// Size in bytes.
+    pub size: Option<u64>,
+    /// Why it cannot be opened, where the hub says.
+    pub unreadable: Option<String>,
 }
 
 /// The entries of one folder.
@@ -85,4 +99,10 @@ pub struct Listing {
     pub path: String,
     /// Its entries, in the hub's order.
     pub files: Vec<FileEntry>,
+    /// What of the folder could not be read, a sentence each: entries may be missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub damage: Vec<String>,
+    /// What else is on the disk and is not shown, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<String>,
 }

@@ -62,8 +62,16 @@ pub(crate) fn is_soon(minutes: u64) -> bool {
     minutes <= 10
 }
 
-/// What a file is, by its ending.
+/// What a file is, by its ending, and how many alternate data streams it has.
 pub(crate) fn kind_of(file: &FileEntry) -> String {
+    let kind = kind_alone(file);
+    match file.streams.len() {
+        0 => kind,
+        n => format!("{kind}, {}", count(n as u64, "stream")),
+    }
+}
+
+fn kind_alone(file: &FileEntry) -> String {
     if let Some(reason) = &file.unreadable {
         return reason.clone();
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use sendense_core::download::{Destination, Existing, save_file, save_zip};
+use sendense_core::download::{Destination, Existing, save_file, save_stream, save_zip};
 use sendense_core::{Platform, local_name};
 use sendense_types::{BackupId, ByteSize, FileEntry, FileKind, Listing, Mount, MountId};
 use serde_json::json;
@@ -32,24 +32,29 @@ pub(crate) async fn run(
         }
         RestoreCommand::Ls { mount, path } => {
             let listing = hub.list_files(&MountId::new(mount), &path).await?;
+            for sentence in listing.damage.iter().chain(&listing.passed_over) {
+                output::say(format_args!("warning: {}", printable(sentence)));
+            }
             output.show(&listing, || list_files(&listing))
         }
         RestoreCommand::Get {
             mount,
             path,
+            stream,
             target,
         } => {
-            let destination = destination(&target, &path, "");
+            let extension = stream.as_ref().map(|stream| format!(".{stream}"));
+            let destination = destination(&target, &path, &extension.unwrap_or_default());
             let mut line = Line::new(*output, format!("Saving {}", printable(&path)));
-            let saved = save_file(
-                hub,
-                &MountId::new(mount),
-                &path,
-                &destination,
-                &mut |progress| line.download(&progress),
-                cancel,
-            )
-            .await?;
+            let mount = MountId::new(mount);
+            let report = &mut |progress| line.download(&progress);
+            let saved = match stream {
+                None => save_file(hub, &mount, &path, &destination, report, cancel).await?,
+                Some(stream) => {
+                    let of = (path.as_str(), stream.as_str());
+                    save_stream(hub, &mount, of, &destination, report, cancel).await?
+                }
+            };
             drop(line);
             let document = json!({ "path": saved.path, "size_bytes": saved.size_bytes });
             output.show(&document, || {
@@ -85,7 +90,7 @@ pub(crate) async fn run(
                 ));
             }
             if let Some(note) = &archive.not_restored {
-                output::say("warning: some entries are not in the archive; it holds this note:");
+                output::say("warning: not everything was restored; the archive holds this note:");
                 note.lines().for_each(|line| output::say(printable(line)));
             }
             let saved = &archive.saved;
@@ -202,12 +207,18 @@ fn shown_name(file: &FileEntry) -> String {
 }
 
 fn remark(file: &FileEntry) -> String {
-    match (&file.unreadable, &file.symlink_target, file.is_symlink) {
-        (Some(reason), _, _) => reason.clone(),
-        (None, Some(target), _) => format!("-> {target}"),
-        (None, None, true) => "link".to_owned(),
-        (None, None, false) => String::new(),
-    }
+    let mut remarks: Vec<String> = match (&file.unreadable, &file.symlink_target, file.is_symlink) {
+        (Some(reason), _, _) => vec![reason.clone()],
+        (None, Some(target), _) => vec![format!("-> {target}")],
+        (None, None, true) => vec!["link".to_owned()],
+        (None, None, false) => Vec::new(),
+    };
+    remarks.extend(
+        file.streams
+            .iter()
+            .map(|stream| format!("stream {} ({})", stream.name, output::size(stream.size))),
+    );
+    remarks.join(", ")
 }
 
 #[cfg(test)]

@@ -93,20 +93,70 @@ pub async fn save_file(
         return Err(why);
     }
     let part = PartFile::create(destination)?;
-    let body = unless_cancelled(hub.open_file(mount_id, &path), cancel).await?;
+    let body = unless_cancelled(hub.open_file(mount_id, &path, None), cancel).await?;
+    let (part, size_bytes) = receive_all(body, part, entry.size, report, cancel).await?;
+    keep(part, entry.modified_time).await?;
+    Ok(Saved {
+        path: destination.path.clone(),
+        size_bytes,
+    })
+}
+
+/// Saves an alternate data stream of a file or folder as a file.
+///
+/// # Errors
+/// As [`save_file`]; `NotFound` where the file has no stream of that name.
+pub async fn save_stream(
+    hub: &HubClient,
+    mount_id: &MountId,
+    (path, stream): (&str, &str),
+    destination: &Destination,
+    report: &mut (dyn FnMut(DownloadProgress) + Send),
+    cancel: &CancellationToken,
+) -> Result<Saved> {
+    let path = normal_path(path)?;
+    let entry = hub.file(mount_id, &path).await?;
+    // A hub that knows no streams would answer with the file itself.
+    let Some(found) = entry.streams.iter().find(|it| it.name == stream) else {
+        return Err(AppError::new(
+            ErrorKind::NotFound,
+            format!("{path} has no stream called {stream}."),
+            Retry::Never,
+        ));
+    };
+    if let Some(reason) = &found.unreadable {
+        return Err(AppError::new(
+            ErrorKind::Unsupported,
+            format!("{path}:{stream} cannot be read: {reason}."),
+            Retry::Never,
+        ));
+    }
+    let part = PartFile::create(destination)?;
+    let body = unless_cancelled(hub.open_file(mount_id, &path, Some(stream)), cancel).await?;
+    let (part, size_bytes) = receive_all(body, part, found.size, report, cancel).await?;
+    keep(part, entry.modified_time).await?;
+    Ok(Saved {
+        path: destination.path.clone(),
+        size_bytes,
+    })
+}
+
+/// Receives a body to its announced end, and no byte less than its folder says.
+async fn receive_all(
+    body: Body,
+    part: PartFile,
+    listed: Option<u64>,
+    report: &mut (dyn FnMut(DownloadProgress) + Send),
+    cancel: &CancellationToken,
+) -> Result<(PartFile, u64)> {
     let announced = body.length();
-    let expected = announced.or(entry.size);
-    let (part, received) = receive(body, part, expected, report, cancel).await?;
-    for expected in [announced, entry.size].into_iter().flatten() {
+    let (part, received) = receive(body, part, announced.or(listed), report, cancel).await?;
+    for expected in [announced, listed].into_iter().flatten() {
         if received != expected {
             return Err(incomplete(received, expected));
         }
     }
-    keep(part, entry.modified_time).await?;
-    Ok(Saved {
-        path: destination.path.clone(),
-        size_bytes: received,
-    })
+    Ok((part, received))
 }
 
 /// Saves a folder as a zip archive.

@@ -1,6 +1,6 @@
 //! Whether a zip archive holds everything it should (contract 6.4).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 
@@ -12,7 +12,9 @@ use crate::Result;
 /// The note in which our hub names what it could not put into an archive.
 const NOTE: &str = "_NOT RESTORED";
 /// More of a note than anybody reads.
-const NOTE_BYTES: u64 = 64 * 1024;
+const SHOWN_NOTE_BYTES: usize = 64 * 1024;
+/// More of a note than a hub writes.
+const NOTE_BYTES: u64 = 64 << 20;
 
 /// Files that have to be in an archive, by their path within the folder, with their size.
 pub(super) type Expected = BTreeMap<String, u64>;
@@ -69,22 +71,35 @@ pub(super) fn read_through(file: &File, expected: Option<&Expected>) -> Result<C
         found.insert(name, entry.size());
     }
     if let Some(expected) = expected {
-        compare(expected, &found)?;
+        compare(expected, &found, note.as_deref().unwrap_or_default())?;
     }
     Ok(Contents {
         n_files: found.len() - usize::from(note.is_some()),
-        note,
+        note: note.map(shown),
     })
 }
 
+fn shown(mut note: String) -> String {
+    if note.len() > SHOWN_NOTE_BYTES {
+        note.truncate(note.floor_char_boundary(SHOWN_NOTE_BYTES));
+        note.push('…');
+    }
+    note
+}
+
 /// Names in archives are relative to the folder that was asked for (contract 6.4).
-fn compare(expected: &Expected, found: &BTreeMap<String, u64>) -> Result<()> {
+fn compare(expected: &Expected, found: &BTreeMap<String, u64>, note: &str) -> Result<()> {
+    let excused = Excused::of(note);
     let missing: Vec<&String> = expected
         .iter()
         .filter(|(inside, size)| found.get(*inside) != Some(*size))
         .map(|(inside, _)| inside)
+        .filter(|inside| !excused.has(inside))
         .collect();
-    let Some(first) = missing.first() else {
+    let Some(first) = missing
+        .first()
+        .filter(|_| missing.len() > excused.n_dropped)
+    else {
         return Ok(());
     };
     Err(AppError::new(
@@ -97,6 +112,35 @@ fn compare(expected: &Expected, found: &BTreeMap<String, u64>) -> Result<()> {
         Retry::Manual,
     )
     .with_hint("It was not kept. Try again, or save smaller folders."))
+}
+
+/// What a note names: lines of `/path: reason`, and how many there was no room for.
+struct Excused<'n> {
+    lines: BTreeSet<&'n str>,
+    n_dropped: usize,
+}
+
+impl<'n> Excused<'n> {
+    fn of(note: &'n str) -> Self {
+        let n_dropped = note.lines().filter_map(|line| {
+            let number = line.strip_prefix("and ")?.strip_suffix(" more.")?;
+            number.parse::<usize>().ok()
+        });
+        Self {
+            n_dropped: n_dropped.fold(0, usize::saturating_add),
+            lines: note
+                .lines()
+                .filter_map(|line| line.strip_prefix('/'))
+                .collect(),
+        }
+    }
+
+    /// A path may hold a colon, too: the line that begins with all of it is the next in order.
+    fn has(&self, inside: &str) -> bool {
+        let start = format!("{inside}: ");
+        let mut next = self.lines.range(start.as_str()..);
+        next.next().is_some_and(|line| line.starts_with(&start))
+    }
 }
 
 fn damaged(error: &dyn std::error::Error) -> AppError {
@@ -141,6 +185,7 @@ mod tests {
             is_symlink: false,
             symlink_target: None,
             unreadable: None,
+            streams: Vec::new(),
         }
     }
 

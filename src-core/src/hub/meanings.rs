@@ -224,6 +224,20 @@ pub(super) const MEANINGS: &[Meaning] = &[
         Some("It is a link, a special file, or its content cannot be read."),
     ),
     row(
+        "the content of",
+        ErrorKind::Unsupported,
+        Retry::Never,
+        "The content of this file cannot be read.",
+        Some("The rest of the disk can still be restored."),
+    ),
+    row(
+        "the disk is damaged",
+        ErrorKind::Corrupt,
+        Retry::Never,
+        "This part of the disk is damaged in this backup.",
+        Some("Other files can still be restored. An older recovery point may hold this one whole."),
+    ),
+    row(
         "unsupported archive type",
         ErrorKind::Unsupported,
         Retry::Never,

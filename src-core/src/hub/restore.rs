@@ -126,10 +126,18 @@ impl HubClient {
             })
     }
 
-    /// The content of a file.
-    pub(crate) async fn open_file(&self, mount_id: &MountId, path: &str) -> Result<Body> {
+    /// The content of a file, or of one of its alternate data streams.
+    pub(crate) async fn open_file(
+        &self,
+        mount_id: &MountId,
+        path: &str,
+        stream: Option<&str>,
+    ) -> Result<Body> {
         let mut url = self.v1(&["restore", mount_id.as_str(), "download"])?;
         url.query_pairs_mut().append_pair("path", path);
+        if let Some(stream) = stream {
+            url.query_pairs_mut().append_pair("stream", stream);
+        }
         let request = self.request(Method::GET, url);
         Ok(Body(self.send(request, Effect::Repeatable).await?))
     }

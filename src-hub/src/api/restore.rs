@@ -138,6 +138,12 @@ struct ListingAnswer {
     path: String,
     files: Vec<restore::FileRow>,
     total_count: usize,
+    /// What of the folder could not be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    damage: Vec<String>,
+    /// What is on the disk and was not followed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    passed_over: Vec<String>,
 }
 
 async fn list_files(
@@ -154,12 +160,14 @@ async fn list_files(
         let body = mount.list_recursively(path, path_as_sent, shape).await?;
         return Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response());
     }
-    let files = mount.list(path, shape).await?;
+    let listed = mount.list(path, shape).await?;
     let answer = ListingAnswer {
         mount_id,
         path: path_as_sent,
-        total_count: files.len(),
-        files,
+        total_count: listed.rows.len(),
+        files: listed.rows,
+        damage: listed.damage,
+        passed_over: listed.passed_over,
     };
     Ok(Json(answer).into_response())
 }
@@ -180,9 +188,12 @@ async fn download(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response<Body>> {
-    let (mount, path) = enter(&hub, &mount_id, &Parameters::parse(query)?).await?;
+    let query = Parameters::parse(query)?;
+    let (mount, path) = enter(&hub, &mount_id, &query).await?;
     let conditions = Conditions::from_headers(&headers, method == Method::HEAD);
-    Ok(mount.download(path, &conditions).await?)
+    Ok(mount
+        .download(path, query.get("stream")?, &conditions)
+        .await?)
 }
 
 async fn download_directory(

@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Response, StatusCode, header},
 };
 use jiff::{Timestamp, tz::Offset};
-use sendense_disk::{Entry, EntryKind, FileReader, FsPath};
+use sendense_disk::{DataStream, Entry, EntryKind, FileReader, FsPath, Name};
 
 use super::{
     Error, Result,
@@ -17,7 +17,7 @@ use super::{
     mounts::MountInUse,
     path::RequestPath,
     range::Wanted,
-    tree::{Found, Readers},
+    tree::{Folder, Found, Readers},
 };
 
 /// What is read at once: large enough for the disk, small enough to notice a client that left.
@@ -63,9 +63,22 @@ impl Conditions {
 struct FileHead {
     volume: u32,
     path: FsPath,
+    /// An alternate data stream instead of the content.
+    stream: Option<Name>,
     size_bytes: u64,
     name: String,
     modified: Option<Timestamp>,
+}
+
+impl FileHead {
+    fn open(&self, readers: &mut Readers) -> Result<FileReader> {
+        let filesystem = readers.filesystem(self.volume)?;
+        let opened = match &self.stream {
+            Some(stream) => filesystem.open_stream(&self.path, stream),
+            None => filesystem.open(&self.path),
+        };
+        Ok(opened?)
+    }
 }
 
 /// What a download path leads to.
@@ -75,30 +88,29 @@ enum Target {
 }
 
 impl MountInUse {
-    /// Sends a file, or the part of it that is asked for. A folder is answered with a zip, as on
-    /// deployed hubs (contract D50).
+    /// Sends a file or one of its streams, or the part of it that is asked for. A folder is answered with
+    /// a zip, as on deployed hubs (contract D50).
     pub(crate) async fn download(
         &self,
         path: RequestPath,
+        stream: Option<String>,
         conditions: &Conditions,
     ) -> Result<Response<Body>> {
         let asked = path.clone();
         let target = self
             .session()
-            .ask(move |readers| target(readers, &asked))
+            .ask(move |readers| match stream {
+                Some(stream) => stream_target(readers, &asked, &stream),
+                None => target(readers, &asked),
+            })
             .await?;
         match target {
-            Target::File(head) => self.send_file(path, head, conditions).await,
+            Target::File(head) => self.send_file(head, conditions).await,
             Target::Folder => self.archive(path, ArchiveFormat::Zip, conditions).await,
         }
     }
 
-    async fn send_file(
-        &self,
-        path: RequestPath,
-        head: FileHead,
-        conditions: &Conditions,
-    ) -> Result<Response<Body>> {
+    async fn send_file(&self, head: FileHead, conditions: &Conditions) -> Result<Response<Body>> {
         let row = self.row();
         let etag = etag(&row.backup_id, row.disk_index, &head);
         let wanted = conditions.wanted(head.size_bytes, &etag);
@@ -135,15 +147,10 @@ impl MountInUse {
             self.session()
                 .stream(
                     guard,
-                    move |readers| {
-                        readers
-                            .filesystem(head.volume)?
-                            .open(&head.path)
-                            .map_err(|error| Error::at(&path, error))
-                    },
-                    move |readers, mut file, sink| {
+                    move |readers| Ok((head.volume, head.open(readers)?)),
+                    move |readers, (volume, mut file), sink| {
                         let part = Part {
-                            volume: head.volume,
+                            volume,
                             start,
                             length,
                         };
@@ -241,17 +248,52 @@ fn target(readers: &mut Readers, path: &RequestPath) -> Result<Target> {
             entry,
         } => (volume, fs_path, entry),
     };
-    if let Some(what) = why_not_sent(readers, volume, &fs_path, &entry)? {
-        return Err(Error::NotAFile {
-            path: path.to_string(),
-            what,
+    if let Some(why) = why_not_sent(readers, volume, path, &fs_path, &entry)? {
+        return Err(why);
+    }
+    Ok(Target::File(FileHead {
+        volume,
+        path: fs_path,
+        stream: None,
+        size_bytes: entry.size_bytes,
+        name: entry.name.display(),
+        modified: entry.modified,
+    }))
+}
+
+/// A stream of a file, a folder or a link, named as listings name it.
+fn stream_target(readers: &mut Readers, path: &RequestPath, stream: &str) -> Result<Target> {
+    let (volume, fs_path) = match readers.find(path)? {
+        Found::Folder(Folder::OnVolume { volume, path }) => (volume, path),
+        Found::Entry { volume, path, .. } => (volume, path),
+        Found::Folder(Folder::Disk) => {
+            return Err(Error::PathMissing {
+                path: format!("{path}:{stream}"),
+            });
+        }
+    };
+    let entry = readers.filesystem(volume)?.entry(&fs_path)?;
+    let wanted = Name::from_path_text(stream);
+    let found = entry.streams.into_iter().find(|it| it.name == wanted);
+    let DataStream {
+        name,
+        size_bytes,
+        unreadable,
+    } = found.ok_or_else(|| Error::PathMissing {
+        path: format!("{path}:{stream}"),
+    })?;
+    if let Some(reason) = unreadable {
+        return Err(Error::ContentUnreadable {
+            path: format!("{path}:{stream}"),
+            reason,
         });
     }
     Ok(Target::File(FileHead {
         volume,
         path: fs_path,
-        size_bytes: entry.size_bytes,
-        name: entry.name.display(),
+        size_bytes,
+        name: format!("{}.{}", entry.name.display(), name.display()),
+        stream: Some(name),
         modified: entry.modified,
     }))
 }
@@ -260,16 +302,23 @@ fn target(readers: &mut Readers, path: &RequestPath) -> Result<Target> {
 fn why_not_sent(
     readers: &mut Readers,
     volume: u32,
-    path: &FsPath,
+    path: &RequestPath,
+    fs_path: &FsPath,
     entry: &Entry,
-) -> Result<Option<String>> {
-    if entry.kind != EntryKind::Symlink {
-        return Ok(why_unreadable(entry));
+) -> Result<Option<Error>> {
+    let path = path.to_string();
+    if let Some(reason) = &entry.unreadable {
+        let reason = reason.clone();
+        return Ok(Some(Error::ContentUnreadable { path, reason }));
     }
-    Ok(Some(match readers.filesystem(volume)?.read_link(path) {
-        Ok(target) => format!("it is a link to {}", target.display()),
-        Err(error) => format!("it is a link whose target cannot be read: {error}"),
-    }))
+    let what = match entry.kind {
+        EntryKind::Symlink => match readers.filesystem(volume)?.read_link(fs_path) {
+            Ok(target) => Some(format!("it is a link to {}", target.display())),
+            Err(error) => Some(format!("it is a link whose target cannot be read: {error}")),
+        },
+        _ => why_unreadable(entry),
+    };
+    Ok(what.map(|what| Error::NotAFile { path, what }))
 }
 
 /// The same file of the same backup has the same tag in every mount, so that a download can be
@@ -281,6 +330,7 @@ fn etag(backup_id: &str, disk_index: u32, head: &FileHead) -> String {
         disk_index,
         head.volume,
         head.path.to_string(),
+        head.stream.as_ref().map(Name::to_path_text),
         head.size_bytes,
         modified
     ]);

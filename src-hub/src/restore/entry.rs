@@ -1,7 +1,7 @@
 //! How entries and volumes look on the wire (contract 3.8).
 
 use jiff::Timestamp;
-use sendense_disk::{Content, Entry, EntryKind, Volume};
+use sendense_disk::{Content, DataStream, Entry, EntryKind, Volume};
 use serde::Serialize;
 
 use super::path::{RequestPath, volume_folder};
@@ -29,6 +29,37 @@ pub(crate) struct FileRow {
     /// Why it can be seen but not opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) unreadable: Option<String>,
+    /// Its alternate data streams.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) streams: Vec<StreamRow>,
+    /// In a recursive listing: what of this folder could not be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) damage: Vec<String>,
+    /// The number by which the filesystem knows a folder, to notice one that is inside itself.
+    #[serde(skip)]
+    pub(crate) id: u64,
+}
+
+/// An alternate data stream of an entry.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct StreamRow {
+    /// Lossless, for the query of a download.
+    pub(crate) name: String,
+    /// Its size in bytes.
+    pub(crate) size: u64,
+    /// Why it cannot be opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) unreadable: Option<String>,
+}
+
+impl StreamRow {
+    fn of(stream: &DataStream) -> Self {
+        Self {
+            name: stream.name.to_path_text(),
+            size: stream.size_bytes,
+            unreadable: stream.unreadable.clone(),
+        }
+    }
 }
 
 /// Keys beside the documented ones are left out where the documented shape is asked for.
@@ -36,7 +67,7 @@ pub(crate) struct FileRow {
 pub(crate) enum RowShape {
     /// Exactly the documented keys.
     Documented,
-    /// With `symlink_target` and `unreadable`.
+    /// With `symlink_target`, `unreadable`, `streams` and `damage`.
     Extended,
 }
 
@@ -65,6 +96,9 @@ impl FileRow {
             is_symlink: entry.kind == EntryKind::Symlink,
             symlink_target: link_target,
             unreadable: why_unreadable(entry),
+            streams: entry.streams.iter().map(StreamRow::of).collect(),
+            damage: Vec::new(),
+            id: entry.id,
         }
     }
 
@@ -74,16 +108,11 @@ impl FileRow {
         Self {
             name: volume_name(volume.number, volume.label.as_deref(), volume.size_bytes),
             path: format!("/{folder}"),
-            kind: "directory",
-            size: 0,
-            mode: "0555".to_owned(),
-            modified_time: Some(mounted_at),
-            is_symlink: false,
-            symlink_target: None,
             unreadable: match &volume.content {
                 Content::Readable(_) => None,
                 Content::Unreadable(reason) => Some(reason.to_string()),
             },
+            ..Self::of_root(mounted_at)
         }
     }
 
@@ -99,6 +128,9 @@ impl FileRow {
             is_symlink: false,
             symlink_target: None,
             unreadable: None,
+            streams: Vec::new(),
+            damage: Vec::new(),
+            id: 0,
         }
     }
 
@@ -107,6 +139,8 @@ impl FileRow {
         if shape == RowShape::Documented {
             self.symlink_target = None;
             self.unreadable = None;
+            self.streams = Vec::new();
+            self.damage = Vec::new();
         }
         self
     }
@@ -197,6 +231,13 @@ mod tests {
             is_symlink: true,
             symlink_target: Some("b".to_owned()),
             unreadable: Some("encrypted".to_owned()),
+            streams: vec![StreamRow {
+                name: "Zone.Identifier".to_owned(),
+                size: 26,
+                unreadable: None,
+            }],
+            damage: vec!["names are missing".to_owned()],
+            id: 5,
         };
         let json = serde_json::to_string(&row.clone().in_shape(RowShape::Documented)).unwrap();
         assert_eq!(
@@ -205,7 +246,10 @@ mod tests {
         );
         let json = serde_json::to_string(&row.in_shape(RowShape::Extended)).unwrap();
         assert!(
-            json.ends_with(r#""symlink_target":"b","unreadable":"encrypted"}"#),
+            json.ends_with(concat!(
+                r#""symlink_target":"b","unreadable":"encrypted","#,
+                r#""streams":[{"name":"Zone.Identifier","size":26}],"damage":["names are missing"]}"#
+            )),
             "{json}"
         );
     }

@@ -55,9 +55,12 @@ pub(crate) enum Error {
     /// A file where a folder was meant.
     #[error("path is not a directory: {path}")]
     NotADirectory { path: String },
-    /// A link, a special file, or one whose content cannot be read.
+    /// A link or a special file.
     #[error("not a regular file: {path}: {what}")]
     NotAFile { path: String, what: String },
+    /// A file whose content is damaged, encrypted, or not on the disk.
+    #[error("the content of {path} cannot be read: {reason}")]
+    ContentUnreadable { path: String, reason: String },
     /// Deleting its backup would take the file away from under it.
     #[error(
         "a file of the backup {backup_id} is being downloaded: wait until that is done, or stop it"
@@ -125,11 +128,13 @@ impl Error {
                 | sendense_disk::Error::NotAFile { .. }
                 | sendense_disk::Error::InvalidPath { .. },
             ) => StatusCode::BAD_REQUEST,
+            // What is damaged stays so: it is no failure of the hub that another try could mend.
             Self::NothingReadable { .. }
             | Self::VolumeUnreadable { .. }
-            | Self::Disk(sendense_disk::Error::Unsupported { .. }) => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
+            | Self::ContentUnreadable { .. }
+            | Self::Disk(
+                sendense_disk::Error::Unsupported { .. } | sendense_disk::Error::Corrupt { .. },
+            ) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooManyDownloads | Self::ReaderBusy => StatusCode::SERVICE_UNAVAILABLE,
             Self::ReaderStopped | Self::Disk(_) | Self::Database(_) | Self::Thread(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR

@@ -173,7 +173,7 @@ impl Fixture {
     pub(crate) async fn names(&self, mount_id: &str, folder: &str) -> Vec<String> {
         let mount = self.mounts.enter(mount_id).await.unwrap();
         let rows = mount.list(path(folder), RowShape::Extended).await.unwrap();
-        rows.into_iter().map(|row| row.name).collect()
+        rows.rows.into_iter().map(|row| row.name).collect()
     }
 
     pub(crate) async fn download(
@@ -188,7 +188,7 @@ impl Fixture {
             .map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()))
             .collect();
         mount
-            .download(path(file), &Conditions::from_headers(&headers, false))
+            .download(path(file), None, &Conditions::from_headers(&headers, false))
             .await
     }
 }

@@ -1,6 +1,9 @@
 //! Listings: one folder as rows, or a whole tree as a stream of them.
 
-use std::io::{self, Write};
+use std::{
+    collections::HashSet,
+    io::{self, Write},
+};
 
 use axum::body::Body;
 use serde::Serialize;
@@ -10,20 +13,17 @@ use super::{
     entry::{FileRow, RowShape},
     mounts::MountInUse,
     path::RequestPath,
-    tree::Readers,
+    tree::{Readers, Rows},
 };
 
 /// Deeper trees exist only where a damaged filesystem has a folder inside itself.
-pub(super) const MAX_DEPTH: usize = 512;
+const MAX_DEPTH: usize = 512;
 
 impl MountInUse {
     /// The rows of one folder.
-    pub(crate) async fn list(&self, path: RequestPath, shape: RowShape) -> Result<Vec<FileRow>> {
+    pub(crate) async fn list(&self, path: RequestPath, shape: RowShape) -> Result<Rows> {
         self.session()
-            .ask(move |readers| {
-                let rows = readers.list(&path)?;
-                Ok(rows.into_iter().map(|row| row.in_shape(shape)).collect())
-            })
+            .ask(move |readers| Ok(readers.list(&path)?.in_shape(shape)))
             .await
     }
 
@@ -67,42 +67,90 @@ struct Head<'h> {
     path: &'h str,
 }
 
-/// Depth first, each folder before what is in it.
+/// What comes behind them.
+#[derive(Serialize)]
+struct Tail {
+    total_count: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    damage: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    passed_over: Vec<String>,
+}
+
+/// Depth first, each folder before what is in it. A folder that cannot be read is a row that says so.
 fn write_tree(
     readers: &mut Readers,
-    top: Vec<FileRow>,
+    top: Rows,
     shape: RowShape,
     head: Head<'_>,
     out: &mut impl Write,
 ) -> io::Result<()> {
+    let Rows {
+        rows,
+        damage,
+        passed_over,
+    } = top.in_shape(shape);
     // The array is opened inside the object, whose closing brace comes at the end.
     let head = serde_json::to_string(&head)?;
     write!(out, "{},\"files\":[", head.trim_end_matches('}'))?;
     let mut n_rows: u64 = 0;
-    let mut folders = vec![top.into_iter()];
+    let mut folders = vec![rows.into_iter()];
+    let mut seen = SeenFolders::default();
     while let Some(folder) = folders.last_mut() {
-        let Some(row) = folder.next() else {
+        let Some(mut row) = folder.next() else {
             folders.pop();
             continue;
         };
+        let mut below = None;
+        if row.kind == "directory" && row.unreadable.is_none() {
+            let path = RequestPath::parse(&row.path);
+            let path = path.map_err(|refusal| io::Error::other(Error::from(refusal)))?;
+            match seen.enter(folders.len(), row.id).and_then(|()| {
+                let listed = readers.list(&path);
+                listed.map_err(|error| error.to_string())
+            }) {
+                Ok(listed) => {
+                    row.damage = listed.damage;
+                    below = Some(listed.rows.into_iter());
+                }
+                Err(reason) => row.unreadable = Some(reason),
+            }
+        }
         if n_rows > 0 {
             out.write_all(b",")?;
         }
-        let descends = row.kind == "directory" && row.unreadable.is_none();
-        let path = descends.then(|| RequestPath::parse(&row.path)).transpose();
-        let path = path.map_err(|refusal| io::Error::other(Error::from(refusal)))?;
         serde_json::to_writer(&mut *out, &row.in_shape(shape))?;
         n_rows += 1;
-        if let Some(path) = path {
-            if folders.len() >= MAX_DEPTH {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    format!("folders are nested too deeply at {path}"),
-                ));
-            }
-            let below = readers.list(&path).map_err(io::Error::other)?;
-            folders.push(below.into_iter());
-        }
+        folders.extend(below);
     }
-    write!(out, "],\"total_count\":{n_rows}}}")
+    let tail = serde_json::to_string(&Tail {
+        total_count: n_rows,
+        damage,
+        passed_over,
+    })?;
+    write!(out, "],{}", tail.trim_start_matches('{'))
+}
+
+/// The folders that a walk has been in: on a damaged disk one may be inside itself, and be found again and
+/// again.
+#[derive(Default)]
+pub(super) struct SeenFolders(HashSet<u64>);
+
+impl SeenFolders {
+    /// Goes into a folder that lies at a depth, from 1; the volumes of a disk have no number (0).
+    pub(super) fn enter(&mut self, depth: usize, id: u64) -> Result<(), String> {
+        if depth >= MAX_DEPTH {
+            return Err("folders are nested more deeply here than any system allows".to_owned());
+        }
+        if id == 0 && depth == 1 {
+            // Numbers are of one volume.
+            self.0.clear();
+        } else if !self.0.insert(id) {
+            return Err(
+                "the disk is damaged: this folder is in another place as well, where it is shown"
+                    .to_owned(),
+            );
+        }
+        Ok(())
+    }
 }

@@ -107,6 +107,11 @@ impl RequestPath {
     }
 
     /// The last component, or `None` for the root.
+    pub(crate) fn is_root(&self) -> bool {
+        self.file_name().is_none()
+    }
+
+    /// The last component, where there is one.
     pub(crate) fn file_name(&self) -> Option<&str> {
         self.components.last().map(String::as_str)
     }

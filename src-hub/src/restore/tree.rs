@@ -10,7 +10,7 @@ use sendense_disk::{AllowedRoots, Content, Entry, EntryKind, FileSystem, FsPath,
 
 use super::{
     Error, Result,
-    entry::{FileRow, binary_size_text},
+    entry::{FileRow, RowShape, binary_size_text},
     path::{Location, RequestPath, RootLayout},
 };
 
@@ -19,6 +19,8 @@ use super::{
 pub(crate) struct OpenDisk {
     image: Image,
     volumes: Vec<Volume>,
+    /// What else is on the disk, a sentence each.
+    passed_over: Vec<String>,
     /// The number of the largest readable volume.
     main_volume: u32,
     layout: RootLayout,
@@ -36,7 +38,10 @@ impl OpenDisk {
             });
         }
         let image = Image::open(path, allowed)?;
-        let volumes = sendense_disk::volumes(&image)?.volumes;
+        let sendense_disk::Layout {
+            volumes,
+            passed_over,
+        } = sendense_disk::volumes(&image)?;
         let main_volume = volumes
             .iter()
             .filter(|volume| matches!(volume.content, Content::Readable(_)))
@@ -50,6 +55,7 @@ impl OpenDisk {
             main_volume: main_volume.number,
             image,
             volumes,
+            passed_over,
             layout,
         })
     }
@@ -74,12 +80,39 @@ impl OpenDisk {
     }
 }
 
-/// `LUKS, 40.0 GiB`: what a volume is and how large.
+/// `LUKS, 40.0 GiB: it is encrypted …`: what a volume is, how large, and why it cannot be read.
 fn describe(volume: &Volume) -> String {
     let size = binary_size_text(volume.size_bytes);
     match &volume.content {
         Content::Readable(kind) => format!("{}, {size}", kind.as_str()),
-        Content::Unreadable(unreadable) => format!("{}, {size}", unreadable.name),
+        Content::Unreadable(what) => format!("{}, {size}: {}", what.name, what.reason),
+    }
+}
+
+/// The rows of a folder, and what a user has to know beside them.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    /// What the folder holds.
+    pub(crate) rows: Vec<FileRow>,
+    /// What of the folder could not be read, a sentence each: rows may be missing.
+    pub(crate) damage: Vec<String>,
+    /// Of the list of volumes: what is on the disk and was not followed, a sentence each.
+    pub(crate) passed_over: Vec<String>,
+}
+
+impl Rows {
+    /// Drops what a shape does not have.
+    pub(crate) fn in_shape(mut self, shape: RowShape) -> Self {
+        self.rows = self
+            .rows
+            .into_iter()
+            .map(|row| row.in_shape(shape))
+            .collect();
+        if shape == RowShape::Documented {
+            self.damage = Vec::new();
+            self.passed_over = Vec::new();
+        }
+        self
     }
 }
 
@@ -193,13 +226,22 @@ impl Readers {
     }
 
     /// The rows of a folder.
-    pub(crate) fn list(&mut self, path: &RequestPath) -> Result<Vec<FileRow>> {
+    pub(crate) fn list(&mut self, path: &RequestPath) -> Result<Rows> {
+        // Where one volume is the whole tree, its root is the place to say what else is on the disk.
+        let passed_over = match path.is_root() {
+            true => self.disk.passed_over.clone(),
+            false => Vec::new(),
+        };
         match self.find_folder(path)? {
-            Folder::Disk => Ok(self
-                .volumes()
-                .iter()
-                .map(|volume| FileRow::of_volume(volume, self.mounted_at))
-                .collect()),
+            Folder::Disk => Ok(Rows {
+                rows: self
+                    .volumes()
+                    .iter()
+                    .map(|volume| FileRow::of_volume(volume, self.mounted_at))
+                    .collect(),
+                damage: Vec::new(),
+                passed_over,
+            }),
             Folder::OnVolume {
                 volume,
                 path: folder,
@@ -208,15 +250,16 @@ impl Readers {
                 let listing = filesystem
                     .read_dir(&folder)
                     .map_err(|error| Error::at(path, error))?;
-                Ok(listing
-                    .entries
-                    .iter()
-                    .filter(|entry| !entry.is_internal)
-                    .map(|entry| {
-                        let target = link_target(filesystem, &folder.join(&entry.name), entry);
-                        FileRow::of_entry(path, entry, target)
-                    })
-                    .collect())
+                let entries = listing.entries.iter().filter(|entry| !entry.is_internal);
+                let rows = entries.map(|entry| {
+                    let target = link_target(filesystem, &folder.join(&entry.name), entry);
+                    FileRow::of_entry(path, entry, target)
+                });
+                Ok(Rows {
+                    rows: rows.collect(),
+                    damage: listing.damage,
+                    passed_over,
+                })
             }
         }
     }

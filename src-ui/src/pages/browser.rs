@@ -1,6 +1,7 @@
 //! The file browser: one mount, one folder, what is selected, and the ways to save it.
 
 mod head;
+mod remarks;
 mod saving;
 mod table;
 mod toolbar;
@@ -15,6 +16,7 @@ use yew::prelude::*;
 use yew_router::prelude::*;
 
 use self::head::Head;
+use self::remarks::Remarks;
 use self::saving::{Folder as SavedFolder, use_saving, why_not};
 use self::table::{FileTable, ROW_HEIGHT};
 use self::toolbar::Toolbar;
@@ -378,6 +380,9 @@ fn Folder(props: &FolderProps) -> Html {
             </ErrorNotice>
         } else if let Some(error) = listing.error.clone() {
             <ErrorNotice {error} on_retry={listing.reload.clone()} />
+        }
+        if let Some(folder) = &listing.data {
+            <Remarks damage={folder.damage.clone()} passed_over={folder.passed_over.clone()} />
         }
         for error in saving.errors.iter().chain(&remount.error) {
             <ErrorNotice error={error.clone()} />

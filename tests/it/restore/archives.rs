@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sendense_tests::{long, ntfs_cat, tool};
+use sendense_tests::{long, ntfs_cat, temp_dir, tool};
 
 use super::{Site, encoded, ext4, odd_tree, patterned};
 
@@ -190,21 +190,25 @@ fn files_of_ntfs_are_those_that_ntfscat_reads() {
 }
 
 #[test]
-fn a_damaged_file_breaks_the_archive_instead_of_ending_it() {
+fn a_damaged_file_and_a_damaged_folder_cost_an_archive_no_more_than_themselves() {
     let site = Site::with_vm(|vm| {
         let scratch = vm.parent().unwrap().parent().unwrap();
         let tree = scratch.join("tree");
-        fs::create_dir(&tree).unwrap();
+        fs::create_dir_all(tree.join("lost")).unwrap();
         fs::write(tree.join("a good.bin"), patterned(2_000_000)).unwrap();
         fs::write(tree.join("broken.bin"), patterned(2_000_000)).unwrap();
+        fs::write(tree.join("lost/inside.txt"), "gone").unwrap();
         fs::write(tree.join("z good.txt"), "after").unwrap();
         let image = vm.join("disk0.raw");
         ext4(&tree, &image, "64M");
         // The magic of the extent header, without which nobody knows where the blocks are.
-        tool("debugfs")
-            .args(["-w", "-R", "set_inode_field /broken.bin block[0] 0"])
-            .arg(&image)
-            .run();
+        for path in ["/broken.bin", "/lost"] {
+            tool("debugfs")
+                .args(["-w", "-R"])
+                .arg(format!("set_inode_field {path} block[0] 0"))
+                .arg(&image)
+                .run();
+        }
     });
     let mount_id = site.mount(0);
     for format in ["zip", "tar.gz"] {
@@ -212,13 +216,26 @@ fn a_damaged_file_breaks_the_archive_instead_of_ending_it() {
             "{}&format={format}",
             site.url(&mount_id, "download-directory", "/partition-1")
         );
-        let (outcome, _) = site.fetch(&url, "broken", &[]);
-        assert_ne!(outcome.code, Some(0), "{format}: {outcome}");
-        assert!(
-            outcome.text().contains("200"),
-            "it broke in the middle: {outcome}"
-        );
+        let (outcome, archive) = site.fetch(&url, "broken", &[]);
+        assert_eq!(outcome.code, Some(0), "{format}: {outcome}");
+        let unpacked = temp_dir();
+        let unpack = match format {
+            "zip" => tool("unzip").arg("-q").arg(&archive),
+            _ => tool("tar").arg("-xzf").arg(&archive),
+        };
+        unpack.current_dir(unpacked.path()).run();
+        let read = |name: &str| fs::read(unpacked.path().join(name));
+        assert!(read("a good.bin").unwrap() == patterned(2_000_000));
+        assert_eq!(read("z good.txt").unwrap(), b"after");
+        assert!(read("broken.bin").is_err());
+        let note = String::from_utf8(read("_NOT RESTORED.txt").unwrap()).unwrap();
+        for path in ["broken.bin", "lost"] {
+            assert!(note.contains(&format!("\n/{path}: ")), "{format}: {note}");
+        }
+        assert!(!note.contains("good"), "{note}");
     }
+    let rows = site.list(&mount_id, "/partition-1/lost");
+    assert!(rows.is_empty(), "shown, and marked: {rows:?}");
     assert_eq!(
         site.file(&mount_id, "/z good.txt"),
         b"after",

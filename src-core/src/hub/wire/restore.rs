@@ -1,6 +1,8 @@
 //! Mounts and files.
 
-use sendense_types::{BackupId, FileEntry, FileKind, Listing, Mount, MountId, MountStatus};
+use sendense_types::{
+    BackupId, FileEntry, FileKind, FileStream, Listing, Mount, MountId, MountStatus,
+};
 use serde_json::Value;
 
 use super::Fields;
@@ -44,6 +46,8 @@ pub(in crate::hub) fn listing(answer: &Value, mount_id: &MountId, path: &str) ->
         mount_id: mount_id.clone(),
         path: fields.text(&["path"]).unwrap_or_else(|| path.to_owned()),
         files: fields.list(&["files"], decode_file)?,
+        damage: fields.texts("damage"),
+        passed_over: fields.texts("passed_over"),
     })
 }
 
@@ -69,6 +73,15 @@ fn decode_file(fields: Fields<'_>) -> Result<FileEntry> {
         modified_time: fields.time("modified_time"),
         is_symlink: fields.flag("is_symlink"),
         symlink_target: fields.text(&["symlink_target"]),
+        unreadable: fields.text(&["unreadable"]),
+        streams: fields.list(&["streams"], decode_stream)?,
+    })
+}
+
+fn decode_stream(fields: Fields<'_>) -> Result<FileStream> {
+    Ok(FileStream {
+        name: fields.required("name")?,
+        size: fields.count(&["size"]),
         unreadable: fields.text(&["unreadable"]),
     })
 }

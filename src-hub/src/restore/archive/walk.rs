@@ -7,19 +7,30 @@ use std::{
 };
 
 use jiff::Timestamp;
-use sendense_disk::{Content, Entry, EntryKind, FileSystem, FsKind, FsPath};
+use sendense_disk::{Content, Entry, EntryKind, FileReader, FileSystem, FsKind, FsPath};
 
 use super::{ArchiveFormat, ArchiveWriter, Attributes, EntryName};
 use crate::restore::{
     Error, Result,
     entry::why_unreadable,
-    listing::MAX_DEPTH,
+    listing::SeenFolders,
     path::{RequestPath, volume_folder},
     tree::{Folder, Readers},
 };
 
 /// The note comes last and is found by its name.
 const NOTE_NAME: &str = "_NOT RESTORED.txt";
+
+/// Alternate data streams have no place in an archive that any system can unpack: they are files in a
+/// folder of their own, in the folder of what they belong to.
+const STREAMS_NAME: &str = "_STREAMS";
+
+/// Files up to this size are read before they are stored, so that a damaged one can be left out.
+const SMALL_FILE_BYTES: u64 = 1 << 20;
+
+/// What is read at once where a disk is damaged: the least that any filesystem stores on its own is 512
+/// bytes, and most store 4 KiB.
+const SALVAGE_BYTES: usize = 4 << 10;
 
 /// Millions of sockets are no reason to keep millions of lines in memory.
 const MAX_NOTE_LINES: usize = 10_000;
@@ -52,10 +63,11 @@ impl ArchiveSource {
 
 /// Writes a folder with everything below it, entries relative to that folder.
 ///
+/// What is damaged costs itself and no more: it is left out, or where a large file is damaged in places,
+/// these are zeros, and a note at the end lists all of it.
+///
 /// # Errors
-/// A folder or file that cannot be read fails the whole archive, which then has no end: a part
-/// must not look complete. Entries of which it is known beforehand that they cannot be stored are
-/// left out, and listed in a note.
+/// Where `out` fails: the archive then has no end, because a part must not look complete.
 pub(crate) fn write_archive(
     out: impl Write,
     format: ArchiveFormat,
@@ -113,7 +125,7 @@ fn fill(
     match source {
         Source::Folder { volume, top } => {
             let filesystem = readers.filesystem(volume).map_err(io::Error::other)?;
-            note.reserve_name(&top.entries);
+            note.reserve_names(&top.entries);
             walk(archive, filesystem, top, &mut note)?;
         }
         Source::Disk => {
@@ -131,7 +143,6 @@ fn fill(
                     note.add(&name, &reason);
                     continue;
                 }
-                let filesystem = readers.filesystem(number).map_err(io::Error::other)?;
                 let attributes = Attributes {
                     mode: 0o755,
                     modified: Some(now),
@@ -143,9 +154,18 @@ fn fill(
                     },
                     attributes,
                 )?;
-                let top = Frame::open(filesystem, &name, name.clone().into_bytes(), FsPath::root())
-                    .map_err(io::Error::other)?;
-                walk(archive, filesystem, top, &mut note)?;
+                let filesystem = match readers.filesystem(number) {
+                    Ok(filesystem) => filesystem,
+                    Err(error) => {
+                        note.add(&name, &error.to_string());
+                        continue;
+                    }
+                };
+                let bytes = name.clone().into_bytes();
+                match Frame::open(filesystem, &name, bytes, FsPath::root()) {
+                    Ok(top) => walk(archive, filesystem, top, &mut note)?,
+                    Err(error) => note.add(&name, &error.to_string()),
+                }
             }
         }
     }
@@ -161,6 +181,8 @@ struct Frame {
     path: FsPath,
     /// What is left to write.
     entries: std::vec::IntoIter<Entry>,
+    /// What of it could not be read, a sentence each.
+    damage: Vec<String>,
 }
 
 impl Frame {
@@ -170,13 +192,14 @@ impl Frame {
         bytes: Vec<u8>,
         path: FsPath,
     ) -> sendense_disk::Result<Self> {
-        let mut entries = filesystem.read_dir(&path)?.entries;
-        entries.retain(|entry| !entry.is_internal);
+        let mut listing = filesystem.read_dir(&path)?;
+        listing.entries.retain(|entry| !entry.is_internal);
         Ok(Self {
             text: text.to_owned(),
             bytes,
             path,
-            entries: entries.into_iter(),
+            entries: listing.entries.into_iter(),
+            damage: listing.damage,
         })
     }
 
@@ -201,6 +224,8 @@ fn walk(
     top: Frame,
     note: &mut Note,
 ) -> io::Result<()> {
+    let mut seen = SeenFolders::default();
+    note.add_all(&top.text, &top.damage);
     let mut frames = vec![top];
     while let Some(frame) = frames.last_mut() {
         let Some(entry) = frame.entries.next() else {
@@ -209,46 +234,155 @@ fn walk(
         };
         let (text, bytes) = frame.child_name(&entry);
         let path = frame.path.join(&entry.name);
-        if let Some(reason) = why_unreadable(&entry) {
-            note.add(&text, &reason);
-            continue;
-        }
         let name = EntryName {
             text: &text,
             bytes: &bytes,
         };
         let attributes = attributes(filesystem.kind(), &entry);
+        for stream in &entry.streams {
+            let name = &stream.name.to_path_text();
+            let title = format!("{text}:{name}");
+            let text = format!("{}/{text}/{name}", note.streams_name);
+            let name = EntryName {
+                text: &text,
+                bytes: text.as_bytes(),
+            };
+            let opened = filesystem.open_stream(&path, &stream.name);
+            store_file(archive, filesystem, opened, name, attributes, &title, note)?;
+        }
+        if let Some(reason) = why_unreadable(&entry) {
+            note.add(&text, &reason);
+            continue;
+        }
         match entry.kind {
             EntryKind::Directory => {
                 archive.add_directory(name, attributes)?;
-                if frames.len() >= MAX_DEPTH {
-                    return Err(io::Error::new(
-                        io::ErrorKind::InvalidData,
-                        format!("folders are nested too deeply at {text}"),
-                    ));
+                if let Err(reason) = seen.enter(frames.len(), entry.id) {
+                    note.add(&text, &reason);
+                    continue;
                 }
-                let below =
-                    Frame::open(filesystem, &text, bytes, path).map_err(io::Error::other)?;
-                frames.push(below);
+                match Frame::open(filesystem, &text, bytes, path) {
+                    Ok(below) => {
+                        note.add_all(&text, &below.damage);
+                        frames.push(below);
+                    }
+                    Err(error) => note.add(&text, &error.to_string()),
+                }
             }
             EntryKind::Symlink => match filesystem.read_link(&path) {
                 Ok(target) => archive.add_link(name, &target.to_bytes(), attributes)?,
                 Err(error) => note.add(&text, &format!("its target cannot be read: {error}")),
             },
             _ => {
-                let mut file = filesystem.open(&path).map_err(io::Error::other)?;
-                let mut offset = 0;
-                archive.add_file(name, file.size_bytes(), attributes, &mut |block| {
-                    let n_bytes = file
-                        .read(filesystem, offset, block)
-                        .map_err(io::Error::other)?;
-                    offset += n_bytes as u64;
-                    Ok(n_bytes)
-                })?;
+                let opened = filesystem.open(&path);
+                store_file(archive, filesystem, opened, name, attributes, &text, note)?;
             }
         }
     }
     Ok(())
+}
+
+/// Stores a file as far as it can be read. A small one that is damaged is left out, and so is one whose
+/// beginning is; in a large one the places that cannot be read are zeros. `title` is what the note calls it.
+fn store_file(
+    archive: &mut ArchiveWriter<impl Write>,
+    filesystem: &mut FileSystem,
+    opened: sendense_disk::Result<FileReader>,
+    name: EntryName<'_>,
+    attributes: Attributes,
+    title: &str,
+    note: &mut Note,
+) -> io::Result<()> {
+    let mut file = match opened {
+        Ok(file) => file,
+        Err(error) => {
+            note.add(title, &error.to_string());
+            return Ok(());
+        }
+    };
+    let size_bytes = file.size_bytes();
+    let head_bytes = size_bytes.min(SMALL_FILE_BYTES);
+    let mut head = vec![0; usize::try_from(head_bytes).unwrap_or(0)];
+    let mut n_head_bytes = 0;
+    while n_head_bytes < head.len() {
+        match file.read(filesystem, n_head_bytes as u64, &mut head[n_head_bytes..]) {
+            Ok(n_bytes) => n_head_bytes += n_bytes,
+            Err(error) => {
+                note.add(title, &error.to_string());
+                return Ok(());
+            }
+        }
+    }
+    let mut offset: u64 = 0;
+    let mut lost = Lost::default();
+    archive.add_file(name, size_bytes, attributes, &mut |block| {
+        let left = usize::try_from(size_bytes - offset).unwrap_or(usize::MAX);
+        let n_wanted = block.len().min(left);
+        let n_bytes = if offset < head_bytes {
+            let at = usize::try_from(offset).unwrap_or(usize::MAX);
+            head.get(at..)
+                .unwrap_or_default()
+                .read(&mut block[..n_wanted])?
+        } else {
+            salvage(
+                filesystem,
+                &mut file,
+                offset,
+                &mut block[..n_wanted],
+                &mut lost,
+            )
+        };
+        offset += n_bytes as u64;
+        Ok(n_bytes)
+    })?;
+    if let Some((first, error)) = lost.first {
+        note.add_in_part(
+            title,
+            &format!(
+                "{} of its {size_bytes} bytes could not be read and are zeros, the first at byte {first}: {error}",
+                lost.n_bytes
+            ),
+        );
+    }
+    Ok(())
+}
+
+/// What of a file could not be read.
+#[derive(Default)]
+struct Lost {
+    n_bytes: u64,
+    first: Option<(u64, sendense_disk::Error)>,
+}
+
+/// Reads a block; what of it cannot be read is zeros.
+fn salvage(
+    filesystem: &mut FileSystem,
+    file: &mut FileReader,
+    offset: u64,
+    block: &mut [u8],
+    lost: &mut Lost,
+) -> usize {
+    if let Ok(n_bytes) = file.read(filesystem, offset, block) {
+        return n_bytes;
+    }
+    let mut n_done = 0;
+    while n_done < block.len() {
+        let at = offset + n_done as u64;
+        // To the next multiple, so that good places are not lost with bad ones.
+        let step = SALVAGE_BYTES - usize::try_from(at % SALVAGE_BYTES as u64).unwrap_or(0);
+        let end = block.len().min(n_done + step);
+        let piece = &mut block[n_done..end];
+        match file.read(filesystem, at, piece) {
+            Ok(n_bytes) => n_done += n_bytes,
+            Err(error) => {
+                piece.fill(0);
+                lost.n_bytes += piece.len() as u64;
+                lost.first.get_or_insert((at, error));
+                n_done = end;
+            }
+        }
+    }
+    n_done
 }
 
 /// Filesystems without permissions report everything as allowed; unpacked on a system that has
@@ -269,56 +403,102 @@ fn attributes(kind: FsKind, entry: &Entry) -> Attributes {
 #[derive(Debug)]
 struct Note {
     name: String,
+    streams_name: String,
+    left_out: Lines,
+    /// What is in the archive, and damaged.
+    in_part: Lines,
+}
+
+#[derive(Debug, Default)]
+struct Lines {
     lines: Vec<String>,
-    n_dropped_lines: usize,
+    n_dropped: usize,
+}
+
+impl Lines {
+    fn add(&mut self, name: &str, reason: &str) {
+        if self.lines.len() < MAX_NOTE_LINES {
+            self.lines.push(format!("/{name}: {reason}"));
+        } else {
+            self.n_dropped += 1;
+        }
+    }
+
+    /// A paragraph of them, where there are any.
+    fn write(&self, title: &str, text: &mut String) {
+        if self.lines.is_empty() {
+            return;
+        }
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(title);
+        text.push_str(":\n\n");
+        for line in &self.lines {
+            text.push_str(line);
+            text.push('\n');
+        }
+        if self.n_dropped > 0 {
+            writeln!(text, "\nand {} more.", self.n_dropped)
+                .expect("writing to a String cannot fail");
+        }
+    }
 }
 
 impl Default for Note {
     fn default() -> Self {
         Self {
             name: NOTE_NAME.to_owned(),
-            lines: Vec::new(),
-            n_dropped_lines: 0,
+            streams_name: STREAMS_NAME.to_owned(),
+            left_out: Lines::default(),
+            in_part: Lines::default(),
         }
     }
 }
 
 impl Note {
-    /// Finds a name that no entry beside it has, on case-insensitive systems either.
-    fn reserve_name(&mut self, entries: &std::vec::IntoIter<Entry>) {
+    /// Finds names that no entry beside them has, on case-insensitive systems either.
+    fn reserve_names(&mut self, entries: &std::vec::IntoIter<Entry>) {
+        let is_taken = |name: &str| {
+            let mut entries = entries.as_slice().iter();
+            entries.any(|entry| entry.name.to_path_text().eq_ignore_ascii_case(name))
+        };
         let mut n = 2;
-        while entries
-            .as_slice()
-            .iter()
-            .any(|entry| entry.name.to_path_text().eq_ignore_ascii_case(&self.name))
-        {
+        while is_taken(&self.name) || is_taken(&self.streams_name) {
             self.name = NOTE_NAME.replace(".txt", &format!(" ({n}).txt"));
+            self.streams_name = format!("{STREAMS_NAME} ({n})");
             n += 1;
         }
     }
 
+    /// Something that is not in the archive.
     fn add(&mut self, name: &str, reason: &str) {
-        if self.lines.len() < MAX_NOTE_LINES {
-            self.lines.push(format!("/{name}: {reason}"));
-        } else {
-            self.n_dropped_lines += 1;
+        self.left_out.add(name, reason);
+    }
+
+    fn add_all(&mut self, name: &str, reasons: &[String]) {
+        for reason in reasons {
+            self.add(name, reason);
         }
     }
 
+    /// Something that is in the archive and not as it was.
+    fn add_in_part(&mut self, name: &str, reason: &str) {
+        self.in_part.add(name, reason);
+    }
+
     fn write(&self, archive: &mut ArchiveWriter<impl Write>, now: Timestamp) -> io::Result<()> {
-        if self.lines.is_empty() {
-            return Ok(());
-        }
-        let mut text = String::from(
-            "These entries are in the backup, but could not be stored in this archive:\n\n",
+        let mut text = String::new();
+        self.left_out.write(
+            "These entries are in the backup, but could not be stored in this archive",
+            &mut text,
         );
-        for line in &self.lines {
-            text.push_str(line);
-            text.push('\n');
-        }
-        if self.n_dropped_lines > 0 {
-            write!(text, "\nand {} more.\n", self.n_dropped_lines)
-                .expect("writing to a String cannot fail");
+        self.in_part.write(
+            "These files are in this archive, but they are DAMAGED; do not rely on them",
+            &mut text,
+        );
+        if text.is_empty() {
+            return Ok(());
         }
         let mut content = text.as_bytes();
         let attributes = Attributes {

@@ -213,6 +213,7 @@ mod tests {
             is_symlink: false,
             symlink_target: None,
             unreadable: None,
+            streams: Vec::new(),
         }
     }
 

@@ -1,0 +1,78 @@
+//! What a user has to know of a folder beside its rows: what of it is damaged, and what else is on the disk.
+
+use yew::prelude::*;
+
+use crate::components::{Icon, Picture};
+
+#[derive(Clone, PartialEq, Properties)]
+pub(super) struct RemarksProps {
+    /// What of the folder could not be read, a sentence each.
+    pub(super) damage: Vec<String>,
+    /// What is on the disk and is not shown, a sentence each.
+    pub(super) passed_over: Vec<String>,
+}
+
+#[component]
+pub(super) fn Remarks(props: &RemarksProps) -> Html {
+    html! {
+        <>
+        if !props.damage.is_empty() {
+            <div class="error-notice" role="alert">
+                <Icon picture={Picture::Warning} />
+                <div class="error-notice__text">
+                    <strong>{ "This folder is damaged in this backup: something is missing here." }</strong>
+                    { sentences(&props.damage) }
+                    <p>{ "What is shown can be restored. An older recovery point may hold the rest." }</p>
+                </div>
+            </div>
+        }
+        if !props.passed_over.is_empty() {
+            <details class="remarks">
+                <summary>{ "Something else is on this disk that is not shown" }</summary>
+                { sentences(&props.passed_over) }
+            </details>
+        }
+        </>
+    }
+}
+
+fn sentences(sentences: &[String]) -> Html {
+    html! {
+        <ul>{ for sentences.iter().map(|sentence| html! { <li>{ sentence }</li> }) }</ul>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn shown(damage: &[&str], passed_over: &[&str]) -> String {
+        let owned = |sentences: &[&str]| sentences.iter().map(|&it| it.to_owned()).collect();
+        yew::LocalServerRenderer::<Remarks>::with_props(RemarksProps {
+            damage: owned(damage),
+            passed_over: owned(passed_over),
+        })
+        .hydratable(false)
+        .render()
+        .await
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_sound_folder_has_no_remarks() {
+        assert!(!shown(&[], &[]).await.contains("class"));
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn damage_is_an_alert_and_what_was_passed_over_is_not() {
+        let damaged = shown(&["two names are missing"], &[]).await;
+        assert!(
+            damaged.contains("role=\"alert\"") && damaged.contains("two names are missing"),
+            "{damaged}"
+        );
+        let other = shown(&[], &["an older GPT"]).await;
+        assert!(
+            !other.contains("alert") && other.contains("an older GPT"),
+            "{other}"
+        );
+    }
+}
