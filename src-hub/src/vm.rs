@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, types::Type};
 use sendense_disk::ImageFormat;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     db::{self, time_text},
@@ -33,6 +34,16 @@ pub(crate) struct Vm {
     pub(crate) power_state: Option<String>,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
+    /// What lies in its places and is not backed up.
+    pub(crate) left_out: Vec<LeftOut>,
+}
+
+/// A file that belongs to a VM, as far as can be told, and is in none of its backups.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LeftOut {
+    pub(crate) path: String,
+    /// Why, and what to do about it.
+    pub(crate) reason: String,
 }
 
 /// One disk of a VM, in the order in which backups number them.
@@ -134,11 +145,12 @@ pub(crate) fn save(
     connection.execute(
         "INSERT INTO vm_replication_contexts (context_id, vm_name, vmware_vm_id, vm_path,
             source_folder, current_status, cpu_count, memory_mb, os_type, power_state,
-            created_at, updated_at)
-         VALUES (:id, :name, :vmware_vm_id, :path, :source, :status, :cpus, :memory, :os, :power, :now, :now)
+            created_at, updated_at, left_out)
+         VALUES (:id, :name, :vmware_vm_id, :path, :source, :status, :cpus, :memory, :os, :power, :now, :now,
+            :left_out)
          ON CONFLICT (context_id) DO UPDATE SET vmware_vm_id = :vmware_vm_id,
             source_folder = :source, cpu_count = :cpus, memory_mb = :memory, os_type = :os,
-            power_state = :power, updated_at = :now",
+            power_state = :power, updated_at = :now, left_out = :left_out",
         named_params! {
             ":id": context_id,
             ":name": found.name,
@@ -151,6 +163,7 @@ pub(crate) fn save(
             ":os": found.guest_os,
             ":power": found.power_state,
             ":now": time_text(now),
+            ":left_out": serde_json::to_string(&found.left_out).unwrap_or_default(),
         },
     )?;
     let disks = found.disks.iter().map(|disk| NewDisk {
@@ -241,6 +254,12 @@ fn vm(row: &Row<'_>) -> rusqlite::Result<Vm> {
         power_state: row.get("power_state")?,
         created_at: db::time(row, "created_at")?,
         updated_at: db::time(row, "updated_at")?,
+        left_out: {
+            let text: String = row.get("left_out")?;
+            serde_json::from_str(&text).map_err(|error| {
+                rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error))
+            })?
+        },
     })
 }
 

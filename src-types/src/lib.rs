@@ -36,4 +36,4 @@ pub use repository::{
 };
 pub use restore::{FileEntry, FileKind, FileStream, Listing, Mount, MountStatus};
 pub use size::ByteSize;
-pub use vm::{AddedVms, DiscoveredDisk, DiscoveredVm, Vm, VmDisk};
+pub use vm::{AddedVms, DiscoveredDisk, DiscoveredVm, LeftOut, Vm, VmDisk};

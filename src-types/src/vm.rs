@@ -30,6 +30,18 @@ pub struct Vm {
     pub power_state: Option<String>,
     /// When the hub first knew it.
     pub created_at: Option<Timestamp>,
+    /// Files in its places that are in none of its backups, where the hub says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A file that lies where a virtual machine does and is not backed up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// The file.
+    pub path: String,
+    /// Why, and what to do about it.
+    pub reason: String,
 }
 
 /// One disk of a virtual machine, in the order in which backups number them.
@@ -85,6 +97,9 @@ pub struct DiscoveredVm {
     pub context_id: Option<VmId>,
     /// Why it cannot be backed up as it is, and what to do about it.
     pub problem: Option<String>,
+    /// Files in its places that would not be backed up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
 }
 
 /// One disk of a virtual machine that discovery found.

@@ -2,6 +2,7 @@
 //! judged by tools that are not ours.
 
 mod access;
+mod discovery;
 mod disks;
 mod images;
 mod interrupted;

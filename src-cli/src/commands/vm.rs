@@ -1,6 +1,6 @@
 //! `sendense vm`: finding and listing VMs.
 
-use sendense_types::{DiscoveredVm, Vm, VmDisk};
+use sendense_types::{DiscoveredVm, LeftOut, Vm, VmDisk};
 use serde::Serialize;
 use serde_json::json;
 
@@ -80,7 +80,21 @@ fn discovered(found: &[DiscoveredVm]) -> String {
             remark,
         ]
     });
-    output::table(["name", "disks", "size", ""], &[1, 2], rows) + "\n\n"
+    let table = output::table(["name", "disks", "size", ""], &[1, 2], rows);
+    let left_out = found.iter().map(|vm| not_backed_up(&vm.left_out));
+    table + "\n" + &left_out.collect::<String>() + "\n"
+}
+
+/// The files that are in no backup, a line each.
+fn not_backed_up(left_out: &[LeftOut]) -> String {
+    let lines = left_out.iter().map(|file| {
+        format!(
+            "not backed up: {}: {}\n",
+            printable(&file.path),
+            printable(&file.reason)
+        )
+    });
+    lines.collect()
 }
 
 fn list(vms: &[Vm]) -> String {
@@ -131,5 +145,9 @@ fn show(vm: &Vm, disks: &[VmDisk]) -> String {
             disk.chosen_because.clone().unwrap_or_default(),
         ]
     });
-    sheet + "\n" + &output::table(["disk", "label", "size", "image", "because"], &[0, 2], rows)
+    let table = output::table(["disk", "label", "size", "image", "because"], &[0, 2], rows);
+    let left_out = not_backed_up(&vm.left_out);
+    format!("{sheet}\n{table}\n{left_out}")
+        .trim_end()
+        .to_owned()
 }

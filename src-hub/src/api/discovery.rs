@@ -66,6 +66,9 @@ struct VmRow {
     /// Why it cannot be backed up as it is, and what to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
+    /// What lies in its places and is not backed up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<vm::LeftOut>,
 }
 
 #[derive(Serialize)]
@@ -98,6 +101,7 @@ impl VmRow {
             existing: context_id.is_some(),
             context_id,
             problem: found.problem,
+            left_out: found.left_out,
         }
     }
 }

@@ -49,6 +49,8 @@ struct VmRow {
 struct DeployedVm {
     vmware_vm_id: String,
     updated_at: Timestamp,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<vm::LeftOut>,
 }
 
 impl VmRow {
@@ -80,6 +82,7 @@ impl VmRow {
             deployed: profile.deployed(|| DeployedVm {
                 vmware_vm_id: vm.vmware_vm_id,
                 updated_at: vm.updated_at,
+                left_out: vm.left_out,
             }),
         }
     }

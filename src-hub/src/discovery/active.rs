@@ -14,7 +14,7 @@ use std::{
 use jiff::Timestamp;
 use sendense_disk::{ImageFormat, backing_name};
 
-use super::{DescribedDisk, image, read_description, survey};
+use super::{DescribedDisk, image, places, read_description, survey};
 use crate::vm::{Disk, Vm};
 
 /// Longer chains of snapshots are a circle.
@@ -37,7 +37,7 @@ pub(crate) fn disks(vm: &Vm, known: &[Disk], images: &[PathBuf]) -> Result<Vec<D
     let is_described = survey::is_description(description);
     let mut disks = known.to_vec();
     if is_described {
-        follow_description(description, &vm.source_folder, &mut disks)?;
+        follow_description(description, vm, &mut disks)?;
     }
     for disk in &mut disks {
         let start = if is_described {
@@ -117,7 +117,7 @@ fn overlaid(image: &Path) -> Option<PathBuf> {
 }
 
 /// Takes files and formats from the description as it is now.
-fn follow_description(path: &Path, folder: &Path, disks: &mut [Disk]) -> Result<(), Unclear> {
+fn follow_description(path: &Path, vm: &Vm, disks: &mut [Disk]) -> Result<(), Unclear> {
     let unclear = |what: &str| {
         Unclear(format!(
             "the description of the VM, {}, {what}; discover the VM again",
@@ -127,15 +127,29 @@ fn follow_description(path: &Path, folder: &Path, disks: &mut [Disk]) -> Result<
     let described = read_description(path)
         .map_err(Unclear)?
         .ok_or_else(|| unclear("is none any more"))?;
-    if described.disks.len() != disks.len() {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let is_left_out = |disk: &DescribedDisk| {
+        let named = match disk {
+            DescribedDisk::File { path, .. } => folder.join(path),
+            DescribedDisk::Elsewhere(what) => PathBuf::from(what),
+        };
+        let named = named.display().to_string();
+        vm.left_out.iter().any(|it| it.path == named)
+    };
+    let mut described = described.disks;
+    described.retain(|disk| !is_left_out(disk));
+    if described.len() != disks.len() {
         return Err(unclear(&format!(
             "names {} disks now, and {} are known",
-            described.disks.len(),
+            described.len(),
             disks.len()
         )));
     }
-    let root = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-    for (disk, described) in disks.iter_mut().zip(described.disks) {
+    let roots: Vec<PathBuf> = places::roots(&vm.source_folder)
+        .into_iter()
+        .map(|root| root.canonicalize().unwrap_or(root))
+        .collect();
+    for (disk, described) in disks.iter_mut().zip(described) {
         let DescribedDisk::File { path: file, format } = described else {
             return Err(unclear(&format!(
                 "names no image file for disk {} any more",
@@ -147,13 +161,14 @@ fn follow_description(path: &Path, folder: &Path, disks: &mut [Disk]) -> Result<
             .map(ImageFormat::named)
             .transpose()
             .map_err(|error| Unclear(format!("disk {}, {file}: {error}", disk.disk_index)))?;
-        let file = path.parent().unwrap_or(Path::new("/")).join(file);
+        let file = folder.join(file);
         if file == disk.path {
             continue;
         }
         // Whoever can write the description must not be able to have any file of this computer backed up.
         let canonical = file.canonicalize();
-        if canonical.is_ok_and(|canonical| !canonical.starts_with(&root)) {
+        let is_outside = |canonical: PathBuf| !roots.iter().any(|root| canonical.starts_with(root));
+        if canonical.is_ok_and(is_outside) {
             return Err(unclear(&format!(
                 "names {} for disk {}, which lies outside the folder that was chosen",
                 file.display(),

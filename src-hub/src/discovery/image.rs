@@ -13,8 +13,9 @@ use super::survey::extension;
 
 /// Formats by the extension that their tools give them, readable or not: what cannot be read is
 /// listed with the reason, not left out.
-const EXTENSIONS: [&str; 9] = [
-    "raw", "img", "qcow2", "qcow", "qed", "vmdk", "vdi", "vhd", "vhdx",
+const EXTENSIONS: [&str; 14] = [
+    "raw", "img", "dd", "qcow2", "qcow", "qed", "vmdk", "vdi", "vhd", "vhdx", "avhd", "avhdx",
+    "hds", "hdd",
 ];
 
 /// The text of a descriptor is shorter; what it describes need not be.
@@ -43,9 +44,10 @@ pub(super) enum Role {
 }
 
 impl ImageFile {
-    /// Opens an image of a VM in the folder `root`, outside of which nothing is opened: whoever can
-    /// write a description or a link must not be able to have any file of this computer backed up.
-    pub(super) fn open(path: &Path, root: &Path, format: Option<&str>) -> Self {
+    /// Opens an image of a VM in the folder `roots[0]` or the places that belong to it, outside of which
+    /// nothing is opened: whoever can write a description or a link must not be able to have any file of
+    /// this computer backed up.
+    pub(super) fn open(path: &Path, roots: &[PathBuf], format: Option<&str>) -> Self {
         let stated = format.map(ImageFormat::named).transpose();
         let failed = |files: Vec<PathBuf>, problem: String| Self {
             path: path.to_path_buf(),
@@ -63,11 +65,14 @@ impl ImageFile {
                 return failed(Vec::new(), cannot_read(path, &error));
             }
         };
-        if !canonical.starts_with(root) {
+        if !roots.iter().any(|root| canonical.starts_with(root)) {
             let problem = format!(
                 "{} lies outside the chosen folder {}; choose a folder that holds both",
                 canonical.display(),
-                root.display()
+                roots
+                    .first()
+                    .map(|root| root.display().to_string())
+                    .unwrap_or_default()
             );
             return failed(vec![canonical], problem);
         }
@@ -75,7 +80,7 @@ impl ImageFile {
             let problem = "its path is not valid Unicode text; rename it".to_owned();
             return failed(vec![canonical], problem);
         }
-        let allowed = AllowedRoots::new([root.to_path_buf()]);
+        let allowed = AllowedRoots::new(roots.to_vec());
         let opened = match &stated {
             Ok(stated) => Image::open_as(&canonical, *stated, &allowed, &BTreeMap::new()),
             Err(error) => return failed(vec![canonical], error.to_string()),
@@ -138,12 +143,21 @@ pub(super) fn permission_remedy(path: &Path) -> String {
 /// Whether a file is an image, by its name, or by its first bytes where the name says nothing.
 pub(super) fn is_image(path: &Path) -> bool {
     let extension = extension(path);
-    if EXTENSIONS.contains(&extension.as_str()) {
+    if EXTENSIONS.contains(&extension.as_str()) || is_numbered(path) {
         return true;
     }
     // Overlays are often named after a snapshot (`web.before-update`); raw images without a telling
     // name could be anything.
     !matches!(extension.as_str(), "partial" | "iso" | "fd" | "nvram") && is_qcow2(path)
+}
+
+/// OpenNebula numbers disks (`disk.1`), others what they copy (`web.img.1`).
+fn is_numbered(path: &Path) -> bool {
+    let number = extension(path);
+    let stem = Path::new(path.file_stem().unwrap_or_default());
+    !number.is_empty()
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+        && (stem == Path::new("disk") || EXTENSIONS.contains(&extension(stem).as_str()))
 }
 
 fn is_qcow2(path: &Path) -> bool {
@@ -188,6 +202,15 @@ pub(super) fn role(path: &Path) -> Role {
         return Role::Part;
     }
     Role::Disk
+}
+
+/// Whether a file is all of a disk, whose descriptor is elsewhere.
+pub(super) fn is_flat_part(path: &Path) -> bool {
+    path.file_stem().is_some_and(|stem| {
+        stem.to_string_lossy()
+            .to_ascii_lowercase()
+            .ends_with("-flat")
+    })
 }
 
 /// VMware names the files of one image after its descriptor: `web-flat.vmdk`, `web-s001.vmdk`,
@@ -241,6 +264,9 @@ mod tests {
         };
         assert!(is_image(&file("a.IMG", b"")));
         assert!(is_image(&file("a.vdi", b"")));
+        assert!(is_image(&file("disk.1", b"")));
+        assert!(is_image(&file("web.img.1", b"")));
+        assert!(!is_image(&file("notes.1", b"")));
         assert!(is_image(&file("web.before-update", b"QFI\xfb....")));
         assert!(!is_image(&file("web.iso", b"QFI\xfb....")));
         assert!(!is_image(&file("unfinished.qcow2.partial", b"QFI\xfb....")));

@@ -14,6 +14,8 @@ pub(crate) mod active;
 mod image;
 mod libvirt;
 mod natural;
+mod other;
+pub(crate) mod places;
 mod survey;
 mod virtualbox;
 mod vmware;
@@ -29,9 +31,13 @@ use sendense_disk::ImageFormat;
 
 use self::{
     image::{ImageFile, Role},
+    other::Other,
     survey::{Folder, Survey},
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    vm::LeftOut,
+};
 
 /// A VM that was found.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +55,8 @@ pub(crate) struct FoundVm {
     pub(crate) disks: Vec<FoundDisk>,
     /// Why it cannot be backed up as it is, and what to do about it.
     pub(crate) problem: Option<String>,
+    /// What lies in its places and is not backed up.
+    pub(crate) left_out: Vec<LeftOut>,
 }
 
 /// One disk of a VM that was found.
@@ -92,6 +100,26 @@ enum DescribedDisk {
 }
 
 impl FoundVm {
+    /// A disk that cannot be read stands in no other's way: it is left out, with the reason. A VM without any
+    /// other has a problem.
+    fn with_disks(mut self, disks: Vec<FoundDisk>) -> Self {
+        if disks.iter().all(|disk| disk.problem.is_some()) {
+            self.problem = problem_of(&disks);
+            self.disks = disks;
+            return self;
+        }
+        for disk in disks {
+            match &disk.problem {
+                None => self.disks.push(disk),
+                Some(problem) => self.left_out.push(LeftOut {
+                    path: disk.path_text(),
+                    reason: format!("{} cannot be backed up: {problem}", disk.label),
+                }),
+            }
+        }
+        self
+    }
+
     pub(crate) fn path_text(&self) -> String {
         self.path.display().to_string()
     }
@@ -113,29 +141,45 @@ pub(crate) fn discover(folder: &Path, own_folder: &Path) -> Result<Vec<FoundVm>>
     }
     let folder = survey::canonical_folder(folder)?;
     let survey = Survey::of(&folder, own_folder)?;
-    Ok(Assembly::new(&folder, &survey).vms())
+    let mut roots = vec![folder.clone()];
+    let mut beside = Vec::new();
+    for place in places::beside(&folder) {
+        // What cannot be listed there says nothing about the folder that was chosen.
+        let found = Survey::of(&place, own_folder).unwrap_or_default();
+        let descriptions = found.folders.into_iter().flat_map(|it| it.descriptions);
+        beside.extend(descriptions);
+        roots.push(place);
+    }
+    Ok(Assembly::new(&folder, roots, &survey).vms(&beside))
 }
 
 /// Puts VMs together from what lies in the folder.
 struct Assembly<'a> {
     root: &'a Path,
+    /// With the places that belong to it.
+    roots: Vec<PathBuf>,
     survey: &'a Survey,
     /// Images that are the disk of a VM already, or part of one.
     claimed: BTreeSet<PathBuf>,
+    /// Folders with a description of a VM; other XML files are none.
+    described: BTreeSet<PathBuf>,
     vms: Vec<FoundVm>,
 }
 
 impl<'a> Assembly<'a> {
-    fn new(root: &'a Path, survey: &'a Survey) -> Self {
+    fn new(root: &'a Path, roots: Vec<PathBuf>, survey: &'a Survey) -> Self {
         Self {
             root,
+            roots,
             survey,
             claimed: BTreeSet::new(),
+            described: BTreeSet::new(),
             vms: Vec::new(),
         }
     }
 
-    fn vms(mut self) -> Vec<FoundVm> {
+    /// `beside` are descriptions in places that belong to the folder: they count where their disks lie in it.
+    fn vms(mut self, beside: &[PathBuf]) -> Vec<FoundVm> {
         // All descriptions first: one may claim images of another folder.
         for description in self
             .survey
@@ -144,6 +188,17 @@ impl<'a> Assembly<'a> {
             .flat_map(|folder| &folder.descriptions)
         {
             self.add_described(description);
+        }
+        for description in beside {
+            let n_known = self.vms.len();
+            self.add_described(description);
+            let is_here = |vm: &FoundVm| {
+                let mut disks = vm.disks.iter();
+                disks.any(|disk| disk.path.starts_with(self.root))
+            };
+            if self.vms.last().is_some_and(|vm| !is_here(vm)) {
+                self.vms.truncate(n_known);
+            }
         }
         self.claim_what_others_build_on();
         for folder in &self.survey.folders {
@@ -167,6 +222,7 @@ impl<'a> Assembly<'a> {
             // Some other XML file.
             Ok(None) => return,
             Err(problem) => {
+                self.described.extend(path.parent().map(Path::to_owned));
                 self.vms.push(FoundVm {
                     problem: Some(problem),
                     ..bare_vm(path)
@@ -175,11 +231,12 @@ impl<'a> Assembly<'a> {
             }
         };
         let folder = path.parent().unwrap_or(self.root);
-        let disks = (0_u32..)
+        self.described.insert(folder.to_owned());
+        let disks: Vec<_> = (0_u32..)
             .zip(&description.disks)
             .map(|(index, disk)| match disk {
                 DescribedDisk::File { path, format } => {
-                    let image = ImageFile::open(&folder.join(path), self.root, format.as_deref());
+                    let image = ImageFile::open(&folder.join(path), &self.roots, format.as_deref());
                     self.claimed.extend(image.files.iter().cloned());
                     found_disk(index, image, active::DESCRIBED)
                 }
@@ -194,19 +251,20 @@ impl<'a> Assembly<'a> {
                     )),
                 },
             })
-            .collect::<Vec<_>>();
+            .collect();
         let bare = bare_vm(path);
-        self.vms.push(FoundVm {
-            id: description.id.unwrap_or(bare.id),
-            name: description.name.unwrap_or(bare.name),
-            path: bare.path,
-            num_cpu: description.num_cpu,
-            memory_mb: description.memory_mb,
-            guest_os: description.guest_os,
-            power_state: description.power_state,
-            problem: problem_of(&disks),
-            disks,
-        });
+        self.vms.push(
+            FoundVm {
+                id: description.id.unwrap_or(bare.id),
+                name: description.name.unwrap_or(bare.name),
+                num_cpu: description.num_cpu,
+                memory_mb: description.memory_mb,
+                guest_os: description.guest_os,
+                power_state: description.power_state,
+                ..bare_vm(path)
+            }
+            .with_disks(disks),
+        );
     }
 
     /// An image that another one builds on is part of that one, not a disk of its own.
@@ -217,7 +275,7 @@ impl<'a> Assembly<'a> {
                 .canonicalize()
                 .is_ok_and(|path| self.claimed.contains(&path));
             if !is_described {
-                let opened = ImageFile::open(image, self.root, None);
+                let opened = ImageFile::open(image, &self.roots, None);
                 self.claimed.extend(opened.files.into_iter().skip(1));
             }
             self.claimed.extend(image::snapshot_parent(image));
@@ -225,36 +283,84 @@ impl<'a> Assembly<'a> {
     }
 
     fn add_folder(&mut self, folder: &Folder) {
-        let free: Vec<ImageFile> = folder
-            .images
-            .iter()
-            .map(|path| ImageFile::open(path, self.root, None))
-            .filter(|image| !self.claimed.contains(image.identity()))
-            .filter(|image| image::role(&image.path) == Role::Disk)
-            .collect();
+        let mut alias = None;
+        let mut left_out = Vec::new();
+        let mut free: Vec<ImageFile> = Vec::new();
+        for path in &folder.images {
+            let ovirt = other::ovirt(path);
+            let format = ovirt.as_ref().and_then(|disk| disk.format);
+            let image = self.open_free(path, format);
+            match image::role(path) {
+                Role::Disk => free.extend(image),
+                Role::Nvram => {}
+                // The rest of a VMDK whose descriptor is not there.
+                Role::Part => match image {
+                    Some(_) if image::is_flat_part(path) => {
+                        free.extend(self.open_free(path, Some("raw")));
+                    }
+                    Some(_) => left_out.push(LeftOut {
+                        path: path.display().to_string(),
+                        reason: "it is a part of a VMDK whose descriptor is not here, or does not name it"
+                            .to_owned(),
+                    }),
+                    None => {}
+                },
+            }
+            alias = alias.or(ovirt.and_then(|disk| disk.alias));
+        }
+        for path in &folder.others {
+            let ovirt = other::ovirt(path);
+            let is_claimed = path
+                .canonicalize()
+                .is_ok_and(|path| self.claimed.contains(&path));
+            if is_claimed {
+                continue;
+            }
+            let format = ovirt.as_ref().and_then(|disk| disk.format);
+            match (format, other::look(path)) {
+                (Some(format), _) => free.extend(self.open_free(path, Some(format))),
+                (None, Other::Disk) => free.extend(self.open_free(path, Some("raw"))),
+                (None, Other::LeftOut(why)) => left_out.push(LeftOut {
+                    path: path.display().to_string(),
+                    reason: why.to_owned(),
+                }),
+            }
+            alias = alias.or(ovirt.and_then(|disk| disk.alias));
+        }
         // Beside a description, what it does not name belongs to nobody in particular.
-        if folder.path == self.root || !folder.descriptions.is_empty() {
+        if folder.path == self.root || self.described.contains(&folder.path) {
             for image in free {
                 let bare = bare_vm(&image.path);
-                let disks = vec![found_disk(0, image, FOUND)];
-                self.vms.push(FoundVm {
-                    problem: problem_of(&disks),
-                    disks,
-                    ..bare
-                });
+                self.vms
+                    .push(bare.with_disks(vec![found_disk(0, image, FOUND)]));
+            }
+            let mut here = self.vms.iter_mut();
+            let only = |vm: &&mut FoundVm| vm.path.parent() == Some(folder.path.as_path());
+            // In the folder that was chosen anything may lie.
+            if folder.path != self.root
+                && let Some(vm) = here.find(only)
+            {
+                vm.left_out.append(&mut left_out);
             }
         } else if !free.is_empty() {
             let disks: Vec<_> = (0_u32..)
                 .zip(free)
                 .map(|(index, image)| found_disk(index, image, FOUND))
                 .collect();
-            self.vms.push(FoundVm {
-                name: text(folder.path.file_name()),
-                problem: problem_of(&disks),
-                disks,
+            let mut vm = FoundVm {
+                name: alias.unwrap_or_else(|| name_of_folder(&folder.path)),
                 ..bare_vm(&folder.path)
-            });
+            }
+            .with_disks(disks);
+            vm.left_out.append(&mut left_out);
+            self.vms.push(vm);
         }
+    }
+
+    /// An image that belongs to no VM yet.
+    fn open_free(&self, path: &Path, format: Option<&str>) -> Option<ImageFile> {
+        let image = ImageFile::open(path, &self.roots, format);
+        (!self.claimed.contains(image.identity())).then_some(image)
     }
 
     /// Backups are started by name, so two VMs of one name get their places put behind it.
@@ -289,7 +395,21 @@ fn bare_vm(path: &Path) -> FoundVm {
         power_state: None,
         disks: Vec::new(),
         problem: None,
+        left_out: Vec::new(),
     }
+}
+
+/// What a VM is called whose disks lie in a folder without a description. UTM keeps them below a folder
+/// that has the name.
+fn name_of_folder(folder: &Path) -> String {
+    let above = folder.parent().unwrap_or(folder);
+    let is_inner = folder
+        .file_name()
+        .is_some_and(|name| name == "Data" || name == "Images");
+    if is_inner && survey::extension(above) == "utm" {
+        return text(above.file_stem());
+    }
+    text(folder.file_name())
 }
 
 /// Why an image is a disk that no description names.
@@ -311,7 +431,7 @@ fn label(index: u32) -> String {
     format!("Hard disk {}", index + 1)
 }
 
-/// A VM is backed up with all its disks, so one that cannot be read stands in the way of all.
+/// Why a VM none of whose disks can be read cannot be backed up.
 fn problem_of(disks: &[FoundDisk]) -> Option<String> {
     if disks.is_empty() {
         return Some("its description names no disk; there is nothing to back up".to_owned());

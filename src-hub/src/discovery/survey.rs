@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{image, natural};
+use super::{image, natural, other};
 use crate::error::{Error, Result};
 
 const MAX_DEPTH: usize = 8;
@@ -33,6 +33,8 @@ pub(super) struct Folder {
     pub(super) path: PathBuf,
     pub(super) descriptions: Vec<PathBuf>,
     pub(super) images: Vec<PathBuf>,
+    /// Other files that are large enough for a disk.
+    pub(super) others: Vec<PathBuf>,
 }
 
 /// The folder with its links resolved.
@@ -60,7 +62,7 @@ impl Survey {
         let own_folder = own_folder.canonicalize().unwrap_or_default();
         let mut survey = Self::default();
         survey
-            .visit(folder, &own_folder, 0)?
+            .visit(folder, folder, &own_folder, 0)?
             .map_err(|source| Error::FolderUnreadable {
                 path: folder.to_path_buf(),
                 source,
@@ -69,7 +71,13 @@ impl Survey {
     }
 
     /// The inner result is about this folder only.
-    fn visit(&mut self, path: &Path, own_folder: &Path, depth: usize) -> Result<io::Result<()>> {
+    fn visit(
+        &mut self,
+        root: &Path,
+        path: &Path,
+        own_folder: &Path,
+        depth: usize,
+    ) -> Result<io::Result<()>> {
         let mut entries = match list(path) {
             Ok(entries) => entries,
             Err(error) => return Ok(Err(error)),
@@ -84,6 +92,7 @@ impl Survey {
             path: path.to_path_buf(),
             descriptions: Vec::new(),
             images: Vec::new(),
+            others: Vec::new(),
         };
         let mut below = Vec::new();
         for (name, entry) in entries {
@@ -99,18 +108,24 @@ impl Survey {
                 below.push(path);
             } else if kind.is_file() || (kind.is_symlink() && path.is_file()) {
                 if is_description(&path) {
-                    folder.descriptions.push(path);
+                    // libvirt links what it starts by itself (`autostart`): the VM is there once.
+                    if !(kind.is_symlink() && leads_below(&path, root)) {
+                        folder.descriptions.push(path);
+                    }
                 } else if image::is_image(&path) {
                     folder.images.push(path);
+                } else if fs::metadata(&path).is_ok_and(|file| file.len() >= other::LEAST_BYTES) {
+                    folder.others.push(path);
                 }
             }
         }
-        if !folder.descriptions.is_empty() || !folder.images.is_empty() {
+        let has_files = !folder.images.is_empty() || !folder.others.is_empty();
+        if !folder.descriptions.is_empty() || has_files {
             self.folders.push(folder);
         }
         if depth < MAX_DEPTH {
             for path in below.into_iter().filter(|path| path != own_folder) {
-                if let Err(error) = self.visit(&path, own_folder, depth + 1)? {
+                if let Err(error) = self.visit(root, &path, own_folder, depth + 1)? {
                     let problem = format!(
                         "the folder cannot be listed: {error}; {}",
                         image::permission_remedy(&path)
@@ -121,6 +136,12 @@ impl Survey {
         }
         Ok(Ok(()))
     }
+}
+
+/// Whether a link leads to a file of the folder that is searched, which finds it there.
+fn leads_below(link: &Path, root: &Path) -> bool {
+    link.canonicalize()
+        .is_ok_and(|target| target.starts_with(root))
 }
 
 fn list(path: &Path) -> io::Result<Vec<(String, fs::DirEntry)>> {

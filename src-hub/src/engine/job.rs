@@ -111,7 +111,7 @@ impl Job {
     }
 
     fn open_sources(&self) -> Result<Vec<Source>, Failure> {
-        let images = self.db.with(|connection| vm::images(connection))?;
+        let images = self.db.with(vm::images)?;
         let disks = active::disks(&self.vm, &self.disks, &images)?;
         let sources = Source::open_all(&disks, &self.vm.source_folder)?;
         for (disk, known) in disks.iter().zip(&self.disks) {

@@ -17,7 +17,7 @@ use super::{
     in_use::{InUse, in_use},
     moment::{Copies, copies},
 };
-use crate::vm::Disk;
+use crate::{discovery::places, vm::Disk};
 
 /// One disk of a VM, open for reading.
 pub(super) struct Source {
@@ -123,7 +123,7 @@ impl Source {
                 path: disk.path.clone(),
             });
         }
-        let allowed = AllowedRoots::new([source_folder.to_path_buf()]);
+        let allowed = AllowedRoots::new(places::roots(source_folder));
         let image =
             Image::open_as(&disk.path, disk.source_format, &allowed, copies).map_err(failed)?;
         let mut stamps = Vec::new();

@@ -82,6 +82,7 @@ impl Bench {
                 })
                 .collect(),
             problem: None,
+            left_out: Vec::new(),
         };
         let source = self.folder.path().display().to_string();
         self.db

@@ -103,6 +103,9 @@ pub(crate) fn DiscoverDialog(props: &DiscoverDialogProps) -> Html {
                             } else if let Some(problem) = problem_of(vm) {
                                 <small class="is-problem">{ problem }</small>
                             }
+                            for file in &vm.left_out {
+                                <small class="is-problem">{ format!("Not backed up: {}: {}", file.path, file.reason) }</small>
+                            }
                         </li>
                     }
                 </ul>

@@ -54,6 +54,11 @@ pub(crate) fn VmDisksDialog(props: &VmDisksDialogProps) -> Html {
                     </li>
                 }
             </ul>
+            for file in &vm.left_out {
+                <p class="dialog__path is-problem" key={file.path.clone()}>
+                    { format!("Not backed up: {}: {}", file.path, file.reason) }
+                </p>
+            }
             if let Some(error) = disks.error.clone() {
                 <ErrorNotice {error} on_retry={disks.reload.clone()} />
             }

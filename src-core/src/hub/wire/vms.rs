@@ -1,6 +1,6 @@
 //! VMs, what discovery finds, and repositories.
 
-use sendense_types::{DiscoveredDisk, DiscoveredVm, Vm, VmDisk, VmId};
+use sendense_types::{DiscoveredDisk, DiscoveredVm, LeftOut, Vm, VmDisk, VmId};
 use serde_json::Value;
 
 use super::Fields;
@@ -21,6 +21,16 @@ pub(in crate::hub) fn vms(answer: &Value) -> Result<Vec<Vm>> {
             os_type: fields.text(&["os_type"]),
             power_state: fields.text(&["power_state"]),
             created_at: fields.time("created_at"),
+            left_out: left_out(&fields)?,
+        })
+    })
+}
+
+fn left_out(fields: &Fields<'_>) -> Result<Vec<LeftOut>> {
+    fields.list(&["left_out"], |fields| {
+        Ok(LeftOut {
+            path: fields.required("path")?,
+            reason: fields.text_or_empty("reason"),
         })
     })
 }
@@ -70,6 +80,7 @@ pub(in crate::hub) fn discovered(answer: &Value) -> Result<Vec<DiscoveredVm>> {
             existing: fields.flag("existing"),
             context_id: fields.text(&["context_id"]).map(VmId::new),
             problem: fields.text(&["problem"]),
+            left_out: left_out(&fields)?,
         })
     })
 }
