@@ -32,6 +32,24 @@ impl Mounted {
     /// When the folder cannot be made.
     #[track_caller]
     pub fn new(driver: Driver, image: &Path, place: &Path, options: &str) -> Option<Self> {
+        let mounted = Self::try_new(driver, image, place, options);
+        mounted.map_err(|why| skip(&why)).ok()
+    }
+
+    /// Mounts an image that this driver may refuse, with its reason.
+    ///
+    /// # Errors
+    /// What the driver says.
+    ///
+    /// # Panics
+    /// When the folder cannot be made.
+    #[track_caller]
+    pub fn try_new(
+        driver: Driver,
+        image: &Path,
+        place: &Path,
+        options: &str,
+    ) -> Result<Self, String> {
         std::fs::create_dir_all(place).expect("the folder can be made");
         let command = match driver {
             Driver::Kernel => tool("mount").arg("-o").arg(format!("loop,{options}")),
@@ -44,13 +62,12 @@ impl Mounted {
         };
         let outcome = command.args([image, place]).outcome();
         if outcome.code != Some(0) {
-            skip(&format!(
+            return Err(format!(
                 "{driver:?} mounts nothing here: {}",
                 outcome.error_text()
             ));
-            return None;
         }
-        Some(Self {
+        Ok(Self {
             place: place.to_path_buf(),
             driver,
         })

@@ -62,7 +62,7 @@ fn disk_a_fat_folder_that_goes_on_with_itself_is_read_to_an_end() {
 
     let (listed, found) = ends(&volume, FsKind::Fat, "/LOOP");
     let (n_entries, damage) = listed.unwrap();
-    assert!(n_entries == 0 && damage.len() > 0, "{damage:?}");
+    assert!(n_entries == 0 && !damage.is_empty(), "{damage:?}");
     assert!(found.is_err());
 }
 

@@ -169,6 +169,7 @@ fn survives_power_cuts(arguments: &[&str], options: &str, judge_of: Judge) {
         is_over.store(true, Ordering::Relaxed);
     });
     drop(mounted);
+    let mut unjudged = Vec::new();
     for number in 0..n_cuts {
         let copy = cut(number);
         let ours = of_image(&copy);
@@ -178,8 +179,14 @@ fn survives_power_cuts(arguments: &[&str], options: &str, judge_of: Judge) {
         }
         let place = folder.path().join("judge");
         // The kernel replays what is left in the journal, for which it has to write.
-        let Some(judge) = Mounted::new(Driver::Kernel, &copy, &place, "rw") else {
-            return;
+        let judge = match Mounted::try_new(Driver::Kernel, &copy, &place, "rw") {
+            Ok(judge) => judge,
+            // It fails to replay some of its own fast commits.
+            Err(why) if judge_of == Judge::Kernel => {
+                unjudged.push(why);
+                continue;
+            }
+            Err(why) => panic!("what e2fsck repaired can be mounted: {why}"),
         };
         let theirs = of_folder(judge.root());
         drop(judge);
@@ -191,6 +198,10 @@ fn survives_power_cuts(arguments: &[&str], options: &str, judge_of: Judge) {
             assert_same(&ours, &theirs);
         }
     }
+    assert!(
+        2 * unjudged.len() <= n_cuts,
+        "{n_cuts} cuts, and no judge for these: {unjudged:?}"
+    );
 }
 
 fn be_busy(root: &Path, is_over: &AtomicBool) {

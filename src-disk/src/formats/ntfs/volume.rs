@@ -162,22 +162,15 @@ impl Volume {
     fn gather(&mut self, file: &mut File, own: Vec<Attribute>, list: &[Listed]) {
         let mut records = BTreeMap::from([(file.reference.number(), own)]);
         for listed in list {
-            let owner = listed.owner.number();
-            if !records.contains_key(&owner) {
-                let record = self.record(listed.owner);
-                let record = record
-                    .ok()
-                    .filter(|it| it.base.number() == file.reference.number());
-                let attributes = record.map(|record| attribute::attributes(&record).0);
-                records.insert(owner, attributes.unwrap_or_default());
-            }
-            let found = records.get_mut(&owner).and_then(|attributes| {
-                let mut places = attributes.iter();
-                let place = places
-                    .position(|it| it.kind == listed.kind && it.instance == listed.instance)?;
-                Some(attributes.swap_remove(place))
+            let attributes = records.entry(listed.owner.number()).or_insert_with(|| {
+                let record = self.record(listed.owner).ok();
+                let record = record.filter(|it| it.base.number() == file.reference.number());
+                record.map_or_else(Vec::new, |record| attribute::attributes(&record).0)
             });
-            match found {
+            let mut places = attributes.iter();
+            let place =
+                places.position(|it| it.kind == listed.kind && it.instance == listed.instance);
+            match place.map(|place| attributes.swap_remove(place)) {
                 Some(attribute) => file.attributes.push(attribute),
                 None => file.is_damaged = true,
             }
