@@ -19,6 +19,7 @@ use imago::{
     FormatAccess, Mapping, StorageOpenOptions, file::File as ImagoFile, qcow2::Qcow2, raw::Raw,
 };
 
+pub(crate) use self::recognise::OTHERS;
 use self::{
     flat::FlatDisk,
     recognise::{check_stated, recognise},

@@ -15,6 +15,7 @@ mod guard;
 mod image;
 mod path;
 mod qcow2;
+pub mod reading;
 mod slice;
 mod volume;
 

@@ -10,7 +10,7 @@ use super::ImageFormat;
 use crate::{Error, Result};
 
 /// QEMU's magics: block/qcow2.c, parallels.c, bochs.c, cloop.c; a DMG ends with its own.
-const OTHERS: [(&[u8], &str); 7] = [
+pub(crate) const OTHERS: [(&[u8], &str); 7] = [
     (b"vhdxfile", "a VHDX image"),
     (b"QED\0", "a QED image"),
     (b"WithoutFreeSpace", "a Parallels image"),
