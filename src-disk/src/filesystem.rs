@@ -280,7 +280,32 @@ impl FileSystem {
             Reader::Fat(reader) => reader.read_dir(path),
         })?;
         listing.settle();
+        self.mark_circles(path, &mut listing);
         Ok(listing)
+    }
+
+    /// On a damaged disk a folder may be inside itself: whoever walks would never come to an end.
+    fn mark_circles(&mut self, path: &FsPath, listing: &mut Listing) {
+        let has_folders = listing
+            .entries
+            .iter()
+            .any(|entry| entry.kind == EntryKind::Directory);
+        if !has_folders {
+            return;
+        }
+        let mut above = FsPath::root();
+        let mut ids: Vec<u64> = self.entry(&above).map(|root| root.id).into_iter().collect();
+        for name in path.names() {
+            above = above.join(name);
+            ids.extend(self.entry(&above).map(|folder| folder.id));
+        }
+        for entry in &mut listing.entries {
+            let is_above = entry.id != 0 && ids.contains(&entry.id);
+            if is_above && entry.kind == EntryKind::Directory {
+                entry.unreadable =
+                    Some("damaged: it is one of the folders that it lies in".to_owned());
+            }
+        }
     }
 
     /// One entry; a link at the end of the path is not followed, nor is one on the way.

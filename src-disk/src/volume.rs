@@ -12,12 +12,11 @@ use std::fmt;
 
 use self::{
     signature::{Seen, inspect, is_known, name_of, unreadable},
-    table::{Partition, Tables},
+    table::{Partition, Table, Tables},
 };
 use crate::{Error, FileSystem, FsKind, Image, Result, Slice};
 
-#[cfg(test)]
-use signature::{FIRST_SECTOR, LATER, LAYERS};
+pub(crate) use signature::{AT_END, BIOS_RAID, FIRST_SECTOR, LATER, LAYERS, UNMARKED};
 
 /// More partitions than that are not listed: the rest is damage.
 const MAX_VOLUMES: usize = 256;
@@ -122,6 +121,11 @@ pub fn volumes(image: &Image) -> Result<Layout> {
         ));
         partitions.truncate(MAX_VOLUMES);
     }
+    let older = Table {
+        name: table.name,
+        partitions: partitions.clone(),
+        is_announced: false,
+    };
     for (number, partition) in (1..).zip(partitions) {
         let (volume, passed_over) = partitioned(image, number, partition);
         layout.volumes.push(volume);
@@ -131,16 +135,27 @@ pub fn volumes(image: &Image) -> Result<Layout> {
             )
         }));
     }
+    // A table in which nothing is, over a filesystem that can be read: then the table is what is left over.
+    if matches!(seen.content, Content::Readable(_))
+        && !layout
+            .volumes
+            .iter()
+            .any(|volume| is_known(&volume.content))
+    {
+        let whole = unpartitioned(image, seen, &[older], None);
+        let volumes = whole.volumes.iter();
+        if volumes
+            .map(|it| &it.content)
+            .any(|it| matches!(it, Content::Readable(_)))
+        {
+            return Ok(whole);
+        }
+    }
     Ok(layout)
 }
 
 /// A disk that is one volume.
-fn unpartitioned(
-    image: &Image,
-    seen: Seen,
-    tables: &[table::Table],
-    damage: Option<String>,
-) -> Layout {
+fn unpartitioned(image: &Image, seen: Seen, tables: &[Table], damage: Option<String>) -> Layout {
     let content = match damage {
         Some(damage) if !is_known(&seen.content) => unreadable("damaged partition table", &damage),
         _ => seen.content,

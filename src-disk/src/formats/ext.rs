@@ -11,6 +11,8 @@ mod journal;
 mod map;
 mod volume;
 
+pub(crate) use volume::has_copy;
+
 use std::collections::HashMap;
 
 use self::{
@@ -26,6 +28,8 @@ use super::{
 use crate::{Entry, EntryKind, Error, FsPath, Listing, Name, Result, Slice};
 
 /// Room for far more entries than are listed.
+/// 2^32 blocks of 64 KiB.
+const MAX_FILE_BYTES: u64 = 1 << 48;
 const MAX_FOLDER_BYTES: u64 = 1 << 30;
 /// The kernel allows a block for a target, and blocks of 64 KiB.
 const MAX_LINK_BYTES: u64 = 64 << 10;
@@ -188,6 +192,10 @@ impl Ext {
         let mut target = vec![0; usize::try_from(inode.size).unwrap_or(0)];
         let n_read = self.content(&inode, 0, &mut target)?;
         target.truncate(n_read);
+        // To every system a link ends there.
+        if let Some(end) = target.iter().position(|byte| *byte == 0) {
+            target.truncate(end);
+        }
         Ok(Name::from_bytes(target))
     }
 
@@ -233,6 +241,22 @@ impl Ext {
         })
     }
 
+    /// Whether a folder has blocks behind its end, at once or behind one hole.
+    fn goes_on_at(&mut self, folder: &Inode, end: u64) -> bool {
+        let mut number = end;
+        for _ in 0..2 {
+            match map::run_at(&mut self.volume, folder, number) {
+                Ok(Run { block: Some(_), .. }) => return true,
+                Ok(run) => number = number.saturating_add(run.n_blocks),
+                Err(_) => return false,
+            }
+            if number > MAX_FOLDER_BYTES / self.volume.block_bytes {
+                break;
+            }
+        }
+        false
+    }
+
     /// The names in a folder and the inodes behind them. The index of a folder is passed over: all names are
     /// in the other blocks. What cannot be read costs the names that were there.
     fn names(&mut self, folder: &Inode, path: &FsPath) -> Result<Names> {
@@ -268,7 +292,10 @@ impl Ext {
             while offset < folder.size {
                 match self.hole_at(folder, offset) {
                     Ok(None) => {}
+                    // No system makes any: what was there is gone.
                     Ok(Some(hole_bytes)) => {
+                        let rest = (folder.size - offset).min(hole_bytes);
+                        n_damaged += rest.div_ceil(block_bytes);
                         offset = offset.saturating_add(hole_bytes);
                         continue;
                     }
@@ -294,6 +321,12 @@ impl Ext {
                     return Err(too_many_entries(path));
                 }
                 offset += block_bytes;
+            }
+            if self.goes_on_at(folder, folder.size.div_ceil(block_bytes)) {
+                found.damage.push(
+                    "this folder is longer than its size says: files and folders named behind it are missing"
+                        .to_owned(),
+                );
             }
         }
         if n_damaged > 0 {
@@ -356,6 +389,8 @@ fn split_entry(block: &[u8]) -> Option<(&[u8], u32, usize)> {
 
 fn row(name: Name, inode: &Inode) -> Entry {
     let kind = inode.kind();
+    let size_problem = (kind == EntryKind::File && inode.size > MAX_FILE_BYTES)
+        .then_some("damaged: its size is none that a file can have");
     Entry {
         id: inode.number.into(),
         size_bytes: if kind == EntryKind::Directory {
@@ -365,7 +400,7 @@ fn row(name: Name, inode: &Inode) -> Entry {
         },
         mode: inode.mode & 0o7777,
         modified: inode.modified,
-        unreadable: inode.unreadable().map(str::to_owned),
+        unreadable: inode.unreadable().or(size_problem).map(str::to_owned),
         ..Entry::new(name, kind)
     }
 }

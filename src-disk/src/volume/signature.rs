@@ -9,7 +9,7 @@ use crate::{
     FsKind, Result, Slice,
     formats::{
         bytes::{u32_at, u64_at},
-        fat,
+        ext, fat,
     },
 };
 
@@ -50,6 +50,11 @@ const ENCRYPTED: &str = "it is encrypted and cannot be opened here";
 const NOT_YET: &str = "this filesystem cannot be read yet";
 const LVM: &str = "logical volumes cannot be read yet";
 const RAID: &str = "it is a member of a software RAID, whose other members are needed";
+const VDO: &str = "it is stored by a layer that cannot be read yet (VDO)";
+const CEPH: &str = "it is storage of a Ceph cluster, which cannot be read alone";
+const DRBD: &str = "it holds what DRBD keeps for itself, and no files";
+const XFS_LOG: &str =
+    "it is the log of an XFS filesystem on another disk and holds no files of its own";
 const CACHE: &str = "it is the cache or the backing device of a cache, which cannot be read yet";
 
 /// Layers below filesystems: what lies inside them is not for others, so they count first.
@@ -68,6 +73,12 @@ pub(crate) const LAYERS: &[Signature] = &[
         "bcache",
         CACHE,
     ),
+    mark(0, b"dmvdo001", "VDO", VDO),
+    mark(0, b"bluestore block device", "Ceph BlueStore", CEPH),
+    mark(0, b"$DRBDmgr=q", "drbdmanage control volume", DRBD),
+    mark(0, b"\xfe\xed\xba\xbe", "XFS external log", XFS_LOG),
+    mark(4640, b"\xf0\x16\x78\x5a", "RAID (HPT37x)", BIOS_RAID),
+    mark(4640, b"\xfd\x16\x78\x5a", "RAID (HPT37x)", BIOS_RAID),
     mark(
         0x10_0000,
         b"\x0d\xd0\x01\xc0",
@@ -91,7 +102,12 @@ pub(crate) const FIRST_SECTOR: &[Signature] = &[
     mark(0, b"hsqs", "squashfs", NOT_YET),
     mark(0, b"\x45\x3d\xcd\x28", "cramfs", NOT_YET),
     mark(0, b"-rom1fs-", "romfs", NOT_YET),
-    mark(0, b"\x53\xef\x53\xef", "VDO", NOT_YET),
+    mark(0, b"\x28\xcd\x3d\x45", "cramfs", NOT_YET),
+    mark(0, b"\xce\xfa\xad\x1b", "BFS", NOT_YET),
+    mark(0, b"mpoolDev", "mpool", NOT_YET),
+    mark(0, b"UBI#", "UBI", NOT_YET),
+    mark(0, b"\x31\x18\x10\x06", "UBIFS", NOT_YET),
+    mark(0, b"SFOZ", "zonefs", NOT_YET),
 ];
 
 /// Others, which may be left from before.
@@ -107,6 +123,11 @@ pub(crate) const LATER: &[Signature] = &[
     mark(1024 + 16, b"\x68\x24", "Minix", NOT_YET),
     mark(1024 + 16, b"\x78\x24", "Minix", NOT_YET),
     mark(1024 + 24, b"\x5a\x4d", "Minix", NOT_YET),
+    mark(1024 + 16, b"\x13\x7f", "Minix", NOT_YET),
+    mark(1024 + 16, b"\x13\x8f", "Minix", NOT_YET),
+    mark(1024 + 16, b"\x24\x68", "Minix", NOT_YET),
+    mark(1024 + 16, b"\x24\x78", "Minix", NOT_YET),
+    mark(1024 + 24, b"\x4d\x5a", "Minix", NOT_YET),
     mark(0x1_0040, b"_BHRfS_M", "Btrfs", NOT_YET),
     mark(
         4096 + 24,
@@ -125,9 +146,17 @@ pub(crate) const LATER: &[Signature] = &[
     mark(65536 + 52, b"ReIsEr2Fs", "ReiserFS", NOT_YET),
     mark(65536 + 52, b"ReIsEr3Fs", "ReiserFS", NOT_YET),
     mark(65536, b"ReIsEr4", "Reiser4", NOT_YET),
-    mark(65536, b"\x18\x01\x10\x14", "GFS2", NOT_YET),
-    mark(32768 + 1, b"BEA01", "UDF", NOT_YET),
-    mark(32768 + 1, b"NSR0", "UDF", NOT_YET),
+    mark(65536, b"\x01\x16\x19\x70", "GFS2", NOT_YET),
+    mark(1024, b"OCFSV2", "OCFS2", NOT_YET),
+    mark(2048, b"OCFSV2", "OCFS2", NOT_YET),
+    mark(4096, b"OCFSV2", "OCFS2", NOT_YET),
+    mark(8192, b"OCFSV2", "OCFS2", NOT_YET),
+    mark(8, b"OracleCFS", "OCFS", NOT_YET),
+    mark(512 + 32, b"1SFB", "BeFS", NOT_YET),
+    mark(512 + 32, b"BFS1", "BeFS", NOT_YET),
+    mark(32, b"1SFB", "BeFS", NOT_YET),
+    mark(0x2000, b"\x49\xe8\x95\xf9", "HPFS", NOT_YET),
+    mark(4096, b"SPB5", "NSS (NetWare)", NOT_YET),
     mark(0x8001, b"CD001", "ISO 9660", NOT_YET),
     mark(
         4086,
@@ -143,8 +172,71 @@ pub(crate) const LATER: &[Signature] = &[
     ),
 ];
 
-/// The names that no mark stands for.
-pub(crate) const ZFS: (&str, &str) = ("ZFS", NOT_YET);
+pub(crate) const BIOS_RAID: &str =
+    "it is a member of a RAID of the computer's firmware, whose other members are needed";
+
+/// A mark behind whose place at the end of a disk there is nothing more.
+pub(crate) struct EndMark {
+    /// Where it is: so many bytes before the end, and so many on from there.
+    before_end: u64,
+    offset: u64,
+    bytes: &'static [u8],
+    pub(crate) name: &'static str,
+}
+
+impl EndMark {
+    fn is_on(&self, slice: &mut Slice) -> bool {
+        let len = slice.len_bytes();
+        // Where a disk ends in half a sector, that counts for some.
+        [len & !511, len].into_iter().any(|end| {
+            let Some(at) = end.checked_sub(self.before_end) else {
+                return false;
+            };
+            let mut bytes = vec![0; self.bytes.len()];
+            slice
+                .read_at(at.saturating_add(self.offset), &mut bytes)
+                .is_ok()
+                && bytes == self.bytes
+        })
+    }
+}
+
+const fn at_end(before_end: u64, offset: u64, bytes: &'static [u8], name: &'static str) -> EndMark {
+    EndMark {
+        before_end,
+        offset,
+        bytes,
+        name,
+    }
+}
+
+/// RAIDs of firmwares, by the names that blkid gives them.
+pub(crate) const AT_END: &[EndMark] = &[
+    at_end(512, 0, b"\x37\xfc\x4d\x1e", "RAID (Adaptec)"),
+    at_end(512, 0, b"\x55\xaa", "RAID (VIA)"),
+    at_end(512, 0, b"\xde\x11\xde\x11", "RAID (DDF)"),
+    at_end(257 * 512, 0, b"\xde\x11\xde\x11", "RAID (DDF)"),
+    at_end(1024, 0, b"Intel Raid ISM Cfg Sig. ", "RAID (ISW, Intel)"),
+    at_end(512, 0, b"$XIDE$", "RAID (LSI)"),
+    at_end(1024, 0, b"NVIDIA  ", "RAID (NVIDIA)"),
+    at_end(512, 0, b"JM", "RAID (JMicron)"),
+    at_end(512, 0x60, b"\0\0\0\x2f", "RAID (Silicon)"),
+    at_end(11 * 512, 0, b"\xf3\x16\x78\x5a", "RAID (HPT45x)"),
+    at_end(11 * 512, 0, b"\xfd\x16\x78\x5a", "RAID (HPT45x)"),
+    at_end(63 * 512, 0, b"Promise Technology, Inc.", "RAID (Promise)"),
+    at_end(4096, 60, b"\x83\x74\x02\x6b", "DRBD"),
+    at_end(4096, 60, b"\x83\x74\x02\x6c", "DRBD"),
+    at_end(4096, 60, b"\x83\x74\x02\x6d", "DRBD"),
+];
+
+/// The names that no mark at a fixed place stands for.
+pub(crate) const UNMARKED: [(&str, &str); 3] = [ZFS, UDF, EXT_JOURNAL];
+const ZFS: (&str, &str) = ("ZFS", NOT_YET);
+const UDF: (&str, &str) = ("UDF", NOT_YET);
+const EXT_JOURNAL: (&str, &str) = (
+    "ext journal",
+    "it is the journal (jbd) of an ext filesystem on another disk and holds no files of its own",
+);
 const ZFS_FIRST: u64 = 128 << 10;
 const ZFS_STEP: usize = 1024;
 const ZFS_MAGIC: u64 = 0x00BA_B10C;
@@ -194,8 +286,11 @@ pub(super) fn inspect(slice: &mut Slice) -> Result<Seen> {
         found.push(Content::Readable(FsKind::Fat));
     }
     let has_first_sector = found.len() > n_layers || is_bitlocker || luks;
-    if let Some(kind) = ext(&head) {
-        found.push(Content::Readable(kind));
+    if let Some(content) = ext_by_superblock(&head) {
+        found.push(content);
+    }
+    if has_udf(slice)? {
+        found.push(unreadable(UDF.0, UDF.1));
     }
     found.append(&mut later);
     if has_zfs(slice)? {
@@ -204,6 +299,19 @@ pub(super) fn inspect(slice: &mut Slice) -> Result<Seen> {
     // The first sector is lost, and its backup is not: but it may be older than a partition table.
     if fat.is_some_and(|(_, is_backup)| is_backup) && !has(510, &[0x55, 0xAA]) {
         found.push(Content::Readable(FsKind::Fat));
+    }
+    for mark in AT_END {
+        if mark.is_on(slice) {
+            // Some of these marks are short: they hide nothing that can be read.
+            let place = match found.first() {
+                Some(Content::Readable(_)) => found.len(),
+                _ => 0,
+            };
+            found.insert(place, unreadable(mark.name, BIOS_RAID));
+        }
+    }
+    if found.is_empty() && ext::has_copy(slice) {
+        found.push(Content::Readable(FsKind::Ext4));
     }
     match raid_at_end(slice)? {
         // Each member of a mirror holds the filesystem from its beginning.
@@ -251,8 +359,9 @@ pub(super) fn is_known(content: &Content) -> bool {
 }
 
 /// The ext superblock lies at 1024: magic at 56, compatible features at 92, incompatible at 96.
-fn ext(head: &[u8]) -> Option<FsKind> {
+fn ext_by_superblock(head: &[u8]) -> Option<Content> {
     const SUPERBLOCK: usize = 1024;
+    const JOURNAL_DEVICE: u8 = 0x08;
     (head.get(SUPERBLOCK + 56..SUPERBLOCK + 58)? == [0x53, 0xEF]).then_some(())?;
     let has_journal = head
         .get(SUPERBLOCK + 92)
@@ -261,12 +370,31 @@ fn ext(head: &[u8]) -> Option<FsKind> {
     let incompatible = head
         .get(SUPERBLOCK + 96..SUPERBLOCK + 98)
         .unwrap_or(&[0, 0]);
+    if incompatible[0] & JOURNAL_DEVICE != 0 {
+        return Some(unreadable(EXT_JOURNAL.0, EXT_JOURNAL.1));
+    }
     let is_ext4 = incompatible[0] & 0xC0 != 0 || incompatible[1] & 0x02 != 0;
-    Some(match (is_ext4, has_journal) {
+    Some(Content::Readable(match (is_ext4, has_journal) {
         (true, _) => FsKind::Ext4,
         (false, true) => FsKind::Ext3,
         (false, false) => FsKind::Ext2,
-    })
+    }))
+}
+
+/// UDF says what it is in a list of sectors of 2 KiB that often names ISO 9660 first, for older systems.
+fn has_udf(slice: &mut Slice) -> Result<bool> {
+    for sector in 16..48 {
+        let at = 2048 * sector;
+        let mut name = [0; 6];
+        if slice.len_bytes() < at + 6 {
+            break;
+        }
+        slice.read_at(at, &mut name)?;
+        if name[1..].starts_with(b"NSR0") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// ZFS has a ring of 128 headers behind its first label; each that was used begins with a number.

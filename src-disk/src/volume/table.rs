@@ -1,4 +1,4 @@
-//! Partition tables: GPT and MBR by their libraries, and the labels of Sun, SGI, Apple and BSD.
+//! Partition tables: GPT by its library, MBR, and the labels of Sun, SGI, Apple and BSD.
 //!
 //! Which of them counts is what the Linux kernel does (`block/partitions/core.c`): a GPT where the MBR
 //! announces one, then SGI, MBR, BSD, Sun and Apple.
@@ -17,6 +17,8 @@ const MAX_GPT_ENTRIES: u32 = 1024;
 /// In an MBR: the whole disk is the GPT's.
 const PROTECTIVE: u8 = 0xEE;
 const DYNAMIC: u8 = 0x42;
+/// More than that are a circle that seems to be none.
+const MAX_LOGICAL: usize = 256;
 const BSD_SLICES: [u8; 3] = [0xA5, 0xA6, 0xA9];
 
 const SECTOR_BYTES: u64 = 512;
@@ -177,22 +179,17 @@ fn holds_anything(disk: &mut Slice, table: &Table) -> bool {
 }
 
 fn mbr_partitions(disk: &mut Slice, sector_bytes: u32) -> Result<Vec<Partition>> {
-    let mbr = mbrman::MBR::read_from(disk, sector_bytes)
-        .map_err(|error| Error::corrupt(error.to_string()))?;
-    let used: Vec<_> = mbr
-        .iter()
-        .filter(|(_, entry)| entry.is_used() && !entry.is_extended())
-        .map(|(_, entry)| {
-            let mut partition = Partition::new(
-                u64::from(entry.starting_lba) * u64::from(sector_bytes),
-                u64::from(entry.sectors) * u64::from(sector_bytes),
-            );
-            if entry.sys == DYNAMIC {
-                partition.purpose = Some(DYNAMIC_DISK);
-            }
-            (entry.sys, partition)
-        })
-        .collect();
+    let sector_bytes = u64::from(sector_bytes);
+    let mut sector = [0; 512];
+    disk.read_at(0, &mut sector)?;
+    let mut used = Vec::new();
+    for entry in entries_of(&sector) {
+        if is_extended(entry.kind) {
+            used.extend(logical_partitions(disk, entry.start, sector_bytes));
+        } else {
+            used.push((entry.kind, entry.partition(0, sector_bytes)));
+        }
+    }
     let mut partitions = Vec::new();
     for (kind, partition) in used {
         let slices = if BSD_SLICES.contains(&kind) {
@@ -207,6 +204,73 @@ fn mbr_partitions(disk: &mut Slice, sector_bytes: u32) -> Result<Vec<Partition>>
         }
     }
     Ok(partitions)
+}
+
+/// The partitions in an extended one: a chain of sectors, each with one of them and the way to the next. What
+/// was found before the chain breaks is there.
+fn logical_partitions(disk: &mut Slice, extended: u64, sector_bytes: u64) -> Vec<(u8, Partition)> {
+    let mut found = Vec::new();
+    let mut at = extended;
+    for _ in 0..MAX_LOGICAL {
+        let mut sector = [0; 512];
+        let place = at.saturating_mul(sector_bytes);
+        if disk.read_at(place, &mut sector).is_err() || !sector.ends_with(&[0x55, 0xAA]) {
+            break;
+        }
+        let mut next = None;
+        for entry in entries_of(&sector) {
+            if is_extended(entry.kind) {
+                // Counted from the beginning of all of them.
+                next = next.or(extended.checked_add(entry.start));
+            } else {
+                found.push((entry.kind, entry.partition(at, sector_bytes)));
+            }
+        }
+        // Each lies behind the one before it, or the chain is a circle.
+        match next {
+            Some(next) if next > at => at = next,
+            _ => break,
+        }
+    }
+    found
+}
+
+struct Entry {
+    kind: u8,
+    start: u64,
+    len: u64,
+}
+
+impl Entry {
+    fn partition(&self, base: u64, sector_bytes: u64) -> Partition {
+        let mut partition = Partition::new(
+            base.saturating_add(self.start).saturating_mul(sector_bytes),
+            self.len.saturating_mul(sector_bytes),
+        );
+        if self.kind == DYNAMIC {
+            partition.purpose = Some(DYNAMIC_DISK);
+        }
+        partition
+    }
+}
+
+/// The entries of an MBR, or of a link in the chain of an extended partition, that are in use.
+fn entries_of(sector: &[u8; 512]) -> Vec<Entry> {
+    [446, 462, 478, 494]
+        .into_iter()
+        .filter_map(|at| {
+            let entry = Entry {
+                kind: *sector.get(at + 4)?,
+                start: u64::from(u32_at(sector, at + 8)?),
+                len: u64::from(u32_at(sector, at + 12)?),
+            };
+            (entry.kind != 0 && entry.len > 0).then_some(entry)
+        })
+        .collect()
+}
+
+fn is_extended(kind: u8) -> bool {
+    matches!(kind, 0x05 | 0x0F | 0x85)
 }
 
 const DYNAMIC_DISK: (&str, &str) = (

@@ -48,7 +48,7 @@ impl OpenDisk {
             .max_by_key(|volume| (volume.size_bytes, std::cmp::Reverse(volume.number)));
         let Some(main_volume) = main_volume else {
             return Err(Error::NothingReadable {
-                seen: volumes.iter().map(describe).collect(),
+                seen: volumes.iter().map(describe).chain(passed_over).collect(),
             });
         };
         Ok(Self {

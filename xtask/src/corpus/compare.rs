@@ -56,6 +56,12 @@ const NAMES: &[(&str, &[&str])] = &[
     ("reiser4", &["Reiser4"]),
     ("reiserfs", &["ReiserFS"]),
     ("DM_snapshot_cow", &["snapshot"]),
+    ("ceph_bluestore", &["BlueStore"]),
+    ("drbdmanage_control_volume", &["drbdmanage"]),
+    ("lsi_mega_raid_member", &["LSI"]),
+    ("promise_fasttrack_raid_member", &["Promise"]),
+    ("silicon_medley_raid_member", &["Silicon"]),
+    ("xfs_external_log", &["XFS external log"]),
 ];
 
 pub(super) fn verdict(truth: &Truth, seen: &Seen) -> Finding {
@@ -183,7 +189,8 @@ fn files(volume: &Volume, views: &[Tree], is_clean: bool) -> Finding {
     };
     for (path, node) in first {
         // A repair gathers there what has no name.
-        if !is_clean && path.starts_with("lost+found/") {
+        let is_gathered = path == "lost+found" || (!is_clean && path.starts_with("lost+found/"));
+        if is_gathered && !volume.tree.contains_key(path) {
             continue;
         }
         // So is what it makes up.
@@ -246,6 +253,11 @@ fn is_below_link(tree: &Tree, path: &str) -> bool {
 
 /// What differs from every view, in words of the first.
 fn differs(ours: &Node, node: &Node, path: &str, others: &[Tree]) -> Option<String> {
+    // ntfs-3g shows reparse points that it cannot follow as links, folders of clouds among them.
+    let target = node.target.as_deref().unwrap_or_default();
+    if target.starts_with("unsupported reparse") {
+        return None;
+    }
     let difference = ours.difference(node)?;
     let is_like = |view: &Tree| {
         let other = view.get(path);

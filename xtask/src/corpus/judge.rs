@@ -77,6 +77,10 @@ impl Judge {
             return Ok(Truth::Unknown("blkid finds several signatures".to_owned()));
         }
         match (field("TYPE"), field("PTTYPE")) {
+            // A table counts before what the disk was as a whole, as for the kernel.
+            (Some(kind), Some(table)) if is_disk && !matches!(kind.as_str(), "vfat" | "ntfs") => {
+                self.table(image, table)
+            }
             (Some(kind), _) => self.files(image, kind),
             (None, Some(kind)) if is_disk => self.table(image, kind),
             _ => match self.ext(image) {
@@ -114,7 +118,8 @@ impl Judge {
         };
         let is_clean = check("-n")? == 0;
         let mut views = Vec::new();
-        let mut is_sound = is_clean;
+        // Even a clean one may have a journal to replay, which a check that only reads passes over.
+        let mut is_sound = false;
         for _ in 0..2 {
             // 1 and 2: everything was repaired.
             is_sound = is_sound || check("-y")? < 4;

@@ -93,7 +93,14 @@ impl Inode {
     /// Why its content cannot be read.
     pub(super) fn unreadable(&self) -> Option<&'static str> {
         if self.kind() == EntryKind::Other {
-            Some("its kind is none that exists")
+            Some("damaged: its kind is none that exists")
+        } else if self.size > 0
+            && !matches!(
+                self.kind(),
+                EntryKind::File | EntryKind::Directory | EntryKind::Symlink
+            )
+        {
+            Some("damaged: it claims to be a special file, and none of those has content")
         } else if self.flags & ENCRYPTED != 0 {
             Some("encrypted by the filesystem, which cannot be read")
         } else if self.inline.is_some()
@@ -159,19 +166,24 @@ fn inline_rest(inode: &[u8]) -> Option<&[u8]> {
     let attributes = inode.get(start..)?;
     (u32_at(attributes, 0)? == ATTRIBUTES_MAGIC).then_some(())?;
     let entries = attributes.get(4..)?;
-    let mut rest = entries;
+    let mut at = 0;
+    let mut wanted = None;
     // A name of no length and kind ends them.
-    while u32_at(rest, 0)? != 0 {
-        let name_len = usize::from(*rest.first()?);
-        let is_wanted = rest.get(1) == Some(&SYSTEM) && rest.get(16..16 + name_len)? == INLINE_NAME;
-        if is_wanted {
-            let place = usize::from(u16_at(rest, 2)?);
-            let len = usize::try_from(u32_at(rest, 8)?).ok()?;
-            return entries.get(place..place.checked_add(len)?);
+    while u32_at(entries, at)? != 0 {
+        let entry = entries.get(at..)?;
+        let name_len = usize::from(*entry.first()?);
+        if entry.get(1) == Some(&SYSTEM) && entry.get(16..16 + name_len)? == INLINE_NAME {
+            wanted = Some((
+                usize::from(u16_at(entry, 2)?),
+                usize::try_from(u32_at(entry, 8)?).ok()?,
+            ));
         }
-        rest = rest.get((16 + name_len).next_multiple_of(4)..)?;
+        at += (16 + name_len).next_multiple_of(4);
     }
-    None
+    let (place, len) = wanted?;
+    // Values lie behind all entries, or they would be part of one.
+    (place >= at + 4).then_some(())?;
+    entries.get(place..place.checked_add(len)?)
 }
 
 /// Seconds as of old, and two more bits for them and nanoseconds in the extra field.

@@ -154,6 +154,7 @@ pub(super) fn load(volume: &mut Volume, inode: &Inode) -> Result<Replayed> {
         is_wrong: false,
         last_commit: 0,
         is_cut: false,
+        is_void: false,
         damaged: HashMap::new(),
         pending_damaged: Vec::new(),
     };
@@ -178,7 +179,7 @@ pub(super) fn load(volume: &mut Volume, inode: &Inode) -> Result<Replayed> {
             break;
         }
     }
-    let is_cut = replay.is_cut;
+    let (is_cut, is_void) = (replay.is_cut, replay.is_void);
     let (newer, n_damaged) = replay.finish();
     let mut notes = Vec::new();
     if is_cut {
@@ -193,6 +194,12 @@ pub(super) fn load(volume: &mut Volume, inode: &Inode) -> Result<Replayed> {
             "{n_damaged} blocks in the journal of this filesystem are damaged: what was written there last is \
              as it was before"
         ));
+    }
+    if is_void {
+        return Ok(Replayed {
+            notes,
+            ..Replayed::default()
+        });
     }
     Ok(Replayed {
         newer,
@@ -239,6 +246,8 @@ struct Replay {
     last_commit: u64,
     /// Whether a transaction was committed and is damaged, which ends what counts.
     is_cut: bool,
+    /// Whether which blocks belong to it is not known: then the kernel and e2fsck replay nothing at all.
+    is_void: bool,
     /// Blocks whose copies were not taken because their checksum is wrong, with the transaction.
     damaged: HashMap<u64, u32>,
     pending_damaged: Vec<u64>,
@@ -277,6 +286,7 @@ impl Replay {
                 if !self.is_sound_commit(&block) || self.is_wrong {
                     // Leftovers of an older round of the journal are none of this one.
                     self.is_cut = at >= self.last_commit;
+                    self.is_void = self.is_cut && self.is_wrong;
                     return Ok(0);
                 }
                 self.last_commit = at;

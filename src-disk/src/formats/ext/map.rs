@@ -120,13 +120,22 @@ fn search<'node>(node: &'node [u8], block: u64, end: &mut u64) -> Option<Found<'
         return None;
     }
     let mut found = None;
+    let mut next = 0;
     for entry in entries.take(n_entries) {
         let start = u64::from(u32_at(entry, 0)?);
+        // In order and without overlaps, as the kernel demands: else a place would have two contents.
+        (start >= next).then_some(())?;
+        let len = match (depth, u16_at(entry, 4)?) {
+            (0, len) if len > MAX_EXTENT => u64::from(len - MAX_EXTENT),
+            (0, len) => u64::from(len),
+            _ => 1,
+        };
+        next = start + len;
         if start > block {
             *end = (*end).min(start);
-            break;
+        } else {
+            found = Some(entry);
         }
-        found = Some(entry);
     }
     Some(Found {
         depth,

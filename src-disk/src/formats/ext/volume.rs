@@ -274,7 +274,12 @@ impl Volume {
     }
 }
 
-/// The superblock, or, where its checksum is wrong, the first copy of it that is sound; then with a sentence.
+/// Whether there is a copy of a superblock where the first one is not.
+pub(crate) fn has_copy(slice: &mut Slice) -> bool {
+    sound_superblock(slice).is_ok_and(|(_, note)| note.is_some())
+}
+
+/// The superblock, or, where it is damaged, the first copy of it that is sound; then with a sentence.
 fn sound_superblock(slice: &mut Slice) -> Result<([u8; 1024], Option<String>)> {
     let is_sound = |superblock: &[u8]| {
         let has_checksums = u32_at(superblock, 0x64).unwrap_or(0) & CHECKSUMS != 0;
@@ -292,7 +297,12 @@ fn sound_superblock(slice: &mut Slice) -> Result<([u8; 1024], Option<String>)> {
         let mut copy = [0; 1024];
         let is_its = |copy: &[u8]| {
             let log_block_kib = u32_at(copy, 0x18).unwrap_or(u32::MAX);
-            log_block_kib <= MAX_LOG_BLOCK_KIB && 1024 << log_block_kib == block_bytes
+            // The first revision did not say it.
+            let is_first_revision = u32_at(copy, 0x4C) == Some(0);
+            let is_of_group_1 = is_first_revision || u16_at(copy, 0x5A) == Some(1);
+            is_of_group_1
+                && log_block_kib <= MAX_LOG_BLOCK_KIB
+                && 1024 << log_block_kib == block_bytes
         };
         if slice.read_at(start, &mut copy).is_ok() && is_sound(&copy) && is_its(&copy) {
             let note = "the superblock of this filesystem is damaged; a copy of it was used, and what was written \
@@ -301,7 +311,7 @@ fn sound_superblock(slice: &mut Slice) -> Result<([u8; 1024], Option<String>)> {
         }
     }
     Err(Error::corrupt(
-        "ext filesystem: its superblock has the wrong checksum, and no copy of it was found",
+        "ext filesystem: its superblock is damaged, and no copy of it was found",
     ))
 }
 
