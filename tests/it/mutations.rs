@@ -52,7 +52,7 @@ fn mutations_fat() {
 fn mutations_partition_tables() {
     run(
         "mutations::mutations_partition_tables",
-        1000,
+        2000,
         images::partition_tables,
     );
 }

@@ -141,3 +141,69 @@ fn filesystems_that_cannot_be_read_are_named_and_backed_up_whole() {
         assert!(said.contains(name), "{name} is not named: {outcome}");
     }
 }
+
+#[test]
+fn alternate_data_streams_are_shown_saved_and_in_archives() {
+    const MARK: &str = "[ZoneTransfer]\r\nZoneId=3\r\n";
+    let terminal = Terminal::open();
+    let image = empty(&terminal.vms().join("marked"), "disk0.raw", 32);
+    tool("mkntfs").args(["-F", "-q", "-f"]).arg(&image).run();
+    let place = terminal.folder.path().join("mounted");
+    let options = "rw,streams_interface=windows";
+    let Some(mounted) = Mounted::new(Driver::Ntfs3g, &image, &place, options) else {
+        return;
+    };
+    let folder = mounted.root().join("folder");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("setup.exe"), "the content").unwrap();
+    fs::write(folder.join("setup.exe:Zone.Identifier"), MARK).unwrap();
+    fs::write(folder.join("setup.exe:large"), vec![7; 300_000]).unwrap();
+    mounted.unmount();
+
+    let mount = opened(&terminal, "marked");
+    let path = "/partition-1/folder/setup.exe";
+    let listed = terminal
+        .sendense(&["restore", "ls", &mount, "/partition-1/folder"])
+        .run()
+        .text();
+    assert!(
+        listed.contains("Zone.Identifier") && listed.contains("large"),
+        "{listed}"
+    );
+    let get = |stream: &str, target: &str| {
+        terminal.sendense(&[
+            "restore", "get", &mount, path, "--stream", stream, "-o", target,
+        ])
+    };
+    get("Zone.Identifier", "mark").run();
+    assert_eq!(
+        fs::read_to_string(terminal.out().join("mark")).unwrap(),
+        MARK
+    );
+    let refused = get("none", "nothing").outcome();
+    assert!(
+        refused.code != Some(0) && refused.error_text().contains("no stream called none"),
+        "{refused}"
+    );
+    terminal
+        .sendense(&[
+            "restore",
+            "get-dir",
+            &mount,
+            "/partition-1",
+            "-o",
+            "all.zip",
+        ])
+        .run();
+    let unzip = tool("unzip").arg("-q").arg(terminal.out().join("all.zip"));
+    unpacked(&terminal, unzip);
+    let file = |name: &str| fs::read(terminal.folder.path().join("unpacked").join(name));
+    assert_eq!(file("folder/setup.exe").unwrap(), b"the content");
+    let streams = "_STREAMS/folder/setup.exe";
+    assert_eq!(
+        file(&format!("{streams}/Zone.Identifier")).unwrap(),
+        MARK.as_bytes()
+    );
+    assert_eq!(file(&format!("{streams}/large")).unwrap(), vec![7; 300_000]);
+    assert!(file("_NOT RESTORED.txt").is_err());
+}
