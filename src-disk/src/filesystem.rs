@@ -161,6 +161,10 @@ impl Listing {
     }
 }
 
+fn widened(numbers: Vec<u32>) -> Vec<u64> {
+    numbers.into_iter().map(u64::from).collect()
+}
+
 fn impossible(what: &str, name: &Name) -> String {
     format!("{what} has the name {name:?}, which no system allows: it is not shown")
 }
@@ -293,12 +297,12 @@ impl FileSystem {
         if !has_folders {
             return;
         }
-        let mut above = FsPath::root();
-        let mut ids: Vec<u64> = self.entry(&above).map(|root| root.id).into_iter().collect();
-        for name in path.names() {
-            above = above.join(name);
-            ids.extend(self.entry(&above).map(|folder| folder.id));
-        }
+        let way = guarded(|| match &mut self.reader {
+            Reader::Ntfs(reader) => reader.way_to(path),
+            Reader::Ext(reader) => Ok(widened(reader.way_to(path)?)),
+            Reader::Fat(reader) => Ok(widened(reader.way_to(path)?)),
+        });
+        let ids = way.unwrap_or_default();
         for entry in &mut listing.entries {
             let is_above = entry.id != 0 && ids.contains(&entry.id);
             if is_above && entry.kind == EntryKind::Directory {

@@ -105,7 +105,13 @@ impl Ext {
     /// The number of a path's inode. Links on the way are not followed: a path says exactly which
     /// folders it goes through.
     pub(crate) fn inode_of(&mut self, path: &FsPath) -> Result<u32> {
+        Ok(self.way_to(path)?.last().copied().unwrap_or(ROOT))
+    }
+
+    /// The inodes from the root to where a path leads.
+    pub(crate) fn way_to(&mut self, path: &FsPath) -> Result<Vec<u32>> {
         let mut number = ROOT;
+        let mut way = vec![ROOT];
         for name in path.names() {
             let folder = self.names_of(number, path)?;
             number = match folder.names.get(name.as_bytes()) {
@@ -122,8 +128,9 @@ impl Ext {
                     )));
                 }
             };
+            way.push(number);
         }
-        Ok(number)
+        Ok(way)
     }
 
     /// The names in the folder with that inode.

@@ -180,6 +180,17 @@ impl Fat {
 
     /// What a path leads to; `None` for the root. Component by component: no name here means another.
     fn row(&mut self, path: &FsPath) -> Result<Option<Row>> {
+        self.follow(path, |_| {})
+    }
+
+    /// The first clusters of the folders from below the root to where a path leads.
+    pub(crate) fn way_to(&mut self, path: &FsPath) -> Result<Vec<u32>> {
+        let mut way = Vec::new();
+        self.follow(path, |row| way.push(row.first))?;
+        Ok(way)
+    }
+
+    fn follow(&mut self, path: &FsPath, mut seen: impl FnMut(&Row)) -> Result<Option<Row>> {
         let mut found: Option<Row> = None;
         for name in path.names() {
             let folder = match &found {
@@ -195,6 +206,7 @@ impl Fat {
             let row = folder.find(name).ok_or_else(|| Error::NotFound {
                 path: path.to_string(),
             })?;
+            seen(row);
             found = Some(row.clone());
         }
         Ok(found)

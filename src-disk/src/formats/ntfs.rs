@@ -234,11 +234,23 @@ impl NtfsVolume {
         self.find(path).map(|found| found.reference)
     }
 
+    /// The numbers of the records from the root to where a path leads.
+    pub(crate) fn way_to(&mut self, path: &FsPath) -> Result<Vec<u64>> {
+        let mut way = Vec::new();
+        self.follow(path, |found| way.push(found.reference.number()))?;
+        Ok(way)
+    }
+
     fn find(&mut self, path: &FsPath) -> Result<Found> {
+        self.follow(path, |_| {})
+    }
+
+    fn follow(&mut self, path: &FsPath, mut seen: impl FnMut(Found)) -> Result<Found> {
         let mut found = Found {
             reference: ROOT,
             is_internal: false,
         };
+        seen(found);
         for name in path.names() {
             self.folder(found.reference, path)?;
             let folder = self.folders.last().map(|(_, folder)| folder);
@@ -246,6 +258,7 @@ impl NtfsVolume {
             found = found.below(reference.ok_or_else(|| Error::NotFound {
                 path: path.to_string(),
             })?);
+            seen(found);
         }
         Ok(found)
     }
