@@ -62,6 +62,14 @@ pub(crate) fn is_soon(minutes: u64) -> bool {
     minutes <= 10
 }
 
+/// The name of a file or folder, in either system's spelling.
+pub(crate) fn last_part(path: &str) -> String {
+    path.rsplit(['/', '\\'])
+        .find(|part| !part.is_empty())
+        .unwrap_or_default()
+        .to_owned()
+}
+
 /// What a file is, by its ending, and how many alternate data streams it has.
 pub(crate) fn kind_of(file: &FileEntry) -> String {
     let kind = kind_alone(file);
@@ -108,6 +116,13 @@ mod tests {
     fn ago_by(seconds: i64) -> String {
         let now = dom::now_ms() as i64 / 1000;
         ago(Timestamp::from_second(now - seconds).unwrap())
+    }
+
+    #[test]
+    fn the_last_part_of_a_path_is_its_name_on_every_system() {
+        assert_eq!(last_part("/srv/backups/"), "backups");
+        assert_eq!(last_part("D:\\Backups"), "Backups");
+        assert_eq!(last_part("/"), "");
     }
 
     #[test]

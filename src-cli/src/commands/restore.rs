@@ -179,7 +179,10 @@ fn list_mounts(mounts: &[Mount]) -> String {
 
 fn list_files(listing: &Listing) -> String {
     if listing.files.is_empty() {
-        return "This folder is empty.".to_owned();
+        return match listing.damage.is_empty() {
+            true => "This folder is empty.".to_owned(),
+            false => "Nothing in this folder can be shown.".to_owned(),
+        };
     }
     let rows = listing.files.iter().map(|file| {
         [

@@ -172,6 +172,7 @@ pub(crate) const LATER: &[Signature] = &[
     ),
 ];
 
+const SECTOR_BYTES: usize = 512;
 pub(crate) const BIOS_RAID: &str =
     "it is a member of a RAID of the computer's firmware, whose other members are needed";
 
@@ -186,18 +187,22 @@ pub(crate) struct EndMark {
 
 impl EndMark {
     fn is_on(&self, slice: &mut Slice) -> bool {
-        let len = slice.len_bytes();
-        // Where a disk ends in half a sector, that counts for some.
-        [len & !511, len].into_iter().any(|end| {
-            let Some(at) = end.checked_sub(self.before_end) else {
-                return false;
-            };
-            let mut bytes = vec![0; self.bytes.len()];
-            slice
-                .read_at(at.saturating_add(self.offset), &mut bytes)
-                .is_ok()
-                && bytes == self.bytes
-        })
+        // A backup ends with a whole sector, its disk perhaps somewhere in that: a mark that is long enough to
+        // be none by accident is looked for in all of it.
+        let n_places = match self.bytes.len() {
+            ..4 => 1,
+            _ => SECTOR_BYTES,
+        };
+        let end = slice.len_bytes();
+        let Some(at) = (end & !511).checked_sub(self.before_end) else {
+            return false;
+        };
+        let at = (at + self.offset).saturating_sub(n_places as u64 - 1);
+        let mut bytes = vec![0; self.bytes.len() + n_places - 1];
+        slice.read_at(at, &mut bytes).is_ok()
+            && bytes
+                .windows(self.bytes.len())
+                .any(|found| found == self.bytes)
     }
 }
 

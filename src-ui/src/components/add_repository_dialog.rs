@@ -5,8 +5,8 @@ use sendense_types::{ChosenFolder, Repository};
 use yew::prelude::*;
 
 use super::{Dialog, ErrorNotice};
-use crate::dom;
 use crate::hooks::use_action;
+use crate::{dom, format};
 
 #[derive(Clone, PartialEq, Properties)]
 pub(crate) struct AddRepositoryDialogProps {
@@ -25,7 +25,7 @@ pub(crate) fn AddRepositoryDialog(props: &AddRepositoryDialogProps) -> Html {
         use_action::<ChooseRepositoryFolder>(Callback::from(move |chosen: Option<ChosenFolder>| {
             let Some(chosen) = chosen else { return };
             if name.trim().is_empty() {
-                name.set(last_part(&chosen.path));
+                name.set(format::last_part(&chosen.path));
             }
             folder.set(Some(chosen));
         }))
@@ -72,25 +72,5 @@ pub(crate) fn AddRepositoryDialog(props: &AddRepositoryDialogProps) -> Html {
                 <ErrorNotice {error} />
             }
         </Dialog>
-    }
-}
-
-/// The name of a folder, in either system's spelling.
-fn last_part(path: &str) -> String {
-    path.rsplit(['/', '\\'])
-        .find(|part| !part.is_empty())
-        .unwrap_or_default()
-        .to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_repository_is_called_like_its_folder_unless_somebody_says_otherwise() {
-        assert_eq!(last_part("/srv/backups/"), "backups");
-        assert_eq!(last_part("D:\\Backups"), "Backups");
-        assert_eq!(last_part("/"), "");
     }
 }

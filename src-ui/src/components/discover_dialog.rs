@@ -104,7 +104,9 @@ pub(crate) fn DiscoverDialog(props: &DiscoverDialogProps) -> Html {
                                 <small class="is-problem">{ problem }</small>
                             }
                             for file in &vm.left_out {
-                                <small class="is-problem">{ format!("Not backed up: {}: {}", file.path, file.reason) }</small>
+                                <small class="faint" title={file.path.clone()}>
+                                    { format!("Not backed up: {}, {}", format::last_part(&file.path), file.reason) }
+                                </small>
                             }
                         </li>
                     }

@@ -5,6 +5,7 @@ use sendense_types::commands::ListVmDisks;
 use yew::prelude::*;
 
 use super::{Dialog, ErrorNotice, Icon, Picture, Size};
+use crate::format;
 use crate::hooks::use_query;
 
 #[derive(Clone, PartialEq, Properties)]
@@ -55,8 +56,8 @@ pub(crate) fn VmDisksDialog(props: &VmDisksDialogProps) -> Html {
                 }
             </ul>
             for file in &vm.left_out {
-                <p class="dialog__path is-problem" key={file.path.clone()}>
-                    { format!("Not backed up: {}: {}", file.path, file.reason) }
+                <p class="dialog__path" key={file.path.clone()} title={file.path.clone()}>
+                    { format!("Not backed up: {}, {}", format::last_part(&file.path), file.reason) }
                 </p>
             }
             if let Some(error) = disks.error.clone() {

@@ -390,6 +390,7 @@ fn Folder(props: &FolderProps) -> Html {
         <FileTable
             {table} files={Rc::clone(&files)} selection={(*selection).clone()} order={*order} {on_select} on_open={open} {on_order}
             {on_menu} is_loading={listing.data.is_none() && listing.is_loading} is_filtered={!filter.is_empty()}
+            is_damaged={listing.data.as_ref().is_some_and(|listing| !listing.damage.is_empty())}
         />
         if let Some(place) = *menu {
             <OpenMenu label="What is selected" {items} {place} on_close={close_menu} />

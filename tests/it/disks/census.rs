@@ -165,12 +165,10 @@ pub(crate) fn without_modes(mut census: Census) -> Census {
     census
 }
 
-/// The same without the times of folders.
-pub(crate) fn without_folder_times(mut census: Census) -> Census {
+/// The same without times.
+pub(crate) fn without_times(mut census: Census) -> Census {
     for row in census.values_mut() {
-        if row.kind == EntryKind::Directory {
-            row.modified = 0;
-        }
+        row.modified = 0;
     }
     census
 }

@@ -11,6 +11,6 @@ mod windows;
 
 pub(crate) use aged::{Aged, Style};
 pub(crate) use census::{
-    Census, Row, assert_same, in_whole_seconds, of_folder, of_image, stream_row,
-    without_folder_times, without_modes,
+    Census, Row, assert_same, in_whole_seconds, of_folder, of_image, stream_row, without_modes,
+    without_times,
 };

@@ -1,6 +1,7 @@
 //! The app as a user has it: the real window in a virtual display, with a real keychain and a real
 //! notification daemon, driven by WebDriver; the system's own dialogs by the keyboard.
 
+mod damage;
 mod desk;
 mod gate;
 mod journeys;

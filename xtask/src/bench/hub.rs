@@ -16,6 +16,7 @@ pub(crate) struct Hub {
     child: Child,
     sendense: PathBuf,
     folder: PathBuf,
+    url: String,
 }
 
 impl Hub {
@@ -32,13 +33,27 @@ impl Hub {
             child,
             sendense: sendense.to_path_buf(),
             folder: folder.to_path_buf(),
+            url: String::new(),
         };
         let stdout = hub.child.stdout.take().context("its output is piped")?;
         // It says where it is as soon as it can be asked.
-        let mut line = String::new();
-        let read = BufReader::new(stdout).read_line(&mut line)?;
-        ensure!(read > 0, "the hub ended before it answered");
+        let mut reader = BufReader::new(stdout);
+        let mut text = String::new();
+        let said: Value = loop {
+            let read = reader.read_line(&mut text)?;
+            ensure!(read > 0, "the hub ended before it answered");
+            if let Ok(said) = serde_json::from_str(&text) {
+                break said;
+            }
+        };
+        hub.url = said["url"].as_str().unwrap_or_default().to_owned();
+        ensure!(!hub.url.is_empty(), "the hub does not say where it is");
         Ok(hub)
+    }
+
+    /// Where it answers.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     /// A `sendense` command that asks this hub.

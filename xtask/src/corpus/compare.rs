@@ -223,10 +223,6 @@ fn files(volume: &Volume, views: &[Tree], is_clean: bool) -> Finding {
             findings.push((Verdict::Wrong, format!("{path} is shown to nobody else")));
         }
     }
-    if volume.is_endless {
-        let reason = "its folders lead back to themselves without end";
-        findings.push((Verdict::Wrong, reason.to_owned()));
-    }
     if let Some(words) = volume.troubles.get("(archive)") {
         findings.push((Verdict::Refused, format!("the archive: {words}")));
     }

@@ -12,12 +12,8 @@ use super::tree::{Kind, MAX_HASHED, Node, Tree};
 use crate::bench::Hub;
 use crate::process::{program, quietly};
 
-/// No image of a test has as many folders, unless they go in a circle.
-const MAX_FOLDERS: usize = 20_000;
 /// How the product speaks of devices, pipes and sockets.
 const SPECIAL: &str = "it has no content of its own";
-/// Nor folders as deep.
-const MAX_DEPTH: usize = 100;
 const MAX_SECONDS: &str = "100";
 /// Files that are asked for one by one after an archive was not whole.
 const MAX_SINGLE: usize = 100;
@@ -42,8 +38,6 @@ pub(super) struct Volume {
     pub(super) tree: Tree,
     /// What was said of paths that could not be read, in whole or in part.
     pub(super) troubles: BTreeMap<String, String>,
-    /// Whether folders lead back to themselves.
-    pub(super) is_endless: bool,
 }
 
 /// The product, with a hub that runs.
@@ -97,9 +91,9 @@ impl Product {
             }
         };
         texts(&found["failed"], &mut seen.words);
-        texts(&found["left_out"], &mut seen.words);
         let vm = &found["discovered_vms"][0];
         texts(&vm["problem"], &mut seen.words);
+        texts(&vm["left_out"], &mut seen.words);
         texts(&vm["disks"][0]["problem"], &mut seen.words);
         let Some(vm) = vm["name"].as_str() else {
             return Ok(seen);
@@ -158,57 +152,54 @@ impl Product {
         Ok(())
     }
 
-    /// Lists every folder.
+    /// Lists everything, in the one call by which archives are checked.
     fn list(&self, mount: &str, root: &str, volume: &mut Volume) -> Result<()> {
-        let mut folders = vec![root.to_owned()];
-        let mut n_listed = 0;
-        while let Some(folder) = folders.pop() {
-            let inside = relative(root, &folder);
-            n_listed += 1;
-            if n_listed > MAX_FOLDERS || inside.split('/').count() > MAX_DEPTH {
-                volume.is_endless = true;
-                break;
-            }
-            let listing = match self.ask(&["restore", "ls", mount, &folder])? {
-                Ok(listing) => listing,
-                Err(words) => {
-                    volume.troubles.insert(inside, words);
-                    continue;
-                }
+        let call = format!("restore/{mount}/files?path={root}&recursive=true");
+        let output = program("curl")
+            .args(["--silent", "--show-error", "--fail-with-body", "--max-time"])
+            .arg(MAX_SECONDS)
+            .arg(format!("{}/api/v1/{call}", self.hub.url()))
+            .output()?;
+        if !output.status.success() {
+            let words = [output.stdout, output.stderr].concat();
+            let words = String::from_utf8_lossy(&words).replace('\n', " ");
+            volume.troubles.insert(String::new(), words);
+            return Ok(());
+        }
+        let listing: Value =
+            serde_json::from_slice(&output.stdout).context("the listing is no JSON")?;
+        let mut words = Vec::new();
+        said_of(&listing, &mut words);
+        if !words.is_empty() {
+            volume.troubles.insert(String::new(), words.join(" "));
+        }
+        for entry in listing["files"].as_array().into_iter().flatten() {
+            let path = entry["path"].as_str().unwrap_or_default();
+            let inside = relative(root, path);
+            let words = entry["unreadable"].as_str();
+            let is_special = words.is_some_and(|words| words.ends_with(SPECIAL));
+            let kind = match entry["type"].as_str() {
+                _ if entry["is_symlink"] == true => Kind::Link,
+                _ if is_special => Kind::Other,
+                Some("directory") => Kind::Folder,
+                Some("file") => Kind::File,
+                _ => Kind::Other,
             };
-            let mut words = Vec::new();
-            said_of(&listing, &mut words);
-            if !words.is_empty() {
-                volume.troubles.insert(inside, words.join(" "));
+            let mut node = Node::new(kind);
+            if kind == Kind::File {
+                node.size = entry["size"].as_u64();
             }
-            for entry in listing["files"].as_array().into_iter().flatten() {
-                let path = entry["path"].as_str().unwrap_or_default();
-                let inside = relative(root, path);
-                let words = entry["unreadable"].as_str();
-                let is_special = words.is_some_and(|words| words.ends_with(SPECIAL));
-                let kind = match entry["type"].as_str() {
-                    _ if entry["is_symlink"] == true => Kind::Link,
-                    _ if is_special => Kind::Other,
-                    Some("directory") => Kind::Folder,
-                    Some("file") => Kind::File,
-                    Some("symlink") => Kind::Link,
-                    _ => Kind::Other,
-                };
-                let mut node = Node::new(kind);
-                if kind == Kind::File {
-                    node.size = entry["size"].as_u64();
-                }
-                let time = entry["modified_time"].as_str();
-                let time = time.and_then(|time| time.parse::<jiff::Timestamp>().ok());
-                node.modified = time.map(jiff::Timestamp::as_second);
-                node.target = entry["symlink_target"].as_str().map(str::to_owned);
-                if let Some(words) = words.filter(|_| !is_special) {
-                    volume.troubles.insert(inside.clone(), words.to_owned());
-                } else if kind == Kind::Folder {
-                    folders.push(path.to_owned());
-                }
-                volume.tree.insert(inside, node);
+            let time = entry["modified_time"].as_str();
+            let time = time.and_then(|time| time.parse::<jiff::Timestamp>().ok());
+            node.modified = time.map(jiff::Timestamp::as_second);
+            node.target = entry["symlink_target"].as_str().map(str::to_owned);
+            let mut damage = Vec::new();
+            texts(&entry["damage"], &mut damage);
+            damage.extend(words.filter(|_| !is_special).map(str::to_owned));
+            if !damage.is_empty() {
+                volume.troubles.insert(inside.clone(), damage.join(" "));
             }
+            volume.tree.insert(inside, node);
         }
         Ok(())
     }
@@ -218,7 +209,7 @@ impl Product {
         let folder = super::scratch(&self.work)?;
         let target = folder.path().join("volume.zip");
         let is_large = |node: &Node| node.size > Some(MAX_HASHED);
-        if !volume.is_endless && !volume.tree.values().any(is_large) {
+        if !volume.tree.values().any(is_large) {
             let to = target.to_string_lossy();
             match self.ask(&["restore", "get-dir", mount, root, "-o", &to])? {
                 Ok(_) => unpack(&target, &mut volume.tree)?,

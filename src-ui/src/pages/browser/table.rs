@@ -23,6 +23,8 @@ pub(super) struct FileTableProps {
     pub(super) order: Order,
     pub(super) is_loading: bool,
     pub(super) is_filtered: bool,
+    /// Something of the folder could not be read.
+    pub(super) is_damaged: bool,
     pub(super) on_select: Callback<(usize, Held)>,
     pub(super) on_open: Callback<usize>,
     pub(super) on_order: Callback<Column>,
@@ -115,7 +117,11 @@ pub(super) fn FileTable(props: &FileTableProps) -> Html {
             } else if n_rows == 0 {
                 <EmptyState
                     picture={Picture::Folder}
-                    title={if props.is_filtered { "Nothing matches" } else { "This folder is empty" }}
+                    title={match (props.is_filtered, props.is_damaged) {
+                        (true, _) => "Nothing matches",
+                        (_, true) => "Nothing in this folder can be shown",
+                        _ => "This folder is empty",
+                    }}
                     text={if props.is_filtered { "No name here has this in it." } else { "" }}
                 />
             }
@@ -225,6 +231,7 @@ mod tests {
             order: Order::default(),
             is_loading: false,
             is_filtered: false,
+            is_damaged: false,
             on_select: Callback::noop(),
             on_open: Callback::noop(),
             on_order: Callback::noop(),
