@@ -93,8 +93,13 @@ pub async fn save_file(
         return Err(why);
     }
     let part = PartFile::create(destination)?;
-    let body = unless_cancelled(hub.open_file(mount_id, &path, None), cancel).await?;
-    let (part, size_bytes) = receive_all(body, part, entry.size, report, cancel).await?;
+    let content = Content {
+        hub,
+        mount_id,
+        path: &path,
+        stream: None,
+    };
+    let (part, size_bytes) = content.receive(part, entry.size, report, cancel).await?;
     keep(part, entry.modified_time).await?;
     Ok(Saved {
         path: destination.path.clone(),
@@ -132,8 +137,13 @@ pub async fn save_stream(
         ));
     }
     let part = PartFile::create(destination)?;
-    let body = unless_cancelled(hub.open_file(mount_id, &path, Some(stream)), cancel).await?;
-    let (part, size_bytes) = receive_all(body, part, found.size, report, cancel).await?;
+    let content = Content {
+        hub,
+        mount_id,
+        path: &path,
+        stream: Some(stream),
+    };
+    let (part, size_bytes) = content.receive(part, found.size, report, cancel).await?;
     keep(part, entry.modified_time).await?;
     Ok(Saved {
         path: destination.path.clone(),
@@ -141,22 +151,45 @@ pub async fn save_stream(
     })
 }
 
-/// Receives a body to its announced end, and no byte less than its folder says.
-async fn receive_all(
-    body: Body,
-    part: PartFile,
-    listed: Option<u64>,
-    report: &mut (dyn FnMut(DownloadProgress) + Send),
-    cancel: &CancellationToken,
-) -> Result<(PartFile, u64)> {
-    let announced = body.length();
-    let (part, received) = receive(body, part, announced.or(listed), report, cancel).await?;
-    for expected in [announced, listed].into_iter().flatten() {
-        if received != expected {
-            return Err(incomplete(received, expected));
+/// The content of a file, or of one of its streams.
+#[derive(Clone, Copy)]
+struct Content<'c> {
+    hub: &'c HubClient,
+    mount_id: &'c MountId,
+    path: &'c str,
+    stream: Option<&'c str>,
+}
+
+impl Content<'_> {
+    /// Receives it to its announced end, and no byte less than its folder says.
+    async fn receive(
+        self,
+        part: PartFile,
+        listed: Option<u64>,
+        report: &mut (dyn FnMut(DownloadProgress) + Send),
+        cancel: &CancellationToken,
+    ) -> Result<(PartFile, u64)> {
+        let opened = self.hub.open_file(self.mount_id, self.path, self.stream);
+        let body = unless_cancelled(opened, cancel).await?;
+        let announced = body.length();
+        let mut progress = Progress::new(announced.or(listed));
+        let part = match receive(body, part, &mut progress, report, cancel).await {
+            // What lost the connection may be a damaged place, which another try would not get past.
+            Err(error) if error.kind == ErrorKind::Cut => {
+                let at = progress.received_bytes;
+                let asked = self.hub.why_cut(self.mount_id, self.path, self.stream, at);
+                return Err(asked.await.unwrap_or(error));
+            }
+            received => received?,
+        };
+        let received = progress.received_bytes;
+        for expected in [announced, listed].into_iter().flatten() {
+            if received != expected {
+                return Err(incomplete(received, expected));
+            }
         }
+        Ok((part, received))
     }
-    Ok((part, received))
 }
 
 /// Saves a folder as a zip archive.
@@ -195,7 +228,9 @@ pub async fn save_zip(
     };
     let body = unless_cancelled(hub.open_zip(mount_id, &path), cancel).await?;
     let announced = body.length();
-    let (part, received) = receive(body, part, announced, report, cancel).await?;
+    let mut progress = Progress::new(announced);
+    let part = receive(body, part, &mut progress, report, cancel).await?;
+    let received = progress.received_bytes;
     if let Some(expected) = announced.filter(|expected| received != *expected) {
         return Err(incomplete(received, expected));
     }
@@ -220,10 +255,10 @@ pub async fn save_zip(
 async fn receive(
     mut body: Body,
     mut part: PartFile,
-    total_bytes: Option<u64>,
+    progress: &mut Progress,
     report: &mut (dyn FnMut(DownloadProgress) + Send),
     cancel: &CancellationToken,
-) -> Result<(PartFile, u64)> {
+) -> Result<PartFile> {
     let (pieces, mut arriving) = mpsc::channel::<Bytes>(PIECES_IN_FLIGHT);
     let writer = tokio::task::spawn_blocking(move || {
         while let Some(piece) = arriving.blocking_recv() {
@@ -231,7 +266,6 @@ async fn receive(
         }
         Ok(part)
     });
-    let mut progress = Progress::new(total_bytes);
     let ended = loop {
         let piece = tokio::select! {
             biased;
@@ -256,7 +290,7 @@ async fn receive(
     ended?;
     let part = written?;
     report(progress.now());
-    Ok((part, progress.received_bytes))
+    Ok(part)
 }
 
 /// Gives a complete file its name.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use reqwest::header::RANGE;
 use reqwest::{Method, Response};
 use sendense_types::{
     AppError, BackupId, ErrorKind, FileEntry, FileKind, Listing, Mount, MountId, MountStatus, Retry,
@@ -140,6 +141,27 @@ impl HubClient {
         }
         let request = self.request(Method::GET, url);
         Ok(Body(self.send(request, Effect::Repeatable).await?))
+    }
+
+    /// Why a file broke off at a place, where the disk is at fault and not the connection: the hub reads the
+    /// beginning of what it is asked for before it answers. `None` where it says no such thing.
+    pub(crate) async fn why_cut(
+        &self,
+        mount_id: &MountId,
+        path: &str,
+        stream: Option<&str>,
+        offset: u64,
+    ) -> Option<AppError> {
+        let mut url = self.v1(&["restore", mount_id.as_str(), "download"]).ok()?;
+        url.query_pairs_mut().append_pair("path", path);
+        if let Some(stream) = stream {
+            url.query_pairs_mut().append_pair("stream", stream);
+        }
+        let request = self
+            .request(Method::GET, url)
+            .header(RANGE, format!("bytes={offset}-"));
+        let error = self.send(request, Effect::Repeatable).await.err()?;
+        matches!(error.kind, ErrorKind::Corrupt | ErrorKind::Unsupported).then_some(error)
     }
 
     /// A folder as a zip archive, whose length is not known (contract D51).

@@ -105,12 +105,17 @@ impl MountInUse {
             })
             .await?;
         match target {
-            Target::File(head) => self.send_file(head, conditions).await,
+            Target::File(head) => self.send_file(path, head, conditions).await,
             Target::Folder => self.archive(path, ArchiveFormat::Zip, conditions).await,
         }
     }
 
-    async fn send_file(&self, head: FileHead, conditions: &Conditions) -> Result<Response<Body>> {
+    async fn send_file(
+        &self,
+        path: RequestPath,
+        head: FileHead,
+        conditions: &Conditions,
+    ) -> Result<Response<Body>> {
         let row = self.row();
         let etag = etag(&row.backup_id, row.disk_index, &head);
         let wanted = conditions.wanted(head.size_bytes, &etag);
@@ -147,15 +152,9 @@ impl MountInUse {
             self.session()
                 .stream(
                     guard,
-                    move |readers| Ok((head.volume, head.open(readers)?)),
-                    move |readers, (volume, mut file), sink| {
-                        let part = Part {
-                            volume,
-                            start,
-                            length,
-                        };
-                        part.copy(readers, &mut file, sink)
-                    },
+                    // The beginning is read while a failure can still be answered in words.
+                    move |readers| Part::open(readers, &head, &path, start, length),
+                    move |readers, part, sink| part.copy(readers, sink),
                 )
                 .await?
         };
@@ -200,40 +199,56 @@ impl MountInUse {
     }
 }
 
-/// A stretch of a file.
+/// A stretch of a file, of which the beginning has been read.
 struct Part {
     volume: u32,
-    start: u64,
-    length: u64,
+    file: FileReader,
+    /// Where to go on, and where it ends.
+    offset: u64,
+    end: u64,
+    beginning: Vec<u8>,
 }
 
 impl Part {
-    fn copy(
-        &self,
+    fn open(
         readers: &mut Readers,
-        file: &mut FileReader,
-        out: &mut impl Write,
-    ) -> io::Result<()> {
+        head: &FileHead,
+        path: &RequestPath,
+        start: u64,
+        length: u64,
+    ) -> Result<Self> {
+        let mut file = head.open(readers)?;
+        let filesystem = readers.filesystem(head.volume)?;
+        let mut beginning = vec![0; length.min(BLOCK_BYTES as u64) as usize];
+        let mut n_read = 0;
+        while n_read < beginning.len() {
+            let read = file.read(filesystem, start + n_read as u64, &mut beginning[n_read..]);
+            n_read += read.map_err(|error| Error::ContentUnreadable {
+                path: path.to_string(),
+                reason: error.to_string(),
+            })?;
+        }
+        Ok(Self {
+            volume: head.volume,
+            file,
+            offset: start + n_read as u64,
+            end: start + length,
+            beginning,
+        })
+    }
+
+    fn copy(mut self, readers: &mut Readers, out: &mut impl Write) -> io::Result<()> {
         let filesystem = readers.filesystem(self.volume).map_err(io::Error::other)?;
+        out.write_all(&self.beginning)?;
         let mut block = vec![0; BLOCK_BYTES];
-        let mut n_sent_bytes = 0;
-        while n_sent_bytes < self.length {
-            let n_wanted_bytes = (self.length - n_sent_bytes).min(BLOCK_BYTES as u64) as usize;
-            let n_bytes = file
-                .read(
-                    filesystem,
-                    self.start + n_sent_bytes,
-                    &mut block[..n_wanted_bytes],
-                )
+        while self.offset < self.end {
+            let n_wanted_bytes = (self.end - self.offset).min(BLOCK_BYTES as u64) as usize;
+            let n_bytes = self
+                .file
+                .read(filesystem, self.offset, &mut block[..n_wanted_bytes])
                 .map_err(io::Error::other)?;
-            if n_bytes == 0 {
-                return Err(io::Error::new(
-                    io::ErrorKind::UnexpectedEof,
-                    "the file is shorter than its folder says",
-                ));
-            }
             out.write_all(&block[..n_bytes])?;
-            n_sent_bytes += n_bytes as u64;
+            self.offset += n_bytes as u64;
         }
         Ok(())
     }

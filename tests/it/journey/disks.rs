@@ -207,3 +207,49 @@ fn alternate_data_streams_are_shown_saved_and_in_archives() {
     assert_eq!(file(&format!("{streams}/large")).unwrap(), vec![7; 300_000]);
     assert!(file("_NOT RESTORED.txt").is_err());
 }
+
+#[test]
+fn a_file_that_is_damaged_in_its_middle_is_refused_in_words_and_not_kept() {
+    let terminal = Terminal::open();
+    let image = empty(&terminal.vms().join("worn"), "disk0.raw", 32);
+    tool("mkfs.fat")
+        .args(["-F", "16", "-s", "4"])
+        .arg(&image)
+        .run();
+    let big = terminal.folder.path().join("BIG.BIN");
+    fs::write(&big, vec![7; 9_000_000]).unwrap();
+    tool("mcopy")
+        .arg("-i")
+        .arg(&image)
+        .args([&big, Path::new("::/")])
+        .run();
+    let mut bytes = fs::read(&image).unwrap();
+    let at = |place: usize| usize::from(u16::from_le_bytes([bytes[place], bytes[place + 1]]));
+    let entry = bytes
+        .windows(11)
+        .position(|name| name == b"BIG     BIN")
+        .unwrap();
+    let (first, table, table_bytes) = (at(entry + 26), at(14) * 512, at(22) * 512);
+    for copy in [table, table + table_bytes] {
+        // The chain ends where it went on.
+        bytes[copy + 2 * (first + 3000)..][..2].fill(0);
+    }
+    fs::write(&image, bytes).unwrap();
+    let mount = opened(&terminal, "worn");
+    let get = [
+        "restore",
+        "get",
+        &mount,
+        "/partition-1/BIG.BIN",
+        "-o",
+        "big",
+    ];
+    let refused = terminal.sendense(&get).outcome();
+    assert_ne!(refused.code, Some(0), "{refused}");
+    let words = refused.error_text();
+    assert!(
+        words.contains("The content of this file cannot be read") && !words.contains("answer"),
+        "{words}"
+    );
+    assert!(!terminal.out().join("big").exists());
+}
