@@ -287,7 +287,9 @@ impl Ext {
         }
         let mut found = Names::default();
         let mut n_damaged: u64 = 0;
-        if let Some(rows) = folder.inline_names() {
+        if self.volume.fast.is_new_folder(folder.number) {
+            // Nothing but what was recorded.
+        } else if let Some(rows) = folder.inline_names() {
             n_damaged = rows
                 .into_iter()
                 .filter(|row| !take_names(row, &mut found.names))

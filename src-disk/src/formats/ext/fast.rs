@@ -4,7 +4,7 @@
 //! names came and went, what inodes look like, and where parts of files lie; it counts from its head to the last
 //! tail with a sound checksum. Replayed like the kernel's `fs/ext4/fast_commit.c` does it, into memory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{checksum::Checksum, inode, map::Run};
 use crate::formats::bytes::{joined, u16_at, u32_at};
@@ -30,6 +30,8 @@ pub(super) struct Fast {
     parts: HashMap<u32, BTreeMap<u64, Part>>,
     /// By folder, in order.
     names: HashMap<u32, Vec<Renamed>>,
+    /// Folders that were made: what their blocks hold is of something older, or of nothing.
+    new_folders: HashSet<u32>,
 }
 
 /// A name, and the inode that it has got, or none.
@@ -156,6 +158,11 @@ impl Fast {
             CREATE | LINK => {
                 let name = value.get(8..)?.to_vec();
                 let inode = u32_at(value, 4)?;
+                // What it is was recorded before it.
+                if record.tag == CREATE && self.is_recorded_folder(inode) {
+                    self.names.remove(&inode);
+                    self.new_folders.insert(inode);
+                }
                 self.names
                     .entry(first)
                     .or_default()
@@ -203,6 +210,16 @@ impl Fast {
             parts.remove(&at);
         }
         parts.insert(start, Part { end, block });
+    }
+
+    fn is_recorded_folder(&self, inode: u32) -> bool {
+        let mode = self.inodes.get(&inode).and_then(|bytes| u16_at(bytes, 0));
+        mode.is_some_and(|mode| mode >> 12 == 4)
+    }
+
+    /// Whether a fast commit has made a folder, which then holds the names that it knows and no others.
+    pub(super) fn is_new_folder(&self, number: u32) -> bool {
+        self.new_folders.contains(&number)
     }
 
     /// Whether a fast commit has recorded an inode.
