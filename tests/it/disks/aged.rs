@@ -4,6 +4,7 @@
 use std::{
     ffi::{OsStr, OsString},
     fs::{self, File, OpenOptions},
+    io::ErrorKind,
     os::unix::{
         ffi::{OsStrExt, OsStringExt},
         fs::{FileExt, symlink},
@@ -137,10 +138,16 @@ impl Aged {
                 format!("{number:06} is a name that is long enough for many blocks of names");
             folder.join(name)
         };
+        let mut n_made = 0;
         for number in 0..n_names {
-            fs::write(path(number), number.to_string()).unwrap();
+            match fs::write(path(number), number.to_string()) {
+                Ok(()) => n_made += 1,
+                // The index of a folder in blocks of 1 KiB is full at less than 100,000.
+                Err(error) if error.kind() == ErrorKind::StorageFull && n_made > 50_000 => break,
+                Err(error) => panic!("{error}"),
+            }
         }
-        for number in (0..n_names).step_by(3) {
+        for number in (0..n_made).step_by(3) {
             fs::remove_file(path(number)).unwrap();
         }
     }
