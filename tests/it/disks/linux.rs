@@ -32,15 +32,9 @@ pub(super) fn formatted(folder: &Path, mebibytes: u64, arguments: &[&str]) -> Pa
 #[track_caller]
 fn reads_like_the_kernel(arguments: &[&str], write: impl FnOnce(&mut Aged)) {
     let folder = temp_dir();
-    let volume = match long() {
-        // An inode for each of a hundred thousand names.
-        true => formatted(
-            folder.path(),
-            2048,
-            &[arguments, &["-N", "150000"]].concat(),
-        ),
-        false => formatted(folder.path(), 160, arguments),
-    };
+    // In the long form with an inode for each of a hundred thousand names.
+    let mebibytes = if long() { 8192 } else { 160 };
+    let volume = formatted(folder.path(), mebibytes, arguments);
     let place = folder.path().join("mounted");
     let Some(mounted) = Mounted::new(Driver::Kernel, &volume, &place, "rw") else {
         return;
