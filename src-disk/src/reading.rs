@@ -144,15 +144,10 @@ pub fn support() -> Vec<Support> {
         read: None,
         refusal: refusal.to_owned(),
     };
-    for (_, name) in OTHERS {
-        let name = name.trim_start_matches("a ").trim_end_matches(" image");
-        rows.push(refused(
-            Subject::Image,
-            name,
-            "convert it with qemu-img to QCOW2 or raw",
-        ));
-    }
-    for name in ["Apple DMG", "VHD", "VirtualBox VDI"] {
+    let others = OTHERS
+        .iter()
+        .map(|(_, name)| name.trim_start_matches("a ").trim_end_matches(" image"));
+    for name in others.chain(["Apple DMG", "VHD", "VirtualBox VDI"]) {
         rows.push(refused(
             Subject::Image,
             name,

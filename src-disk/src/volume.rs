@@ -86,18 +86,14 @@ pub fn volumes(image: &Image) -> Result<Layout> {
         damage,
     } = table::read(&mut whole);
     // FAT and NTFS boot sectors end like an MBR does, and what is in one's place may look like entries.
-    let is_whole = match &first {
-        None => true,
-        Some(table) => seen.has_first_sector && !table.is_announced,
+    let mut table = match first {
+        Some(table) if !seen.has_first_sector || table.is_announced => table,
+        first => {
+            others.extend(first);
+            return Ok(unpartitioned(image, seen, &others, damage));
+        }
     };
-    if is_whole {
-        others.extend(first);
-        return Ok(unpartitioned(image, seen, &others, damage));
-    }
     let mut layout = Layout::default();
-    let Some(table) = first else {
-        return Ok(layout);
-    };
     if is_known(&seen.content) {
         layout.passed_over.push(format!(
             "the disk as a whole also has the mark of {}, which does not count beside its partition table ({})",
@@ -113,20 +109,14 @@ pub fn volumes(image: &Image) -> Result<Layout> {
             table.name
         )
     }));
-    let mut partitions = table.partitions;
-    if partitions.len() > MAX_VOLUMES {
+    if table.partitions.len() > MAX_VOLUMES {
         layout.passed_over.push(format!(
             "the partition table names {} partitions, of which the first {MAX_VOLUMES} are shown",
-            partitions.len()
+            table.partitions.len()
         ));
-        partitions.truncate(MAX_VOLUMES);
+        table.partitions.truncate(MAX_VOLUMES);
     }
-    let older = Table {
-        name: table.name,
-        partitions: partitions.clone(),
-        is_announced: false,
-    };
-    for (number, partition) in (1..).zip(partitions) {
+    for (number, partition) in (1..).zip(&table.partitions) {
         let (volume, passed_over) = partitioned(image, number, partition);
         layout.volumes.push(volume);
         layout.passed_over.extend(passed_over.iter().map(|name| {
@@ -142,7 +132,7 @@ pub fn volumes(image: &Image) -> Result<Layout> {
             .iter()
             .any(|volume| is_known(&volume.content))
     {
-        let whole = unpartitioned(image, seen, &[older], None);
+        let whole = unpartitioned(image, seen, &[table], None);
         let volumes = whole.volumes.iter();
         if volumes
             .map(|it| &it.content)
@@ -182,7 +172,7 @@ fn unpartitioned(image: &Image, seen: Seen, tables: &[Table], damage: Option<Str
     }
 }
 
-fn partitioned(image: &Image, number: u32, partition: Partition) -> (Volume, Vec<String>) {
+fn partitioned(image: &Image, number: u32, partition: &Partition) -> (Volume, Vec<String>) {
     let mut slice = Slice::new(image.clone(), partition.start, partition.len);
     // A place that cannot be read makes one volume unreadable, not the disk.
     let (content, passed_over) = match inspect(&mut slice) {
@@ -199,7 +189,7 @@ fn partitioned(image: &Image, number: u32, partition: Partition) -> (Volume, Vec
         partition.start,
         slice.len_bytes(),
         content,
-        partition.name,
+        partition.name.clone(),
     );
     (volume, passed_over)
 }

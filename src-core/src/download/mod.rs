@@ -92,19 +92,15 @@ pub async fn save_file(
     if let Some(why) = why_not_a_file(&entry) {
         return Err(why);
     }
-    let part = PartFile::create(destination)?;
     let content = Content {
         hub,
         mount_id,
         path: &path,
         stream: None,
+        size: entry.size,
+        modified: entry.modified_time,
     };
-    let (part, size_bytes) = content.receive(part, entry.size, report, cancel).await?;
-    keep(part, entry.modified_time).await?;
-    Ok(Saved {
-        path: destination.path.clone(),
-        size_bytes,
-    })
+    content.save(destination, report, cancel).await
 }
 
 /// Saves an alternate data stream of a file or folder as a file.
@@ -136,19 +132,15 @@ pub async fn save_stream(
             Retry::Never,
         ));
     }
-    let part = PartFile::create(destination)?;
     let content = Content {
         hub,
         mount_id,
         path: &path,
         stream: Some(stream),
+        size: found.size,
+        modified: entry.modified_time,
     };
-    let (part, size_bytes) = content.receive(part, found.size, report, cancel).await?;
-    keep(part, entry.modified_time).await?;
-    Ok(Saved {
-        path: destination.path.clone(),
-        size_bytes,
-    })
+    content.save(destination, report, cancel).await
 }
 
 /// The content of a file, or of one of its streams.
@@ -158,21 +150,38 @@ struct Content<'c> {
     mount_id: &'c MountId,
     path: &'c str,
     stream: Option<&'c str>,
+    /// Its size in bytes and its time, as its folder says.
+    size: Option<u64>,
+    modified: Option<jiff::Timestamp>,
 }
 
 impl Content<'_> {
+    async fn save(
+        self,
+        destination: &Destination,
+        report: &mut (dyn FnMut(DownloadProgress) + Send),
+        cancel: &CancellationToken,
+    ) -> Result<Saved> {
+        let part = PartFile::create(destination)?;
+        let (part, size_bytes) = self.receive(part, report, cancel).await?;
+        keep(part, self.modified).await?;
+        Ok(Saved {
+            path: destination.path.clone(),
+            size_bytes,
+        })
+    }
+
     /// Receives it to its announced end, and no byte less than its folder says.
     async fn receive(
         self,
         part: PartFile,
-        listed: Option<u64>,
         report: &mut (dyn FnMut(DownloadProgress) + Send),
         cancel: &CancellationToken,
     ) -> Result<(PartFile, u64)> {
         let opened = self.hub.open_file(self.mount_id, self.path, self.stream);
         let body = unless_cancelled(opened, cancel).await?;
         let announced = body.length();
-        let mut progress = Progress::new(announced.or(listed));
+        let mut progress = Progress::new(announced.or(self.size));
         let part = match receive(body, part, &mut progress, report, cancel).await {
             // What lost the connection may be a damaged place, which another try would not get past.
             Err(error) if error.kind == ErrorKind::Cut => {
@@ -183,7 +192,7 @@ impl Content<'_> {
             received => received?,
         };
         let received = progress.received_bytes;
-        for expected in [announced, listed].into_iter().flatten() {
+        for expected in [announced, self.size].into_iter().flatten() {
             if received != expected {
                 return Err(incomplete(received, expected));
             }

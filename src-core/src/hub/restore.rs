@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::RANGE;
-use reqwest::{Method, Response};
+use reqwest::{Method, RequestBuilder, Response};
 use sendense_types::{
     AppError, BackupId, ErrorKind, FileEntry, FileKind, Listing, Mount, MountId, MountStatus, Retry,
 };
@@ -134,13 +134,22 @@ impl HubClient {
         path: &str,
         stream: Option<&str>,
     ) -> Result<Body> {
+        let request = self.download(mount_id, path, stream)?;
+        Ok(Body(self.send(request, Effect::Repeatable).await?))
+    }
+
+    fn download(
+        &self,
+        mount_id: &MountId,
+        path: &str,
+        stream: Option<&str>,
+    ) -> Result<RequestBuilder> {
         let mut url = self.v1(&["restore", mount_id.as_str(), "download"])?;
         url.query_pairs_mut().append_pair("path", path);
         if let Some(stream) = stream {
             url.query_pairs_mut().append_pair("stream", stream);
         }
-        let request = self.request(Method::GET, url);
-        Ok(Body(self.send(request, Effect::Repeatable).await?))
+        Ok(self.request(Method::GET, url))
     }
 
     /// Why a file broke off at a place, where the disk is at fault and not the connection: the hub reads the
@@ -152,14 +161,8 @@ impl HubClient {
         stream: Option<&str>,
         offset: u64,
     ) -> Option<AppError> {
-        let mut url = self.v1(&["restore", mount_id.as_str(), "download"]).ok()?;
-        url.query_pairs_mut().append_pair("path", path);
-        if let Some(stream) = stream {
-            url.query_pairs_mut().append_pair("stream", stream);
-        }
-        let request = self
-            .request(Method::GET, url)
-            .header(RANGE, format!("bytes={offset}-"));
+        let request = self.download(mount_id, path, stream).ok()?;
+        let request = request.header(RANGE, format!("bytes={offset}-"));
         let error = self.send(request, Effect::Repeatable).await.err()?;
         matches!(error.kind, ErrorKind::Corrupt | ErrorKind::Unsupported).then_some(error)
     }

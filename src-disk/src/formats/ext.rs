@@ -23,33 +23,25 @@ use self::{
 use super::{
     MAX_ENTRIES,
     bytes::{u16_at, u32_at},
+    kept::Kept,
     too_many_entries,
 };
 use crate::{Entry, EntryKind, Error, FsPath, Listing, Name, Result, Slice};
 
 /// Room for far more entries than are listed.
-/// 2^32 blocks of 64 KiB.
-const MAX_FILE_BYTES: u64 = 1 << 48;
 const MAX_FOLDER_BYTES: u64 = 1 << 30;
 /// The kernel allows a block for a target, and blocks of 64 KiB.
 const MAX_LINK_BYTES: u64 = 64 << 10;
 
-/// What is kept of folders, in names and in folders: some megabytes.
-const MAX_KEPT_NAMES: usize = 100_000;
-const MAX_KEPT_FOLDERS: usize = 32;
-
 pub(crate) struct Ext {
     volume: Volume,
-    /// The folders on the way to what was looked for last, newest at the end: without them, opening
-    /// every file of a folder would read it, and all above it, as often as it has files.
-    folders: Vec<Folder>,
+    folders: Kept<u32, Folder>,
     /// The file that was read last.
     file: Option<Inode>,
 }
 
-/// The names in the folder with that inode, and the inodes behind them.
+/// The names in a folder, and the inodes behind them.
 struct Folder {
-    number: u32,
     names: HashMap<Vec<u8>, u32>,
     /// Whether all of its names could be read.
     is_whole: bool,
@@ -66,7 +58,7 @@ impl Ext {
     pub(crate) fn open(slice: Slice) -> Result<Self> {
         Ok(Self {
             volume: Volume::open(slice)?,
-            folders: Vec::new(),
+            folders: Kept::new(),
             file: None,
         })
     }
@@ -135,40 +127,22 @@ impl Ext {
 
     /// The names in the folder with that inode.
     fn names_of(&mut self, number: u32, path: &FsPath) -> Result<&Folder> {
-        match self.folders.iter().position(|known| known.number == number) {
-            Some(position) => {
-                let folder = self.folders.remove(position);
-                self.folders.push(folder);
+        if !self.folders.renew(&number) {
+            let folder = self.volume.inode(number)?;
+            let found = self.names(&folder, path)?;
+            let mut names = HashMap::with_capacity(found.names.len());
+            for (name, inode) in found.names {
+                // As in a listing, the first of two that are called the same counts.
+                names.entry(name).or_insert(inode);
             }
-            None => {
-                let folder = self.volume.inode(number)?;
-                let found = self.names(&folder, path)?;
-                let mut names = HashMap::with_capacity(found.names.len());
-                for (name, inode) in found.names {
-                    // As in a listing, the first of two that are called the same counts.
-                    names.entry(name).or_insert(inode);
-                }
-                self.folders.push(Folder {
-                    number,
-                    names,
-                    is_whole: found.damage.is_empty(),
-                });
-                // The oldest go first; the newest stays, however large it is.
-                let mut n_kept = 0;
-                let mut n_names = 0;
-                for folder in self.folders.iter().rev().take(MAX_KEPT_FOLDERS) {
-                    n_names += folder.names.len();
-                    if n_kept > 0 && n_names > MAX_KEPT_NAMES {
-                        break;
-                    }
-                    n_kept += 1;
-                }
-                let n_dropped = self.folders.len() - n_kept;
-                self.folders.drain(..n_dropped);
-            }
+            let folder = Folder {
+                names,
+                is_whole: found.damage.is_empty(),
+            };
+            self.folders.add(number, folder, |it| it.names.len());
         }
         self.folders
-            .last()
+            .newest()
             .ok_or_else(|| Error::corrupt("ext filesystem: a folder was lost"))
     }
 
@@ -398,8 +372,6 @@ fn split_entry(block: &[u8]) -> Option<(&[u8], u32, usize)> {
 
 fn row(name: Name, inode: &Inode) -> Entry {
     let kind = inode.kind();
-    let size_problem = (kind == EntryKind::File && inode.size > MAX_FILE_BYTES)
-        .then_some("damaged: its size is none that a file can have");
     Entry {
         id: inode.number.into(),
         size_bytes: if kind == EntryKind::Directory {
@@ -409,7 +381,7 @@ fn row(name: Name, inode: &Inode) -> Entry {
         },
         mode: inode.mode & 0o7777,
         modified: inode.modified,
-        unreadable: inode.unreadable().or(size_problem).map(str::to_owned),
+        unreadable: inode.unreadable().map(str::to_owned),
         ..Entry::new(name, kind)
     }
 }

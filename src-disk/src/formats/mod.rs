@@ -6,6 +6,7 @@ pub(crate) mod bytes;
 pub(crate) mod compression;
 pub(crate) mod ext;
 pub(crate) mod fat;
+mod kept;
 pub(crate) mod ntfs;
 
 /// Folders with more entries are not listed: they would take more memory than a hub has.

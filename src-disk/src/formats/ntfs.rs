@@ -32,6 +32,7 @@ pub(crate) use record::Reference;
 use super::{
     MAX_ENTRIES,
     bytes::{u32_at, u64_at},
+    kept::Kept,
     too_many_entries,
 };
 use crate::{DataStream, Entry, EntryKind, Error, FsPath, Listing, Name, Result, Slice};
@@ -52,16 +53,11 @@ const FLAGS: usize = 0x20;
 /// The content has to be fetched first: `OFFLINE`, `RECALL_ON_OPEN`, `RECALL_ON_DATA_ACCESS`.
 const ELSEWHERE: u32 = 0x1000 | 0x4_0000 | 0x40_0000;
 
-/// What is kept of folders, in names and in folders: some megabytes.
-const MAX_KEPT_NAMES: usize = 100_000;
-const MAX_KEPT_FOLDERS: usize = 32;
-
 pub(crate) struct NtfsVolume {
     volume: Volume,
     upcase: Upcase,
     label: String,
-    /// The folders on the way to what was looked for last, newest at the end.
-    folders: Vec<(Reference, Folder)>,
+    folders: Kept<Reference, Folder>,
     /// What was read last.
     last: Option<(Reference, Option<Name>, Content)>,
 }
@@ -96,7 +92,7 @@ impl NtfsVolume {
             volume,
             upcase: Upcase::new(&upcase),
             label: String::from_utf16_lossy(&units(&label)),
-            folders: Vec::new(),
+            folders: Kept::new(),
             last: None,
         })
     }
@@ -204,14 +200,14 @@ impl NtfsVolume {
     fn is_elsewhere(&mut self, reference: Reference) -> Result<bool> {
         let file = self.volume.file(reference)?;
         let reparse = self.reparse(&file)?;
-        let meaning = reparse.as_ref().map(Reparse::meaning);
-        Ok(matches!(meaning, Some(Meaning::Elsewhere { .. }))
-            && self.flags(&file)? & ELSEWHERE != 0)
-    }
-
-    fn flags(&mut self, file: &File) -> Result<u32> {
-        let standard = self.volume.value(file, STANDARD_INFORMATION, &[])?;
-        Ok(standard.and_then(|it| u32_at(&it, FLAGS)).unwrap_or(0))
+        if !matches!(
+            reparse.as_ref().map(Reparse::meaning),
+            Some(Meaning::Elsewhere { .. })
+        ) {
+            return Ok(false);
+        }
+        let standard = self.volume.value(&file, STANDARD_INFORMATION, &[])?;
+        Ok(standard.is_some_and(|standard| is_recalled(&standard)))
     }
 
     pub(crate) fn read_link(&mut self, path: &FsPath) -> Result<Name> {
@@ -253,7 +249,7 @@ impl NtfsVolume {
         seen(found);
         for name in path.names() {
             self.folder(found.reference, path)?;
-            let folder = self.folders.last().map(|(_, folder)| folder);
+            let folder = self.folders.newest();
             let reference = folder.and_then(|folder| folder.find(name, &self.upcase));
             found = found.below(reference.ok_or_else(|| Error::NotFound {
                 path: path.to_string(),
@@ -265,26 +261,13 @@ impl NtfsVolume {
 
     /// The names in a folder.
     fn folder(&mut self, reference: Reference, path: &FsPath) -> Result<&Folder> {
-        let known = self.folders.iter().position(|(it, _)| *it == reference);
-        let folder = match known {
-            Some(place) => self.folders.remove(place),
-            None => (reference, self.names(reference, path)?),
-        };
-        self.folders.push(folder);
-        // The oldest go first; the newest stays, however large it is.
-        let mut n_kept = 0;
-        let mut n_names = 0;
-        for (_, folder) in self.folders.iter().rev().take(MAX_KEPT_FOLDERS) {
-            n_names += folder.names.len();
-            if n_kept > 0 && n_names > MAX_KEPT_NAMES {
-                break;
-            }
-            n_kept += 1;
+        if !self.folders.renew(&reference) {
+            let folder = self.names(reference, path)?;
+            self.folders.add(reference, folder, |it| it.names.len());
         }
-        let n_dropped = self.folders.len() - n_kept;
-        self.folders.drain(..n_dropped);
-        let newest = self.folders.last().map(|(_, folder)| folder);
-        newest.ok_or_else(|| Error::corrupt("NTFS: a folder was lost"))
+        self.folders
+            .newest()
+            .ok_or_else(|| Error::corrupt("NTFS: a folder was lost"))
     }
 
     fn names(&mut self, reference: Reference, path: &FsPath) -> Result<Folder> {
@@ -382,7 +365,7 @@ impl NtfsVolume {
             reason,
             may_be_here,
         }) = meaning
-            && (!may_be_here || !content.is_whole() || self.flags(file)? & ELSEWHERE != 0)
+            && (!may_be_here || !content.is_whole() || is_recalled(&standard))
         {
             entry.unreadable = Some(reason);
         } else if content.allocated_bytes() < content.len_bytes() {
@@ -404,6 +387,11 @@ impl Found {
             is_internal: self.is_internal || is_own || parent == EXTEND_NUMBER,
         }
     }
+}
+
+/// Whether standard information says that the content has to be fetched first.
+fn is_recalled(standard: &[u8]) -> bool {
+    u32_at(standard, FLAGS).is_some_and(|flags| flags & ELSEWHERE != 0)
 }
 
 fn streams(file: &File, is_wof: bool) -> Vec<DataStream> {

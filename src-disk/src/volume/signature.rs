@@ -50,6 +50,7 @@ const ENCRYPTED: &str = "it is encrypted and cannot be opened here";
 const NOT_YET: &str = "this filesystem cannot be read yet";
 const LVM: &str = "logical volumes cannot be read yet";
 const RAID: &str = "it is a member of a software RAID, whose other members are needed";
+const VMFS: &str = "VMware's filesystem cannot be read yet: back up the VMs on it instead";
 const VDO: &str = "it is stored by a layer that cannot be read yet (VDO)";
 const CEPH: &str = "it is storage of a Ceph cluster, which cannot be read alone";
 const DRBD: &str = "it holds what DRBD keeps for itself, and no files";
@@ -79,18 +80,8 @@ pub(crate) const LAYERS: &[Signature] = &[
     mark(0, b"\xfe\xed\xba\xbe", "XFS external log", XFS_LOG),
     mark(4640, b"\xf0\x16\x78\x5a", "RAID (HPT37x)", BIOS_RAID),
     mark(4640, b"\xfd\x16\x78\x5a", "RAID (HPT37x)", BIOS_RAID),
-    mark(
-        0x10_0000,
-        b"\x0d\xd0\x01\xc0",
-        "VMFS",
-        "VMware's filesystem cannot be read yet: back up the VMs on it instead",
-    ),
-    mark(
-        0x20_0000,
-        b"\x5e\xf1\xab\x2f",
-        "VMFS",
-        "VMware's filesystem cannot be read yet: back up the VMs on it instead",
-    ),
+    mark(0x10_0000, b"\x0d\xd0\x01\xc0", "VMFS", VMFS),
+    mark(0x20_0000, b"\x5e\xf1\xab\x2f", "VMFS", VMFS),
 ];
 
 /// Filesystems whose mark is in the first sector: nobody formats a volume and leaves that.
@@ -279,18 +270,19 @@ pub(super) fn inspect(slice: &mut Slice) -> Result<Seen> {
     named(LAYERS, &mut found)?;
     let n_layers = found.len();
     named(FIRST_SECTOR, &mut found)?;
-    let is_bitlocker = has(3, b"-FVE-FS-");
+    let is_encrypted = found
+        .iter()
+        .any(|layer| matches!(name_of(layer), "BitLocker" | "LUKS"));
     if has(3, b"NTFS    ") {
         found.push(Content::Readable(FsKind::Ntfs));
     }
-    let luks = has(0, b"LUKS\xba\xbe");
     let mut later = Vec::new();
     named(LATER, &mut later)?;
     let fat = fat::find_boot(slice);
     if fat.as_ref().is_some_and(|(_, is_backup)| !is_backup) {
         found.push(Content::Readable(FsKind::Fat));
     }
-    let has_first_sector = found.len() > n_layers || is_bitlocker || luks;
+    let has_first_sector = found.len() > n_layers || is_encrypted;
     if let Some(content) = ext_by_superblock(&head) {
         found.push(content);
     }

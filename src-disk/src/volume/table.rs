@@ -70,37 +70,31 @@ pub(super) fn read(disk: &mut Slice) -> Tables {
     if disk.read_at(0, &mut sector).is_err() {
         return Tables::default();
     }
-    let entries = mbr_entries(&sector);
-    let is_protective = entries
-        .iter()
-        .flatten()
-        .any(|entry| entry.kind == PROTECTIVE);
+    let has_mbr = is_mbr(&sector);
+    let is_protective = has_mbr && ENTRIES.iter().any(|at| sector[at + KIND] == PROTECTIVE);
     let mut tables = Tables::default();
-    let gpt = table(disk, "GPT", gpt_partitions);
-    let has_gpt = gpt.is_some();
-    let mut found: Vec<Table> = Vec::new();
-    if is_protective && !has_gpt {
+    let mut gpt = table(disk, "GPT", gpt_partitions).map(|table| Table {
+        is_announced: is_protective,
+        ..table
+    });
+    if is_protective && gpt.is_none() {
         tables.damage = Some(
             "the partition table (GPT) that its first sector announces is damaged, and so is its copy"
                 .to_owned(),
         );
     }
+    let mut found: Vec<Table> = Vec::new();
     if is_protective {
-        found.extend(gpt.clone().map(|table| Table {
-            is_announced: true,
-            ..table
-        }));
+        found.extend(gpt.take());
     }
     found.extend(table(disk, "SGI", sgi_partitions));
-    if entries.is_some() && !is_protective {
+    if has_mbr && !is_protective {
         found.extend(mbr(disk));
     }
     found.extend(table(disk, "BSD", |disk| bsd_partitions(disk, 0)));
     found.extend(table(disk, "Sun", sun_partitions));
     found.extend(table(disk, "Apple", apple_partitions));
-    if !is_protective {
-        found.extend(gpt);
-    }
+    found.extend(gpt);
     let mut found = found.into_iter();
     tables.first = found.next();
     tables.others = found.collect();
@@ -126,24 +120,13 @@ fn table(
     })
 }
 
-struct MbrEntry {
-    kind: u8,
-}
+/// Where the four entries of an MBR are; what each is for stands at a place of it.
+const ENTRIES: [usize; 4] = [446, 462, 478, 494];
+const KIND: usize = 4;
 
-/// The entries of an MBR; `None` where the sector holds none.
-fn mbr_entries(sector: &[u8; 512]) -> Option<[MbrEntry; 4]> {
-    sector.ends_with(&[0x55, 0xAA]).then_some(())?;
-    let entries = [446, 462, 478, 494].map(|at| {
-        (
-            sector[at],
-            MbrEntry {
-                kind: sector[at + 4],
-            },
-        )
-    });
-    // Anything else is the code of a boot sector.
-    let is_table = entries.iter().all(|(state, _)| matches!(state, 0 | 0x80));
-    is_table.then(|| entries.map(|(_, entry)| entry))
+/// Whether a sector holds an MBR, and not the code of a boot sector.
+fn is_mbr(sector: &[u8; 512]) -> bool {
+    sector.ends_with(&[0x55, 0xAA]) && ENTRIES.iter().all(|at| matches!(sector[*at], 0 | 0x80))
 }
 
 /// In sectors of 512 bytes, or of 4096 where only so the partitions hold what a partition holds.
@@ -178,8 +161,7 @@ fn holds_anything(disk: &mut Slice, table: &Table) -> bool {
     })
 }
 
-fn mbr_partitions(disk: &mut Slice, sector_bytes: u32) -> Result<Vec<Partition>> {
-    let sector_bytes = u64::from(sector_bytes);
+fn mbr_partitions(disk: &mut Slice, sector_bytes: u64) -> Result<Vec<Partition>> {
     let mut sector = [0; 512];
     disk.read_at(0, &mut sector)?;
     let mut used = Vec::new();
@@ -256,11 +238,11 @@ impl Entry {
 
 /// The entries of an MBR, or of a link in the chain of an extended partition, that are in use.
 fn entries_of(sector: &[u8; 512]) -> Vec<Entry> {
-    [446, 462, 478, 494]
+    ENTRIES
         .into_iter()
         .filter_map(|at| {
             let entry = Entry {
-                kind: *sector.get(at + 4)?,
+                kind: *sector.get(at + KIND)?,
                 start: u64::from(u32_at(sector, at + 8)?),
                 len: u64::from(u32_at(sector, at + 12)?),
             };

@@ -39,6 +39,10 @@ pub(crate) fn disks(vm: &Vm, known: &[Disk], images: &[PathBuf]) -> Result<Vec<D
     if is_described {
         follow_description(description, vm, &mut disks)?;
     }
+    let images: Vec<(&PathBuf, PathBuf)> = images
+        .iter()
+        .filter_map(|path| Some((path, path.canonicalize().ok()?)))
+        .collect();
     for disk in &mut disks {
         let start = if is_described {
             &disk.path
@@ -47,8 +51,8 @@ pub(crate) fn disks(vm: &Vm, known: &[Disk], images: &[PathBuf]) -> Result<Vec<D
         };
         let others: BTreeSet<PathBuf> = images
             .iter()
-            .filter(|image| **image != disk.path && **image != disk.discovered_path)
-            .filter_map(|path| path.canonicalize().ok())
+            .filter(|(image, _)| **image != disk.path && **image != disk.discovered_path)
+            .map(|(_, canonical)| canonical.clone())
             .collect();
         let newest = newest_overlay(disk.disk_index, start, &others)?;
         if is_described && newest != disk.path {

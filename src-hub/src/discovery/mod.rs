@@ -255,13 +255,13 @@ impl<'a> Assembly<'a> {
         let bare = bare_vm(path);
         self.vms.push(
             FoundVm {
-                id: description.id.unwrap_or(bare.id),
-                name: description.name.unwrap_or(bare.name),
+                id: description.id.unwrap_or_else(|| bare.id.clone()),
+                name: description.name.unwrap_or_else(|| bare.name.clone()),
                 num_cpu: description.num_cpu,
                 memory_mb: description.memory_mb,
                 guest_os: description.guest_os,
                 power_state: description.power_state,
-                ..bare_vm(path)
+                ..bare
             }
             .with_disks(disks),
         );
@@ -271,10 +271,7 @@ impl<'a> Assembly<'a> {
     fn claim_what_others_build_on(&mut self) {
         for image in self.survey.folders.iter().flat_map(|folder| &folder.images) {
             // What a description names, it states the format of: a guest's bytes claim nothing.
-            let is_described = image
-                .canonicalize()
-                .is_ok_and(|path| self.claimed.contains(&path));
-            if !is_described {
+            if !self.is_claimed(image) {
                 let opened = ImageFile::open(image, &self.roots, None);
                 self.claimed.extend(opened.files.into_iter().skip(1));
             }
@@ -289,41 +286,37 @@ impl<'a> Assembly<'a> {
         for path in &folder.images {
             let ovirt = other::ovirt(path);
             let format = ovirt.as_ref().and_then(|disk| disk.format);
-            let image = self.open_free(path, format);
             match image::role(path) {
-                Role::Disk => free.extend(image),
+                Role::Disk => free.extend(self.open_free(path, format)),
                 Role::Nvram => {}
                 // The rest of a VMDK whose descriptor is not there.
-                Role::Part => match image {
-                    Some(_) if image::is_flat_part(path) => {
-                        free.extend(self.open_free(path, Some("raw")));
-                    }
-                    Some(_) => left_out.push(LeftOut {
-                        path: path.display().to_string(),
-                        reason: "it is a part of a VMDK whose descriptor is not here, or does not name it"
+                Role::Part if image::is_flat_part(path) => {
+                    free.extend(self.open_free(path, Some("raw")));
+                }
+                Role::Part if self.is_claimed(path) => {}
+                Role::Part => left_out.push(LeftOut {
+                    path: path.display().to_string(),
+                    reason:
+                        "it is a part of a VMDK whose descriptor is not here, or does not name it"
                             .to_owned(),
-                    }),
-                    None => {}
-                },
+                }),
             }
             alias = alias.or(ovirt.and_then(|disk| disk.alias));
         }
         for path in &folder.others {
-            let ovirt = other::ovirt(path);
-            let is_claimed = path
-                .canonicalize()
-                .is_ok_and(|path| self.claimed.contains(&path));
-            if is_claimed {
+            if self.is_claimed(path) {
                 continue;
             }
-            let format = ovirt.as_ref().and_then(|disk| disk.format);
-            match (format, other::look(path)) {
-                (Some(format), _) => free.extend(self.open_free(path, Some(format))),
-                (None, Other::Disk) => free.extend(self.open_free(path, Some("raw"))),
-                (None, Other::LeftOut(why)) => left_out.push(LeftOut {
-                    path: path.display().to_string(),
-                    reason: why.to_owned(),
-                }),
+            let ovirt = other::ovirt(path);
+            match ovirt.as_ref().and_then(|disk| disk.format) {
+                Some(format) => free.extend(self.open_free(path, Some(format))),
+                None => match other::look(path) {
+                    Other::Disk => free.extend(self.open_free(path, Some("raw"))),
+                    Other::LeftOut(why) => left_out.push(LeftOut {
+                        path: path.display().to_string(),
+                        reason: why.to_owned(),
+                    }),
+                },
             }
             alias = alias.or(ovirt.and_then(|disk| disk.alias));
         }
@@ -355,6 +348,12 @@ impl<'a> Assembly<'a> {
             vm.left_out.append(&mut left_out);
             self.vms.push(vm);
         }
+    }
+
+    /// Whether a file is the disk of a VM already, or part of one.
+    fn is_claimed(&self, path: &Path) -> bool {
+        path.canonicalize()
+            .is_ok_and(|path| self.claimed.contains(&path))
     }
 
     /// An image that belongs to no VM yet.

@@ -51,6 +51,15 @@ fn unpacked(terminal: &Terminal, unpack: Tool) -> Census {
     in_whole_seconds(of_folder(&folder))
 }
 
+/// What the command saves of the first volume as a zip archive.
+#[track_caller]
+fn unzipped(terminal: &Terminal, mount: &str) -> Census {
+    let get = ["restore", "get-dir", mount, "/partition-1", "-o", "all.zip"];
+    terminal.sendense(&get).run();
+    let unzip = tool("unzip").arg("-q").arg(terminal.out().join("all.zip"));
+    unpacked(terminal, unzip)
+}
+
 #[test]
 fn a_whole_ext4_that_the_kernel_wrote_comes_back_as_the_kernel_shows_it() {
     let terminal = Terminal::open();
@@ -91,18 +100,7 @@ fn a_whole_ntfs_in_use_comes_back_as_ntfs_3g_shows_it() {
     });
     let Some(theirs) = theirs else { return };
     let mount = opened(&terminal, "aged");
-    terminal
-        .sendense(&[
-            "restore",
-            "get-dir",
-            &mount,
-            "/partition-1",
-            "-o",
-            "all.zip",
-        ])
-        .run();
-    let unpack = tool("unzip").arg("-q").arg(terminal.out().join("all.zip"));
-    let ours = without_modes(unpacked(&terminal, unpack));
+    let ours = without_modes(unzipped(&terminal, &mount));
     assert_same(&ours, &without_modes(theirs));
 }
 
@@ -185,18 +183,7 @@ fn alternate_data_streams_are_shown_saved_and_in_archives() {
         refused.code != Some(0) && refused.error_text().contains("no stream called none"),
         "{refused}"
     );
-    terminal
-        .sendense(&[
-            "restore",
-            "get-dir",
-            &mount,
-            "/partition-1",
-            "-o",
-            "all.zip",
-        ])
-        .run();
-    let unzip = tool("unzip").arg("-q").arg(terminal.out().join("all.zip"));
-    unpacked(&terminal, unzip);
+    unzipped(&terminal, &mount);
     let file = |name: &str| fs::read(terminal.folder.path().join("unpacked").join(name));
     assert_eq!(file("folder/setup.exe").unwrap(), b"the content");
     let streams = "_STREAMS/folder/setup.exe";

@@ -9,6 +9,9 @@ use crate::formats::bytes::{joined, u16_at, u32_at};
 /// The root folder.
 pub(super) const ROOT: u32 = 2;
 
+/// 2^32 blocks of 64 KiB.
+const MAX_FILE_BYTES: u64 = 1 << 48;
+
 const ENCRYPTED: u32 = 0x800;
 const INDEXED: u32 = 0x1000;
 const EXTENTS: u32 = 0x8_0000;
@@ -101,6 +104,8 @@ impl Inode {
             )
         {
             Some("damaged: it claims to be a special file, and none of those has content")
+        } else if self.kind() == EntryKind::File && self.size > MAX_FILE_BYTES {
+            Some("damaged: its size is none that a file can have")
         } else if self.flags & ENCRYPTED != 0 {
             Some("encrypted by the filesystem, which cannot be read")
         } else if self.inline.is_some()
