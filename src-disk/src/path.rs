@@ -23,7 +23,9 @@ impl Name {
 
     /// A name of UTF-16 units; lone surrogates survive.
     pub fn from_utf16(units: impl IntoIterator<Item = u16>) -> Self {
-        let mut bytes = Vec::new();
+        let units = units.into_iter();
+        // Most names are ASCII.
+        let mut bytes = Vec::with_capacity(units.size_hint().0);
         for unit in char::decode_utf16(units) {
             match unit {
                 Ok(character) => {

@@ -38,6 +38,8 @@ pub(crate) struct Ext {
     folders: Kept<u32, Folder>,
     /// The file that was read last.
     file: Option<Inode>,
+    /// The file whose blocks were asked for last, from which block on, and what was found.
+    last_run: Option<(u32, u64, Run)>,
 }
 
 /// The names in a folder, and the inodes behind them.
@@ -60,6 +62,7 @@ impl Ext {
             volume: Volume::open(slice)?,
             folders: Kept::new(),
             file: None,
+            last_run: None,
         })
     }
 
@@ -196,7 +199,7 @@ impl Ext {
         while n_read < wanted {
             let at = offset + n_read as u64;
             let within = at % block_bytes;
-            let Run { block, n_blocks } = map::run_at(&mut self.volume, inode, at / block_bytes)?;
+            let Run { block, n_blocks } = self.run_at(inode, at / block_bytes)?;
             let run_bytes = n_blocks.saturating_mul(block_bytes).saturating_sub(within);
             let n = usize::try_from(run_bytes)
                 .unwrap_or(usize::MAX)
@@ -209,6 +212,23 @@ impl Ext {
             n_read += n;
         }
         Ok(n_read)
+    }
+
+    /// The blocks from one of a file on; who reads a file through asks for the same run again and again.
+    fn run_at(&mut self, inode: &Inode, block: u64) -> Result<Run> {
+        if let Some((number, first, run)) = self.last_run
+            && number == inode.number
+            && let Some(n_passed) = block.checked_sub(first)
+            && n_passed < run.n_blocks
+        {
+            return Ok(Run {
+                block: run.block.map(|start| start + n_passed),
+                n_blocks: run.n_blocks - n_passed,
+            });
+        }
+        let run = map::run_at(&mut self.volume, inode, block)?;
+        self.last_run = Some((inode.number, block, run));
+        Ok(run)
     }
 
     /// How long the hole at a place of a folder is; `None` where there is none. A damaged folder may

@@ -22,6 +22,7 @@ use jiff::Timestamp;
 use self::{
     attribute::{Attribute, DATA, REPARSE_POINT, STANDARD_INFORMATION, VOLUME_NAME, units},
     names::{Folder, FolderName, NAMES, Upcase},
+    record::Piece,
     reparse::{Meaning, Reparse},
     stream::Stream,
     volume::{File, Volume},
@@ -83,7 +84,7 @@ impl NtfsVolume {
             let what =
                 "the table of upper-case letters is damaged: names have to be written exactly";
             volume.damage.push(what.to_owned());
-            Vec::new()
+            Piece::default()
         });
         let label = volume.file(VOLUME_RECORD);
         let label = label.and_then(|file| volume.value(&file, VOLUME_NAME, &[]));
@@ -91,7 +92,7 @@ impl NtfsVolume {
         Ok(Self {
             volume,
             upcase: Upcase::new(&upcase),
-            label: String::from_utf16_lossy(&units(&label)),
+            label: Name::from_utf16(units(&label)).display(),
             folders: Kept::new(),
             last: None,
         })
@@ -106,19 +107,21 @@ impl NtfsVolume {
         let names = self.folder(folder.reference, path)?;
         let n_damaged = names.n_damaged;
         let visible = names.names.iter().filter(|it| !it.is_dos);
-        let mut rows: Vec<_> = visible.map(|it| (it.reference, it.name.clone())).collect();
+        let visible = visible.filter(|it| it.reference.number() != ROOT.number());
+        let row = |it: &FolderName| (it.reference, Entry::new(it.name.clone(), EntryKind::Other));
+        let (references, mut entries): (Vec<_>, Vec<_>) = visible.map(row).unzip();
+        let mut rows: Vec<_> = references.into_iter().zip(&mut entries).collect();
         // In the order of the table, so that it is read once from front to back.
-        rows.sort_by_key(|(reference, _)| reference.number());
-        let mut listing = Listing::default();
+        rows.sort_unstable_by_key(|(reference, _)| reference.number());
         let mut n_partly_damaged = 0;
-        for (reference, name) in rows {
-            if reference.number() == ROOT.number() {
-                continue;
-            }
-            let (entry, is_damaged) = self.row(name, folder.below(reference));
+        for (reference, entry) in rows {
+            let is_damaged = self.fill(entry, folder.below(reference));
             n_partly_damaged += usize::from(is_damaged && entry.unreadable.is_none());
-            listing.entries.push(entry);
         }
+        let mut listing = Listing {
+            entries,
+            damage: Vec::new(),
+        };
         if path.is_root() {
             listing.damage.clone_from(&self.volume.damage);
         }
@@ -146,7 +149,9 @@ impl NtfsVolume {
     pub(crate) fn entry(&mut self, path: &FsPath) -> Result<Entry> {
         let found = self.find(path)?;
         let name = path.names().last().cloned();
-        let (entry, _) = self.row(name.unwrap_or(Name::from_bytes("/")), found);
+        let name = name.unwrap_or(Name::from_bytes("/"));
+        let mut entry = Entry::new(name, EntryKind::Other);
+        self.fill(&mut entry, found);
         Ok(entry)
     }
 
@@ -301,20 +306,18 @@ impl NtfsVolume {
         Ok(bytes.and_then(Reparse::parse))
     }
 
-    /// A row for the list, and whether its record is damaged in part; damage of one entry stays with it.
-    fn row(&mut self, name: Name, found: Found) -> (Entry, bool) {
-        let mut entry = Entry::new(name, EntryKind::Other);
+    /// Tells what an entry is, and whether its record is damaged in part; damage of one entry stays with it.
+    fn fill(&mut self, entry: &mut Entry, found: Found) -> bool {
         entry.id = found.reference.number();
         entry.is_internal = found.is_internal;
         let described = self.volume.file(found.reference).and_then(|file| {
-            self.describe(&file, &mut entry)?;
+            self.describe(&file, entry)?;
             Ok(file.is_damaged)
         });
-        let is_damaged = described.unwrap_or_else(|error| {
+        described.unwrap_or_else(|error| {
             entry.unreadable = Some(error.to_string());
             true
-        });
-        (entry, is_damaged)
+        })
     }
 
     fn describe(&mut self, file: &File, entry: &mut Entry) -> Result<()> {

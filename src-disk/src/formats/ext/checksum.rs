@@ -3,9 +3,10 @@
 //! All are CRC-32C without the usual inversion at the end, so that one can be continued by the next.
 
 use crate::formats::bytes::{u16_at, u32_at, u32_be_at};
-use crc::{Algorithm, CRC_16_MODBUS, CRC_32_ISCSI, CRC_32_MPEG_2, Crc, Digest};
+use crc::{Algorithm, CRC_16_MODBUS, CRC_32_ISCSI, CRC_32_MPEG_2, Crc, Digest, Table};
 
-const CRC: Crc<u32> = Crc::<u32>::new(&Algorithm {
+// Every entry of a folder is checked: sixteen bytes at a time is what listing it takes.
+static CRC: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&Algorithm {
     xorout: 0,
     ..CRC_32_ISCSI
 });
@@ -44,6 +45,23 @@ impl Checksum {
         Self(digest.finalize())
     }
 
+    /// Of bytes in which a checksum of `N` bytes itself counts as zeros, at these places in order.
+    fn of_blanked<const N: usize>(self, bytes: &[u8], places: &[usize]) -> Self {
+        let mut sum = self;
+        let mut done = 0;
+        for &place in places {
+            let (Some(before), Some(end)) = (bytes.get(done..place), place.checked_add(N)) else {
+                break;
+            };
+            if end > bytes.len() {
+                break;
+            }
+            sum = sum.of(before).of(&[0; N]);
+            done = end;
+        }
+        sum.of(bytes.get(done..).unwrap_or_default())
+    }
+
     pub(super) fn is_superblock(bytes: &[u8]) -> bool {
         let (head, tail) = bytes.split_at(bytes.len().min(0x3FC));
         u32_at(tail, 0) == Some(Self::new().of(head).0)
@@ -59,28 +77,20 @@ impl Checksum {
     /// Whether an inode is whole; to be asked of its file's checksum.
     pub(super) fn is_inode(self, inode: &[u8]) -> bool {
         let is_long = inode.len() > OLD_INODE_BYTES && u16_at(inode, 0x80) >= Some(4);
-        let mut blank = inode.to_vec();
-        let mut places = vec![INODE_LOW];
-        if is_long {
-            places.push(INODE_HIGH);
-        }
-        for place in &places {
-            if let Some(field) = blank.get_mut(*place..place + 2) {
-                field.fill(0);
-            }
-        }
-        let found = self.of(&blank).0;
+        let places: &[usize] = if is_long {
+            &[INODE_LOW, INODE_HIGH]
+        } else {
+            &[INODE_LOW]
+        };
+        let found = self.of_blanked::<2>(inode, places).0;
         let half = |place: usize| u16_at(inode, place).map(u32::from);
         half(INODE_LOW) == Some(found & 0xFFFF)
             && (!is_long || half(INODE_HIGH) == Some(found >> 16))
     }
 
     pub(super) fn is_group(self, group: u32, descriptor: &[u8]) -> bool {
-        let mut blank = descriptor.to_vec();
-        if let Some(field) = blank.get_mut(GROUP_LOW..GROUP_LOW + 2) {
-            field.fill(0);
-        }
-        let found = self.of(&group.to_le_bytes()).of(&blank).0;
+        let sum = self.of(&group.to_le_bytes());
+        let found = sum.of_blanked::<2>(descriptor, &[GROUP_LOW]).0;
         u16_at(descriptor, GROUP_LOW).map(u32::from) == Some(found & 0xFFFF)
     }
 
@@ -101,11 +111,7 @@ impl Checksum {
 
     /// Whether a block of the journal is whole, whose own checksum is big-endian and stands at `place`.
     pub(super) fn is_journal_block(self, block: &[u8], place: usize) -> bool {
-        let mut blank = block.to_vec();
-        if let Some(field) = blank.get_mut(place..place.saturating_add(4)) {
-            field.fill(0);
-        }
-        u32_be_at(block, place) == Some(self.of(&blank).0)
+        u32_be_at(block, place) == Some(self.of_blanked::<4>(block, &[place]).0)
     }
 
     /// The number itself, to be compared.

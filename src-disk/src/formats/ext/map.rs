@@ -15,7 +15,7 @@ const MAX_FILE_BLOCKS: u64 = 1 << 32;
 const N_DIRECT: u64 = 12;
 
 /// Blocks of a file in a row.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run {
     /// Where they lie; `None` for zeros that lie nowhere.
     pub(super) block: Option<u64>,

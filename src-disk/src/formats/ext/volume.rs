@@ -57,6 +57,8 @@ pub(super) struct Volume {
     checksum: Option<Checksum>,
     newer: Newer,
     pub(super) fast: Fast,
+    /// The group that was asked for last, and where its inodes lie: a folder's are mostly in one.
+    last_group: Option<(u32, u64)>,
     /// What whoever looks at the volume has to know about it, a sentence each.
     pub(super) notes: Vec<String>,
     /// What the older checksums of groups begin with, where there are such.
@@ -123,6 +125,7 @@ impl Volume {
             checksum: has_checksums.then_some(seed),
             newer: Newer::default(),
             fast: Fast::default(),
+            last_group: None,
             notes: copied_from.into_iter().collect(),
             group_uuid: (!has_checksums && word(0x64) & GROUP_CHECKSUMS != 0)
                 .then(|| uuid.to_vec()),
@@ -137,6 +140,7 @@ impl Volume {
             match volume.inode(number).and_then(|journal| journal::load(&mut volume, &journal)) {
                 Ok(replayed) => {
                     volume.newer = replayed.newer;
+                    volume.last_group = None;
                     volume.fast = replayed.fast;
                     volume.notes.extend(replayed.notes);
                 }
@@ -174,12 +178,25 @@ impl Volume {
                 "ext filesystem: file {number} has the wrong checksum"
             )));
         }
-        let bytes = self.fast.inode(number, &bytes).unwrap_or(bytes);
+        let Some(bytes) = self.fast.inode(number, &bytes) else {
+            return Inode::new(number, &bytes, checksum).ok_or_else(damaged);
+        };
         let checksum = self.checksum.map(|sum| sum.of_file(number, &bytes));
         Inode::new(number, &bytes, checksum).ok_or_else(damaged)
     }
 
+    /// Where the inodes of a group lie.
     fn inode_table(&mut self, number: u32) -> Result<u64> {
+        if let Some((_, table)) = self.last_group.filter(|(known, _)| *known == number) {
+            return Ok(table);
+        }
+        let table = self.described_inode_table(number)?;
+        self.last_group = Some((number, table));
+        Ok(table)
+    }
+
+    /// The same from the group's description, or a copy of it.
+    fn described_inode_table(&mut self, number: u32) -> Result<u64> {
         let group = u64::from(number);
         let per_block = self.block_bytes / self.descriptor_bytes;
         let mut places = Vec::new();

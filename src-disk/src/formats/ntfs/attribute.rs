@@ -1,6 +1,6 @@
 //! Attributes: everything a file consists of, in its own record or, by an attribute list, in others.
 
-use super::record::{Record, Reference};
+use super::record::{Piece, Record, Reference};
 use crate::formats::bytes::{u16_at, u32_at, u64_at};
 
 pub(super) const STANDARD_INFORMATION: u32 = 0x10;
@@ -30,6 +30,9 @@ const UNIT: usize = 0x22;
 const SIZE: usize = 0x30;
 const INITIALIZED: usize = 0x38;
 
+/// A file has its standard information, one or two names, its content, and at times one thing more.
+const USUAL_ATTRIBUTES: usize = 5;
+
 const COMPRESSED: u16 = 0x00FF;
 const ENCRYPTED: u16 = 0x4000;
 
@@ -45,7 +48,7 @@ pub(super) struct Attribute {
 
 #[derive(Clone)]
 pub(super) enum Body {
-    Resident(Vec<u8>),
+    Resident(Piece),
     Runs(Part),
 }
 
@@ -57,7 +60,7 @@ pub(super) struct Part {
     pub(super) initialized: u64,
     /// Compressed content comes in units of 2 to the power of this many clusters.
     pub(super) unit: u8,
-    pub(super) runs: Vec<u8>,
+    pub(super) runs: Piece,
 }
 
 impl Attribute {
@@ -76,13 +79,13 @@ impl Attribute {
     }
 
     pub(super) fn is(&self, kind: u32, name: &[u16]) -> bool {
-        self.kind == kind && self.name == name
+        self.kind == kind && self.name.iter().eq(name)
     }
 }
 
 /// The attributes of one record; what follows one that is not sound cannot be found.
 pub(super) fn attributes(record: &Record) -> (Vec<Attribute>, bool) {
-    let mut found = Vec::new();
+    let mut found = Vec::with_capacity(USUAL_ATTRIBUTES);
     let bytes = &record.bytes;
     let mut at = usize::from(u16_at(bytes, FIRST_ATTRIBUTE).unwrap_or(u16::MAX));
     loop {
@@ -97,7 +100,7 @@ pub(super) fn attributes(record: &Record) -> (Vec<Attribute>, bool) {
     }
 }
 
-fn parse(record: &[u8], at: usize) -> Option<(Attribute, usize)> {
+fn parse(record: &Piece, at: usize) -> Option<(Attribute, usize)> {
     let len = usize::try_from(u32_at(record, at.checked_add(LEN)?)?).ok()?;
     let bytes = record.get(at..at.checked_add(len)?)?;
     (len >= 0x18).then_some(())?;
@@ -107,19 +110,20 @@ fn parse(record: &[u8], at: usize) -> Option<(Attribute, usize)> {
     let body = if *bytes.get(IS_ELSEWHERE)? == 0 {
         let start = usize::from(u16_at(bytes, VALUE)?);
         let len = usize::try_from(u32_at(bytes, VALUE_LEN)?).ok()?;
-        Body::Resident(bytes.get(start..start.checked_add(len)?)?.to_vec())
+        let end = start.checked_add(len).filter(|end| *end <= bytes.len())?;
+        Body::Resident(record.part(at + start..at + end)?)
     } else {
         Body::Runs(Part {
             first_cluster: u64_at(bytes, FIRST_CLUSTER)?,
             size: u64_at(bytes, SIZE)?,
             initialized: u64_at(bytes, INITIALIZED)?,
             unit: *bytes.get(UNIT)?,
-            runs: bytes.get(usize::from(u16_at(bytes, RUNS)?)..)?.to_vec(),
+            runs: record.part(at + usize::from(u16_at(bytes, RUNS)?)..at + len)?,
         })
     };
     let attribute = Attribute {
         kind: u32_at(bytes, 0)?,
-        name: units(name),
+        name: units(name).collect(),
         instance: u16_at(bytes, INSTANCE)?,
         is_compressed: flags & COMPRESSED != 0,
         is_encrypted: flags & ENCRYPTED != 0,
@@ -128,9 +132,9 @@ fn parse(record: &[u8], at: usize) -> Option<(Attribute, usize)> {
     Some((attribute, len))
 }
 
-pub(super) fn units(bytes: &[u8]) -> Vec<u16> {
+pub(super) fn units(bytes: &[u8]) -> impl Iterator<Item = u16> {
     let (units, _) = bytes.as_chunks::<2>();
-    units.iter().map(|unit| u16::from_le_bytes(*unit)).collect()
+    units.iter().map(|unit| u16::from_le_bytes(*unit))
 }
 
 /// An entry of an attribute list: which attribute lies in which record.

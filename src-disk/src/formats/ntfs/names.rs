@@ -1,7 +1,5 @@
 //! Names: those in a folder's index, and how Windows compares them.
 
-use std::collections::HashMap;
-
 use super::{attribute::units, index::IndexEntry, record::Reference};
 use crate::Name;
 
@@ -33,39 +31,29 @@ impl FolderName {
 
 /// The names of a folder, as far as they can be read.
 pub(super) struct Folder {
+    /// Sorted; of equal ones, short names come last.
     pub(super) names: Vec<FolderName>,
     /// How many pieces of its index could not be read.
     pub(super) n_damaged: usize,
-    /// Exact names to places in `names`; short names only where nothing else has them.
-    exact: HashMap<Name, usize>,
 }
 
 impl Folder {
-    pub(super) fn new(names: Vec<FolderName>, n_damaged: usize) -> Self {
-        let mut exact = HashMap::with_capacity(names.len());
-        for is_dos in [false, true] {
-            for (place, found) in names.iter().enumerate() {
-                if found.is_dos == is_dos {
-                    exact.entry(found.name.clone()).or_insert(place);
-                }
-            }
-        }
-        Self {
-            names,
-            n_damaged,
-            exact,
-        }
+    pub(super) fn new(mut names: Vec<FolderName>, n_damaged: usize) -> Self {
+        names.sort_by(|a, b| (&a.name, a.is_dos).cmp(&(&b.name, b.is_dos)));
+        Self { names, n_damaged }
     }
 
     /// The exact name first, then as Windows compares them.
     pub(super) fn find(&self, name: &Name, upcase: &Upcase) -> Option<Reference> {
-        let place = self.exact.get(name).copied().or_else(|| {
+        let first = self.names.partition_point(|it| it.name < *name);
+        let exact = self.names.get(first).filter(|it| it.name == *name);
+        let found = exact.or_else(|| {
             let wanted = upcase.fold(name);
-            let is_same = |found: &FolderName| upcase.fold(&found.name) == wanted;
-            let long = self.names.iter().position(|it| !it.is_dos && is_same(it));
-            long.or_else(|| self.names.iter().position(|it| it.is_dos && is_same(it)))
+            let is_same = |found: &&FolderName| upcase.fold(&found.name) == wanted;
+            let long = self.names.iter().filter(|it| !it.is_dos).find(is_same);
+            long.or_else(|| self.names.iter().filter(|it| it.is_dos).find(is_same))
         })?;
-        self.names.get(place).map(|found| found.reference)
+        Some(found.reference)
     }
 }
 
@@ -74,7 +62,7 @@ pub(super) struct Upcase(Vec<u16>);
 
 impl Upcase {
     pub(super) fn new(table: &[u8]) -> Self {
-        Self(units(table))
+        Self(units(table).collect())
     }
 
     fn fold(&self, name: &Name) -> Vec<u16> {

@@ -3,6 +3,11 @@
 //! The last two bytes of each 512 bytes are kept in an array of the record; in their place stands a mark
 //! that is the same in all of them. File records (`FILE`) and index records (`INDX`) do so.
 
+use std::{
+    ops::{Deref, Range},
+    sync::Arc,
+};
+
 use crate::formats::bytes::{u16_at, u32_at, u64_at};
 
 const STRIDE: usize = 512;
@@ -51,9 +56,44 @@ impl Reference {
     }
 }
 
+/// Bytes of a record, or of something that was read whole: what is cut out of them is not copied.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Piece {
+    whole: Arc<Vec<u8>>,
+    range: Range<usize>,
+}
+
+impl Piece {
+    /// A piece of this one; `None` where it is not that long.
+    pub(super) fn part(&self, range: Range<usize>) -> Option<Self> {
+        self.get(range.clone())?;
+        let start = self.range.start;
+        Some(Self {
+            whole: Arc::clone(&self.whole),
+            range: start + range.start..start + range.end,
+        })
+    }
+}
+
+impl From<Vec<u8>> for Piece {
+    fn from(bytes: Vec<u8>) -> Self {
+        let range = 0..bytes.len();
+        let whole = Arc::new(bytes);
+        Self { whole, range }
+    }
+}
+
+impl Deref for Piece {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.whole.get(self.range.clone()).unwrap_or_default()
+    }
+}
+
 /// A file record, whole.
 pub(super) struct Record {
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Piece,
     pub(super) reference: Reference,
     pub(super) is_folder: bool,
     /// Whose attributes these are; 0 where they are its own.
@@ -72,7 +112,7 @@ impl Record {
             reference: Reference(number | (sequence << 48)),
             is_folder: flags & FOLDER != 0,
             base,
-            bytes,
+            bytes: bytes.into(),
         })
     }
 

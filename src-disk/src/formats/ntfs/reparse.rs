@@ -8,7 +8,7 @@ use crate::{
     formats::bytes::{u16_at, u32_at},
 };
 
-use super::attribute::units;
+use super::{attribute::units, record::Piece};
 
 const SYMLINK: u32 = 0xA000_000C;
 const MOUNT_POINT: u32 = 0xA000_0003;
@@ -27,7 +27,7 @@ const HEAD_BYTES: usize = 8;
 
 pub(super) struct Reparse {
     tag: u32,
-    bytes: Vec<u8>,
+    bytes: Piece,
 }
 
 /// What a reparse point makes of its file.
@@ -44,7 +44,7 @@ pub(super) enum Meaning {
 }
 
 impl Reparse {
-    pub(super) fn parse(bytes: Vec<u8>) -> Option<Self> {
+    pub(super) fn parse(bytes: Piece) -> Option<Self> {
         let tag = u32_at(&bytes, 0)?;
         Some(Self { tag, bytes })
     }
@@ -72,7 +72,8 @@ impl Reparse {
         let part = |at: usize| {
             let start = names + usize::from(u16_at(&self.bytes, at)?);
             let len = usize::from(u16_at(&self.bytes, at + 2)?);
-            self.bytes.get(start..start + len).map(units)
+            let name = self.bytes.get(start..start + len)?;
+            Some(units(name).collect::<Vec<_>>())
         };
         if let Some(printed) = part(12).filter(|name| !name.is_empty()) {
             return Some(Name::from_utf16(printed));

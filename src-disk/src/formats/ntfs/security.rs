@@ -23,7 +23,7 @@ const MAX_BYTES: usize = 256 << 10;
 
 pub(super) fn descriptor(volume: &mut Volume, file: &File) -> Result<Option<Vec<u8>>> {
     if let Some(own) = volume.value(file, SECURITY_DESCRIPTOR, &[])? {
-        return Ok(Some(own));
+        return Ok(Some(own.to_vec()));
     }
     let standard = volume.value(file, STANDARD_INFORMATION, &[])?;
     let id = standard.and_then(|standard| u32_at(&standard, SECURITY_ID));

@@ -1,6 +1,9 @@
 //! The bytes of an attribute: runs of clusters, holes, what was never written, and LZNT1.
 
-use super::attribute::{Attribute, Body};
+use super::{
+    attribute::{Attribute, Body},
+    record::Piece,
+};
 use crate::{Error, Result, Slice};
 
 /// More pieces than that are damage: Windows refuses to write a file any further long before.
@@ -20,7 +23,7 @@ pub(super) struct Stream {
 }
 
 enum Content {
-    Resident(Vec<u8>),
+    Resident(Piece),
     Runs(Vec<Run>),
     Units {
         runs: Vec<Run>,
@@ -45,11 +48,19 @@ impl Stream {
         parts: impl IntoIterator<Item = &'a Attribute>,
         cluster_bytes: u64,
     ) -> Result<Option<Self>> {
-        let mut parts: Vec<_> = parts.into_iter().collect();
-        parts.sort_by_key(|part| part.first_cluster());
-        let Some(first) = parts.first() else {
+        let mut parts = parts.into_iter();
+        let Some(mut first) = parts.next() else {
             return Ok(None);
         };
+        // Nearly always there are none, and a list of them costs nothing.
+        let mut others: Vec<_> = parts.collect();
+        others.sort_by_key(|part| part.first_cluster());
+        if let Some(earlier) = others.first_mut()
+            && earlier.first_cluster() < first.first_cluster()
+        {
+            std::mem::swap(earlier, &mut first);
+            others.sort_by_key(|part| part.first_cluster());
+        }
         let mut stream = Self {
             size: first.size(),
             initialized: u64::MAX,
@@ -75,7 +86,8 @@ impl Stream {
                 last: None,
             };
         }
-        for part in parts {
+        stream.extend(first)?;
+        for part in others {
             stream.extend(part)?;
         }
         Ok(Some(stream))

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{
-    attribute::{self, ATTRIBUTE_LIST, Attribute, DATA, Listed},
+    attribute::{self, ATTRIBUTE_LIST, Attribute, Body, DATA, Listed},
     boot::{BOOT_BYTES, Boot},
-    record::{Record, Reference},
+    record::{Piece, Record, Reference},
     stream::Stream,
 };
 use crate::{Error, Result, Slice};
@@ -192,14 +192,17 @@ impl Volume {
     }
 
     /// A value that is small in any sound file.
-    pub(super) fn value(
-        &mut self,
-        file: &File,
-        kind: u32,
-        name: &[u16],
-    ) -> Result<Option<Vec<u8>>> {
+    pub(super) fn value(&mut self, file: &File, kind: u32, name: &[u16]) -> Result<Option<Piece>> {
+        match file.first(kind, name).map(|first| &first.body) {
+            None => return Ok(None),
+            Some(Body::Resident(value)) => return Ok(Some(value.clone())),
+            Some(Body::Runs(_)) => {}
+        }
         match self.stream(file, kind, name)? {
-            Some(mut stream) => stream.all(&mut self.slice, MAX_OWN_BYTES).map(Some),
+            Some(mut stream) => {
+                let bytes = stream.all(&mut self.slice, MAX_OWN_BYTES)?;
+                Ok(Some(bytes.into()))
+            }
             None => Ok(None),
         }
     }
