@@ -41,7 +41,8 @@ fn run_all(tally: &mut Tally) -> Result<usize> {
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<_, _>>()?;
     patches.retain(|path| path.extension().is_some_and(|kind| kind == "patch"));
-    patches.sort();
+    let text_of = |patch: &PathBuf| fs::read_to_string(patch).unwrap_or_default();
+    patches.sort_by_cached_key(|patch| (rebuilt(&text_of(patch)), patch.clone()));
     let copy = workspace::target()?.join("breakages");
     for patch in &patches {
         let name = patch.file_stem().unwrap_or_default().to_string_lossy();
@@ -164,6 +165,19 @@ fn remove_others(copy: &Path, folder: &Path, files: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
+/// What a patch has built anew: the test binary, and the crate that it changes. One patch after another of
+/// the same kind spares building the others back and forth.
+fn rebuilt(text: &str) -> (String, String) {
+    let binary = text.lines().find_map(|line| line.strip_prefix("# red:"));
+    let binary = binary.unwrap_or_default().split_whitespace().take(2);
+    let changed = text.lines().find_map(|line| line.strip_prefix("+++ b/"));
+    let package = changed.and_then(|path| path.split('/').next());
+    (
+        binary.collect::<Vec<_>>().join(" "),
+        package.unwrap_or_default().to_owned(),
+    )
+}
+
 /// Reads the comment lines at the head of a patch.
 fn parse(text: &str) -> Result<Breakage> {
     let mut breakage = Breakage {
@@ -208,6 +222,15 @@ mod tests {
             breakage.red,
             [["--package", "sendense-hub", "--lib", "a::b"]]
         );
+    }
+
+    #[test]
+    fn patches_of_one_kind_are_told_by_their_test_and_crate() {
+        let text =
+            "# breaks: x\n# red: sendense-hub --lib a::b\n--- a/src-hub/x\n+++ b/src-hub/x\n";
+        let kind = ("sendense-hub --lib".to_owned(), "src-hub".to_owned());
+        assert_eq!(rebuilt(text), kind);
+        assert_eq!(rebuilt("nothing"), (String::new(), String::new()));
     }
 
     #[test]
