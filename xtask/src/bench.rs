@@ -1,20 +1,22 @@
 //! `cargo xtask bench`: how long the engine takes beside other people's tools, and how much memory.
 //!
 //! Both sides do the same work on the same disk image in turns, so that whatever else the machine does
-//! hits both; what counts is the median of the ratios. Measured is what a user waits for: the command
-//! line from its start to its end, asking a hub that runs. The result belongs into docs/performance.md.
+//! hits both; what counts is the median of the ratios. Of backups, measured is what a user waits for: the
+//! command line from its start to its end, asking a hub that runs; of reading filesystems, the reading.
+//! The result belongs into docs/performance.md.
 
 mod disk;
 mod hub;
 mod measure;
 mod peers;
+mod reading;
 mod table;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use self::disk::TestDisk;
 pub(crate) use self::hub::Hub;
@@ -27,6 +29,8 @@ use crate::{setup, workspace};
 /// What is measured.
 #[derive(Args)]
 pub(crate) struct Options {
+    /// Only this; everything when it is left out
+    what: Option<Subject>,
     /// Size of the virtual disk; half of it holds data
     #[arg(long, value_name = "GIB", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=64))]
     size: u64,
@@ -36,6 +40,17 @@ pub(crate) struct Options {
     /// What the disk's content is made from
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// The example `read_disk` of another build, to measure reading beside it
+    #[arg(long, value_name = "PROGRAM")]
+    before: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Subject {
+    /// Backing up and verifying
+    Backups,
+    /// Listing, walking and reading filesystems
+    Reading,
 }
 
 /// Where everything lies, and what is measured on it.
@@ -47,17 +62,43 @@ struct Bench {
     table: Table,
 }
 
-/// Measures everything and prints the table.
+/// Measures what is wanted and prints the tables.
 pub(crate) fn run(options: &Options) -> Result<()> {
     setup::bench()?;
-    println!("building `sendense` as it is released; this takes some minutes the first time");
-    process::run(cargo().args(["build", "--release", "--package", "sendense"]))?;
-    let target = workspace::target()?;
-    let folder = target.join("bench");
+    if options.what != Some(Subject::Reading) {
+        backups(options)?;
+    }
+    if options.what != Some(Subject::Backups) {
+        reading(options)?;
+    }
+    Ok(())
+}
+
+fn reading(options: &Options) -> Result<()> {
+    let folder = fresh_folder("bench-reading")?;
+    let mut table = Table::default();
+    let before = options.before.as_deref();
+    reading::measure(&folder, before, options.pairs, options.seed, &mut table)?;
+    println!("\n{}", table.to_markdown());
+    fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))
+}
+
+/// A folder below the target folder, with nothing in it that the last run has left.
+fn fresh_folder(name: &str) -> Result<PathBuf> {
+    let folder = workspace::target()?.join(name);
     if folder.exists() {
         fs::remove_dir_all(&folder)
             .with_context(|| format!("cannot remove the last run in {}", folder.display()))?;
     }
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+fn backups(options: &Options) -> Result<()> {
+    println!("building `sendense` as it is released; this takes some minutes the first time");
+    process::run(cargo().args(["build", "--release", "--package", "sendense"]))?;
+    let target = workspace::target()?;
+    let folder = fresh_folder("bench")?;
     let image = folder.join("vms/bench/disk.raw");
     let disk = TestDisk::create(&image, options.size << 30, options.seed)?;
     println!("the disk: {}", disk.describe());

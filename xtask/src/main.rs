@@ -63,7 +63,7 @@ enum Task {
         /// Kinds, such as deb or appimage
         kinds: Vec<String>,
     },
-    /// Measure backing up and verifying beside other tools, for docs/performance.md
+    /// Measure backing up, verifying and reading beside other tools, for docs/performance.md
     Bench(bench::Options),
     /// Put disks that other projects test with through the product, for docs/corpus.md
     Corpus(corpus::Options),

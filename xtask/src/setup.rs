@@ -202,9 +202,24 @@ const BENCH_NEEDS: &[Need] = &[
         purpose: "measuring incremental backups beside it",
     },
     Need {
+        program: "mke2fs",
+        package: "e2fsprogs",
+        purpose: "writing an ext4 volume to read",
+    },
+    Need {
         program: "cc",
         package: "gcc",
         purpose: "compiling SQLite",
+    },
+    Need {
+        program: "ntfs-3g",
+        package: "ntfs-3g",
+        purpose: "writing an NTFS volume to read",
+    },
+    Need {
+        program: "pip",
+        package: "python3-pip",
+        purpose: "fetching dissect, to measure reading beside it",
     },
     Need {
         program: "qemu-img",

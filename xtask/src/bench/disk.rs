@@ -24,9 +24,13 @@ pub(super) struct TestDisk {
 }
 
 /// Numbers that look random; the same for the same seed (xorshift64*).
-struct Random(u64);
+pub(super) struct Random(u64);
 
 impl Random {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(2) | 1)
+    }
+
     fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -34,7 +38,7 @@ impl Random {
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    fn fill(&mut self, buffer: &mut [u8]) {
+    pub(super) fn fill(&mut self, buffer: &mut [u8]) {
         for word in buffer.chunks_exact_mut(8) {
             word.copy_from_slice(&self.next().to_le_bytes());
         }
@@ -53,7 +57,7 @@ impl TestDisk {
             .open(path)
             .with_context(|| format!("cannot create {}", path.display()))?;
         file.set_len(size_bytes)?;
-        let mut random = Random(seed.wrapping_mul(2) | 1);
+        let mut random = Random::new(seed);
         let mut data = Vec::new();
         let mut buffer = vec![0; 1 << 20];
         for number in 0..size_bytes / PIECE_BYTES {

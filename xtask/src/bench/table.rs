@@ -6,18 +6,18 @@ use super::measure::Run;
 
 /// Ours beside a peer's, run by run.
 pub(super) struct Duel {
-    what: &'static str,
-    peer: &'static str,
+    what: String,
+    peer: String,
     /// The ratio that is wanted, if one is.
     aim: Option<f64>,
     runs: Vec<(Run, Run)>,
 }
 
 impl Duel {
-    pub(super) fn new(what: &'static str, peer: &'static str, aim: Option<f64>) -> Self {
+    pub(super) fn new(what: &str, peer: &str, aim: Option<f64>) -> Self {
         Self {
-            what,
-            peer,
+            what: what.to_owned(),
+            peer: peer.to_owned(),
             aim,
             runs: Vec::new(),
         }
