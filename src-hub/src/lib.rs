@@ -12,6 +12,7 @@
 mod api;
 mod auth;
 mod backup;
+mod chain;
 mod clock;
 mod config;
 mod data_dir;

@@ -1,7 +1,5 @@
 //! `/backups`: starting backups, and what is known of those that were started (contract 3.6).
 
-use std::{collections::BTreeSet, path::PathBuf};
-
 use axum::{
     Json, Router,
     extract::{Path, State},
@@ -18,6 +16,8 @@ use super::{
 use crate::{
     Hub, Profile,
     backup::{Backup, BackupDisk, BackupType, Filter, Status},
+    chain::Chains,
+    engine,
     engine::Started,
     error::{Error, Result},
     repository, vm,
@@ -595,7 +595,7 @@ struct Link {
     backup_id: String,
     backup_type: &'static str,
     /// Counted from the full backup, which is 1.
-    sequence_number: u32,
+    sequence_number: usize,
     created_at: Timestamp,
     size_gb: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -624,25 +624,19 @@ async fn chain(State(hub): State<Hub>, Query(query): Query<ChainQuery>) -> Resul
             status: Some(Status::Completed),
             ..Filter::default()
         };
-        let mut backups = hub.jobs().list(&filter)?;
-        backups.reverse();
-        let stored_bytes = backups.iter().map(Backup::stored_bytes).sum();
-        let mut sequence_number = 0;
-        let mut incomplete = BTreeSet::new();
-        let chain: Vec<_> = backups
-            .into_iter()
+        let backups = hub.jobs().list(&filter)?;
+        let chains = Chains::of(&backups);
+        let oldest_first = chains.newest_first().into_iter().rev();
+        let chain: Vec<_> = oldest_first
             .map(|backup| {
-                sequence_number = match backup.backup_type {
-                    BackupType::Full => 1,
-                    BackupType::Incremental => sequence_number + 1,
-                };
                 let problem = match &not_connected {
                     Some(why) => Some(why.clone()),
-                    None => problem(&backup, &mut incomplete),
+                    None => engine::problem(&chains, backup, &known.config.path),
                 };
-                link(backup, sequence_number, problem)
+                link(backup.clone(), chains.sequence(backup), problem)
             })
             .collect();
+        let stored_bytes = backups.iter().map(Backup::stored_bytes).sum();
         Ok(Json(Chain {
             vm_name,
             repository_id,
@@ -654,28 +648,7 @@ async fn chain(State(hub): State<Hub>, Query(query): Query<ChainQuery>) -> Resul
     .await
 }
 
-/// Why a backup cannot be restored, in words. Those that were asked for before, oldest first, and lack an image
-/// are in `incomplete`.
-fn problem(backup: &Backup, incomplete: &mut BTreeSet<String>) -> Option<String> {
-    // Somebody may have removed an image behind the hub's back.
-    let is_missing = |path: &Option<PathBuf>| !path.as_ref().is_some_and(|path| path.exists());
-    let lost_parent = backup
-        .parent_backup_id
-        .as_ref()
-        .filter(|parent| incomplete.contains(*parent));
-    let problem = if backup.disks.iter().any(|disk| is_missing(&disk.qcow2_path)) {
-        "an image of it is missing".to_owned()
-    } else if let Some(parent) = lost_parent {
-        format!("an image that it needs is missing: it builds on {parent}")
-    } else {
-        let damaged = "it is damaged: it does not hold what was backed up";
-        return backup.is_damaged().then(|| damaged.to_owned());
-    };
-    incomplete.insert(backup.backup_id.clone());
-    Some(problem)
-}
-
-fn link(backup: Backup, sequence_number: u32, problem: Option<String>) -> Link {
+fn link(backup: Backup, sequence_number: usize, problem: Option<String>) -> Link {
     Link {
         backup_type: backup.backup_type.as_str(),
         sequence_number,

@@ -29,6 +29,7 @@ mod reconcile;
 mod record;
 mod removal;
 mod rescan;
+mod restorable;
 mod retention;
 mod scan;
 mod source;
@@ -56,6 +57,7 @@ pub(crate) use self::{
     places::try_folder,
     reconcile::Difference,
     rescan::Rescanned,
+    restorable::problem,
     retention::{Fate, Policy},
 };
 use self::{
@@ -64,6 +66,7 @@ use self::{
 use crate::{
     Clock,
     backup::{self, Backup, BackupType, Filter, Status, Verdict},
+    chain::Chains,
     db::Db,
     error::{Error, Result},
     repository::{self, Repository},
@@ -172,58 +175,72 @@ impl Jobs {
         }
         self.inner.unrecorded.try_again();
         let now = self.inner.clock.now();
+        let cancel = self.inner.stopping.child_token();
+        let mut announced = None;
         // Held until the row is there, which keeps others from changing the chains.
         let busy = self.busy();
-        let (vm, disks, repository, record, backup_type, full_reason) =
-            self.inner.db.transaction(|transaction| {
-                let vm = vm::find_by_name(transaction, vm_name)?
-                    .ok_or_else(|| Error::VmNotFound(vm_name.to_owned()))?;
-                let repository = repository::find(transaction, repository_id)?
-                    .ok_or_else(|| Error::RepositoryNotFound(repository_id.to_owned()))?;
-                require_usable(&repository)?;
-                let disks = vm::disks(transaction, &vm.context_id)?;
-                if disks.is_empty() {
-                    return Err(Error::NoDisks(vm.vm_name));
-                }
-                if let Some(doing) = busy.get(&vm.context_id) {
-                    return Err(Error::VmBusy {
-                        vm_name: vm.vm_name,
-                        doing,
-                    });
-                }
-                if let Some(backup_id) = backup::running(transaction, &vm.context_id)? {
-                    return Err(Error::BackupRunning {
-                        vm_name: vm.vm_name,
-                        backup_id,
-                    });
-                }
-                let (parent, full_reason) = match backup_type {
-                    BackupType::Full => (None, None),
-                    BackupType::Incremental => {
-                        match newest_of_chain(transaction, &vm, &repository)? {
-                            Next::Onto(newest) => (Some(*newest), None),
-                            Next::Full(why) => (None, Some(why)),
-                        }
-                    }
-                };
-                let record =
-                    record::begin(transaction, &vm, &disks, &repository, parent.as_ref(), now)?;
-                let backup_type = match parent {
-                    Some(_) => BackupType::Incremental,
-                    None => BackupType::Full,
-                };
-                Ok((vm, disks, repository, record, backup_type, full_reason))
-            })?;
+        let begun = self.inner.db.transaction(|transaction| {
+            let vm = vm::find_by_name(transaction, vm_name)?
+                .ok_or_else(|| Error::VmNotFound(vm_name.to_owned()))?;
+            let repository = repository::find(transaction, repository_id)?
+                .ok_or_else(|| Error::RepositoryNotFound(repository_id.to_owned()))?;
+            require_usable(&repository)?;
+            let disks = vm::disks(transaction, &vm.context_id)?;
+            if disks.is_empty() {
+                return Err(Error::NoDisks(vm.vm_name));
+            }
+            if let Some(doing) = busy.get(&vm.context_id) {
+                return Err(Error::VmBusy {
+                    vm_name: vm.vm_name,
+                    doing,
+                });
+            }
+            if let Some(backup_id) = backup::running(transaction, &vm.context_id)? {
+                return Err(Error::BackupRunning {
+                    vm_name: vm.vm_name,
+                    backup_id,
+                });
+            }
+            let (parent, full_reason) = match backup_type {
+                BackupType::Full => (None, None),
+                BackupType::Incremental => match newest_of_chain(transaction, &vm, &repository)? {
+                    Next::Onto(newest) => (Some(*newest), None),
+                    Next::Full(why) => (None, Some(why)),
+                },
+            };
+            let record =
+                record::begin(transaction, &vm, &disks, &repository, parent.as_ref(), now)?;
+            let backup_type = match parent {
+                Some(_) => BackupType::Incremental,
+                None => BackupType::Full,
+            };
+            let progress = Arc::new(Progress::new(disks.len(), self.inner.clock.clone()));
+            // Before anybody can see the row: who sees it may cancel the backup.
+            announced = Some(record.backup_id.clone());
+            self.running().insert(
+                record.backup_id.clone(),
+                Running {
+                    progress: Arc::clone(&progress),
+                    cancel: cancel.clone(),
+                },
+            );
+            Ok((
+                vm,
+                disks,
+                repository,
+                record,
+                backup_type,
+                full_reason,
+                progress,
+            ))
+        });
         drop(busy);
-        let progress = Arc::new(Progress::new(disks.len(), self.inner.clock.clone()));
-        let cancel = self.inner.stopping.child_token();
-        self.running().insert(
-            record.backup_id.clone(),
-            Running {
-                progress: Arc::clone(&progress),
-                cancel: cancel.clone(),
-            },
-        );
+        if begun.is_err()
+            && let Some(backup_id) = announced
+        {
+            self.running().remove(&backup_id);
+        }
+        let (vm, disks, repository, record, backup_type, full_reason, progress) = begun?;
         let started = Started {
             backup_id: record.backup_id.clone(),
             disks: disks
@@ -497,7 +514,7 @@ impl Jobs {
     }
 
     fn running(&self) -> MutexGuard<'_, BTreeMap<String, Running>> {
-        // Nothing panics under this lock.
+        // Nothing panics under this lock. Taken after that of the database.
         self.inner
             .running
             .lock()
@@ -547,18 +564,20 @@ fn newest_of_chain(
         ..Filter::default()
     };
     let backups = backup::list(connection, &filter)?;
-    let length = backups
-        .iter()
-        .position(|backup| backup.backup_type == BackupType::Full)
-        .map(|n_incremental| n_incremental + 1);
-    let (Some(newest), Some(length)) = (backups.first(), length) else {
+    let chains = Chains::of(&backups);
+    let Some(newest) = chains.tip() else {
         return Err(Error::NoPreviousBackup {
             vm_name: vm.vm_name.clone(),
         });
     };
-    Ok(if length >= LONGEST_CHAIN {
+    Ok(if chains.sequence(newest) >= LONGEST_CHAIN {
         Next::Full(format!(
             "its chain has {LONGEST_CHAIN} backups, and a longer one would be slow to restore"
+        ))
+    } else if let Some(lost) = chains.unknown_parent(newest) {
+        Next::Full(format!(
+            "{} builds on {lost}, which is not on record",
+            newest.backup_id
         ))
     } else if newest.is_damaged() {
         Next::Full(format!(

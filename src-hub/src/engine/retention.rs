@@ -2,15 +2,15 @@
 //!
 //! Rules only: nothing here touches a file or the database, so a dry run and a real one decide alike.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    iter,
-};
+use std::collections::BTreeMap;
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-use crate::backup::{Backup, BackupType};
+use crate::{
+    backup::Backup,
+    chain::{Chain, Chains},
+};
 
 /// How many recovery points are kept. A point that any rule keeps is kept; days, weeks and months are
 /// those of the hub's time zone, and only ones with a recovery point count.
@@ -72,9 +72,11 @@ pub(crate) struct Plan {
     pub(crate) steps: Vec<Step>,
 }
 
-/// Decides about the finished backups of one VM in one repository, which come newest first.
+/// Decides about the finished backups of one VM in one repository.
 pub(crate) fn plan(points: &[Backup], policy: Policy, zone: &TimeZone) -> Plan {
-    let reasons = reasons_to_keep(points, policy, zone);
+    let chains = Chains::of(points);
+    let newest_first = chains.newest_first();
+    let reasons = reasons_to_keep(&newest_first, policy, zone);
     let is_kept = |backup: &Backup| {
         reasons
             .get(backup.backup_id.as_str())
@@ -82,11 +84,11 @@ pub(crate) fn plan(points: &[Backup], policy: Policy, zone: &TimeZone) -> Plan {
     };
     let mut fates: BTreeMap<&str, Fate> = BTreeMap::new();
     let mut steps = Vec::new();
-    for chain in chains(points) {
+    for chain in chains.chains() {
         decide_chain(&chain, &is_kept, &mut fates, &mut steps);
     }
     Plan {
-        fates: points
+        fates: newest_first
             .iter()
             .rev()
             .map(|backup| {
@@ -103,7 +105,7 @@ pub(crate) fn plan(points: &[Backup], policy: Policy, zone: &TimeZone) -> Plan {
 type PeriodOf<'z> = dyn Fn(Timestamp) -> (i16, i8, i8) + 'z;
 
 fn reasons_to_keep<'b>(
-    points: &'b [Backup],
+    points: &[&'b Backup],
     policy: Policy,
     zone: &TimeZone,
 ) -> BTreeMap<&'b str, Vec<&'static str>> {
@@ -153,58 +155,8 @@ fn reasons_to_keep<'b>(
     reasons
 }
 
-/// The chains that recovery points form, each oldest first. Where two build on one, they are no line:
-/// each point of such a tree is in a chain with all the others, and nothing is done to it.
-struct ChainOf<'b> {
-    links: Vec<&'b Backup>,
-    is_line: bool,
-}
-
-fn chains(points: &[Backup]) -> Vec<ChainOf<'_>> {
-    let by_id: HashMap<&str, &Backup> = points
-        .iter()
-        .map(|backup| (backup.backup_id.as_str(), backup))
-        .collect();
-    let parent_of = |backup: &Backup| {
-        let parent = backup.parent_backup_id.as_deref()?;
-        by_id.get(parent).copied()
-    };
-    // Each point below the one that its chain begins with, by how far it is from that. Times say nothing: the
-    // clock may have been put back.
-    let mut families: Vec<(&Backup, Vec<(usize, &Backup)>)> = Vec::new();
-    for backup in points.iter().rev() {
-        let lineage = iter::successors(Some(backup), |backup| parent_of(backup));
-        // No chain is longer than there are points, whatever the rows say.
-        let (distance, first) = (0..)
-            .zip(lineage.take(points.len()))
-            .last()
-            .unwrap_or((0, backup));
-        let of_first = families
-            .iter_mut()
-            .find(|(known, _)| known.backup_id == first.backup_id);
-        match of_first {
-            Some((_, links)) => links.push((distance, backup)),
-            None => families.push((first, vec![(distance, backup)])),
-        }
-    }
-    families
-        .into_iter()
-        .map(|(first, mut links)| {
-            links.sort_by_key(|(distance, _)| *distance);
-            ChainOf {
-                // An incremental one without its parent on record may build on anything.
-                is_line: first.backup_type == BackupType::Full
-                    && (0..)
-                        .zip(&links)
-                        .all(|(place, (distance, _))| place == *distance),
-                links: links.into_iter().map(|(_, backup)| backup).collect(),
-            }
-        })
-        .collect()
-}
-
 fn decide_chain<'b>(
-    chain: &ChainOf<'b>,
+    chain: &Chain<'b>,
     is_kept: &impl Fn(&Backup) -> bool,
     fates: &mut BTreeMap<&'b str, Fate>,
     steps: &mut Vec<Step>,
@@ -256,6 +208,7 @@ fn decide_chain<'b>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backup::BackupType;
 
     fn point(id: &str, parent: Option<&str>, created_at: &str) -> Backup {
         Backup {
@@ -282,32 +235,6 @@ mod tests {
             .collect();
         points.reverse();
         points
-    }
-
-    #[test]
-    fn chains_go_by_what_builds_on_what_and_not_by_time() {
-        let points = [
-            point("b2", Some("b1"), "2026-11-03T00:00:00Z"),
-            point("b1", Some("b0"), "2026-11-04T00:00:00Z"),
-            point("b0", None, "2026-11-05T00:00:00Z"),
-        ];
-        let chains = chains(&points);
-        let links: Vec<&str> = chains[0]
-            .links
-            .iter()
-            .map(|link| link.backup_id.as_str())
-            .collect();
-        assert_eq!((chains.len(), chains[0].is_line), (1, true));
-        assert_eq!(links, ["b0", "b1", "b2"]);
-    }
-
-    #[test]
-    fn rows_that_build_on_each_other_in_a_circle_are_no_line() {
-        let points = [
-            point("b1", Some("b0"), "2026-11-02T00:00:00Z"),
-            point("b0", Some("b1"), "2026-11-01T00:00:00Z"),
-        ];
-        assert!(chains(&points).iter().all(|chain| !chain.is_line));
     }
 
     fn planned(points: &[Backup], policy: Policy) -> Plan {
@@ -398,6 +325,21 @@ mod tests {
         points[2].is_pinned = true;
         let plan = planned(&points, Policy::default());
         assert_eq!(kept(&plan), ["b1", "b3"]);
+    }
+
+    #[test]
+    fn the_newest_is_what_was_made_last_though_the_clock_was_put_back() {
+        let mut points = chain_of(3);
+        points.push(point("last", Some("b2"), "2026-10-01T22:00:00Z"));
+        let plan = planned(&points, last(1));
+        assert_eq!(kept(&plan), ["last"]);
+        assert_eq!(
+            plan.steps,
+            [Step::Merge {
+                expired: vec!["b1".to_owned(), "b2".to_owned()],
+                into: "last".to_owned()
+            }]
+        );
     }
 
     #[test]

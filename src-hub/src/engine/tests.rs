@@ -1,5 +1,6 @@
 //! Backups from start to row, and what a killed hub leaves, on small raw images.
 
+mod chains;
 mod repositories;
 mod upkeep;
 

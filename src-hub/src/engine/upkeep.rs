@@ -2,7 +2,7 @@
 //!
 //! One thing at a time for each VM: while its chains change, no backup of it starts, and none is verified.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 use rusqlite::{Connection, OptionalExtension};
@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     backup::{self, Backup, Filter, Status},
+    chain::Chains,
     error::{Error, Result},
     repository::{self, Repository},
     vm::{self, Vm},
@@ -89,27 +90,9 @@ impl Jobs {
         })?;
         // One that failed has nothing left to lose.
         family.retain(|member| member.status == Status::Completed || !member.status.is_over());
-        family.reverse();
-        let mut ids = HashSet::from([backup.backup_id.clone()]);
-        let mut dependents = Vec::new();
-        // A child comes after its parent, but not in time where the clock was put back.
-        loop {
-            let (children, others): (Vec<_>, Vec<_>) = family.into_iter().partition(|member| {
-                let parent = member.parent_backup_id.as_ref();
-                let is_child = parent.is_some_and(|parent| ids.contains(parent));
-                if is_child {
-                    ids.insert(member.backup_id.clone());
-                }
-                is_child
-            });
-            if children.is_empty() {
-                break;
-            }
-            dependents.extend(children);
-            family = others;
-        }
-        dependents.reverse();
-        Ok(dependents)
+        let chains = Chains::of(&family);
+        let dependents = chains.dependents(&backup.backup_id);
+        Ok(dependents.into_iter().cloned().collect())
     }
 
     /// Keeps a recovery point from being deleted, or no longer.

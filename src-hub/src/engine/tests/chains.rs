@@ -1,0 +1,142 @@
+//! What builds on what when the clock or somebody with a file manager gets in the way, and a cancel that comes
+//! as early as one can.
+
+use std::{sync::mpsc, thread};
+
+use jiff::SignedDuration;
+
+use super::*;
+use crate::chain::Chains;
+
+impl Bench {
+    fn completed(&self) -> Vec<Backup> {
+        let filter = Filter {
+            status: Some(Status::Completed),
+            ..Filter::default()
+        };
+        self.jobs.list(&filter).unwrap()
+    }
+
+    /// Why a point cannot be restored.
+    fn problem(&self, backup_id: &str) -> Option<String> {
+        let points = self.completed();
+        let mut of_id = points.iter().filter(|point| point.backup_id == backup_id);
+        let chains = Chains::of(&points);
+        problem(
+            &chains,
+            of_id.next().unwrap(),
+            &self.repository().config.path,
+        )
+    }
+}
+
+fn image_of(backup: &Backup) -> &Path {
+    backup.disks[0].qcow2_path.as_ref().unwrap()
+}
+
+#[tokio::test]
+async fn incremental_backups_build_on_each_other_though_the_clock_was_put_back() {
+    let bench = Bench::new();
+    let source = bench.add_vm(&[&disk_content(1)]).remove(0);
+    let mut made = vec![bench.back_up().await];
+    for seed in 2..6 {
+        let hours = if seed == 3 { -48 } else { 1 };
+        bench.clock.advance(SignedDuration::from_hours(hours));
+        fs::write(&source, disk_content(seed)).unwrap();
+        made.push(bench.back_up_incrementally().await);
+    }
+    for pair in made.windows(2) {
+        assert_eq!(
+            pair[1].parent_backup_id.as_ref(),
+            Some(&pair[0].backup_id),
+            "{} is built on what was made before it",
+            pair[1].backup_id
+        );
+    }
+    let points = bench.completed();
+    assert!(Chains::of(&points).chains()[0].is_line);
+    for (seed, point) in (1..).zip(&made) {
+        bench.assert_holds(point, 0, &disk_content(seed));
+    }
+}
+
+#[tokio::test]
+async fn what_builds_on_a_lost_image_is_not_restorable_though_it_seems_older() {
+    let bench = Bench::new();
+    let source = bench.add_vm(&[&disk_content(1)]).remove(0);
+    let first = bench.back_up().await;
+    bench.clock.advance(SignedDuration::from_hours(-48));
+    fs::write(&source, disk_content(2)).unwrap();
+    let second = bench.back_up_incrementally().await;
+    fs::write(&source, disk_content(3)).unwrap();
+    let third = bench.back_up_incrementally().await;
+    assert_eq!(bench.problem(&third.backup_id), None);
+
+    fs::remove_file(image_of(&first)).unwrap();
+    let lost = Some("an image of it is missing".to_owned());
+    assert_eq!(bench.problem(&first.backup_id), lost);
+    for point in [&second, &third] {
+        let problem = bench.problem(&point.backup_id).unwrap();
+        assert!(problem.contains(&first.backup_id), "{problem}");
+    }
+
+    // The next one holds the disk in full, because its parent's images cannot be opened.
+    fs::write(&source, disk_content(4)).unwrap();
+    let fourth = bench.back_up_incrementally().await;
+    assert_eq!(bench.problem(&fourth.backup_id), None);
+    bench.assert_holds(&fourth, 0, &disk_content(4));
+}
+
+#[tokio::test]
+async fn a_point_whose_parent_is_not_on_record_is_judged_by_its_images() {
+    let bench = Bench::new();
+    let source = bench.add_vm(&[&disk_content(1)]).remove(0);
+    let first = bench.back_up().await;
+    fs::write(&source, disk_content(2)).unwrap();
+    let second = bench.back_up_incrementally().await;
+    bench
+        .db
+        .with(|connection| {
+            connection.execute_batch("PRAGMA foreign_keys = OFF")?;
+            connection.execute("DELETE FROM backup_jobs WHERE id = ?1", [&first.backup_id])
+        })
+        .unwrap();
+    assert_eq!(bench.problem(&second.backup_id), None);
+    fs::remove_file(image_of(&first)).unwrap();
+    let problem = bench.problem(&second.backup_id).unwrap();
+    assert!(problem.contains(&first.backup_id), "{problem}");
+}
+
+/// Who sees the row of a backup can cancel it, however early that is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_can_be_cancelled_as_soon_as_it_is_on_record() {
+    for _ in 0..200 {
+        let bench = Bench::new();
+        bench.add_vm(&[&disk_content(1)]);
+        let (db, jobs) = (bench.db.clone(), bench.jobs.clone());
+        let (ready, begun) = mpsc::channel();
+        let canceller = thread::spawn(move || {
+            ready.send(()).unwrap();
+            let row = || {
+                let found = db.with(|connection| backup::list(connection, &Filter::default()));
+                found.unwrap().pop()
+            };
+            let backup = loop {
+                if let Some(backup) = row() {
+                    break backup;
+                }
+            };
+            let cancelled = jobs.cancel(&backup.backup_id);
+            (cancelled, row().unwrap().status)
+        });
+        begun.recv().unwrap();
+        bench.start().unwrap();
+        let (cancelled, status) = canceller.join().unwrap();
+        // It may have been faster than both.
+        assert!(
+            cancelled.is_ok() || status.is_over(),
+            "{status:?}: {cancelled:?}"
+        );
+        bench.jobs.idle().await;
+    }
+}
