@@ -211,6 +211,21 @@ impl Backup {
         }
     }
 
+    /// A finished backup with that id and parent.
+    #[cfg(test)]
+    pub(crate) fn point(id: &str, parent: Option<&str>, created_at: &str) -> Self {
+        Self {
+            backup_id: id.to_owned(),
+            parent_backup_id: parent.map(str::to_owned),
+            backup_type: match parent {
+                Some(_) => BackupType::Incremental,
+                None => BackupType::Full,
+            },
+            created_at: created_at.parse().unwrap(),
+            ..Self::example()
+        }
+    }
+
     /// Room that its images take.
     pub(crate) fn stored_bytes(&self) -> u64 {
         self.disks.iter().map(|disk| disk.stored_bytes).sum()

@@ -114,16 +114,7 @@ mod tests {
     use super::*;
 
     fn point(id: &str, parent: Option<&str>, day: u8) -> Backup {
-        Backup {
-            backup_id: id.to_owned(),
-            parent_backup_id: parent.map(str::to_owned),
-            backup_type: match parent {
-                Some(_) => BackupType::Incremental,
-                None => BackupType::Full,
-            },
-            created_at: format!("2026-11-{day:02}T22:00:00Z").parse().unwrap(),
-            ..Backup::example()
-        }
+        Backup::point(id, parent, &format!("2026-11-{day:02}T22:00:00Z"))
     }
 
     fn ids<'b>(points: impl IntoIterator<Item = &'b Backup>) -> Vec<&'b str> {

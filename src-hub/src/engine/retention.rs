@@ -208,20 +208,6 @@ fn decide_chain<'b>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backup::BackupType;
-
-    fn point(id: &str, parent: Option<&str>, created_at: &str) -> Backup {
-        Backup {
-            backup_id: id.to_owned(),
-            parent_backup_id: parent.map(str::to_owned),
-            backup_type: match parent {
-                Some(_) => BackupType::Incremental,
-                None => BackupType::Full,
-            },
-            created_at: created_at.parse().unwrap(),
-            ..Backup::example()
-        }
-    }
 
     /// Newest first: a full backup and incremental ones, one a day.
     fn chain_of(n_points: usize) -> Vec<Backup> {
@@ -230,7 +216,7 @@ mod tests {
             .map(|number| {
                 let parent = number.checked_sub(1).map(|parent| ids[parent].as_str());
                 let day = number + 1;
-                point(&ids[number], parent, &format!("2026-11-{day:02}T22:00:00Z"))
+                Backup::point(&ids[number], parent, &format!("2026-11-{day:02}T22:00:00Z"))
             })
             .collect();
         points.reverse();
@@ -273,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_chain_of_which_nothing_is_kept_goes_youngest_first() {
-        let mut points = vec![point("new", None, "2026-11-20T10:00:00Z")];
+        let mut points = vec![Backup::point("new", None, "2026-11-20T10:00:00Z")];
         points.extend(chain_of(3));
         let plan = planned(&points, last(1));
         assert_eq!(kept(&plan), ["new"]);
@@ -284,11 +270,11 @@ mod tests {
     #[test]
     fn the_newest_point_of_each_day_week_and_month_is_kept() {
         let points = [
-            point("e", None, "2026-11-24T10:00:00Z"),
-            point("d", None, "2026-11-24T08:00:00Z"),
-            point("c", None, "2026-11-23T08:00:00Z"),
-            point("b", None, "2026-11-20T08:00:00Z"),
-            point("a", None, "2026-10-31T08:00:00Z"),
+            Backup::point("e", None, "2026-11-24T10:00:00Z"),
+            Backup::point("d", None, "2026-11-24T08:00:00Z"),
+            Backup::point("c", None, "2026-11-23T08:00:00Z"),
+            Backup::point("b", None, "2026-11-20T08:00:00Z"),
+            Backup::point("a", None, "2026-10-31T08:00:00Z"),
         ];
         let policy = Policy {
             keep_daily: 2,
@@ -307,8 +293,8 @@ mod tests {
     #[test]
     fn a_day_is_one_of_the_hubs_time_zone() {
         let points = [
-            point("late", None, "2026-11-24T23:30:00Z"),
-            point("early", None, "2026-11-24T00:30:00Z"),
+            Backup::point("late", None, "2026-11-24T23:30:00Z"),
+            Backup::point("early", None, "2026-11-24T00:30:00Z"),
         ];
         let policy = Policy {
             keep_daily: 2,
@@ -330,7 +316,7 @@ mod tests {
     #[test]
     fn the_newest_is_what_was_made_last_though_the_clock_was_put_back() {
         let mut points = chain_of(3);
-        points.push(point("last", Some("b2"), "2026-10-01T22:00:00Z"));
+        points.push(Backup::point("last", Some("b2"), "2026-10-01T22:00:00Z"));
         let plan = planned(&points, last(1));
         assert_eq!(kept(&plan), ["last"]);
         assert_eq!(
@@ -345,8 +331,8 @@ mod tests {
     #[test]
     fn nothing_is_done_to_points_that_are_no_line() {
         let mut points = vec![
-            point("twig", Some("b1"), "2026-11-20T10:00:00Z"),
-            point("other", Some("b1"), "2026-11-19T10:00:00Z"),
+            Backup::point("twig", Some("b1"), "2026-11-20T10:00:00Z"),
+            Backup::point("other", Some("b1"), "2026-11-19T10:00:00Z"),
         ];
         points.extend(chain_of(3));
         assert_eq!(planned(&points, last(1)).steps, []);
