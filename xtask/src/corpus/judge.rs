@@ -257,7 +257,11 @@ impl Mounted {
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        drop(quietly(program("umount").arg(&self.0)));
+        let unmounted = quietly(program("umount").arg(&self.0));
+        // Whoever looks at every new device may hold it for a moment.
+        if unmounted.is_err() {
+            drop(quietly(program("umount").arg("--lazy").arg(&self.0)));
+        }
     }
 }
 
