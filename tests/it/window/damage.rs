@@ -5,7 +5,7 @@ use std::path::Path;
 
 use sendense_tests::{temp_dir, tool};
 
-use super::desk::Desk;
+use super::{desk::Desk, tour::pictures};
 
 const ENTER: &str = "\u{e007}";
 
@@ -40,7 +40,7 @@ async fn a_damaged_folder_is_marked_and_a_file_that_is_left_out_is_named() {
     desk.press("Choose folder…").await;
     desk.choose_folder("Choose a folder of disk images", &folder.path().join("vms"));
     desk.see("install.iso").await;
-    desk.picture("left-out");
+    pictures(&desk, "left-out").await;
     desk.press("Add 1 machine").await;
     desk.press("Back up now").await;
     desk.press("Start backup").await;
@@ -58,8 +58,6 @@ async fn a_damaged_folder_is_marked_and_a_file_that_is_left_out_is_named() {
     desk.keys(ENTER).await;
     desk.find("//*[@role='alert'][contains(., 'This folder is damaged in this backup')]")
         .await;
-    desk.picture("damaged-folder");
-    desk.resize(800, 560).await;
-    desk.picture("damaged-folder-narrow");
+    pictures(&desk, "damaged-folder").await;
     desk.close().await;
 }

@@ -8,7 +8,7 @@ use super::desk::Desk;
 use super::journeys::{open_sample, restore_file};
 
 /// Takes the same picture four times.
-async fn pictures(desk: &Desk, name: &str) {
+pub(super) async fn pictures(desk: &Desk, name: &str) {
     for (width, height) in [(1280, 800), (800, 560)] {
         desk.resize(width, height).await;
         for theme in ["light", "dark"] {
