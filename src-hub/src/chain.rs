@@ -34,6 +34,11 @@ impl<'b> Chains<'b> {
         }
     }
 
+    /// All of them, in the order in which they were given.
+    pub(crate) fn points(&self) -> &'b [Backup] {
+        self.points
+    }
+
     /// A point and what it builds on, one after another, as far as that is on record.
     pub(crate) fn lineage(&self, point: &'b Backup) -> impl Iterator<Item = &'b Backup> {
         let parent_of = |point: &&'b Backup| {

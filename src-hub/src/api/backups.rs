@@ -1,5 +1,7 @@
 //! `/backups`: starting backups, and what is known of those that were started (contract 3.6).
 
+use std::collections::HashMap;
+
 use axum::{
     Json, Router,
     extract::{Path, State},
@@ -626,13 +628,15 @@ async fn chain(State(hub): State<Hub>, Query(query): Query<ChainQuery>) -> Resul
         };
         let backups = hub.jobs().list(&filter)?;
         let chains = Chains::of(&backups);
+        let mut problems = match &not_connected {
+            Some(_) => HashMap::new(),
+            None => engine::problems(&chains, &known.config.path),
+        };
         let oldest_first = chains.newest_first().into_iter().rev();
         let chain: Vec<_> = oldest_first
             .map(|backup| {
-                let problem = match &not_connected {
-                    Some(why) => Some(why.clone()),
-                    None => engine::problem(&chains, backup, &known.config.path),
-                };
+                let problem = problems.remove(backup.backup_id.as_str());
+                let problem = not_connected.clone().or(problem);
                 link(backup.clone(), chains.sequence(backup), problem)
             })
             .collect();

@@ -57,7 +57,7 @@ pub(crate) use self::{
     places::try_folder,
     reconcile::Difference,
     rescan::Rescanned,
-    restorable::problem,
+    restorable::problems,
     retention::{Fate, Policy},
 };
 use self::{
@@ -175,7 +175,6 @@ impl Jobs {
         }
         self.inner.unrecorded.try_again();
         let now = self.inner.clock.now();
-        let cancel = self.inner.stopping.child_token();
         let mut announced = None;
         // Held until the row is there, which keeps others from changing the chains.
         let busy = self.busy();
@@ -214,25 +213,21 @@ impl Jobs {
                 Some(_) => BackupType::Incremental,
                 None => BackupType::Full,
             };
-            let progress = Arc::new(Progress::new(disks.len(), self.inner.clock.clone()));
-            // Before anybody can see the row: who sees it may cancel the backup.
-            announced = Some(record.backup_id.clone());
-            self.running().insert(
-                record.backup_id.clone(),
-                Running {
-                    progress: Arc::clone(&progress),
-                    cancel: cancel.clone(),
-                },
-            );
-            Ok((
-                vm,
-                disks,
-                repository,
+            let job = Job {
+                db: self.inner.db.clone(),
+                clock: self.inner.clock.clone(),
+                stopping: self.inner.stopping.child_token(),
+                progress: Arc::new(Progress::new(disks.len(), self.inner.clock.clone())),
                 record,
-                backup_type,
-                full_reason,
-                progress,
-            ))
+                disks,
+                vm,
+                repository_folder: repository.config.path,
+                verify,
+            };
+            // Before anybody can see the row: who sees it may cancel the backup.
+            announced = Some(job.record.backup_id.clone());
+            self.announce(&job);
+            Ok((job, backup_type, full_reason))
         });
         drop(busy);
         if begun.is_err()
@@ -240,35 +235,30 @@ impl Jobs {
         {
             self.running().remove(&backup_id);
         }
-        let (vm, disks, repository, record, backup_type, full_reason, progress) = begun?;
+        let (job, backup_type, full_reason) = begun?;
+        let disks = job.disks.iter().cloned();
         let started = Started {
-            backup_id: record.backup_id.clone(),
-            disks: disks
-                .iter()
-                .cloned()
-                .zip(record.images.iter().cloned())
-                .collect(),
+            backup_id: job.record.backup_id.clone(),
+            vm: job.vm.clone(),
+            disks: disks.zip(job.record.images.iter().cloned()).collect(),
             backup_type,
             full_reason,
             created_at: now,
-            vm,
-        };
-        let job = Job {
-            db: self.inner.db.clone(),
-            clock: self.inner.clock.clone(),
-            stopping: cancel,
-            progress,
-            record,
-            disks,
-            vm: started.vm.clone(),
-            repository_folder: repository.config.path,
-            verify,
         };
         // On its own: a client that hangs up must not end the backup it asked for.
         self.inner
             .tasks
             .spawn(self.clone().supervise(Arc::new(job)));
         Ok(started)
+    }
+
+    /// From now on a backup can be cancelled, and tells its progress.
+    fn announce(&self, job: &Job) {
+        let running = Running {
+            progress: Arc::clone(&job.progress),
+            cancel: job.stopping.clone(),
+        };
+        self.running().insert(job.record.backup_id.clone(), running);
     }
 
     /// Matching backups, newest first, those that run with their progress of this moment.

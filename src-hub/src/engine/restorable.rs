@@ -1,25 +1,40 @@
 //! Whether a recovery point can be restored, as far as can be told without reading it: verifying reads it.
 
-use std::path::Path;
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+};
 
 use sendense_disk::{AllowedRoots, Image};
 
 use crate::{backup::Backup, chain::Chains};
 
-/// Why one of these recovery points cannot be restored, in words.
-pub(crate) fn problem<'b>(
+/// Why recovery points cannot be restored, in words, by their ids. Looks at each image once.
+pub(crate) fn problems<'b>(chains: &Chains<'b>, repository: &Path) -> HashMap<&'b str, String> {
+    let points = chains.points().iter();
+    let lacking = points.clone().filter(|point| !has_images(point));
+    let lacking: HashSet<&str> = lacking.map(|point| point.backup_id.as_str()).collect();
+    let problems = points.filter_map(|point| {
+        let problem = problem(chains, point, &lacking, repository)?;
+        Some((point.backup_id.as_str(), problem))
+    });
+    problems.collect()
+}
+
+/// The same of one; those of `lacking` have lost an image.
+fn problem<'b>(
     chains: &Chains<'b>,
     point: &'b Backup,
+    lacking: &HashSet<&str>,
     repository: &Path,
 ) -> Option<String> {
-    if !has_images(point) {
+    let mut lineage = chains.lineage(point).map(|older| older.backup_id.as_str());
+    let lost = lineage.find(|id| lacking.contains(id));
+    if lost == Some(point.backup_id.as_str()) {
         return Some("an image of it is missing".to_owned());
     }
-    let mut below = chains.lineage(point).skip(1);
-    let lacking = below.find(|older| !has_images(older));
-    let needed = lacking.map(|older| older.backup_id.as_str());
     // An incremental one may hold a disk in full, so the images have the last word.
-    if let Some(needed) = needed.or_else(|| chains.unknown_parent(point))
+    if let Some(needed) = lost.or_else(|| chains.unknown_parent(point))
         && !opens(point, repository)
     {
         return Some(format!(

@@ -20,13 +20,8 @@ impl Bench {
     /// Why a point cannot be restored.
     fn problem(&self, backup_id: &str) -> Option<String> {
         let points = self.completed();
-        let mut of_id = points.iter().filter(|point| point.backup_id == backup_id);
-        let chains = Chains::of(&points);
-        problem(
-            &chains,
-            of_id.next().unwrap(),
-            &self.repository().config.path,
-        )
+        assert!(points.iter().any(|point| point.backup_id == backup_id));
+        problems(&Chains::of(&points), &self.repository().config.path).remove(backup_id)
     }
 }
 
