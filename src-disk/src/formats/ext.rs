@@ -235,7 +235,7 @@ impl Ext {
     /// claim a gigabyte of them.
     fn hole_at(&mut self, folder: &Inode, offset: u64) -> Result<Option<u64>> {
         let block_bytes = self.volume.block_bytes;
-        let Run { block, n_blocks } = map::run_at(&mut self.volume, folder, offset / block_bytes)?;
+        let Run { block, n_blocks } = self.run_at(folder, offset / block_bytes)?;
         Ok(match block {
             Some(_) => None,
             None => Some(n_blocks.max(1).saturating_mul(block_bytes)),

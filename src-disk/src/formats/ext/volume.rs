@@ -170,7 +170,7 @@ impl Volume {
             .ok_or_else(damaged)?;
         let mut bytes = vec![0; self.inode_bytes];
         self.read_blocks(block, offset % self.block_bytes, &mut bytes)?;
-        let checksum = self.checksum.map(|sum| sum.of_file(number, &bytes));
+        let mut checksum = self.checksum.map(|sum| sum.of_file(number, &bytes));
         // One that a fast commit has made need not be in the table yet.
         let is_replayed = self.fast.has_inode(number);
         if !is_replayed && checksum.is_some_and(|sum| !sum.is_inode(&bytes)) {
@@ -178,10 +178,10 @@ impl Volume {
                 "ext filesystem: file {number} has the wrong checksum"
             )));
         }
-        let Some(bytes) = self.fast.inode(number, &bytes) else {
-            return Inode::new(number, &bytes, checksum).ok_or_else(damaged);
-        };
-        let checksum = self.checksum.map(|sum| sum.of_file(number, &bytes));
+        if let Some(newer) = self.fast.inode(number, &bytes) {
+            checksum = self.checksum.map(|sum| sum.of_file(number, &newer));
+            bytes = newer;
+        }
         Inode::new(number, &bytes, checksum).ok_or_else(damaged)
     }
 

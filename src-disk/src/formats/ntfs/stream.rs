@@ -54,12 +54,10 @@ impl Stream {
         };
         // Nearly always there are none, and a list of them costs nothing.
         let mut others: Vec<_> = parts.collect();
-        others.sort_by_key(|part| part.first_cluster());
-        if let Some(earlier) = others.first_mut()
-            && earlier.first_cluster() < first.first_cluster()
-        {
-            std::mem::swap(earlier, &mut first);
+        if !others.is_empty() {
+            others.insert(0, first);
             others.sort_by_key(|part| part.first_cluster());
+            first = others.remove(0);
         }
         let mut stream = Self {
             size: first.size(),

@@ -193,10 +193,8 @@ impl Volume {
 
     /// A value that is small in any sound file.
     pub(super) fn value(&mut self, file: &File, kind: u32, name: &[u16]) -> Result<Option<Piece>> {
-        match file.first(kind, name).map(|first| &first.body) {
-            None => return Ok(None),
-            Some(Body::Resident(value)) => return Ok(Some(value.clone())),
-            Some(Body::Runs(_)) => {}
+        if let Some(Body::Resident(value)) = file.first(kind, name).map(|first| &first.body) {
+            return Ok(Some(value.clone()));
         }
         match self.stream(file, kind, name)? {
             Some(mut stream) => {
