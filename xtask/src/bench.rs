@@ -20,7 +20,7 @@ use clap::{Args, ValueEnum};
 
 use self::disk::TestDisk;
 pub(crate) use self::hub::Hub;
-use self::measure::{Run, settle};
+use self::measure::{Run, in_turns};
 use self::peers::{Borg, Restic};
 use self::table::{Duel, Table};
 use crate::process::{self, cargo, program, quietly};
@@ -220,22 +220,10 @@ impl Bench {
         Ok(())
     }
 
-    /// Does all of them, in turns forwards and backwards, so that none always goes first. Gives the
-    /// results in the order of `acts`.
     fn round<T, const N: usize>(&self, round: u32, acts: [&Act<'_, T>; N]) -> Result<[T; N]> {
-        let mut order: Vec<usize> = (0..N).collect();
-        if round % 2 == 1 {
-            order.reverse();
-        }
-        let mut results: [Option<T>; N] = [const { None }; N];
-        for number in order {
-            // What the one before left to be written must not slow down the next.
-            settle()?;
-            results[number] = Some(acts[number](self)?);
-        }
+        let results = in_turns(round, acts.map(|act| || act(self)))?;
         println!("  round {} of {}", round + 1, self.pairs);
-        // All of them were filled just now.
-        Ok(results.map(|result| result.expect("every act is done once")))
+        Ok(results)
     }
 
     /// `sendense backup start --wait`.

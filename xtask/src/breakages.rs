@@ -167,15 +167,17 @@ fn remove_others(copy: &Path, folder: &Path, files: &[PathBuf]) -> Result<()> {
 
 /// What a patch has built anew: the test binary, and the crate that it changes. One patch after another of
 /// the same kind spares building the others back and forth.
-fn rebuilt(text: &str) -> (String, String) {
-    let binary = text.lines().find_map(|line| line.strip_prefix("# red:"));
-    let binary = binary.unwrap_or_default().split_whitespace().take(2);
+fn rebuilt(text: &str) -> (Vec<String>, String) {
+    let red = parse(text)
+        .ok()
+        .and_then(|breakage| breakage.red.into_iter().next());
+    let binary = red.map_or_else(Vec::new, |mut red| {
+        red.truncate(3);
+        red
+    });
     let changed = text.lines().find_map(|line| line.strip_prefix("+++ b/"));
     let package = changed.and_then(|path| path.split('/').next());
-    (
-        binary.collect::<Vec<_>>().join(" "),
-        package.unwrap_or_default().to_owned(),
-    )
+    (binary, package.unwrap_or_default().to_owned())
 }
 
 /// Reads the comment lines at the head of a patch.
@@ -228,9 +230,9 @@ mod tests {
     fn patches_of_one_kind_are_told_by_their_test_and_crate() {
         let text =
             "# breaks: x\n# red: sendense-hub --lib a::b\n--- a/src-hub/x\n+++ b/src-hub/x\n";
-        let kind = ("sendense-hub --lib".to_owned(), "src-hub".to_owned());
-        assert_eq!(rebuilt(text), kind);
-        assert_eq!(rebuilt("nothing"), (String::new(), String::new()));
+        let binary = ["--package", "sendense-hub", "--lib"].map(str::to_owned);
+        assert_eq!(rebuilt(text), (binary.to_vec(), "src-hub".to_owned()));
+        assert_eq!(rebuilt("nothing"), (Vec::new(), String::new()));
     }
 
     #[test]

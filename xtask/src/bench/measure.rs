@@ -79,7 +79,27 @@ pub(super) fn peak_bytes(pid: u32) -> Option<u64> {
     Some(kib * 1024)
 }
 
+/// Does all of them, in turns forwards and backwards, so that none always goes first. Gives the results in the
+/// order of `acts`.
+pub(super) fn in_turns<T, F: Fn() -> Result<T>, const N: usize>(
+    round: u32,
+    acts: [F; N],
+) -> Result<[T; N]> {
+    let mut order: Vec<usize> = (0..N).collect();
+    if round % 2 == 1 {
+        order.reverse();
+    }
+    let mut results: [Option<T>; N] = [const { None }; N];
+    for number in order {
+        // What the one before left to be written must not slow down the next.
+        settle()?;
+        results[number] = Some(acts[number]()?);
+    }
+    // All of them were filled just now.
+    Ok(results.map(|result| result.expect("every act is done once")))
+}
+
 /// Waits until everything that was written so far is on the disk.
-pub(super) fn settle() -> Result<()> {
+fn settle() -> Result<()> {
     process::run(&mut program("sync"))
 }

@@ -11,7 +11,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use super::disk::Random;
-use super::measure::{Run, timed_with_output};
+use super::measure::{Run, in_turns, timed_with_output};
 use super::table::{Duel, Table};
 use crate::process::{self, cargo, program, quietly};
 use crate::workspace;
@@ -56,7 +56,6 @@ pub(super) fn measure(
     println!("building the example `read_disk`");
     let example = ["--package", "sendense-disk", "--example", "read_disk"];
     process::run(cargo().args(["build", "--release"]).args(example))?;
-    fs::create_dir_all(folder)?;
     let packages = folder.join("packages");
     let mut pip = program("pip");
     pip.args(["install", "--quiet", "--target"]);
@@ -94,21 +93,10 @@ impl Readers {
         for round in 0..n_pairs {
             let ours = || self.ours(&self.ours, kind, task, path);
             let dissect = || self.dissect(kind, task, path);
-            // None of them always goes first.
-            let (our, theirs) = if round % 2 == 0 {
-                let our = ours()?;
-                (our, dissect()?)
-            } else {
-                let theirs = dissect()?;
-                (ours()?, theirs)
-            };
-            ensure!(our.1 == theirs.1, "{what}: {} and {}", our.1, theirs.1);
-            beside_dissect.add(our.0, theirs.0);
+            add_round(&mut beside_dissect, round, [&ours, &dissect])?;
             if let Some(before) = &self.before {
-                let (then, seen) = self.ours(before, kind, task, path)?;
-                let our = ours()?;
-                ensure!(our.1 == seen, "{what}: {} and before {seen}", our.1);
-                beside_before.add(our.0, then);
+                let before = || self.ours(before, kind, task, path);
+                add_round(&mut beside_before, round, [&ours, &before])?;
             }
         }
         table.add(beside_dissect);
@@ -138,6 +126,18 @@ impl Readers {
     fn disk(&self, kind: &str) -> PathBuf {
         self.folder.join(format!("{kind}.img"))
     }
+}
+
+/// Has two readers do the same, and makes sure that they saw the same.
+fn add_round(
+    duel: &mut Duel,
+    round: u32,
+    readers: [&dyn Fn() -> Result<(Run, String)>; 2],
+) -> Result<()> {
+    let [(ours, seen), (theirs, they_saw)] = in_turns(round, readers)?;
+    ensure!(seen == they_saw, "we saw {seen}, and they {they_saw}");
+    duel.add(ours, theirs);
+    Ok(())
 }
 
 /// Runs one of the readers: the seconds are those it counted itself; the text is what it saw.
