@@ -2,7 +2,9 @@
 
 use std::{fmt, path::PathBuf};
 
-use crate::{Clock, Profile};
+use sendense_engine::Clock;
+
+use crate::Profile;
 
 /// What a hub is started with.
 #[derive(Clone, Debug)]

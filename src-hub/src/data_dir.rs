@@ -16,7 +16,9 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ServeError, file, secret::Secret};
+use sendense_engine::files;
+
+use crate::{ServeError, secret::Secret};
 
 /// Who looks whether a hub is running holds the lock for a moment; a start waits that long.
 const LOCK_ATTEMPTS: u32 = 20;
@@ -196,7 +198,7 @@ fn create_private_folder(path: &Path) -> io::Result<()> {
         builder.mode(0o700);
     }
     // A power cut that takes the name of the data directory takes every backup along.
-    file::create_folders_with(&mut builder, path)
+    files::create_folders_with(&mut builder, path)
 }
 
 #[cfg(test)]

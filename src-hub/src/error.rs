@@ -13,12 +13,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use crate::{
-    db,
-    engine::Failure,
-    repository::{MARKER, NotConnected},
-    restore,
-};
+use sendense_engine::{OpenError, restore};
 
 /// Shorthand for results of requests.
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
@@ -50,12 +45,12 @@ pub enum ServeError {
         /// What the system said.
         source: io::Error,
     },
-    /// The hub's own database.
-    #[error("cannot open the hub's database: {0}")]
-    Database(#[from] db::OpenError),
-    /// What is on record could not be read or brought up to date.
+    /// The engine cannot be opened.
+    #[error(transparent)]
+    Engine(OpenError),
+    /// The users on record cannot be read or changed.
     #[error("cannot use the hub's database: {0}")]
-    Records(#[from] rusqlite::Error),
+    Users(sendense_engine::Error),
     /// A user's password could not be turned into what is stored of it.
     #[error("the password cannot be used: {0}")]
     Password(argon2::password_hash::Error),
@@ -93,105 +88,19 @@ pub(crate) enum Error {
     #[error("status must be started, in_progress, completed, failed or cancelled, not '{0}'")]
     StatusFilter(String),
 
-    #[error("VM context not found for: {0}")]
-    VmNotFound(String),
-    #[error("No disks found for VM {0}; discover it again")]
-    NoDisks(String),
-    #[error("path does not exist: {}", .0.display())]
-    FolderMissing(PathBuf),
-    #[error("not a directory: {}", .0.display())]
-    NotAFolder(PathBuf),
-    #[error("VM discovery failed: {} cannot be read: {source}", path.display())]
-    FolderUnreadable { path: PathBuf, source: io::Error },
-    #[error(
-        "VM discovery failed: the folder holds more than {limit} files; choose one further down"
-    )]
-    FolderTooLarge { limit: usize },
     #[error(
         "this hub discovers VMs in folders of its own computer: give \"source\": {{\"folder\": \"...\"}}"
     )]
     SourceMissing,
-    #[error("VM discovery failed: the folder must be an absolute path, not {}", .0.display())]
-    FolderNotAbsolute(PathBuf),
-
-    #[error("repository not found: {0}")]
-    RepositoryNotFound(String),
-    #[error("the repository {name} is not connected: {why}")]
-    RepositoryNotConnected { name: String, why: NotConnected },
-    #[error("no repository lies in {}: it has neither {MARKER} nor recovery points", .0.display())]
-    NoRepositoryThere(PathBuf),
-    #[error("the repository {name} is connected at {}: what lies elsewhere is a second copy of it", path.display())]
-    RepositoryElsewhere { name: String, path: PathBuf },
-    #[error("path is not writable: {}: {source}", path.display())]
-    FolderUnwritable { path: PathBuf, source: io::Error },
-    #[error("Invalid local repository config: {0}")]
-    RepositoryConfig(String),
     #[error("Unsupported repository type: {0}; this hub keeps backups in folders ('local')")]
     RepositoryType(String),
-    #[error("Duplicate entry: there is a repository named {0} already")]
-    RepositoryNameTaken(String),
-    #[error("a repository lies there already: {}; rescan that folder to use what is in it", .0.display())]
-    RepositoryThere(PathBuf),
-    #[error("{} lies in the folder of the repository {name}, or the other way round", path.display())]
-    RepositoryInside { name: String, path: PathBuf },
-    #[error("cannot delete a repository with existing backups: {name} holds {n_backups}")]
-    RepositoryHasBackups { name: String, n_backups: usize },
-    #[error("the first repository of a hub cannot be deleted")]
-    FirstRepository,
-    #[error("the repository {0} is not in use: enable it first")]
-    RepositoryDisabled(String),
-    #[error("backup not found: {0}")]
-    BackupNotFound(String),
-    #[error("a backup of {vm_name} is already running: {backup_id}")]
-    BackupRunning { vm_name: String, backup_id: String },
-    #[error("no previous backup found: run a full backup of {vm_name} first")]
-    NoPreviousBackup { vm_name: String },
-    #[error("the backup {0} is over and cannot be cancelled")]
-    BackupOver(String),
-    #[error("the backup {0} is not complete: there is nothing to verify")]
-    BackupNotComplete(String),
-    #[error("the backup {0} was not verified since the hub was started")]
-    NotVerified(String),
-    #[error("verifying this backup is over and cannot be cancelled")]
-    VerificationOver,
-    #[error("the backup {0} is still running: cancel it first")]
-    BackupNotOver(String),
-    #[error("the backup {0} is pinned: unpin it first")]
-    BackupPinned(String),
-    #[error("the backup {backup_id} cannot be deleted: other backups build on it: {}", dependents.join(", "))]
-    HasDependents {
-        backup_id: String,
-        dependents: Vec<String>,
-    },
-    #[error("backups of {vm_name} are {doing}: try again when that is done")]
-    VmBusy {
-        vm_name: String,
-        doing: &'static str,
-    },
-    #[error("a recovery point of {0} is being copied there already: wait for it, or cancel it")]
-    CopyRunning(String),
-    #[error("the backup {0} is in that repository")]
-    CopyInPlace(String),
-    #[error("copy not found: {0}")]
-    CopyNotFound(i64),
-    #[error("this copy is over and cannot be cancelled")]
-    CopyNotRunning,
-    #[error("no retention is set for {0}: all its recovery points are kept")]
-    NoRetention(String),
-    #[error("a retention that keeps nothing is none: give at least one number")]
-    KeepsNothing,
-    #[error("the hub is stopping and starts no more backups")]
-    Stopping,
-
-    /// What the engine could not do with the files of a backup.
+    /// A parameter of the query is missing or makes no sense.
     #[error("{0}")]
-    Failed(Failure),
+    BadParameter(&'static str),
 
-    /// Mounts, folders and downloads.
+    /// What the engine did not do.
     #[error(transparent)]
-    Restore(#[from] restore::Error),
-    #[error("the hub could not read or write its database")]
-    Database(#[from] rusqlite::Error),
+    Engine(#[from] sendense_engine::Error),
     #[error("the hub could not finish this request")]
     TaskDied(#[from] tokio::task::JoinError),
     #[error("the password could not be checked")]
@@ -215,67 +124,111 @@ impl Error {
             }
             Self::BadBody(_)
             | Self::BadQuery(_)
+            | Self::BadParameter(_)
             | Self::Required(_)
             | Self::BackupType(_)
             | Self::StatusFilter(_)
-            | Self::NotAFolder(_)
-            | Self::FolderUnreadable { .. }
-            | Self::FolderUnwritable { .. }
-            | Self::RepositoryConfig(_)
             | Self::RepositoryType(_)
-            | Self::FolderNotAbsolute(_)
-            | Self::FolderTooLarge { .. }
-            | Self::SourceMissing
-            | Self::KeepsNothing
-            | Self::NoPreviousBackup { .. } => StatusCode::BAD_REQUEST,
-            Self::UnknownPath(_)
-            | Self::VmNotFound(_)
-            | Self::NoDisks(_)
-            | Self::FolderMissing(_)
-            | Self::RepositoryNotFound(_)
-            | Self::NoRepositoryThere(_)
-            | Self::CopyNotFound(_)
-            | Self::BackupNotFound(_)
-            | Self::NoRetention(_)
-            | Self::NotVerified(_) => StatusCode::NOT_FOUND,
+            | Self::SourceMissing => StatusCode::BAD_REQUEST,
+            Self::UnknownPath(_) => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
-            Self::BackupRunning { .. }
-            | Self::BackupOver(_)
-            | Self::BackupNotOver(_)
-            | Self::BackupNotComplete(_)
-            | Self::VerificationOver
-            | Self::BackupPinned(_)
-            | Self::HasDependents { .. }
-            | Self::RepositoryNotConnected { .. }
-            | Self::RepositoryDisabled(_)
-            | Self::RepositoryElsewhere { .. }
-            | Self::RepositoryNameTaken(_)
-            | Self::RepositoryThere(_)
-            | Self::RepositoryInside { .. }
-            | Self::RepositoryHasBackups { .. }
-            | Self::FirstRepository
-            | Self::CopyRunning(_)
-            | Self::CopyInPlace(_)
-            | Self::CopyNotRunning
-            | Self::VmBusy { .. } => StatusCode::CONFLICT,
-            Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Restore(error) => error.status(),
-            Self::Failed(_)
-            | Self::Database(_)
-            | Self::TaskDied(_)
-            | Self::PasswordCheck(_)
-            | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Engine(error) => status_of(error),
+            Self::TaskDied(_) | Self::PasswordCheck(_) | Self::Panicked => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 
     /// What is worth knowing beside the message.
     fn details(&self) -> Option<String> {
         match self {
-            Self::Restore(error) => error.details(),
+            Self::Engine(error) => error.details(),
             Self::BadBody(rejection) => Some(rejection.body_text()),
-            Self::Database(error) => Some(error.to_string()),
             _ => None,
         }
+    }
+}
+
+/// The HTTP status of what the engine did not do.
+fn status_of(error: &sendense_engine::Error) -> StatusCode {
+    use sendense_engine::Error;
+    match error {
+        Error::NotAFolder(_)
+        | Error::FolderUnreadable { .. }
+        | Error::FolderUnwritable { .. }
+        | Error::RepositoryConfig(_)
+        | Error::FolderNotAbsolute(_)
+        | Error::FolderTooLarge { .. }
+        | Error::KeepsNothing
+        | Error::NoPreviousBackup { .. } => StatusCode::BAD_REQUEST,
+        Error::VmNotFound(_)
+        | Error::NoDisks(_)
+        | Error::FolderMissing(_)
+        | Error::RepositoryNotFound(_)
+        | Error::NoRepositoryThere(_)
+        | Error::CopyNotFound(_)
+        | Error::BackupNotFound(_)
+        | Error::NoRetention(_)
+        | Error::NotVerified(_) => StatusCode::NOT_FOUND,
+        Error::BackupRunning { .. }
+        | Error::BackupOver(_)
+        | Error::BackupNotOver(_)
+        | Error::BackupNotComplete(_)
+        | Error::VerificationOver
+        | Error::BackupPinned(_)
+        | Error::HasDependents { .. }
+        | Error::RepositoryNotConnected { .. }
+        | Error::RepositoryDisabled(_)
+        | Error::RepositoryElsewhere { .. }
+        | Error::RepositoryNameTaken(_)
+        | Error::RepositoryThere(_)
+        | Error::RepositoryInside { .. }
+        | Error::RepositoryHasBackups { .. }
+        | Error::FirstRepository
+        | Error::CopyRunning(_)
+        | Error::CopyInPlace(_)
+        | Error::CopyNotRunning
+        | Error::VmBusy { .. } => StatusCode::CONFLICT,
+        Error::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Restore(error) => status_of_restore(error),
+        Error::Failed(_) | Error::Database(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The same of what the engine did not read.
+fn status_of_restore(error: &restore::Error) -> StatusCode {
+    match error {
+        restore::Error::DiskNotFound { .. }
+        | restore::Error::ImageGone { .. }
+        | restore::Error::MountNotFound { .. }
+        | restore::Error::NoSuchVolume { .. }
+        | restore::Error::PathMissing { .. }
+        | restore::Error::Disk(sendense_disk::Error::NotFound { .. }) => StatusCode::NOT_FOUND,
+        restore::Error::TooManyMounts { .. }
+        | restore::Error::RepositoryNotConnected { .. }
+        | restore::Error::DownloadRunning { .. } => StatusCode::CONFLICT,
+        restore::Error::PathRefused(_)
+        | restore::Error::NotADirectory { .. }
+        | restore::Error::NotAFile { .. }
+        | restore::Error::Disk(
+            sendense_disk::Error::NotADirectory { .. }
+            | sendense_disk::Error::NotAFile { .. }
+            | sendense_disk::Error::InvalidPath { .. },
+        ) => StatusCode::BAD_REQUEST,
+        // What is damaged stays so: it is no failure of the hub that another try could mend.
+        restore::Error::NothingReadable { .. }
+        | restore::Error::VolumeUnreadable { .. }
+        | restore::Error::ContentUnreadable { .. }
+        | restore::Error::Disk(
+            sendense_disk::Error::Unsupported { .. } | sendense_disk::Error::Corrupt { .. },
+        ) => StatusCode::UNPROCESSABLE_ENTITY,
+        restore::Error::TooManyDownloads | restore::Error::ReaderBusy => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        restore::Error::ReaderStopped
+        | restore::Error::Disk(_)
+        | restore::Error::Database(_)
+        | restore::Error::Thread(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
@@ -285,6 +238,21 @@ struct FailureBody {
     error: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<String>,
+}
+
+impl From<OpenError> for ServeError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Folder { path, source } => Self::DataDir { path, source },
+            error => Self::Engine(error),
+        }
+    }
+}
+
+impl From<restore::Error> for Error {
+    fn from(error: restore::Error) -> Self {
+        sendense_engine::Error::from(error).into()
+    }
 }
 
 impl IntoResponse for Error {

@@ -5,16 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use crate::{
-    Clock, Config, Profile, ServeError,
-    auth::Gate,
-    config::Auth,
-    db::Db,
-    engine::Jobs,
-    repository,
-    restore::{Mounts, RootLayout},
-    secret::Secret,
-};
+use sendense_engine::{Clock, Engine};
+
+use crate::{Config, Profile, ServeError, auth::Gate, config::Auth, secret::Secret};
 
 /// A hub's state; cheap to clone.
 #[derive(Clone)]
@@ -24,51 +17,25 @@ pub(crate) struct Hub {
 
 struct Inner {
     data_dir: PathBuf,
-    db: Db,
-    clock: Clock,
     profile: Profile,
     gate: Gate,
-    mounts: Mounts,
-    jobs: Jobs,
+    engine: Engine,
 }
 
 impl Hub {
-    /// Makes the first repository, ends the jobs that a killed hub left behind, and lets in
-    /// whoever the configuration says.
-    ///
-    /// Blocks: hashing passwords and looking through the repository take their time.
-    pub(crate) fn open(
-        db: Db,
-        config: Config,
-        repository_folder: &Path,
-        key: &Secret,
-    ) -> Result<Self, ServeError> {
-        let Config {
-            data_dir,
-            auth,
-            profile,
-            clock,
-        } = config;
-        repository::ensure_local(&db, &clock, repository_folder)?;
-        let gate = match auth {
-            Auth::Off => Gate::open(db.clone(), clock.clone()),
-            Auth::Users(users) => Gate::guarded(db.clone(), clock.clone(), key.hash(), users)?,
+    /// Lets in whoever the configuration says. Blocks: hashing passwords takes its time.
+    pub(crate) fn new(engine: Engine, config: Config, key: &Secret) -> Result<Self, ServeError> {
+        let (users, clock) = (engine.users().clone(), engine.clock().clone());
+        let gate = match config.auth {
+            Auth::Off => Gate::open(users, clock),
+            Auth::Users(new) => Gate::guarded(users, clock, key.hash(), new)?,
         };
-        let layout = match profile {
-            Profile::Default => RootLayout::Volumes,
-            Profile::Documented => RootLayout::OneVolume,
-        };
-        let mounts = Mounts::new(db.clone(), clock.clone(), layout);
-        let jobs = Jobs::recover(db.clone(), clock.clone(), mounts.clone())?;
         Ok(Self {
             inner: Arc::new(Inner {
-                data_dir,
-                db,
-                clock,
-                profile,
+                data_dir: config.data_dir,
+                profile: config.profile,
                 gate,
-                mounts,
-                jobs,
+                engine,
             }),
         })
     }
@@ -78,14 +45,14 @@ impl Hub {
         &self.inner.data_dir
     }
 
-    /// Everything on record.
-    pub(crate) fn db(&self) -> &Db {
-        &self.inner.db
+    /// What does all that is asked for.
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.inner.engine
     }
 
     /// The time.
     pub(crate) fn clock(&self) -> &Clock {
-        &self.inner.clock
+        self.inner.engine.clock()
     }
 
     /// The dialect it speaks.
@@ -96,16 +63,6 @@ impl Hub {
     /// Who may come in.
     pub(crate) fn gate(&self) -> &Gate {
         &self.inner.gate
-    }
-
-    /// Disks of backups that are open for browsing.
-    pub(crate) fn mounts(&self) -> &Mounts {
-        &self.inner.mounts
-    }
-
-    /// Backups that are running.
-    pub(crate) fn jobs(&self) -> &Jobs {
-        &self.inner.jobs
     }
 
     /// Runs work that blocks (disks, the database, passwords) beside the threads that answer.

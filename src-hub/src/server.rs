@@ -12,6 +12,7 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
+use sendense_engine::{self as engine, Engine, restore::RootLayout};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, oneshot},
@@ -19,10 +20,9 @@ use tokio::{
 };
 
 use crate::{
-    Config, Hub, ServeError, api,
+    Config, Hub, Profile, ServeError, api,
     config::Auth,
     data_dir::{DataDir, Published},
-    db::Db,
     secret::Secret,
 };
 
@@ -147,8 +147,16 @@ impl Server {
     fn open_blocking(config: Config) -> Result<(DataDir, Hub, Secret), ServeError> {
         let data_dir = DataDir::lock(&config.data_dir)?;
         let key = Secret::random();
-        let db = Db::open(&data_dir.database())?;
-        let hub = Hub::open(db, config, &data_dir.repository(), &key)?;
+        let engine = Engine::open(engine::Config {
+            database: data_dir.database(),
+            repository: data_dir.repository(),
+            clock: config.clock.clone(),
+            layout: match config.profile {
+                Profile::Default => RootLayout::Volumes,
+                Profile::Documented => RootLayout::OneVolume,
+            },
+        })?;
+        let hub = Hub::new(engine, config, &key)?;
         Ok((data_dir, hub, key))
     }
 
@@ -161,13 +169,13 @@ impl Server {
             ..
         } = self;
         let mut background = JoinSet::new();
-        background.spawn(hub.mounts().clone().reap_forever());
+        background.spawn(hub.engine().mounts().clone().reap_forever());
 
         let connections = answer(listener, &hub, shutdown).await;
         tracing::info!("the hub is stopping");
         // Clients that look for a hub now shall not find this one.
         drop(published);
-        let jobs = hub.jobs().stop();
+        let jobs = hub.engine().stop();
         let (_, answered) = tokio::join!(
             jobs,
             tokio::time::timeout(LAST_ANSWERS, connections.shutdown())

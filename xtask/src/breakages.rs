@@ -2,7 +2,7 @@
 //!
 //! A patch in `tests/breakages` begins with comment lines: `# breaks: …` says what it does, and each
 //! `# red: PACKAGE TARGET FILTER…` names tests that must fail with it, as `cargo test` would be told
-//! (`# red: sendense-hub --lib restore::range`). A patch that no longer applies, does not build or
+//! (`# red: sendense-engine --lib chain::`). A patch that no longer applies, does not build or
 //! leaves these tests green is a failure: then either the patch is stale or the suite is blind.
 
 use std::fs;

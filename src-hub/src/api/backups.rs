@@ -8,6 +8,9 @@ use axum::{
     routing::{get, post, put},
 };
 use jiff::Timestamp;
+use sendense_engine::{
+    self as engine, Backup, BackupDisk, BackupType, Chains, Filter, Started, Status,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -17,12 +20,7 @@ use super::{
 };
 use crate::{
     Hub, Profile,
-    backup::{Backup, BackupDisk, BackupType, Filter, Status},
-    chain::Chains,
-    engine,
-    engine::Started,
     error::{Error, Result},
-    repository, vm,
 };
 
 /// The routes below `/api/v1`.
@@ -132,7 +130,7 @@ async fn start(
     };
     hub.blocking(move |hub| {
         let repository_id = request.repository_id;
-        let started = hub.jobs().start(
+        let started = hub.engine().backups().start(
             &request.vm_name,
             &repository_id,
             backup_type,
@@ -173,7 +171,7 @@ impl ListQuery {
         // The id wins, as on deployed hubs (contract 3.6).
         let vm_context_id = match (given(self.vm_context_id), given(self.vm_name)) {
             (Some(id), _) => Some(id),
-            (None, Some(name)) => Some(vm_id(hub, name)?),
+            (None, Some(name)) => Some(vm_id(hub, &name)?),
             (None, None) => None,
         };
         Ok(Filter {
@@ -190,12 +188,8 @@ fn given(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-fn vm_id(hub: &Hub, name: String) -> Result<String> {
-    let vm = hub
-        .db()
-        .with(|connection| vm::find_by_name(connection, &name))?
-        .ok_or(Error::VmNotFound(name))?;
-    Ok(vm.context_id)
+fn vm_id(hub: &Hub, name: &str) -> Result<String> {
+    Ok(hub.engine().vms().named(name)?.context_id)
 }
 
 #[derive(Serialize)]
@@ -313,7 +307,8 @@ async fn list(State(hub): State<Hub>, Query(query): Query<ListQuery>) -> Result<
         let filter = query.into_filter(&hub)?;
         let profile = hub.profile();
         let backups: Vec<_> = hub
-            .jobs()
+            .engine()
+            .backups()
             .list(&filter)?
             .into_iter()
             .map(|backup| ListRow::new(backup, profile))
@@ -447,13 +442,9 @@ fn overall_percent(backup: &Backup) -> f64 {
 
 async fn detail(State(hub): State<Hub>, Path(backup_id): Path<String>) -> Result<Json<Detail>> {
     hub.blocking(move |hub| {
-        let filter = Filter {
-            backup_id: Some(backup_id.clone()),
-            ..Filter::default()
-        };
-        let backup = hub.jobs().list(&filter)?.pop();
-        let backup = backup.ok_or(Error::BackupNotFound(backup_id))?;
-        let dependents = hub.jobs().dependents(&backup)?;
+        let backups = hub.engine().backups();
+        let backup = backups.find(&backup_id)?;
+        let dependents = backups.dependents(&backup)?;
         Ok(Json(Detail::new(backup, &dependents, hub.profile())))
     })
     .await
@@ -462,7 +453,7 @@ async fn detail(State(hub): State<Hub>, Path(backup_id): Path<String>) -> Result
 /// Not in the contract: deployed hubs cannot end a backup (contract D36).
 async fn cancel(State(hub): State<Hub>, Path(backup_id): Path<String>) -> Result<Json<Value>> {
     hub.blocking(move |hub| {
-        hub.jobs().cancel(&backup_id)?;
+        hub.engine().backups().cancel(&backup_id)?;
         Ok(Json(
             json!({ "message": "the backup is being cancelled", "backup_id": backup_id }),
         ))
@@ -492,7 +483,10 @@ async fn delete(
     Query(query): Query<DeleteQuery>,
 ) -> Result<Json<DeleteAnswer>> {
     hub.blocking(move |hub| {
-        let deleted_backups = hub.jobs().delete(&backup_id, query.with_dependents)?;
+        let deleted_backups = hub
+            .engine()
+            .backups()
+            .delete(&backup_id, query.with_dependents)?;
         Ok(Json(DeleteAnswer {
             message: "backup deleted successfully",
             backup_id,
@@ -514,7 +508,7 @@ async fn unpin(State(hub): State<Hub>, Path(backup_id): Path<String>) -> Result<
 
 async fn set_pin(hub: Hub, backup_id: String, is_pinned: bool) -> Result<Json<Value>> {
     hub.blocking(move |hub| {
-        hub.jobs().pin(&backup_id, is_pinned)?;
+        hub.engine().backups().pin(&backup_id, is_pinned)?;
         Ok(Json(
             json!({ "backup_id": backup_id, "is_pinned": is_pinned }),
         ))
@@ -549,17 +543,22 @@ async fn change_id(
     let vm_name = given(query.vm_name).ok_or(Error::Required("vm_name"))?;
     hub.blocking(move |hub| {
         let filter = Filter {
-            vm_context_id: Some(vm_id(&hub, vm_name.clone())?),
+            vm_context_id: Some(vm_id(&hub, &vm_name)?),
             status: Some(Status::Completed),
             ..Filter::default()
         };
-        let newest = hub.jobs().list(&filter)?.into_iter().find_map(|backup| {
-            let disk = backup
-                .disks
-                .into_iter()
-                .find(|disk| disk.disk_index == query.disk_id)?;
-            Some((disk.change_id?, backup.backup_id))
-        });
+        let newest = hub
+            .engine()
+            .backups()
+            .list(&filter)?
+            .into_iter()
+            .find_map(|backup| {
+                let disk = backup
+                    .disks
+                    .into_iter()
+                    .find(|disk| disk.disk_index == query.disk_id)?;
+                Some((disk.change_id?, backup.backup_id))
+            });
         let (change_id, backup_job_id) = newest.unzip();
         Ok(Json(ChangeIdAnswer {
             vm_name,
@@ -613,20 +612,15 @@ async fn chain(State(hub): State<Hub>, Query(query): Query<ChainQuery>) -> Resul
     let vm_name = given(query.vm_name).ok_or(Error::Required("vm_name"))?;
     let repository_id = given(query.repository_id).ok_or(Error::Required("repository_id"))?;
     hub.blocking(move |hub| {
-        let known = hub
-            .db()
-            .with(|connection| repository::find(connection, &repository_id))?;
-        let Some(known) = known else {
-            return Err(Error::RepositoryNotFound(repository_id));
-        };
+        let known = hub.engine().repositories().find(&repository_id)?;
         let not_connected = known.connected().err().map(|why| why.to_string());
         let filter = Filter {
-            vm_context_id: Some(vm_id(&hub, vm_name.clone())?),
+            vm_context_id: Some(vm_id(&hub, &vm_name)?),
             repository_id: Some(repository_id.clone()),
             status: Some(Status::Completed),
             ..Filter::default()
         };
-        let backups = hub.jobs().list(&filter)?;
+        let backups = hub.engine().backups().list(&filter)?;
         let chains = Chains::of(&backups);
         let mut problems = match &not_connected {
             Some(_) => HashMap::new(),

@@ -7,13 +7,13 @@ use axum::{
     routing::{get, post},
 };
 use jiff::Timestamp;
+use sendense_engine::ChainCopy;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::request::JsonBody;
 use crate::{
-    Hub, backup,
-    engine::ChainCopy,
+    Hub,
     error::{Error, Result},
 };
 
@@ -53,7 +53,7 @@ struct CopyRow {
 
 async fn list(State(hub): State<Hub>, Path(backup_id): Path<String>) -> Result<Json<Vec<CopyRow>>> {
     hub.blocking(move |hub| {
-        let rows = hub.jobs().copies_of(&backup_id)?;
+        let rows = hub.engine().copies().of_backup(&backup_id)?;
         rows.into_iter()
             .map(|copy| row(&hub, copy))
             .collect::<Result<_>>()
@@ -63,10 +63,9 @@ async fn list(State(hub): State<Hub>, Path(backup_id): Path<String>) -> Result<J
 }
 
 fn row(hub: &Hub, copy: ChainCopy) -> Result<CopyRow> {
-    let became = match &copy.backup_id {
-        Some(id) => hub.db().with(|connection| backup::find(connection, id))?,
-        None => None,
-    };
+    // It may have been deleted since.
+    let became = copy.backup_id.as_deref();
+    let became = became.and_then(|id| hub.engine().backups().find(id).ok());
     let image = became
         .and_then(|backup| backup.disks.into_iter().next())
         .and_then(|disk| disk.qcow2_path);
@@ -107,7 +106,10 @@ async fn start(
         return Err(Error::Required("repository_id"));
     }
     hub.blocking(move |hub| {
-        let copy_id = hub.jobs().copy_chain(&backup_id, &request.repository_id)?;
+        let copy_id = hub
+            .engine()
+            .copies()
+            .start(&backup_id, &request.repository_id)?;
         Ok((
             StatusCode::CREATED,
             Json(json!({
@@ -126,7 +128,7 @@ async fn cancel(
     Path((backup_id, copy_id)): Path<(String, i64)>,
 ) -> Result<Json<Value>> {
     hub.blocking(move |hub| {
-        hub.jobs().cancel_copy(&backup_id, copy_id)?;
+        hub.engine().copies().cancel(&backup_id, copy_id)?;
         Ok(Json(json!({
             "message": "the copy is being cancelled; what is copied stays for the next one",
             "copy_id": copy_id,

@@ -8,15 +8,13 @@ use std::{
 
 use axum::{Json, Router, extract::State, routing::post};
 use jiff::Timestamp;
-use rusqlite::Connection;
+use sendense_engine::{Added as AddedVm, FoundDisk, FoundVm, LeftOut, vmware_disk_key};
 use serde::{Deserialize, Serialize};
 
 use super::{gibibytes, request::JsonBody};
 use crate::{
     Hub,
-    discovery::{self, FoundDisk, FoundVm},
     error::{Error, Result},
-    vm,
 };
 
 /// The routes below `/api/v1`.
@@ -68,7 +66,7 @@ struct VmRow {
     problem: Option<String>,
     /// What lies in its places and is not backed up.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    left_out: Vec<vm::LeftOut>,
+    left_out: Vec<LeftOut>,
 }
 
 #[derive(Serialize)]
@@ -109,7 +107,7 @@ impl VmRow {
 impl DiskRow {
     fn new(index: u32, disk: FoundDisk, folder: &Path) -> Self {
         Self {
-            id: format!("disk-{}", vm::vmware_disk_key(index)),
+            id: format!("disk-{}", vmware_disk_key(index)),
             path: disk.path_text(),
             label: disk.label,
             size_gb: disk.capacity_bytes.map(gibibytes),
@@ -127,16 +125,11 @@ async fn discover(
     let folder = request.source.ok_or(Error::SourceMissing)?.folder;
     hub.blocking(move |hub| {
         let started = Instant::now();
-        let found = discovery::discover(&folder, hub.data_dir())?;
-        let discovered_vms = hub.db().with(|connection| {
-            found
-                .into_iter()
-                .map(|found| {
-                    let known = vm::find_by_path(connection, &found.path_text())?;
-                    Ok(VmRow::new(found, known.map(|vm| vm.context_id), &folder))
-                })
-                .collect::<rusqlite::Result<Vec<_>>>()
-        })?;
+        let found = hub.engine().vms().discover(&folder, hub.data_dir())?;
+        let discovered_vms: Vec<_> = found
+            .into_iter()
+            .map(|(found, context_id)| VmRow::new(found, context_id, &folder))
+            .collect();
         Ok(Json(Discovered {
             discovery_count: discovered_vms.len(),
             processing_time: u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX),
@@ -188,19 +181,9 @@ async fn add(
     }
     let folder = request.source.ok_or(Error::SourceMissing)?.folder;
     hub.blocking(move |hub| {
-        let found = discovery::discover(&folder, hub.data_dir())?;
-        let source_folder = folder.display().to_string();
-        let now = hub.clock().now();
-        let processed_vms = hub.db().transaction(|transaction| {
-            request
-                .vm_names
-                .into_iter()
-                .map(|name| {
-                    let found = found.iter().find(|found| found.name == name);
-                    add_one(transaction, name, found, &source_folder, now)
-                })
-                .collect::<rusqlite::Result<Vec<_>>>()
-        })?;
+        let vms = hub.engine().vms();
+        let added = vms.add(&folder, hub.data_dir(), request.vm_names)?;
+        let processed_vms: Vec<_> = added.into_iter().map(ProcessedVm::from).collect();
         let vms_added = processed_vms.iter().filter(|vm| vm.success).count();
         let total_vms = processed_vms.len();
         Ok(Json(Added {
@@ -209,53 +192,20 @@ async fn add(
             vms_added,
             vms_failed: total_vms - vms_added,
             total_vms,
-            added_at: now,
+            added_at: hub.clock().now(),
             processed_vms,
         }))
     })
     .await
 }
 
-fn add_one(
-    connection: &Connection,
-    vm_name: String,
-    found: Option<&FoundVm>,
-    source_folder: &str,
-    now: Timestamp,
-) -> rusqlite::Result<ProcessedVm> {
-    let refused = |vm_name, why: String| ProcessedVm {
-        vm_name,
-        success: false,
-        context_id: None,
-        error: Some(why),
-    };
-    let Some(found) = found else {
-        return Ok(refused(
-            vm_name,
-            "it was not found in this folder".to_owned(),
-        ));
-    };
-    if let Some(problem) = &found.problem {
-        return Ok(refused(vm_name, problem.clone()));
-    }
-    let found = FoundVm {
-        name: free_name(connection, found)?,
-        ..found.clone()
-    };
-    Ok(ProcessedVm {
-        vm_name,
-        success: true,
-        context_id: Some(vm::save(connection, &found, source_folder, now)?),
-        error: None,
-    })
-}
-
-/// Backups are started by name, so a VM whose name another one has already gets its place put behind it.
-fn free_name(connection: &Connection, found: &FoundVm) -> rusqlite::Result<String> {
-    match vm::find_by_name(connection, &found.name)? {
-        Some(other) if other.vm_path != found.path_text() => {
-            Ok(format!("{} ({})", found.name, found.path_text()))
+impl From<AddedVm> for ProcessedVm {
+    fn from(added: AddedVm) -> Self {
+        Self {
+            vm_name: added.vm_name,
+            success: added.outcome.is_ok(),
+            error: added.outcome.as_ref().err().cloned(),
+            context_id: added.outcome.ok(),
         }
-        _ => Ok(found.name.clone()),
     }
 }

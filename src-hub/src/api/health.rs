@@ -23,12 +23,7 @@ struct Health {
 /// Asks the database too: a hub that cannot is not healthy (contract H40).
 async fn health(State(hub): State<Hub>) -> Result<Json<Health>> {
     let timestamp = hub.clock().now();
-    hub.blocking(|hub| {
-        Ok(hub
-            .db()
-            .with(|connection| connection.query_row("SELECT 1", [], |_| Ok(())))?)
-    })
-    .await?;
+    hub.blocking(|hub| Ok(hub.engine().check()?)).await?;
     Ok(Json(Health {
         service: "Sendense local hub",
         status: "healthy",

@@ -9,16 +9,16 @@ use axum::{
     routing::{get, post},
 };
 use jiff::Timestamp;
+use sendense_engine::{
+    self as engine, Difference, LOCAL, LocalConfig, Repository, Rescanned, Room, try_folder,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::request::JsonBody;
 use crate::{
     Hub, Profile,
-    backup::{Filter, Status},
-    engine::{Difference, Rescanned, try_folder},
     error::{Error, Result},
-    repository::{self, LOCAL, LocalConfig, Repository},
 };
 
 /// The routes below `/api/v1`.
@@ -83,8 +83,9 @@ struct Storage {
 async fn list(State(hub): State<Hub>) -> Result<Json<Value>> {
     hub.blocking(|hub| {
         let rows = hub
-            .db()
-            .with(repository::list)?
+            .engine()
+            .repositories()
+            .list()?
             .into_iter()
             .map(|repository| row(&hub, repository))
             .collect::<Result<Vec<_>>>()?;
@@ -127,7 +128,7 @@ async fn create(
     }
     let folder = folder(&request.repository_type, request.config)?;
     hub.blocking(move |hub| {
-        let created = hub.jobs().create_repository(&name, &folder)?;
+        let created = hub.engine().repositories().create(&name, &folder)?;
         let row = row(&hub, created)?;
         Ok((
             StatusCode::CREATED,
@@ -142,7 +143,7 @@ fn folder(repository_type: &str, config: Option<FolderConfig>) -> Result<PathBuf
         "" => Err(Error::Required("Repository type")),
         LOCAL => match config {
             Some(config) if !config.path.as_os_str().is_empty() => Ok(config.path),
-            _ => Err(Error::RepositoryConfig("path is required".to_owned())),
+            _ => Err(engine::Error::RepositoryConfig("path is required".to_owned()).into()),
         },
         other => Err(Error::RepositoryType(other.to_owned())),
     }
@@ -169,7 +170,7 @@ async fn test(
 
 async fn delete(State(hub): State<Hub>, Path(id): Path<String>) -> Result<Json<Value>> {
     hub.blocking(move |hub| {
-        hub.jobs().delete_repository(&id)?;
+        hub.engine().repositories().delete(&id)?;
         Ok(Json(json!({
             "success": true,
             "message": "Repository deleted successfully",
@@ -181,17 +182,13 @@ async fn delete(State(hub): State<Hub>, Path(id): Path<String>) -> Result<Json<V
 
 async fn storage(State(hub): State<Hub>, Path(id): Path<String>) -> Result<Json<Storage>> {
     hub.blocking(move |hub| {
-        let repository = hub
-            .db()
-            .with(|connection| repository::find(connection, &id))?
-            .ok_or(Error::RepositoryNotFound(id))?;
+        let repository = hub.engine().repositories().find(&id)?;
         if let Err(why) = repository.connected() {
-            return Err(Error::RepositoryNotConnected {
-                name: repository.name,
-                why,
-            });
+            let name = repository.name;
+            return Err(engine::Error::RepositoryNotConnected { name, why }.into());
         }
-        storage_info(&hub, &repository)?.ok_or(Error::RepositoryNotFound(repository.id))
+        let storage = storage_info(&hub, &repository)?;
+        Ok(storage.ok_or(engine::Error::RepositoryNotFound(id))?)
     })
     .await
     .map(Json)
@@ -200,7 +197,7 @@ async fn storage(State(hub): State<Hub>, Path(id): Path<String>) -> Result<Json<
 /// Sizes are read whenever they are asked for; this says for how many that works.
 async fn refresh(State(hub): State<Hub>) -> Result<Json<Value>> {
     hub.blocking(|hub| {
-        let repositories = hub.db().with(repository::list)?;
+        let repositories = hub.engine().repositories().list()?;
         let n_all = repositories.len();
         let n_read = repositories
             .into_iter()
@@ -245,7 +242,7 @@ async fn rescan(
             adopted,
             n_known,
             problems,
-        } = hub.jobs().rescan(&request.path)?;
+        } = hub.engine().repositories().rescan(&request.path)?;
         Ok(Json(RescanAnswer {
             repository: row(&hub, repository)?,
             adopted_backups: adopted,
@@ -289,7 +286,8 @@ fn condition(hub: &Hub, repository: &Repository) -> Condition {
         problems: match not_connected {
             Some(_) => Vec::new(),
             None => hub
-                .jobs()
+                .engine()
+                .repositories()
                 .differences()
                 .into_iter()
                 .filter(|difference| difference.repository_id == repository.id)
@@ -304,20 +302,14 @@ fn condition(hub: &Hub, repository: &Repository) -> Condition {
 }
 
 fn storage_info(hub: &Hub, repository: &Repository) -> Result<Option<Storage>> {
-    let folder = &repository.config.path;
-    if repository.connected().is_err() {
-        return Ok(None);
-    }
-    let (Ok(total_bytes), Ok(available_bytes)) =
-        (fs4::total_space(folder), fs4::available_space(folder))
+    let Some(Room {
+        total_bytes,
+        available_bytes,
+        n_backups,
+    }) = hub.engine().repositories().room(repository)?
     else {
         return Ok(None);
     };
-    let backups = hub.jobs().list(&Filter {
-        repository_id: Some(repository.id.clone()),
-        status: Some(Status::Completed),
-        ..Filter::default()
-    })?;
     let used_bytes = total_bytes.saturating_sub(available_bytes);
     Ok(Some(Storage {
         repository_id: repository.id.clone(),
@@ -326,7 +318,7 @@ fn storage_info(hub: &Hub, repository: &Repository) -> Result<Option<Storage>> {
         available_bytes,
         // A filesystem without a size (contract 3.5) is not full.
         used_percent: 100.0 * used_bytes as f64 / total_bytes.max(1) as f64,
-        backup_count: backups.len(),
+        backup_count: n_backups,
         last_check_at: hub.clock().now(),
     }))
 }

@@ -5,15 +5,11 @@ use axum::{
     extract::{Path, State},
     routing::{get, post},
 };
+use sendense_engine::{Fate, Policy, Vm};
 use serde::{Deserialize, Serialize};
 
 use super::request::JsonBody;
-use crate::{
-    Hub,
-    engine::{Fate, Policy},
-    error::{Error, Result},
-    vm::{self, Vm},
-};
+use crate::{Hub, error::Result};
 
 /// The routes below `/api/v1`.
 pub(crate) fn router() -> Router<Hub> {
@@ -64,7 +60,7 @@ struct PointRow {
 }
 
 async fn show(State(hub): State<Hub>, Path(vm): Path<String>) -> Result<Json<Retention>> {
-    hub.blocking(move |hub| answer(&hub, &find(&hub, &vm)?))
+    hub.blocking(move |hub| answer(&hub, &hub.engine().vms().find(&vm)?))
         .await
 }
 
@@ -74,8 +70,8 @@ async fn set(
     JsonBody(request): JsonBody<SetRequest>,
 ) -> Result<Json<Retention>> {
     hub.blocking(move |hub| {
-        let vm = find(&hub, &vm)?;
-        hub.jobs().set_policy(&vm, request.policy)?;
+        let vm = hub.engine().vms().find(&vm)?;
+        hub.engine().retention().set_policy(&vm, request.policy)?;
         answer(&hub, &vm)
     })
     .await
@@ -88,13 +84,13 @@ async fn run(
     JsonBody(request): JsonBody<RunRequest>,
 ) -> Result<Json<RunAnswer>> {
     hub.blocking(move |hub| {
-        let vm = find(&hub, &vm)?;
+        let vm = hub.engine().vms().find(&vm)?;
         let plans = match request.policy.filter(|_| request.dry_run) {
-            Some(policy) => hub.jobs().retention_plan_under(&vm, policy)?,
-            None => hub.jobs().retention_plan(&vm)?,
+            Some(policy) => hub.engine().retention().plan_under(&vm, policy)?,
+            None => hub.engine().retention().plan(&vm)?,
         };
         if !request.dry_run {
-            hub.jobs().start_retention(&vm)?;
+            hub.engine().retention().start(&vm)?;
         }
         Ok(Json(RunAnswer {
             vm_name: vm.vm_name,
@@ -125,18 +121,8 @@ impl PointRow {
     }
 }
 
-fn find(hub: &Hub, name_or_id: &str) -> Result<Vm> {
-    let found = hub
-        .db()
-        .with(|connection| match vm::find_by_id(connection, name_or_id)? {
-            Some(vm) => Ok::<_, rusqlite::Error>(Some(vm)),
-            None => vm::find_by_name(connection, name_or_id),
-        })?;
-    found.ok_or_else(|| Error::VmNotFound(name_or_id.to_owned()))
-}
-
 fn answer(hub: &Hub, vm: &Vm) -> Result<Json<Retention>> {
-    let run = hub.jobs().retention_run(vm);
+    let run = hub.engine().retention().run_of(vm);
     let status = match &run {
         None => "idle",
         Some(run) if !run.is_over => "running",
@@ -145,7 +131,7 @@ fn answer(hub: &Hub, vm: &Vm) -> Result<Json<Retention>> {
     };
     Ok(Json(Retention {
         vm_name: vm.vm_name.clone(),
-        policy: hub.jobs().policy(vm)?,
+        policy: hub.engine().retention().policy(vm)?,
         status,
         error_message: run.and_then(|run| run.error),
     }))

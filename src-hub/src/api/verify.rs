@@ -5,12 +5,10 @@ use axum::{
     extract::{Path, State},
     routing::{get, post},
 };
+use sendense_engine::Error;
 use serde::Serialize;
 
-use crate::{
-    Hub,
-    error::{Error, Result},
-};
+use crate::{Hub, error::Result};
 
 /// The routes below `/api/v1`.
 pub(crate) fn router() -> Router<Hub> {
@@ -46,7 +44,7 @@ struct DiskRow {
 /// Begins, or goes on.
 async fn start(State(hub): State<Hub>, Path(backup_id): Path<String>) -> Result<Json<Answer>> {
     hub.blocking(move |hub| {
-        hub.jobs().verify(&backup_id)?;
+        hub.engine().verifications().start(&backup_id)?;
         answer(&hub, backup_id)
     })
     .await
@@ -59,17 +57,15 @@ async fn show(State(hub): State<Hub>, Path(backup_id): Path<String>) -> Result<J
 /// Ends it; it may go on for a moment.
 async fn cancel(State(hub): State<Hub>, Path(backup_id): Path<String>) -> Result<Json<Answer>> {
     hub.blocking(move |hub| {
-        hub.jobs().cancel_verification(&backup_id)?;
+        hub.engine().verifications().cancel(&backup_id)?;
         answer(&hub, backup_id)
     })
     .await
 }
 
 fn answer(hub: &Hub, backup_id: String) -> Result<Json<Answer>> {
-    let check = hub.jobs().check_of(&backup_id);
-    let state = check
-        .ok_or_else(|| Error::NotVerified(backup_id.clone()))?
-        .state();
+    let state = hub.engine().verifications().state_of(&backup_id);
+    let state = state.ok_or_else(|| Error::NotVerified(backup_id.clone()))?;
     let verdict = state.verdict();
     let disks: Vec<DiskRow> = state
         .findings

@@ -6,14 +6,11 @@ use axum::{
     routing::get,
 };
 use jiff::Timestamp;
+use sendense_engine::{Disk, LeftOut, Vm};
 use serde::Serialize;
 
 use super::gibibytes;
-use crate::{
-    Hub, Profile,
-    error::{Error, Result},
-    vm::{self, Disk, Vm},
-};
+use crate::{Hub, Profile, error::Result};
 
 /// The routes below `/api/v1`.
 pub(crate) fn router() -> Router<Hub> {
@@ -50,7 +47,7 @@ struct DeployedVm {
     vmware_vm_id: String,
     updated_at: Timestamp,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    left_out: Vec<vm::LeftOut>,
+    left_out: Vec<LeftOut>,
 }
 
 impl VmRow {
@@ -90,7 +87,7 @@ impl VmRow {
 
 async fn list(State(hub): State<Hub>) -> Result<Json<VmList>> {
     hub.blocking(|hub| {
-        let vms = hub.db().with(vm::list)?;
+        let vms = hub.engine().vms().list()?;
         Ok(Json(VmList {
             count: vms.len(),
             vm_contexts: vms
@@ -156,14 +153,9 @@ impl DiskRow {
 /// By id as deployed hubs do, or by name as documented (contract D12).
 async fn disks(State(hub): State<Hub>, Path(vm): Path<String>) -> Result<Json<DiskList>> {
     hub.blocking(move |hub| {
-        let (vm, disks) = hub.db().with(|connection| {
-            let found = match vm::find_by_id(connection, &vm)? {
-                Some(found) => found,
-                None => vm::find_by_name(connection, &vm)?.ok_or(Error::VmNotFound(vm))?,
-            };
-            let disks = vm::disks(connection, &found.context_id)?;
-            Ok::<_, Error>((found, disks))
-        })?;
+        let vms = hub.engine().vms();
+        let vm = vms.find(&vm)?;
+        let disks = vms.disks(&vm)?;
         let profile = hub.profile();
         Ok(Json(DiskList {
             vm_name: vm.vm_name,

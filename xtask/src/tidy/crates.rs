@@ -14,7 +14,8 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("sendense-types", &[]),
     ("sendense-disk", &[]),
     ("sendense-core", &["sendense-types"]),
-    ("sendense-hub", &["sendense-types", "sendense-disk"]),
+    ("sendense-engine", &["sendense-types", "sendense-disk"]),
+    ("sendense-hub", &["sendense-disk", "sendense-engine"]),
     (
         "sendense",
         &["sendense-types", "sendense-core", "sendense-hub"],
@@ -51,6 +52,8 @@ const NEVER: &[(&str, &[&str])] = &[
         &["tokio", "futures", "reqwest", "axum", "hyper", "http"],
     ),
     ("sendense-types", &["tokio", "reqwest", "axum", "rusqlite"]),
+    ("sendense-engine", &["axum", "hyper", "tower", "http"]),
+    ("sendense-hub", &["rusqlite", "imago"]),
     ("sendense-core", &["axum", "rusqlite", "imago", "tauri"]),
     ("sendense-ui", &["tokio", "reqwest", "tauri"]),
 ];

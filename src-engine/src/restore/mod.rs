@@ -1,0 +1,39 @@
+//! File-level restore: disks of finished backups opened read-only, browsed, downloaded
+//! (contract 3.8, 6.2 to 6.4, 8.9).
+//!
+//! Nothing is mounted in the kernel and nothing needs root. A mount is a row of `restore_mounts`
+//! and, while it is used, a [`session::Session`]: a thread that owns the readers of the image. The
+//! shapes of the contract ask for two things that do not exist here and are therefore names only:
+//! `mount_path` (where a kernel mount would be) and `nbd_device` (the number of the slot).
+//!
+//! Reading order: [`mounts`] (life of a mount), [`session`] (threads), [`tree`] (image to entries),
+//! [`download`] (bytes of files and folders).
+
+mod archive;
+mod download;
+mod entry;
+mod error;
+mod lease;
+mod listing;
+mod mounts;
+mod path;
+mod session;
+mod stream;
+mod tree;
+
+pub use archive::ArchiveFormat;
+pub use download::{FileHead, Target};
+pub use entry::{FileRow, RowShape, StreamRow};
+pub use error::{Error, Result};
+pub use lease::IDLE_TIMEOUT;
+pub use mounts::{MAX_MOUNTS, MountInUse, Mounts, REAP_INTERVAL, Usage};
+pub use path::{PathRefusal, RequestPath, RootLayout};
+pub use stream::Chunks;
+pub use tree::Rows;
+
+pub use crate::store::mounts::MountRow;
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;
