@@ -3,9 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    AppError, Backup, BackupId, BackupType, DownloadProgress, MountId, RepositoryTest, VmDisk, VmId,
-};
+use crate::{AppError, Backup, BackupId, BackupType, MountId, RepositoryTest, VmDisk, VmId};
 
 /// Names one of the saved hubs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -224,6 +222,19 @@ pub struct Download {
     pub state: DownloadState,
     /// How far it is, or was when it ended.
     pub progress: Option<DownloadProgress>,
+}
+
+/// How far a download is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DownloadProgress {
+    /// Bytes on disk so far.
+    pub received_bytes: u64,
+    /// Bytes in all; archives come without (contract D51).
+    pub total_bytes: Option<u64>,
+    /// Bytes per second over the last samples; `None` until that is stable.
+    pub speed_bps: Option<u64>,
+    /// Seconds left; `None` until that is stable.
+    pub eta_seconds: Option<u64>,
 }
 
 /// What is saved.

@@ -133,16 +133,3 @@ impl BackupProgress {
         self.backup.status
     }
 }
-
-/// How far a download is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DownloadProgress {
-    /// Bytes on disk so far.
-    pub received_bytes: u64,
-    /// Bytes in all; archives come without (contract D51).
-    pub total_bytes: Option<u64>,
-    /// Bytes per second over the last samples; `None` until that is stable.
-    pub speed_bps: Option<u64>,
-    /// Seconds left; `None` until that is stable.
-    pub eta_seconds: Option<u64>,
-}

@@ -20,16 +20,16 @@ mod size;
 mod vm;
 
 pub use app::{
-    About, ChosenFolder, Download, DownloadId, DownloadKind, DownloadState, Expiry, FolderSize,
-    HubCheck, HubId, Keychain, OpenMount, SavedHub, Session, SessionState, Settings, Theme, Units,
-    VmProtection, VmState, VmSummary,
+    About, ChosenFolder, Download, DownloadId, DownloadKind, DownloadProgress, DownloadState,
+    Expiry, FolderSize, HubCheck, HubId, Keychain, OpenMount, SavedHub, Session, SessionState,
+    Settings, Theme, Units, VmProtection, VmState, VmSummary,
 };
 pub use backup::{
     Backup, BackupDisk, BackupStatus, BackupType, Chain, ChainLink, Retention, RetentionPoint,
     RetentionPolicy, StartedBackup, StartedDisk, Verification, VerificationStatus,
 };
 pub use error::{AppError, ErrorKind, Retry};
-pub use event::{AppEvent, BackupProgress, DownloadProgress, Place};
+pub use event::{AppEvent, BackupProgress, Place};
 pub use ids::{BackupId, MountId, RepositoryId, VmId};
 pub use repository::{
     BackupCopy, CopyStatus, Repository, RepositoryProblem, RepositoryTest, Rescan,
