@@ -8,7 +8,6 @@
     reason = "tests run other programs as judges, and need a clock to choose a seed"
 )]
 
-mod crash;
 mod hub;
 mod judge;
 mod mounted;
@@ -25,14 +24,13 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-pub use crash::{CrashState, Fate};
 pub use hub::{Answer, Api, Hub};
 pub use judge::{
     debugfs_cat, ntfs_cat, ntfs_cat_file, qemu_img_check, qemu_img_compare, sha256, sha256_file,
 };
 pub use mounted::{Driver, Mounted};
 pub use random::Random;
-pub use recording::{Change, FileId, Recording};
+pub use recording::{Change, CrashState, Fate, FileId, Recording};
 pub use sample::{SampleVm, sample_vm};
 pub use sendense_fixtures::{Manifest, SAMPLE_VM, carve, sample_folder};
 pub use small_disk::SmallDisk;

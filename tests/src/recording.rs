@@ -3,12 +3,15 @@
 //! The kernel's side is the only one that nothing gets past: SQLite and the library that writes images
 //! have ways of their own to files. [`Recording::verify`] holds the record against the folder itself.
 
+mod crash;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+pub use self::crash::{CrashState, Fate};
 use crate::strace::{self, Call};
-use crate::{CrashState, Fate, Outcome, sendense, tool};
+use crate::{Outcome, sendense, tool};
 
 /// All calls that change files, and those that say which file a number means.
 const CALLS: &str = "open,openat,openat2,creat,close,dup,dup2,dup3,fcntl,lseek,mmap,\

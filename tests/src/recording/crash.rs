@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::{Change, FileId, Random, Recording};
+use super::{Change, FileId, Recording};
+use crate::Random;
 
 /// What becomes of that which was not synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
