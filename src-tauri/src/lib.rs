@@ -52,7 +52,7 @@ pub fn run() -> ExitCode {
     let app = build(builder)
         .setup(|app| {
             start(app, Surroundings::of_this_user(app.handle())?)?;
-            window::create(app.handle())?;
+            window::create(app.handle(), work::close)?;
             tray::create(app.handle())?;
             news::follow(app.handle());
             Ok(())

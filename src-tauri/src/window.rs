@@ -3,13 +3,14 @@
 use tauri::webview::Url;
 use tauri::{AppHandle, Manager, Runtime, WebviewUrl, WebviewWindowBuilder, WindowEvent};
 
-use crate::work;
-
 /// The window's name in the capability file.
 pub(crate) const LABEL: &str = "main";
 
-/// Opens the window. Closing it is a wish, which `work` grants or not.
-pub(crate) fn create<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<()> {
+/// Opens the window. Closing it is a wish, which `close` grants or not.
+pub(crate) fn create<R: Runtime>(
+    app: &AppHandle<R>,
+    close: fn(&AppHandle<R>),
+) -> tauri::Result<()> {
     let window = WebviewWindowBuilder::new(app, LABEL, WebviewUrl::default())
         .title("Sendense")
         .inner_size(1280.0, 800.0)
@@ -20,7 +21,7 @@ pub(crate) fn create<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<()> {
     window.on_window_event(move |event| {
         if let WindowEvent::CloseRequested { api, .. } = event {
             api.prevent_close();
-            work::close(&handle);
+            close(&handle);
         }
     });
     Ok(())
