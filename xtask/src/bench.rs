@@ -23,8 +23,9 @@ pub(crate) use self::hub::Hub;
 use self::measure::{Run, in_turns};
 use self::peers::{Borg, Restic};
 use self::table::{Duel, Table};
-use crate::process::{self, cargo, program, quietly};
-use crate::{setup, workspace};
+use crate::process::{self, program, quietly};
+use crate::setup;
+use crate::workspace::{self, cargo};
 
 /// What is measured.
 #[derive(Args)]

@@ -12,9 +12,10 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::process::{cargo, program, quietly};
-use crate::suite::Tally;
-use crate::{ui, workspace};
+use crate::process::{program, quietly};
+use crate::tally::Tally;
+use crate::ui;
+use crate::workspace::{self, cargo};
 
 /// One patch, read.
 #[derive(Debug, PartialEq, Eq)]

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::process::{self, cargo, program};
-use crate::{setup, ui, workspace};
+use crate::process::{self, program};
+use crate::workspace::{self, cargo};
+use crate::{setup, ui};
 
 /// The tool's version; its configuration's schema follows it.
 const TAURI_CLI: &str = "2.12.4";

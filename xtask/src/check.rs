@@ -2,8 +2,9 @@
 
 use anyhow::Result;
 
-use crate::process::{self, cargo};
+use crate::process;
 use crate::tidy;
+use crate::workspace::cargo;
 
 /// Runs all checks, stopping at the first that finds something.
 pub(crate) fn run() -> Result<()> {

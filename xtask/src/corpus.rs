@@ -27,8 +27,9 @@ use self::judge::Judge;
 use self::packages::{PACKAGES, Package};
 use self::product::Product;
 use self::report::{Line, Report};
-use crate::process::{self, cargo};
-use crate::{setup, workspace};
+use crate::process;
+use crate::setup;
+use crate::workspace::{self, cargo};
 
 /// Most of the time is spent waiting for other programs to start and end.
 const WORKERS: usize = 4;

@@ -79,7 +79,7 @@ fn packed_disks() -> Result<()> {
     let folder = workspace::root().join("fixtures/disks");
     println!("packing disks into {}", folder.display());
     process::run(
-        process::cargo()
+        workspace::cargo()
             .args(["test", "--package", "sendense-tests", "--test", "it"])
             .args([
                 "disks::packed::disks_packed_ones_can_be_made_anew",

@@ -11,8 +11,9 @@ use sendense_fixtures::{
 };
 use serde_json::Value;
 
-use crate::process::{self, cargo, program, quietly, shown};
-use crate::{setup, workspace};
+use crate::process::{self, program, quietly, shown};
+use crate::setup;
+use crate::workspace::{self, cargo};
 
 /// The disk that is opened, and where on it the file lies.
 const DISK: usize = 0;

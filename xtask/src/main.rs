@@ -17,6 +17,7 @@ mod journey;
 mod process;
 mod setup;
 mod suite;
+mod tally;
 mod tidy;
 mod ui;
 mod window;

@@ -16,13 +16,6 @@ pub(crate) fn program(name: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// Cargo, the one that runs this tool.
-pub(crate) fn cargo() -> Command {
-    let mut command = program(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(crate::workspace::root());
-    command
-}
-
 /// Runs to the end, output going where ours goes; failure is an error.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command

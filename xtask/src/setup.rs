@@ -9,6 +9,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::process::{self, find, program, shown};
+use crate::workspace;
 
 /// One thing the machine must have.
 struct Need {
@@ -317,7 +318,7 @@ pub(crate) fn rust_components() -> Result<()> {
             } else {
                 component
             };
-            process::cargo()
+            workspace::cargo()
                 .args([name, "--version"])
                 .output()
                 .is_ok_and(|output| output.status.success())

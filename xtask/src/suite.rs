@@ -4,7 +4,6 @@
 //! skipped and failed tests and a line that machines read: `N passed, N failed, N skipped`.
 
 mod binary;
-mod tally;
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -13,9 +12,10 @@ use std::{env, fs};
 use anyhow::{Context, Result, ensure};
 
 use self::binary::TestBinary;
-pub(crate) use self::tally::Tally;
-use crate::process::{self, cargo};
-use crate::{breakages, check, corpus, setup, tidy, ui, workspace};
+use crate::process;
+use crate::tally::Tally;
+use crate::workspace::{self, cargo};
+use crate::{breakages, check, corpus, setup, tidy, ui};
 
 /// Modules of the `it` binary per phase; what is named nowhere belongs to the engine.
 const CONTRACT: &[&str] = &["contract", "client"];

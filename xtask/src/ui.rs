@@ -10,8 +10,9 @@ use std::{env, fs};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::process::{self, cargo, program, quietly};
-use crate::{setup, workspace};
+use crate::process::{self, program, quietly};
+use crate::setup;
+use crate::workspace::{self, cargo};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 /// Larger, and the window opens late.

@@ -4,8 +4,9 @@ use std::env;
 
 use anyhow::Result;
 
-use crate::process::{self, cargo, program};
-use crate::{journey, setup, ui, workspace};
+use crate::process::{self, program};
+use crate::workspace::{self, cargo};
+use crate::{journey, setup, ui};
 
 /// The walk: a test, because it is one as well.
 const TOUR: &str = "window::tour::every_screen_in_light_and_dark";

@@ -1,11 +1,12 @@
-//! The checkout: where it is, what crates it has and which files git knows.
+//! The checkout: where it is, what crates it has, which files git knows, and cargo in it.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
-use serde_json::Value;
+use cargo_metadata::{Metadata, MetadataCommand, Package};
 
-use crate::process::{cargo, program, quietly};
+use crate::process::{program, quietly};
 
 /// The root of the checkout.
 pub(crate) fn root() -> PathBuf {
@@ -13,16 +14,28 @@ pub(crate) fn root() -> PathBuf {
     xtask.parent().unwrap_or(xtask).to_path_buf()
 }
 
-/// Cargo's target folder.
-pub(crate) fn target() -> Result<PathBuf> {
-    let folder = metadata()?["target_directory"].as_str().map(PathBuf::from);
-    folder.context("`cargo metadata` names no target folder")
+/// Cargo, the one that runs this tool, in the checkout.
+pub(crate) fn cargo() -> Command {
+    let mut command = program(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
 }
 
-/// What `cargo metadata` says about the workspace's own crates.
-pub(crate) fn metadata() -> Result<Value> {
+/// Cargo's target folder.
+pub(crate) fn target() -> Result<PathBuf> {
+    Ok(metadata()?.target_directory.into())
+}
+
+/// The workspace's own crates.
+pub(crate) fn packages() -> Result<Vec<Package>> {
+    Ok(metadata()?.packages)
+}
+
+/// What cargo says about the workspace, without what others wrote.
+fn metadata() -> Result<Metadata> {
     let json = quietly(cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
-    serde_json::from_slice(&json).context("`cargo metadata` wrote no JSON")
+    let json = String::from_utf8(json).context("`cargo metadata` wrote no UTF-8")?;
+    MetadataCommand::parse(json).context("`cargo metadata` wrote something else")
 }
 
 /// All files of the checkout that git tracks or would track, relative to the root.

@@ -13,8 +13,8 @@ use anyhow::{Context, Result, ensure};
 use super::disk::Random;
 use super::measure::{Run, in_turns, timed_with_output};
 use super::table::{Duel, Table};
-use crate::process::{self, cargo, program, quietly};
-use crate::workspace;
+use crate::process::{self, program, quietly};
+use crate::workspace::{self, cargo};
 
 const DISSECT: &str = "dissect";
 /// Its packages, pinned: the next versions may be faster.

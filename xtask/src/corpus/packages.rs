@@ -8,7 +8,8 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use super::only_file;
-use crate::process::{cargo, program, quietly};
+use crate::process::{program, quietly};
+use crate::workspace::cargo;
 
 /// Where a package comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

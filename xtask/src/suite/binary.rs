@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use cargo_metadata::{Artifact, Message};
 
-use super::tally::Report;
-use crate::process::{cargo, program, quietly, shown};
-use crate::workspace;
+use crate::process::{program, quietly, shown};
+use crate::tally::Report;
+use crate::workspace::{self, cargo};
 
 /// One test binary that cargo built.
 #[derive(Debug)]
@@ -44,27 +44,26 @@ pub(super) fn build() -> Result<Vec<TestBinary>> {
         shown(&command),
         output.status
     );
-    let messages = String::from_utf8(output.stdout).context("cargo writes UTF-8")?;
-    let mut binaries: Vec<TestBinary> = messages.lines().filter_map(test_binary).collect();
+    let mut binaries = Vec::new();
+    for message in Message::parse_stream(output.stdout.as_slice()) {
+        if let Message::CompilerArtifact(artifact) = message.context("cargo wrote no message")? {
+            binaries.extend(test_binary(artifact));
+        }
+    }
     binaries.sort_by(|a, b| (&a.package, &a.name).cmp(&(&b.package, &b.name)));
     Ok(binaries)
 }
 
-/// The test binary that a message of cargo's speaks of, if it does.
-fn test_binary(message: &str) -> Option<TestBinary> {
-    let message: Value = serde_json::from_str(message).ok()?;
-    let is_test = message["reason"] == "compiler-artifact" && message["profile"]["test"] == true;
-    let executable = PathBuf::from(message["executable"].as_str()?);
-    let folder = PathBuf::from(message["manifest_path"].as_str()?)
-        .parent()?
-        .to_path_buf();
+/// The test binary that cargo made, if this is one.
+fn test_binary(artifact: Artifact) -> Option<TestBinary> {
     // path+file:///…/src-hub#sendense-hub@0.1.0, or without the name where the folder has the same one.
-    let (_, id) = message["package_id"].as_str()?.rsplit_once(['#', '/'])?;
+    let (_, id) = artifact.package_id.repr.rsplit_once(['#', '/'])?;
     let package = id.split('@').next()?.to_owned();
-    let name = message["target"]["name"].as_str()?.to_owned();
-    is_test.then_some(TestBinary {
+    let folder = artifact.manifest_path.parent()?.to_owned().into();
+    let executable = artifact.executable?.into();
+    artifact.profile.test.then_some(TestBinary {
         package,
-        name,
+        name: artifact.target.name,
         folder,
         executable,
     })

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use serde_json::Value;
+use cargo_metadata::{DependencyKind, Package};
 
+use super::modules::Sources;
 use crate::workspace::root;
 
 /// Which crates of ours each crate may use. Dependencies go one way, from what people see down to the formats.
@@ -59,17 +59,18 @@ const NEVER: &[(&str, &[&str])] = &[
 ];
 
 /// Checks all crates, adding to `findings`.
-pub(super) fn check(metadata: &Value, files: &[PathBuf], findings: &mut Vec<String>) -> Result<()> {
-    let packages = metadata["packages"]
-        .as_array()
-        .context("`cargo metadata` lists no packages")?;
+pub(super) fn check(
+    packages: &[Package],
+    sources: &Sources,
+    findings: &mut Vec<String>,
+) -> Result<()> {
     let ours: BTreeSet<&str> = packages
         .iter()
-        .filter_map(|package| package["name"].as_str())
+        .map(|package| package.name.as_str())
         .collect();
-    let mut users: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    let mut users: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for package in packages {
-        let name = package["name"].as_str().unwrap_or_default();
+        let name = package.name.as_str();
         let Some((_, allowed)) = DIRECTION.iter().find(|(known, _)| *known == name) else {
             findings.push(format!(
                 "{name}: which crates may it use? Say so in xtask/src/tidy/crates.rs"
@@ -80,17 +81,17 @@ pub(super) fn check(metadata: &Value, files: &[PathBuf], findings: &mut Vec<Stri
             .iter()
             .find(|(known, _)| *known == name)
             .map_or(&[][..], |(_, never)| never);
-        let text = source_text(package, files)?;
-        for dependency in package["dependencies"].as_array().into_iter().flatten() {
-            let used = dependency["name"].as_str().unwrap_or_default();
+        let text = source_text(package, sources)?;
+        for dependency in &package.dependencies {
+            let used = dependency.name.as_str();
             if ours.contains(used) {
                 if !allowed.contains(&used) {
                     findings.push(format!("{name} must not depend on {used}"));
                 }
             } else {
-                users.entry(used.to_owned()).or_default().insert(name);
+                users.entry(used).or_default().insert(name);
             }
-            if never.contains(&used) && dependency["kind"].as_str() != Some("dev") {
+            if never.contains(&used) && dependency.kind != DependencyKind::Development {
                 findings.push(format!("{name} must stay free of {used}"));
             }
             if !text.contains(&used.replace('-', "_")) {
@@ -102,33 +103,23 @@ pub(super) fn check(metadata: &Value, files: &[PathBuf], findings: &mut Vec<Stri
 }
 
 /// All Rust source of a package, and its build script.
-fn source_text(package: &Value, files: &[PathBuf]) -> Result<String> {
-    let manifest = package["manifest_path"]
-        .as_str()
-        .context("a package without manifest")?;
-    let folder = Path::new(manifest)
-        .parent()
-        .context("a manifest without folder")?;
-    let mut text = String::new();
-    for file in files.iter().map(|file| root().join(file)) {
-        if file.starts_with(folder) && file.extension().is_some_and(|kind| kind == "rs") {
-            text.push_str(
-                &fs::read_to_string(&file)
-                    .with_context(|| format!("cannot read {}", file.display()))?,
-            );
-        }
-    }
-    Ok(text)
+fn source_text(package: &Package, sources: &Sources) -> Result<String> {
+    let folder = package.manifest_path.parent();
+    let folder = folder.context("a manifest without folder")?;
+    let text = sources
+        .iter()
+        .filter(|(file, _)| root().join(file).starts_with(folder));
+    Ok(text.map(|(_, text)| text.as_str()).collect())
 }
 
 /// Every library has a row in docs/dependencies.md that says why, and every row has a library.
-fn documented(users: &BTreeMap<String, BTreeSet<&str>>, findings: &mut Vec<String>) -> Result<()> {
+fn documented(users: &BTreeMap<&str, BTreeSet<&str>>, findings: &mut Vec<String>) -> Result<()> {
     let path = root().join("docs/dependencies.md");
     let table = fs::read_to_string(&path).context("cannot read docs/dependencies.md")?;
     let rows: Vec<&str> = table.lines().filter_map(first_cell).collect();
     let known: BTreeSet<&str> = rows.iter().copied().collect();
     for (name, users) in users {
-        if !known.contains(name.as_str()) {
+        if !known.contains(name) {
             let users: Vec<&str> = users.iter().copied().collect();
             findings.push(format!(
                 "docs/dependencies.md: why do {} need {name}?",

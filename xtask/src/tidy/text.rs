@@ -54,7 +54,7 @@ pub(super) fn check(files: &[PathBuf], findings: &mut Vec<String>) -> Result<()>
             rust(file, &text, findings);
         }
     }
-    modules_without_parent(files, findings)
+    Ok(())
 }
 
 fn white_space(file: &Path, text: &str, findings: &mut Vec<String>) {
@@ -155,56 +155,6 @@ fn defined_type(line: &str) -> Option<&str> {
 /// The empty word at the end of a type's name.
 fn empty_ending(name: &str) -> Option<&'static str> {
     EMPTY_NAMES.into_iter().find(|word| name.ends_with(word))
-}
-
-/// A file that no `mod` names is not compiled, and nothing else would say so.
-fn modules_without_parent(files: &[PathBuf], findings: &mut Vec<String>) -> Result<()> {
-    for file in files
-        .iter()
-        .filter(|file| file.extension().is_some_and(|kind| kind == "rs"))
-    {
-        let name = file
-            .file_stem()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
-        let folder = file.parent().unwrap_or(Path::new(""));
-        let (module, parents) = match name {
-            "main" | "lib" | "build" => continue,
-            "mod" => (
-                folder
-                    .file_name()
-                    .and_then(|name| name.to_str())
-                    .unwrap_or_default(),
-                folder.parent().unwrap_or(Path::new("")),
-            ),
-            other => (other, folder),
-        };
-        let mut candidates = ["mod.rs", "lib.rs", "main.rs"]
-            .map(|name| parents.join(name))
-            .to_vec();
-        candidates.push(parents.with_extension("rs"));
-        // Cargo compiles each file of these folders by itself. A package's `tests` lies beside its `src`; the
-        // package named tests has its own `src`.
-        let in_program_folder = folder.ends_with("bin")
-            || folder.ends_with("examples")
-            || folder.ends_with("benches")
-            || (folder.ends_with("tests")
-                && root().join(folder).join("../Cargo.toml").exists()
-                && folder != Path::new("tests"));
-        let named = candidates.iter().any(|parent| {
-            fs::read_to_string(root().join(parent)).is_ok_and(|text| {
-                text.lines()
-                    .any(|line| line.trim_end().ends_with(&format!("mod {module};")))
-            })
-        });
-        if !named && !in_program_folder {
-            findings.push(format!(
-                "{}: no parent says `mod {module};`, so it is not compiled",
-                file.display()
-            ));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,0 +1,234 @@
+//! Rooms: the modules that stand directly under a crate's own file, each with everything below it, and which of them
+//! may name which.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::modules::Modules;
+
+/// What the rooms of a crate may name: a line for each room that names another.
+type Rooms = &'static [(&'static str, &'static [&'static str])];
+
+/// Which room may name which, for each crate that has rooms. What the crate's own file defines is free for all, and
+/// that file may name all. The table says no more than the code does, so that a new line is a decision.
+const ROOMS: &[(&str, Rooms)] = &[
+    (
+        "sendense-types",
+        &[
+            ("app", &["backup", "error", "ids", "repository", "vm"]),
+            ("backup", &["ids"]),
+            (
+                "commands",
+                &[
+                    "app",
+                    "backup",
+                    "event",
+                    "ids",
+                    "repository",
+                    "restore",
+                    "vm",
+                ],
+            ),
+            ("event", &["app", "backup", "error", "ids", "repository"]),
+            ("repository", &["ids"]),
+            ("restore", &["ids"]),
+            ("size", &["app"]),
+            ("vm", &["ids"]),
+        ],
+    ),
+    (
+        "sendense-core",
+        &[
+            ("backups", &["events", "session", "watch"]),
+            ("download", &["events", "hub", "mounts", "session", "speed"]),
+            ("mounts", &["events", "hub", "session"]),
+            ("secrets", &["hub"]),
+            ("session", &["events", "hub", "secrets"]),
+            ("watch", &["hub", "speed"]),
+        ],
+    ),
+    (
+        "sendense",
+        &[
+            (
+                "commands",
+                &["args", "connection", "output", "progress", "secrets"],
+            ),
+            ("connection", &["args", "secrets"]),
+            ("progress", &["output"]),
+        ],
+    ),
+    (
+        "sendense-desktop",
+        &[
+            ("commands", &["dialogs", "local_hub", "preferences", "work"]),
+            ("dialogs", &["window"]),
+            ("news", &["notifications", "preferences", "tray", "window"]),
+            ("notifications", &["window"]),
+            ("tray", &["notifications", "window", "work"]),
+            (
+                "work",
+                &[
+                    "dialogs",
+                    "local_hub",
+                    "notifications",
+                    "preferences",
+                    "window",
+                ],
+            ),
+        ],
+    ),
+    (
+        "sendense-tests",
+        &[
+            ("hub", &["tool"]),
+            ("recording", &["random", "strace", "tool"]),
+            ("small_disk", &["tool"]),
+        ],
+    ),
+    (
+        "xtask",
+        &[
+            ("bench", &["process", "setup", "workspace"]),
+            ("breakages", &["process", "tally", "ui", "workspace"]),
+            ("bundle", &["process", "setup", "ui", "workspace"]),
+            ("check", &["process", "tidy", "workspace"]),
+            ("corpus", &["bench", "process", "setup", "workspace"]),
+            ("fixtures", &["process", "setup", "workspace"]),
+            ("icons", &["process", "setup", "workspace"]),
+            ("journey", &["process", "setup", "workspace"]),
+            ("setup", &["process", "workspace"]),
+            (
+                "suite",
+                &[
+                    "breakages",
+                    "check",
+                    "corpus",
+                    "process",
+                    "setup",
+                    "tally",
+                    "tidy",
+                    "ui",
+                    "workspace",
+                ],
+            ),
+            ("tidy", &["workspace"]),
+            ("ui", &["process", "setup", "workspace"]),
+            (
+                "window",
+                &["journey", "process", "setup", "ui", "workspace"],
+            ),
+            ("workspace", &["process"]),
+        ],
+    ),
+];
+
+/// Adds to `findings` where the rooms of a package's crates are not as the table says.
+pub(super) fn check(package: &str, crates: &[Modules], findings: &mut Vec<String>) {
+    let rooms = ROOMS.iter().find(|(known, _)| *known == package);
+    compare(
+        package,
+        rooms.map_or(&[], |(_, rooms)| *rooms),
+        crates,
+        findings,
+    );
+}
+
+fn compare(
+    package: &str,
+    rooms: &[(&str, &[&str])],
+    crates: &[Modules],
+    findings: &mut Vec<String>,
+) {
+    let mut allowed: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (room, others) in rooms {
+        if allowed
+            .insert(room, others.iter().copied().collect())
+            .is_some()
+        {
+            findings.push(format!("{package}: rooms.rs has two lines for {room}"));
+        }
+    }
+    let mut unused = allowed.clone();
+    for modules in crates {
+        for naming in modules.namings() {
+            let (Some(from), Some(to)) = (modules.room(naming.from), modules.room(naming.to))
+            else {
+                continue;
+            };
+            if from == to {
+                continue;
+            }
+            if let Some(others) = unused.get_mut(from) {
+                others.remove(to);
+            }
+            // Each pair is told once: allowing it, or not, is one decision.
+            if allowed.entry(from).or_default().insert(to) {
+                findings.push(format!(
+                    "{}:{}: {from} names {to} ({}), which xtask/src/tidy/rooms.rs does not allow",
+                    modules.files()[naming.from].path.display(),
+                    naming.line,
+                    naming.path
+                ));
+            }
+        }
+    }
+    for (room, others) in unused {
+        for other in others {
+            findings.push(format!(
+                "{package}: rooms.rs lets {room} name {other}, which it does not"
+            ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    /// What is wrong with a crate whose room `a` names `b`, and whose `b` names nobody.
+    fn findings(rooms: &[(&str, &[&str])]) -> Vec<String> {
+        let files = [
+            ("src/lib.rs", "mod a; mod b; pub use b::B; pub struct Top;"),
+            ("src/a.rs", "mod below; use crate::Top;"),
+            (
+                "src/a/below.rs",
+                "use super::super::B;\nuse crate::b::B as _;",
+            ),
+            ("src/b.rs", "pub struct B; use crate::Top;"),
+        ];
+        let sources = files
+            .iter()
+            .map(|(path, text)| (PathBuf::from(path), (*text).to_owned()))
+            .collect();
+        let modules =
+            Modules::read(Path::new("src/lib.rs"), &sources).expect("all files are there");
+        let mut findings = Vec::new();
+        compare("shop", rooms, &[modules], &mut findings);
+        findings
+    }
+
+    #[test]
+    fn naming_a_room_is_found_unless_the_table_allows_it() {
+        assert_eq!(
+            findings(&[]),
+            [
+                "src/a/below.rs:1: a names b (super::super::B), which xtask/src/tidy/rooms.rs does not allow"
+            ]
+        );
+        assert_eq!(findings(&[("a", &["b"])]), [""; 0]);
+    }
+
+    #[test]
+    fn the_table_allows_no_more_than_there_is() {
+        assert_eq!(
+            findings(&[("a", &["b"]), ("b", &["a"]), ("gone", &["b"])]),
+            [
+                "shop: rooms.rs lets b name a, which it does not",
+                "shop: rooms.rs lets gone name b, which it does not"
+            ]
+        );
+        assert!(findings(&[("a", &["b"]), ("a", &["b"])])[0].contains("two lines for a"));
+    }
+}
