@@ -5,6 +5,7 @@
 //! folder that the caller allows. Nor is a name followed that a guest could have written: see [`trust`].
 
 mod flat;
+mod qcow2;
 mod recognise;
 mod trust;
 
@@ -19,12 +20,13 @@ use imago::{
     FormatAccess, Mapping, StorageOpenOptions, file::File as ImagoFile, qcow2::Qcow2, raw::Raw,
 };
 
+pub use self::qcow2::{Flaw, backing_name, find_flaw};
 pub(crate) use self::recognise::OTHERS;
 use self::{
     flat::FlatDisk,
     recognise::{check_stated, recognise},
 };
-use crate::{Error, Result, guard::guarded, qcow2};
+use crate::{Error, Result, guard::guarded};
 
 /// Longer chains are refused: each link costs open files and time, and a loop never ends.
 const MAX_CHAIN: usize = 256;

@@ -8,21 +8,23 @@
 //! that threads may share. Images are hostile input: what is read from them is checked, a panic
 //! of a format library becomes [`Error::Corrupt`], and what runs in a circle is stopped (`guard.rs`).
 
+mod entry;
 mod error;
 mod filesystem;
 mod formats;
 mod guard;
 mod image;
 mod path;
-mod qcow2;
 pub mod reading;
 mod slice;
 mod volume;
 
+pub use entry::{DataStream, Entry, EntryKind, FsKind, Listing};
 pub use error::{Error, Result};
-pub use filesystem::{DataStream, Entry, EntryKind, FileReader, FileSystem, FsKind, Listing};
-pub use image::{AllowedRoots, Extent, ExtentKind, Image, ImageFormat};
+pub use filesystem::{FileReader, FileSystem};
+pub use image::{
+    AllowedRoots, Extent, ExtentKind, Flaw, Image, ImageFormat, backing_name, find_flaw,
+};
 pub use path::{FsPath, Name};
-pub use qcow2::{Flaw, backing_name, find_flaw};
 pub use slice::Slice;
 pub use volume::{Content, Layout, Unreadable, Volume, volumes};

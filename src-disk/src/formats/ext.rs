@@ -9,6 +9,7 @@ mod fast;
 mod inode;
 mod journal;
 mod map;
+mod newer;
 mod volume;
 
 pub(crate) use volume::has_copy;
@@ -16,8 +17,7 @@ pub(crate) use volume::has_copy;
 use std::collections::HashMap;
 
 use self::{
-    inode::{Inode, ROOT},
-    map::Run,
+    inode::{Inode, ROOT, Run},
     volume::Volume,
 };
 use super::{
@@ -58,8 +58,13 @@ struct Names {
 
 impl Ext {
     pub(crate) fn open(slice: Slice) -> Result<Self> {
+        let mut volume = Volume::open(slice)?;
+        journal::replay(&mut volume)?;
+        if volume.inode(ROOT)?.kind() != EntryKind::Directory {
+            return Err(Error::corrupt("ext filesystem: its root is no folder"));
+        }
         Ok(Self {
-            volume: Volume::open(slice)?,
+            volume,
             folders: Kept::new(),
             file: None,
             last_run: None,

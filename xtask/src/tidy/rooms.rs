@@ -120,6 +120,34 @@ const ROOMS: &[(&str, Rooms)] = &[
             ("workspace", &["process"]),
         ],
     ),
+    (
+        "sendense-disk",
+        &[
+            ("entry", &["path"]),
+            (
+                "filesystem",
+                &["entry", "error", "formats", "guard", "path", "slice"],
+            ),
+            ("formats", &["entry", "error", "path", "slice"]),
+            ("guard", &["error"]),
+            ("image", &["error", "guard"]),
+            ("path", &["error"]),
+            ("reading", &["entry", "image", "volume"]),
+            ("slice", &["guard", "image"]),
+            (
+                "volume",
+                &[
+                    "entry",
+                    "error",
+                    "filesystem",
+                    "formats",
+                    "guard",
+                    "image",
+                    "slice",
+                ],
+            ),
+        ],
+    ),
 ];
 
 /// Adds to `findings` where the rooms of a package's crates are not as the table says.

@@ -6,7 +6,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{checksum::Checksum, inode, map::Run};
+use super::{
+    checksum::Checksum,
+    inode::{self, Run},
+};
 use crate::formats::bytes::{joined, u16_at, u32_at};
 
 const ADD_RANGE: u16 = 1;

@@ -28,6 +28,15 @@ const ATTRIBUTES_MAGIC: u32 = 0xEA02_0000;
 const SYSTEM: u8 = 7;
 const INLINE_NAME: &[u8] = b"data";
 
+/// Blocks of a file in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    /// Where they lie; `None` for zeros that lie nowhere.
+    pub(super) block: Option<u64>,
+    /// How many; never 0.
+    pub(super) n_blocks: u64,
+}
+
 pub(super) struct Inode {
     pub(super) number: u32,
     pub(super) mode: u16,

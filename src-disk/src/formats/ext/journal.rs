@@ -13,12 +13,12 @@ use super::{
     fast::{Fast, Scan},
     inode::Inode,
     map,
+    newer::{Copied, MAGIC, Newer},
     volume::Volume,
 };
 use crate::formats::bytes::{joined, u16_be_at, u32_be_at};
 use crate::{Error, Result};
 
-const MAGIC: u32 = 0xC03B_3998;
 const DESCRIPTOR: u32 = 1;
 const COMMIT: u32 = 2;
 const REVOCATION: u32 = 5;
@@ -54,52 +54,44 @@ const LAST_TAG: u32 = 0x8;
 const MAX_BLOCKS: u32 = 1 << 20;
 const MAX_REVOCATIONS: usize = 1 << 22;
 
-/// The newest copies of blocks, by block.
-#[derive(Default)]
-pub(super) struct Newer(HashMap<u64, Copied>);
-
-/// A copy in the journal.
-#[derive(Clone, Copy)]
-pub(super) struct Copied {
-    /// Where it lies on the volume.
-    pub(super) block: u64,
-    /// The block begins like one of the journal's own; its copy does not, lest it be taken for one.
-    pub(super) is_escaped: bool,
-    sequence: u32,
-}
-
-impl Newer {
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub(super) fn get(&self, block: u64) -> Option<Copied> {
-        self.0.get(&block).copied()
-    }
-}
-
-impl Copied {
-    /// Puts back the first four bytes.
-    pub(super) fn restore(self, offset: u64, piece: &mut [u8]) {
-        let magic = MAGIC.to_be_bytes();
-        let first = usize::try_from(offset).unwrap_or(usize::MAX);
-        for (byte, original) in piece.iter_mut().zip(magic.iter().skip(first)) {
-            *byte = *original;
-        }
-    }
-}
-
 /// What a journal holds.
 #[derive(Default)]
-pub(super) struct Replayed {
-    pub(super) newer: Newer,
-    pub(super) fast: Fast,
+struct Replayed {
+    newer: Newer,
+    fast: Fast,
     /// What of it was damaged, a sentence each.
-    pub(super) notes: Vec<String>,
+    notes: Vec<String>,
+}
+
+/// Brings a volume up to date that was not closed.
+///
+/// # Errors
+/// Where its journal lies on another disk.
+pub(super) fn replay(volume: &mut Volume) -> Result<()> {
+    let Some(number) = volume.unreplayed else {
+        return Ok(());
+    };
+    if number == 0 {
+        return Err(Error::unsupported(
+            "the journal of this ext filesystem lies on another disk, and has to be replayed",
+        ));
+    }
+    match volume.inode(number).and_then(|journal| load(volume, &journal)) {
+        Ok(replayed) => {
+            volume.bring_up_to_date(replayed.newer, replayed.fast);
+            volume.notes.extend(replayed.notes);
+        }
+        // What e2fsck does with such a journal: it leaves it, and looks at the rest.
+        Err(error) => volume.notes.push(format!(
+            "the journal of this filesystem cannot be used, so what was written last may be missing or \
+             half done: {error}"
+        )),
+    }
+    Ok(())
 }
 
 /// Reads a journal from its oldest transaction to the last that was committed.
-pub(super) fn load(volume: &mut Volume, inode: &Inode) -> Result<Replayed> {
+fn load(volume: &mut Volume, inode: &Inode) -> Result<Replayed> {
     let head = block_of(volume, inode, 0)?.1;
     let word = |at: usize| u32_be_at(&head, at).unwrap_or(0);
     if word(0) != MAGIC || u64::from(word(0x0C)) != volume.block_bytes {

@@ -1,6 +1,9 @@
 //! From a block of a file to a block of the volume: extent trees (ext4) and blocks of pointers (ext2, ext3).
 
-use super::{inode::Inode, volume::Volume};
+use super::{
+    inode::{Inode, Run},
+    volume::Volume,
+};
 use crate::formats::bytes::{joined, u16_at, u32_at};
 use crate::{Error, Result};
 
@@ -13,15 +16,6 @@ const MAX_EXTENT: u16 = 1 << 15;
 /// The kernel's limit for extents.
 const MAX_FILE_BLOCKS: u64 = 1 << 32;
 const N_DIRECT: u64 = 12;
-
-/// Blocks of a file in a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Run {
-    /// Where they lie; `None` for zeros that lie nowhere.
-    pub(super) block: Option<u64>,
-    /// How many; never 0.
-    pub(super) n_blocks: u64,
-}
 
 /// The blocks from one of a file on.
 pub(super) fn run_at(volume: &mut Volume, inode: &Inode, block: u64) -> Result<Run> {

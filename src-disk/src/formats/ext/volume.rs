@@ -3,11 +3,11 @@
 use super::{
     checksum::{Checksum, is_old_group},
     fast::Fast,
-    inode::{Inode, ROOT},
-    journal::{self, Newer},
+    inode::Inode,
+    newer::Newer,
 };
 use crate::formats::bytes::{joined, u16_at, u32_at};
-use crate::{EntryKind, Error, Result, Slice};
+use crate::{Error, Result, Slice};
 
 const SUPERBLOCK: u64 = 1024;
 const MAGIC: u16 = 0xEF53;
@@ -63,6 +63,8 @@ pub(super) struct Volume {
     pub(super) notes: Vec<String>,
     /// What the older checksums of groups begin with, where there are such.
     group_uuid: Option<Vec<u8>>,
+    /// The inode of a journal that holds what has not reached its place; 0 where it lies on another disk.
+    pub(super) unreplayed: Option<u32>,
 }
 
 impl Volume {
@@ -109,7 +111,8 @@ impl Volume {
             _ => Checksum::seeded(word(0x270)),
         };
         let name = superblock.get(0x78..0x88).unwrap_or_default();
-        let mut volume = Self {
+        let journal = word(0x5C) & HAS_JOURNAL != 0 && incompatible & RECOVER != 0;
+        Ok(Self {
             label: String::from_utf8_lossy(name).into_owned(),
             block_bytes,
             slice,
@@ -129,32 +132,15 @@ impl Volume {
             notes: copied_from.into_iter().collect(),
             group_uuid: (!has_checksums && word(0x64) & GROUP_CHECKSUMS != 0)
                 .then(|| uuid.to_vec()),
-        };
-        if word(0x5C) & HAS_JOURNAL != 0 && incompatible & RECOVER != 0 {
-            let number = word(0xE0);
-            if number == 0 {
-                return Err(Error::unsupported(
-                    "the journal of this ext filesystem lies on another disk, and has to be replayed",
-                ));
-            }
-            match volume.inode(number).and_then(|journal| journal::load(&mut volume, &journal)) {
-                Ok(replayed) => {
-                    volume.newer = replayed.newer;
-                    volume.last_group = None;
-                    volume.fast = replayed.fast;
-                    volume.notes.extend(replayed.notes);
-                }
-                // What e2fsck does with such a journal: it leaves it, and looks at the rest.
-                Err(error) => volume.notes.push(format!(
-                    "the journal of this filesystem cannot be used, so what was written last may be missing or \
-                     half done: {error}"
-                )),
-            }
-        }
-        if volume.inode(ROOT)?.kind() != EntryKind::Directory {
-            return Err(Error::corrupt("ext filesystem: its root is no folder"));
-        }
-        Ok(volume)
+            unreplayed: journal.then(|| word(0xE0)),
+        })
+    }
+
+    /// Blocks and files are read as the journal has them from now on.
+    pub(super) fn bring_up_to_date(&mut self, newer: Newer, fast: Fast) {
+        self.newer = newer;
+        self.fast = fast;
+        self.last_group = None;
     }
 
     pub(super) fn inode(&mut self, number: u32) -> Result<Inode> {

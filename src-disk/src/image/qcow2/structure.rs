@@ -8,42 +8,25 @@
 use std::{
     collections::HashMap,
     fs::File,
-    io::{self, Read, Seek, SeekFrom},
+    io::{Read, Seek, SeekFrom},
     path::Path,
 };
 
-use super::{OFFSET, ZERO, header, header::Header, u64_at};
+use super::{
+    OFFSET, ZERO,
+    flaw::{Flaw, Trouble, flaw},
+    header,
+    header::{CLUSTER_BYTES, Header},
+    u64_at,
+};
 use crate::{AllowedRoots, Error, ExtentKind, Image, Result};
 
-pub(super) const CLUSTER_BYTES: u64 = 1 << 16;
 /// Entries of eight bytes in a cluster.
 const TABLE_ENTRIES: u64 = CLUSTER_BYTES / 8;
 /// Counts of two bytes in a cluster.
 const COUNTS: u64 = CLUSTER_BYTES / 2;
 /// The cluster that an entry names is used by it alone; so it is in all our images.
 const COPIED: u64 = 1 << 63;
-
-/// Something in an image that is not as it was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Flaw {
-    /// What is wrong and at which byte of the file.
-    pub what: String,
-    /// Whether other programs refuse the image because of it. If not, it still has to be seen whether the
-    /// disk reads as it should.
-    pub is_refused: bool,
-}
-
-/// What ends a check.
-pub(super) enum Trouble {
-    Flaw(Flaw),
-    Unreadable(io::Error),
-}
-
-impl From<io::Error> for Trouble {
-    fn from(error: io::Error) -> Self {
-        Self::Unreadable(error)
-    }
-}
 
 /// The first flaw of an image as the hub writes them; `None` where every byte of its structure is right.
 /// What the clusters hold is not looked at. The image that it builds on is opened where it was emptied.
@@ -71,14 +54,6 @@ pub fn find_flaw(
         Err(Trouble::Flaw(flaw)) => Ok(Some(flaw)),
         Err(Trouble::Unreadable(error)) => Err(Error::Io(error)),
     }
-}
-
-/// A flaw that readers may pass by.
-pub(super) fn flaw(what: String) -> Trouble {
-    Trouble::Flaw(Flaw {
-        what,
-        is_refused: false,
-    })
 }
 
 struct Structure {

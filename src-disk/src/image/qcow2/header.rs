@@ -1,10 +1,12 @@
 //! The first cluster of a QCOW2 image: fields, extensions, the name of the backing file, and zeros.
 
 use super::{
-    structure::{CLUSTER_BYTES, Flaw, Trouble, flaw},
+    flaw::{Flaw, Trouble, flaw},
     u32_at, u64_at,
 };
 
+/// The clusters that this product writes.
+pub(super) const CLUSTER_BYTES: u64 = 1 << 16;
 /// What this product writes, and what QEMU writes when it repairs an image.
 const HEADER_BYTES: [u32; 2] = [104, 112];
 /// QEMU refuses larger tables.

@@ -4,6 +4,7 @@
 //! nowhere, would be backed up without a word as a disk with holes. Format: QEMU's
 //! docs/interop/qcow2.txt. [`find_flaw`] looks closer, at images of our own.
 
+mod flaw;
 mod header;
 mod structure;
 
@@ -14,7 +15,8 @@ use std::{
     path::Path,
 };
 
-pub use self::structure::{Flaw, find_flaw};
+pub use self::flaw::Flaw;
+pub use self::structure::find_flaw;
 use crate::{Error, Result};
 
 /// Bits of an entry that hold a place in the file.
