@@ -10,11 +10,8 @@ use yew_router::prelude::*;
 use crate::components::{AddHubDialog, ErrorNotice, Sidebar, SignInDialog, Toasts};
 use crate::hooks::use_action;
 use crate::route::Route;
-use crate::state::app::{AppState, Change};
+use crate::state::app::{AppContext, AppState, Change};
 use crate::{dom, ipc, pages};
-
-/// What pages read and change; see [`AppState`].
-pub(crate) type AppContext = UseReducerHandle<AppState>;
 
 /// Countdowns and "2 hours ago" are drawn anew so often.
 const TICK_MS: u32 = 20_000;

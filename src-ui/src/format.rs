@@ -1,7 +1,7 @@
 //! Times, spans and names of kinds as people read them.
 
 use jiff::Timestamp;
-use sendense_types::{FileEntry, FileKind};
+use sendense_types::{FileEntry, FileKind, OpenMount};
 
 use crate::dom;
 
@@ -14,6 +14,15 @@ pub(crate) fn date(time: Timestamp) -> String {
     let (day, month, year, hour, minute) = dom::local(time.as_millisecond() as f64);
     let month = MONTHS.get(month as usize).copied().unwrap_or("?");
     format!("{day} {month} {year} {hour:02}:{minute:02}")
+}
+
+/// "pgtest1 · Disk 0"
+pub(crate) fn mount_title(mount: &OpenMount) -> String {
+    let name = mount.vm_name.as_deref().unwrap_or("Mount of somebody else");
+    match mount.disk_index {
+        Some(index) => format!("{name} · Disk {index}"),
+        None => name.to_owned(),
+    }
 }
 
 /// The name of a file system as its users write it.

@@ -7,8 +7,8 @@ use sendense_types::commands::Command;
 use sendense_types::{AppError, ErrorKind, SessionState};
 use yew::prelude::*;
 
-use crate::app::AppContext;
 use crate::ipc;
+use crate::state::app::AppContext;
 
 /// A question and its newest answer. A failure leaves the last good answer in place.
 pub(crate) struct Query<T> {

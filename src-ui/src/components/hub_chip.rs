@@ -5,10 +5,9 @@ use sendense_types::{HubId, SavedHub, Session, SessionState};
 use yew::prelude::*;
 
 use super::{Dialog, ErrorNotice, Icon, Picture};
-use crate::app::AppContext;
 use crate::dom;
 use crate::hooks::use_action;
-use crate::state::app::Change;
+use crate::state::app::{AppContext, Change};
 
 #[derive(Clone, PartialEq, Properties)]
 pub(crate) struct HubChipProps {

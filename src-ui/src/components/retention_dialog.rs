@@ -5,9 +5,8 @@ use sendense_types::{Backup, BackupId, Retention, RetentionPoint, RetentionPolic
 use yew::prelude::*;
 
 use super::{Badge, Dialog, ErrorNotice, Picture};
-use crate::app::AppContext;
 use crate::hooks::{use_action, use_query};
-use crate::state::app::Change;
+use crate::state::app::{AppContext, Change};
 use crate::{dom, format};
 
 /// More of one kind nobody keeps; the hub takes larger numbers all the same.

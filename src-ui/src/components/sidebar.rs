@@ -77,7 +77,7 @@ pub(crate) fn Sidebar(props: &SidebarProps) -> Html {
                         to={Route::Browser { mount_id: mount.mount_id.to_string() }}
                         classes="sidebar__mount"
                     >
-                        <span>{ crate::pages::mounts::title(mount) }</span>
+                        <span>{ format::mount_title(mount) }</span>
                         if let Some(minutes) = mount.expires_at.map(format::minutes_until) {
                             <span class={classes!("num", format::is_soon(minutes).then_some("is-soon"))}>{ format!("{minutes} min") }</span>
                         }

@@ -5,7 +5,6 @@ use sendense_types::{Backup, Download};
 use yew::prelude::*;
 use yew_router::prelude::*;
 
-use crate::app::AppContext;
 use crate::components::{
     Ago, BackupTypeBadge, EmptyState, ErrorNotice, Icon, Picture, RunningPanel, StatusBadge,
 };
@@ -13,6 +12,7 @@ use crate::dom;
 use crate::hooks::{use_action, use_query};
 use crate::pages::DownloadRow;
 use crate::route::Route;
+use crate::state::app::AppContext;
 
 /// Which work is shown.
 #[derive(Clone, Copy, PartialEq)]

@@ -20,11 +20,11 @@ use self::remarks::Remarks;
 use self::saving::{Folder as SavedFolder, use_saving, why_not};
 use self::table::{FileTable, ROW_HEIGHT};
 use self::toolbar::Toolbar;
-use super::{DownloadRow, mounts};
-use crate::app::AppContext;
+use super::DownloadRow;
 use crate::components::{ErrorNotice, Icon, MenuItem, MenuPlace, OpenMenu, Picture};
 use crate::hooks::{use_action, use_query};
 use crate::route::Route;
+use crate::state::app::AppContext;
 use crate::state::selection::{Held, Selection};
 use crate::state::sort::{self, Order};
 use crate::state::type_ahead::TypeAhead;
@@ -491,7 +491,7 @@ fn name_of(path: &str, mount: &OpenMount) -> String {
         .next()
         .unwrap_or_default();
     if last.is_empty() {
-        mounts::title(mount).replace(" · ", " ")
+        format::mount_title(mount).replace(" · ", " ")
     } else {
         last.to_owned()
     }

@@ -6,10 +6,10 @@ use sendense_types::commands::{
 use sendense_types::{ByteSize, Download, DownloadKind, DownloadState, Units};
 use yew::prelude::*;
 
-use crate::app::AppContext;
 use crate::components::{Badge, Bar, EmptyState, ErrorNotice, Picture};
 use crate::format;
 use crate::hooks::use_action;
+use crate::state::app::AppContext;
 
 /// All downloads since the app was started.
 #[component]

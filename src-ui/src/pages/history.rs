@@ -17,14 +17,13 @@ use yew::prelude::*;
 use yew_router::prelude::*;
 
 use self::table::{BackupTable, RowActions, size_of};
-use crate::app::AppContext;
 use crate::components::{
     BackupDialog, CopyDialog, DeleteBackupDialog, EmptyState, ErrorNotice, Icon, Picture,
     RetentionDialog, RunningPanel, Size,
 };
 use crate::hooks::{use_action, use_query};
 use crate::route::Route;
-use crate::state::app::Change;
+use crate::state::app::{AppContext, Change};
 use crate::state::chain;
 use crate::{dom, format};
 

@@ -5,21 +5,11 @@ use sendense_types::{Expiry, MountId, OpenMount};
 use yew::prelude::*;
 use yew_router::prelude::*;
 
-use crate::app::AppContext;
 use crate::components::{BackupTypeBadge, Badge, EmptyState, ErrorNotice, Picture};
 use crate::format;
 use crate::hooks::{use_action, use_query};
 use crate::route::Route;
-use crate::state::app::Change;
-
-/// "pgtest1 · Disk 0"
-pub(crate) fn title(mount: &OpenMount) -> String {
-    let name = mount.vm_name.as_deref().unwrap_or("Mount of somebody else");
-    match mount.disk_index {
-        Some(index) => format!("{name} · Disk {index}"),
-        None => name.to_owned(),
-    }
-}
+use crate::state::app::{AppContext, Change};
 
 /// The list of open mounts.
 #[component]
@@ -99,9 +89,9 @@ fn MountRow(props: &MountRowProps) -> Html {
     };
     let is_fixed = mount.expiry == Expiry::Fixed;
     html! {
-        <li class="row" aria-label={title(mount)}>
+        <li class="row" aria-label={format::mount_title(mount)}>
             <div class="row__text">
-                <strong>{ title(mount) }</strong>
+                <strong>{ format::mount_title(mount) }</strong>
                 <small class="faint num">
                     { mount.backup_time.map(format::date).unwrap_or_default() }
                     { " " }

@@ -4,13 +4,12 @@ use sendense_types::commands::{DeleteRepository, FindBackups, ListRepositories, 
 use sendense_types::{ByteSize, Repository, RepositoryId, RepositoryTest, Rescan, SavedHub, Units};
 use yew::prelude::*;
 
-use crate::app::AppContext;
 use crate::components::{
     AddRepositoryDialog, Badge, Bar, Dialog, EmptyState, ErrorNotice, Icon, Menu, MenuItem, Picture,
 };
 use crate::format;
 use crate::hooks::{use_action, use_query};
-use crate::state::app::{Change, Tone};
+use crate::state::app::{AppContext, Change, Tone};
 
 /// What lies over the page.
 #[derive(Clone, PartialEq)]

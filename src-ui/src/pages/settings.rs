@@ -7,11 +7,10 @@ use sendense_types::commands::{
 use sendense_types::{Keychain, Settings as Values, Theme, Units};
 use yew::prelude::*;
 
-use crate::app::AppContext;
 use crate::components::ErrorNotice;
 use crate::dom;
 use crate::hooks::{use_action, use_query};
-use crate::state::app::Change;
+use crate::state::app::{AppContext, Change};
 
 /// The settings; each holds as soon as it is changed.
 #[component]

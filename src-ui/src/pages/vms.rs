@@ -14,12 +14,11 @@ use yew::prelude::*;
 
 use self::row::{VmCard, VmRowProps};
 use self::table::VmTable;
-use crate::app::AppContext;
 use crate::components::{
     BackupDialog, BackupSeveralDialog, DiscoverDialog, EmptyState, ErrorNotice, Icon, Picture,
 };
 use crate::hooks::{use_action, use_query};
-use crate::state::app::Change;
+use crate::state::app::{AppContext, Change};
 use crate::state::vms::{Order, Protection, arrange};
 use crate::{dom, format};
 

@@ -7,15 +7,17 @@ use sendense_types::{
     AppError, AppEvent, BackupCopy, BackupId, BackupProgress, BackupStatus, CopyStatus, Download,
     Expiry, OpenMount, Place, Session, Settings, StartedBackup, Verification, VerificationStatus,
 };
-use yew::Reducible;
+use yew::{Reducible, UseReducerHandle};
 
 use crate::format;
-use crate::pages::mounts;
 
 /// Messages that are shown at a time.
 const MOST_TOASTS: usize = 4;
 /// Speeds that the small chart of a running backup shows.
 const CHART_POINTS: usize = 60;
+
+/// What pages read and change; see [`AppState`].
+pub(crate) type AppContext = UseReducerHandle<AppState>;
 
 /// What several pages need.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -229,7 +231,10 @@ impl AppState {
                 };
                 self.say(
                     Tone::Warning,
-                    format!("{} closes in {minutes} minutes", mounts::title(&mount)),
+                    format!(
+                        "{} closes in {minutes} minutes",
+                        format::mount_title(&mount)
+                    ),
                     what_to_do.to_owned(),
                     Some((
                         "Show".to_owned(),

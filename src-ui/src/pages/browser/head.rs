@@ -5,13 +5,11 @@ use sendense_types::{BackupType, Expiry, OpenMount};
 use yew::prelude::*;
 use yew_router::prelude::*;
 
-use crate::app::AppContext;
 use crate::components::{Badge, ErrorNotice, Icon, Picture};
 use crate::format;
 use crate::hooks::use_action;
-use crate::pages::mounts;
 use crate::route::Route;
-use crate::state::app::Change;
+use crate::state::app::{AppContext, Change};
 
 #[derive(Clone, PartialEq, Properties)]
 pub(super) struct HeadProps {
@@ -57,7 +55,7 @@ pub(super) fn Head(props: &HeadProps) -> Html {
         <>
         <header class="page__head">
             <div class="page__title">
-                <h1 title={mounts::title(mount)}>{ mounts::title(mount) }</h1>
+                <h1 title={format::mount_title(mount)}>{ format::mount_title(mount) }</h1>
                 <small class="faint">{ subtitle(mount) }</small>
             </div>
             <span class="page__space"></span>
