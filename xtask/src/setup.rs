@@ -417,7 +417,8 @@ fn apt(args: &[&str]) -> Result<()> {
         sudo
     };
     command
-        .arg("-qq")
+        // A system that has just started updates itself, and holds the lock for minutes.
+        .args(["-qq", "-o", "DPkg::Lock::Timeout=300"])
         .args(args)
         .env("DEBIAN_FRONTEND", "noninteractive");
     println!("{}", shown(&command));
