@@ -1,22 +1,25 @@
 //! `cargo xtask bundle`: what users install on this system, made by Tauri's own tool.
 
-use std::path::PathBuf;
-
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 
 use crate::process::{self, program};
-use crate::workspace::{self, cargo};
-use crate::{setup, ui};
+use crate::tools::Tool;
+use crate::{setup, ui, workspace};
 
-/// The tool's version; its configuration's schema follows it.
-const TAURI_CLI: &str = "2.12.4";
+/// Tauri's command line; its configuration's schema follows its version.
+const TAURI_CLI: Tool = Tool {
+    name: "tauri-cli",
+    program: "cargo-tauri",
+    version: "2.12.4",
+    purpose: "makes the packages",
+    is_optimised: true,
+};
 
 /// Builds packages of these kinds, all that are made on this system when none is named.
 pub(crate) fn run(kinds: &[String]) -> Result<()> {
     setup::run()?;
     ui::run()?;
-    let tool = tool()?;
-    let mut command = program(tool);
+    let mut command = program(TAURI_CLI.installed()?);
     command
         .current_dir(workspace::root().join("src-tauri"))
         .args(["build", "--ci"])
@@ -33,33 +36,4 @@ pub(crate) fn run(kinds: &[String]) -> Result<()> {
         workspace::target()?.join("release/bundle").display()
     );
     Ok(())
-}
-
-/// Tauri's command line in the target folder, built there the first time.
-fn tool() -> Result<PathBuf> {
-    let root = workspace::target()?.join("tools");
-    let tool = root
-        .join("bin")
-        .join(format!("cargo-tauri{}", std::env::consts::EXE_SUFFIX));
-    let is_there = || {
-        program(&tool)
-            .arg("--version")
-            .output()
-            .is_ok_and(|said| String::from_utf8_lossy(&said.stdout).contains(TAURI_CLI))
-    };
-    if !is_there() {
-        println!(
-            "building tauri-cli {TAURI_CLI}, which makes the packages; this takes some minutes"
-        );
-        process::run(
-            cargo()
-                .args(["install", "tauri-cli", "--locked", "--force", "--version"])
-                .arg(TAURI_CLI)
-                .arg("--root")
-                .arg(&root),
-        )
-        .context("tauri-cli cannot be installed")?;
-        ensure!(is_there(), "{} does not start", tool.display());
-    }
-    Ok(tool)
 }

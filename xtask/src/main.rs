@@ -19,6 +19,7 @@ mod setup;
 mod suite;
 mod tally;
 mod tidy;
+mod tools;
 mod ui;
 mod window;
 mod workspace;

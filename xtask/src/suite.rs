@@ -55,7 +55,10 @@ pub(crate) fn run(long: bool) -> Result<()> {
         tally.step("user interface", ui::run());
         tally.step("tidy", tidy::run());
         tally.step("lints", check::lint());
+        tally.step_or_skip("lints for WebAssembly", check::lint_for_wasm());
         tally.step("documentation", check::document());
+        tally.step("unused libraries", check::unused_libraries());
+        tally.step_or_skip("libraries", check::libraries());
         match binary::build() {
             Ok(built) => binaries = built,
             Err(error) => tally.step("build", Err(error)),

@@ -13,6 +13,14 @@ pub(crate) struct Tally {
     pub(crate) skipped: Vec<(String, String)>,
 }
 
+/// A check that could not be made here.
+pub(crate) struct Skipped {
+    /// What was not checked.
+    pub(crate) what: &'static str,
+    /// Why.
+    pub(crate) reason: String,
+}
+
 /// What one test binary said.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Report {
@@ -64,6 +72,14 @@ impl Tally {
                 .unwrap_or_default()
                 .to_owned();
             self.fail(format!("{name}: {first_line}"));
+        }
+    }
+
+    /// Notes a step that cannot be taken everywhere.
+    pub(crate) fn step_or_skip(&mut self, name: &str, outcome: Result<Option<Skipped>, Error>) {
+        match outcome {
+            Ok(Some(Skipped { what, reason })) => self.skipped.push((what.to_owned(), reason)),
+            other => self.step(name, other.map(drop)),
         }
     }
 
@@ -157,5 +173,22 @@ mod tests {
         tally.fail("it journey::b".to_owned());
         tally.subtract_skips("journey::a\tno tmpfs\njourney::a\tno tmpfs\njourney::b\tno tmpfs\n");
         assert_eq!(tally.closing_line(), "2 passed, 1 failed, 1 skipped");
+    }
+
+    #[test]
+    fn a_step_that_cannot_be_taken_is_counted_with_its_reason() {
+        let mut tally = Tally::default();
+        let reason = "there is no network".to_owned();
+        tally.step_or_skip(
+            "libraries",
+            Ok(Some(Skipped {
+                what: "faults",
+                reason,
+            })),
+        );
+        tally.step_or_skip("libraries", Ok(None));
+        tally.step_or_skip("libraries", Err(anyhow::anyhow!("one is denied")));
+        assert_eq!(tally.closing_line(), "0 passed, 1 failed, 1 skipped");
+        assert_eq!(tally.failed, ["libraries: one is denied"]);
     }
 }

@@ -4,6 +4,7 @@
 //! `rustc-web` with the sources of the standard library. The variable SENDENSE_WASM takes one of them
 //! by name: `rustup` or `debian`.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
@@ -29,22 +30,14 @@ pub(crate) fn dist() -> PathBuf {
 pub(crate) fn run() -> Result<()> {
     let dist = dist();
     fs::create_dir_all(&dist).with_context(|| format!("cannot create {}", dist.display()))?;
-    let build = workspace::root().join("target/ui");
+    let build = build_folder();
     let mut command = match route()? {
         Route::Rustup => cargo(),
         Route::Debian => debian()?,
     };
     command
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "sendense-ui",
-            "--profile",
-            "ui",
-        ])
-        .args(["--target", TARGET, "--target-dir"])
-        .arg(&build);
+        .args(["build", "--package", "sendense-ui"])
+        .args(settings());
     process::run(&mut command)?;
     let module = build.join(TARGET).join("ui/sendense-ui.wasm");
     process::run(
@@ -67,6 +60,38 @@ pub(crate) fn run() -> Result<()> {
         &dist.join("styles.css"),
         styles(&source.join("styles"))?.as_bytes(),
     )
+}
+
+/// Clippy over everything that becomes WebAssembly, if the compiler in use has one.
+pub(crate) fn clippy() -> Result<Option<Command>> {
+    Ok(match route()? {
+        Route::Rustup => {
+            let mut command = cargo();
+            command
+                .args(["clippy", "--package", "sendense-ui"])
+                .args(["--package", "sendense-types"])
+                .args(settings());
+            Some(command)
+        }
+        Route::Debian => None,
+    })
+}
+
+/// Where cargo builds what becomes WebAssembly.
+fn build_folder() -> PathBuf {
+    workspace::root().join("target/ui")
+}
+
+/// The same for building and linting, so that both share what runs while compiling.
+fn settings() -> [OsString; 6] {
+    [
+        "--quiet".into(),
+        "--profile=ui".into(),
+        "--target".into(),
+        TARGET.into(),
+        "--target-dir".into(),
+        build_folder().into(),
+    ]
 }
 
 /// Which compiler makes WebAssembly.

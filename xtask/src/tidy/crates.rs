@@ -6,7 +6,6 @@ use std::fs;
 use anyhow::{Context, Result};
 use cargo_metadata::{DependencyKind, Package};
 
-use super::modules::Sources;
 use crate::workspace::root;
 
 /// Which crates of ours each crate may use. Dependencies go one way, from what people see down to the formats.
@@ -59,15 +58,13 @@ const NEVER: &[(&str, &[&str])] = &[
 ];
 
 /// Checks all crates, adding to `findings`.
-pub(super) fn check(
-    packages: &[Package],
-    sources: &Sources,
-    findings: &mut Vec<String>,
-) -> Result<()> {
+pub(super) fn check(packages: &[Package], findings: &mut Vec<String>) -> Result<()> {
     let ours: BTreeSet<&str> = packages
         .iter()
         .map(|package| package.name.as_str())
         .collect();
+    let readme = fs::read_to_string(root().join("README.md")).context("cannot read README.md")?;
+    minimum_rust(packages, &readme, findings);
     let mut users: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for package in packages {
         let name = package.name.as_str();
@@ -81,7 +78,6 @@ pub(super) fn check(
             .iter()
             .find(|(known, _)| *known == name)
             .map_or(&[][..], |(_, never)| never);
-        let text = source_text(package, sources)?;
         for dependency in &package.dependencies {
             let used = dependency.name.as_str();
             if ours.contains(used) {
@@ -94,22 +90,28 @@ pub(super) fn check(
             if never.contains(&used) && dependency.kind != DependencyKind::Development {
                 findings.push(format!("{name} must stay free of {used}"));
             }
-            if !text.contains(&used.replace('-', "_")) {
-                findings.push(format!("{name} depends on {used} and never names it"));
-            }
         }
     }
     documented(&users, findings)
 }
 
-/// All Rust source of a package, and its build script.
-fn source_text(package: &Package, sources: &Sources) -> Result<String> {
-    let folder = package.manifest_path.parent();
-    let folder = folder.context("a manifest without folder")?;
-    let text = sources
+/// The README names the oldest Rust that the workspace builds with, which is the same for all of it.
+fn minimum_rust(packages: &[Package], readme: &str, findings: &mut Vec<String>) {
+    let versions: BTreeSet<_> = packages
         .iter()
-        .filter(|(file, _)| root().join(file).starts_with(folder));
-    Ok(text.map(|(_, text)| text.as_str()).collect())
+        .map(|package| package.rust_version.as_ref())
+        .collect();
+    match versions.into_iter().collect::<Vec<_>>().as_slice() {
+        [Some(version)] => {
+            let words = format!("Rust {}.{} or newer", version.major, version.minor);
+            if !readme.contains(&words) {
+                findings.push(format!(
+                    "README.md: does not say \"{words}\", as Cargo.toml does by rust-version"
+                ));
+            }
+        }
+        _ => findings.push("the crates differ in rust-version, or lack it".to_owned()),
+    }
 }
 
 /// Every library has a row in docs/dependencies.md that says why, and every row has a library.
@@ -170,5 +172,26 @@ mod tests {
         assert_eq!(first_cell("| crate | used by | why |"), None);
         assert_eq!(first_cell("| --- | --- | --- |"), None);
         assert_eq!(first_cell("Some text | with a bar"), None);
+    }
+
+    #[test]
+    fn the_readme_names_the_oldest_rust() {
+        let package = |version: &str| {
+            serde_json::from_value::<Package>(serde_json::json!({
+                "name": "shop", "version": "1.0.0", "id": "shop", "dependencies": [], "targets": [],
+                "features": {}, "manifest_path": "/shop/Cargo.toml", "rust_version": version,
+            }))
+            .expect("cargo writes this")
+        };
+        let findings = |versions: &[&str], readme: &str| {
+            let packages: Vec<Package> = versions.iter().map(|version| package(version)).collect();
+            let mut findings = Vec::new();
+            minimum_rust(&packages, readme, &mut findings);
+            findings
+        };
+        let readme = "You need Rust 1.95 or newer.";
+        assert_eq!(findings(&["1.95.0", "1.95.0"], readme), [""; 0]);
+        assert!(findings(&["1.96.0"], readme)[0].starts_with("README.md"));
+        assert!(findings(&["1.95.0", "1.96.0"], readme)[0].contains("differ"));
     }
 }

@@ -90,8 +90,11 @@ const ROOMS: &[(&str, Rooms)] = &[
         &[
             ("bench", &["process", "setup", "workspace"]),
             ("breakages", &["process", "tally", "ui", "workspace"]),
-            ("bundle", &["process", "setup", "ui", "workspace"]),
-            ("check", &["process", "tidy", "workspace"]),
+            ("bundle", &["process", "setup", "tools", "ui", "workspace"]),
+            (
+                "check",
+                &["process", "tally", "tidy", "tools", "ui", "workspace"],
+            ),
             ("corpus", &["bench", "process", "setup", "workspace"]),
             ("fixtures", &["process", "setup", "workspace"]),
             ("icons", &["process", "setup", "workspace"]),
@@ -112,6 +115,7 @@ const ROOMS: &[(&str, Rooms)] = &[
                 ],
             ),
             ("tidy", &["workspace"]),
+            ("tools", &["process", "workspace"]),
             ("ui", &["process", "setup", "workspace"]),
             (
                 "window",
@@ -146,6 +150,42 @@ const ROOMS: &[(&str, Rooms)] = &[
                     "slice",
                 ],
             ),
+        ],
+    ),
+    (
+        "sendense-ui",
+        &[
+            (
+                "app",
+                &[
+                    "components",
+                    "dom",
+                    "hooks",
+                    "ipc",
+                    "pages",
+                    "route",
+                    "state",
+                ],
+            ),
+            (
+                "components",
+                &["dom", "format", "hooks", "ipc", "route", "state"],
+            ),
+            ("format", &["dom"]),
+            ("hooks", &["ipc", "state"]),
+            (
+                "pages",
+                &[
+                    "components",
+                    "dom",
+                    "format",
+                    "hooks",
+                    "ipc",
+                    "route",
+                    "state",
+                ],
+            ),
+            ("state", &["format"]),
         ],
     ),
 ];

@@ -40,13 +40,16 @@ pub(super) fn check(files: &[PathBuf], findings: &mut Vec<String>) -> Result<()>
         if matches!(kind, "orig" | "rej") {
             findings.push(format!("{}: left behind by `patch`", file.display()));
         }
-        if !matches!(kind, "rs" | "toml" | "md" | "patch" | "sql" | "json") {
+        if !matches!(
+            kind,
+            "rs" | "toml" | "md" | "patch" | "sql" | "json" | "yml"
+        ) {
             continue;
         }
         let text = fs::read_to_string(root().join(file))
             .with_context(|| format!("{} is not UTF-8 text", file.display()))?;
         // Patches quote other files, with their empty lines as single spaces.
-        if matches!(kind, "rs" | "toml" | "md" | "sql") {
+        if matches!(kind, "rs" | "toml" | "md" | "sql" | "yml") {
             white_space(file, &text, findings);
         }
         machine_paths(file, &text, findings);
