@@ -26,14 +26,24 @@ pub(crate) fn target() -> Result<PathBuf> {
     Ok(metadata()?.target_directory.into())
 }
 
-/// The workspace's own crates.
+/// All crates of the checkout: those of the workspace, and the fuzz targets, which are a workspace of their own.
 pub(crate) fn packages() -> Result<Vec<Package>> {
-    Ok(metadata()?.packages)
+    let mut packages = metadata()?.packages;
+    packages.extend(metadata_of("fuzz/Cargo.toml")?.packages);
+    Ok(packages)
 }
 
-/// What cargo says about the workspace, without what others wrote.
 fn metadata() -> Result<Metadata> {
-    let json = quietly(cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
+    metadata_of("Cargo.toml")
+}
+
+/// What cargo says about a workspace, without what others wrote.
+fn metadata_of(manifest: &str) -> Result<Metadata> {
+    let json = quietly(
+        cargo()
+            .args(["metadata", "--no-deps", "--format-version", "1"])
+            .args(["--manifest-path", manifest]),
+    )?;
     let json = String::from_utf8(json).context("`cargo metadata` wrote no UTF-8")?;
     MetadataCommand::parse(json).context("`cargo metadata` wrote something else")
 }

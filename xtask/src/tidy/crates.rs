@@ -40,6 +40,7 @@ const DIRECTION: &[(&str, &[&str])] = &[
             "sendense-fixtures",
         ],
     ),
+    ("sendense-fuzz", &["sendense-disk"]),
     ("xtask", &["sendense-fixtures"]),
     ("xtask-bindgen", &[]),
 ];

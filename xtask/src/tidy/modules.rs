@@ -8,7 +8,7 @@
 mod paths;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result};
 use syn::ext::IdentExt;
@@ -229,7 +229,7 @@ impl Modules {
     ) -> (PathBuf, PathBuf) {
         if let Some(path) = path_attribute(&declaration.attrs) {
             let beside = self.files[file].path.parent().unwrap_or(Path::new(""));
-            let path = beside.join(path);
+            let path = without_dots(&beside.join(path));
             let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
             return (path, folder);
         }
@@ -308,6 +308,19 @@ impl Modules {
             }
         })
     }
+}
+
+/// A path without the `..` that lead back out of its own folders.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        if part == Component::ParentDir {
+            plain.pop();
+        } else {
+            plain.push(part);
+        }
+    }
+    plain
 }
 
 #[cfg(test)]
@@ -420,7 +433,7 @@ mod tests {
         let sources: Sources = [
             (
                 "src/main.rs",
-                "mod folder; mod file; #[path = \"odd/name.rs\"] mod odd;",
+                "mod folder; mod file; #[path = \"../odd/name.rs\"] mod odd;",
             ),
             ("src/folder/mod.rs", "mod child;"),
             ("src/folder/child.rs", ""),
@@ -430,7 +443,7 @@ mod tests {
             ),
             ("src/file/inline/below.rs", ""),
             ("src/file/tests.rs", ""),
-            ("src/odd/name.rs", ""),
+            ("odd/name.rs", ""),
             ("src/forgotten.rs", ""),
         ]
         .into_iter()

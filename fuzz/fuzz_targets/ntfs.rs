@@ -1,0 +1,9 @@
+//! Walks through an NTFS filesystem.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    sendense_fuzz::read_marked(bytes, &[(3, b"NTFS    "), (510, &[0x55, 0xAA])]);
+});
