@@ -65,7 +65,9 @@ fn binary() -> &'static Path {
         }
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         tool(cargo)
-            .args(["build", "--quiet", "--package", "sendense"])
+            // With the libraries that a build of everything has made: see xtask's `workspace::build`.
+            .args(["build", "--quiet", "--workspace", "--bin", "sendense"])
+            .args(["--example", "read_disk"])
             .current_dir(&crate::repository_root())
             .limit(Duration::from_secs(1200))
             .run();

@@ -27,9 +27,7 @@ use self::judge::Judge;
 use self::packages::{PACKAGES, Package};
 use self::product::Product;
 use self::report::{Line, Report};
-use crate::process;
-use crate::setup;
-use crate::workspace::{self, cargo};
+use crate::{setup, workspace};
 
 /// Most of the time is spent waiting for other programs to start and end.
 const WORKERS: usize = 4;
@@ -65,8 +63,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         Some(program) => program.canonicalize().context("there is no such program")?,
         None => {
             println!("building `sendense`");
-            process::run(cargo().args(["build", "--package", "sendense"]))?;
-            target.join("debug/sendense")
+            workspace::build(&["sendense"])?.join("sendense")
         }
     };
     let folder = target.join("corpus");

@@ -80,7 +80,7 @@ fn packed_disks() -> Result<()> {
     println!("packing disks into {}", folder.display());
     process::run(
         workspace::cargo()
-            .args(["test", "--package", "sendense-tests", "--test", "it"])
+            .args(["test", "--workspace", "--test", "it"])
             .args([
                 "disks::packed::disks_packed_ones_can_be_made_anew",
                 "--",

@@ -12,8 +12,7 @@ use sendense_fixtures::{
 use serde_json::Value;
 
 use crate::process::{self, program, quietly, shown};
-use crate::setup;
-use crate::workspace::{self, cargo};
+use crate::{setup, workspace};
 
 /// The disk that is opened, and where on it the file lies.
 const DISK: usize = 0;
@@ -28,12 +27,7 @@ pub(crate) fn run() -> Result<()> {
     step("set-up: what building and testing need", setup::run)?;
     step(
         "build: the debug profile, whose libraries are optimised; a release build starts minutes later",
-        || {
-            let mut command = cargo();
-            command.args(["build", "--package", "sendense"]);
-            println!("  $ {}", shown(&command));
-            process::run(&mut command)
-        },
+        || workspace::build(&["sendense"]).map(drop),
     )?;
     step("sample: unpack the VM pgtest1", || unpack(&target, &place))?;
 

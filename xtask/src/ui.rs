@@ -40,12 +40,8 @@ pub(crate) fn run() -> Result<()> {
         .args(settings());
     process::run(&mut command)?;
     let module = build.join(TARGET).join("ui/sendense-ui.wasm");
-    process::run(
-        cargo()
-            .args(["run", "--quiet", "--package", "xtask-bindgen", "--"])
-            .arg(&module)
-            .arg(&dist),
-    )?;
+    let bindgen = workspace::build(&["xtask-bindgen"])?.join("xtask-bindgen");
+    process::run(program(bindgen).arg(&module).arg(&dist))?;
     let size = fs::metadata(dist.join("ui_bg.wasm"))?.len();
     ensure!(
         size <= LARGEST_MODULE_BYTES,

@@ -24,15 +24,8 @@ pub(crate) fn run(tour: bool) -> Result<()> {
     setup::run()?;
     println!("\n== build: the window's contents and the app; the first time takes some minutes");
     ui::run()?;
-    process::run(cargo().args([
-        "build",
-        "--package",
-        "sendense-desktop",
-        "--package",
-        "sendense",
-    ]))?;
-    let target = workspace::target()?;
-    let app = target.join("debug/sendense-desktop");
+    let programs = workspace::build(&["sendense-desktop", "sendense"])?;
+    let app = programs.join("sendense-desktop");
     if has_display && !tour {
         println!(
             "\n== {} is open; \"Add sample VM\" is the quickest way in",
@@ -41,20 +34,12 @@ pub(crate) fn run(tour: bool) -> Result<()> {
         return process::run(&mut program(&app));
     }
     println!("\n== walk: the app in a virtual display");
-    let pictures = target.join("tour");
+    let pictures = workspace::target()?.join("tour");
     process::run(
         cargo()
-            .args([
-                "test",
-                "--quiet",
-                "--package",
-                "sendense-tests",
-                "--test",
-                "it",
-                "--",
-            ])
+            .args(["test", "--quiet", "--workspace", "--test", "it", "--"])
             .args(["--exact", TOUR])
-            .env("SENDENSE_BIN", target.join("debug/sendense"))
+            .env("SENDENSE_BIN", programs.join("sendense"))
             .env("SENDENSE_TOUR", &pictures),
     )?;
     println!(

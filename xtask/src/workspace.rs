@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use cargo_metadata::{Metadata, MetadataCommand, Package};
 
-use crate::process::{program, quietly};
+use crate::process::{self, program, quietly};
 
 /// The root of the checkout.
 pub(crate) fn root() -> PathBuf {
@@ -19,6 +19,21 @@ pub(crate) fn cargo() -> Command {
     let mut command = program(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
     command
+}
+
+/// Builds programs of the workspace in the debug profile and returns the folder they are in.
+///
+/// They are built with the features that libraries have when everything is built, tests included, so that running,
+/// testing and packing the window's contents share one build. Cargo counts what tests ask for only where something of
+/// theirs is built: the example is there for that, and small.
+pub(crate) fn build(programs: &[&str]) -> Result<PathBuf> {
+    let mut command = cargo();
+    command.args(["build", "--workspace", "--example", "read_disk"]);
+    for program in programs {
+        command.args(["--bin", program]);
+    }
+    process::run(&mut command)?;
+    Ok(target()?.join("debug"))
 }
 
 /// Cargo's target folder.
