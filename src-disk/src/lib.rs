@@ -8,6 +8,16 @@
 //! that threads may share. Images are hostile input: what is read from them is checked, a panic
 //! of a format library becomes [`Error::Corrupt`], and what runs in a circle is stopped (`guard.rs`).
 
+// A number from a disk that does not fit is damage; a cast would make another number of it.
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss
+    )
+)]
+
 mod entry;
 mod error;
 mod filesystem;

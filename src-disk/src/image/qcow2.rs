@@ -139,8 +139,9 @@ impl Tables {
 
 /// The place in the file is the first word of an entry of either size.
 fn entries(table: &[u8], entry_bytes: u64) -> impl Iterator<Item = u64> {
+    let entry_bytes = usize::try_from(entry_bytes).unwrap_or(usize::MAX);
     table
-        .chunks_exact(entry_bytes as usize)
+        .chunks_exact(entry_bytes)
         .map(|entry| u64_at(entry, 0))
 }
 

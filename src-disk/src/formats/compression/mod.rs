@@ -3,6 +3,12 @@
 //! Each chunk stands for itself, and its decompressed length is known beforehand. Nothing in a chunk
 //! tells damage from content, so whatever a compressor would not have written is called damage.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "symbols have few bits and chunks few bytes, so nothing is cut off"
+)]
+
 mod bits;
 mod lzx;
 #[cfg(test)]

@@ -51,7 +51,7 @@ pub(super) fn check(first: &[u8]) -> Result<Header, Trouble> {
                     .to_owned(),
             ));
         }
-        end += name_bytes as usize;
+        end = usize::try_from(name + name_bytes).unwrap_or(first.len());
     }
     let rest = first.get(end..).unwrap_or_default();
     if let Some(position) = rest.iter().position(|byte| *byte != 0) {
@@ -209,10 +209,10 @@ fn are_extensions_refused(first: &[u8]) -> bool {
     };
     let mut at = u64::from(u32_at(first, 100));
     while at + 8 <= end {
-        let (kind, len) = (
-            u32_at(first, at as usize),
-            u64::from(u32_at(first, at as usize + 4)),
-        );
+        let Ok(place) = usize::try_from(at) else {
+            return true;
+        };
+        let (kind, len) = (u32_at(first, place), u64::from(u32_at(first, place + 4)));
         if len > end - (at + 8) || (kind == BACKING_FORMAT && len >= LONGEST_FORMAT_BYTES) {
             return true;
         }
