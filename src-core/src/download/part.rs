@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
 use sendense_types::{AppError, ErrorKind, Retry};
+use tempfile::TempPath;
 
 use super::{Destination, Existing, local_failure};
 use crate::Result;
@@ -15,10 +16,10 @@ use crate::Result;
 /// A file under construction; dropping it removes it.
 #[derive(Debug)]
 pub(super) struct PartFile {
+    /// Closed before it is removed.
     file: File,
-    path: PathBuf,
+    path: TempPath,
     destination: Destination,
-    is_kept: bool,
 }
 
 impl PartFile {
@@ -28,14 +29,13 @@ impl PartFile {
         refuse_taken(destination)?;
         let mut name: OsString = wanted.clone().into_os_string();
         name.push(".part");
-        let path = PathBuf::from(name);
         let failed = |error: io::Error| local_failure(wanted, &error);
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
-            .open(&path)
+            .open(&name)
             .map_err(failed)?;
         // What a crash left behind has no owner and is written anew; what has one is left alone.
         match file.try_lock() {
@@ -52,12 +52,13 @@ impl PartFile {
                 tracing::debug!(%error, "this filesystem cannot lock");
             }
         }
+        // From here on it is ours, and goes with its owner.
+        let path = TempPath::try_from_path(name).map_err(failed)?;
         file.set_len(0).map_err(failed)?;
         Ok(Self {
             file,
             path,
             destination: destination.clone(),
-            is_kept: false,
         })
     }
 
@@ -74,7 +75,7 @@ impl PartFile {
     }
 
     /// Writes everything through to the disk and gives the file its name.
-    pub(super) fn keep(mut self, modified: Option<Timestamp>) -> Result<()> {
+    pub(super) fn keep(self, modified: Option<Timestamp>) -> Result<()> {
         // A time that this system or filesystem cannot hold is no reason to lose the file.
         if let Some(modified) = modified.and_then(|time| SystemTime::try_from(time).ok())
             && let Err(error) = self.file.set_modified(modified)
@@ -84,22 +85,33 @@ impl PartFile {
         let wanted = self.destination.path.clone();
         let failed = |error: io::Error| local_failure(&wanted, &error);
         self.file.sync_all().map_err(failed)?;
-        // Somebody may have taken the name while this one was being written.
-        refuse_taken(&self.destination)?;
-        fs::rename(&self.path, &wanted).map_err(failed)?;
-        self.is_kept = true;
+        give_name(self.path, &self.destination)?;
         sync_folder_of(&wanted).map_err(failed)
     }
 }
 
-impl Drop for PartFile {
-    fn drop(&mut self) {
-        if !self.is_kept
-            && let Err(error) = fs::remove_file(&self.path)
-        {
-            tracing::warn!(path = %self.path.display(), %error, "could not remove an unfinished file");
-        }
-    }
+/// Gives a complete file its name. Somebody may have taken that while it was being written, or takes it
+/// at this very moment: then theirs stays.
+fn give_name(part: TempPath, destination: &Destination) -> Result<()> {
+    let wanted = &destination.path;
+    let part = match destination.existing {
+        Existing::Replace => part,
+        Existing::Keep => match part.persist_noclobber(wanted) {
+            Ok(()) => return Ok(()),
+            Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => {
+                refuse_taken(destination)?;
+                return Err(local_failure(wanted, &refused.error));
+            }
+            // Some filesystems can neither rename without replacing nor link: exFAT on a Mac, some shares.
+            Err(refused) => {
+                tracing::debug!(error = %refused.error, "a name is looked for before it is taken");
+                refused.path
+            }
+        },
+    };
+    refuse_taken(destination)?;
+    part.persist(wanted)
+        .map_err(|refused| local_failure(wanted, &refused.error))
 }
 
 fn refuse_taken(destination: &Destination) -> Result<()> {
@@ -216,6 +228,49 @@ mod tests {
         let error = part.keep(None).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Conflict);
         assert_eq!(fs::read(&path).unwrap(), b"somebody else's");
+        assert_eq!(names(folder.path()), ["file.txt"]);
+    }
+
+    #[test]
+    fn of_two_who_want_a_name_at_the_same_moment_one_gets_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file.txt");
+        for round in 0..200 {
+            let mut part = PartFile::create(&destination(folder.path(), Existing::Keep)).unwrap();
+            part.write(b"ours").unwrap();
+            let ours = std::thread::spawn(move || part.keep(None));
+            while folder.path().join("file.txt.part").exists() && !path.exists() {
+                // As close to the other's last look as luck has it.
+                for _ in 0..round * 50 {
+                    std::hint::spin_loop();
+                }
+                if round % 2 == 0 {
+                    break;
+                }
+            }
+            let theirs = OpenOptions::new().write(true).create_new(true).open(&path);
+            let ours = ours.join().unwrap();
+            assert!(ours.is_ok() != theirs.is_ok(), "{ours:?} {theirs:?}");
+            fs::remove_file(&path).unwrap();
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_or_link_that_took_the_name_stays_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file.txt");
+        for existing in [Existing::Keep, Existing::Replace] {
+            let part = PartFile::create(&destination(folder.path(), existing)).unwrap();
+            fs::create_dir(&path).unwrap();
+            let error = part.keep(None).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Conflict);
+            assert!(error.message.ends_with("is a folder."), "{error}");
+            fs::remove_dir(&path).unwrap();
+        }
+        let part = PartFile::create(&destination(folder.path(), Existing::Keep)).unwrap();
+        std::os::unix::fs::symlink("nowhere", &path).unwrap();
+        assert_eq!(part.keep(None).unwrap_err().kind, ErrorKind::Conflict);
         assert_eq!(names(folder.path()), ["file.txt"]);
     }
 
