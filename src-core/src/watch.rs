@@ -265,6 +265,7 @@ mod tests {
             copied_from: None,
             dependents: Vec::new(),
             error_message: None,
+            error_code: None,
             created_at: None,
             started_at: None,
             completed_at: None,

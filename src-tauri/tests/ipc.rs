@@ -14,8 +14,8 @@ use sendense_types::commands::{
     PreviewRetention, SaveSettings, SetRetention, StartBackup, TestRepository, VerifyBackup,
 };
 use sendense_types::{
-    AppError, AppEvent, Backup, BackupStatus, BackupType, ErrorKind, MountId, RetentionPolicy,
-    SessionState, Settings, Theme, VerificationStatus, Vm, VmState,
+    AppError, AppEvent, Backup, BackupStatus, BackupType, ErrorKind, MountId, RetentionAction,
+    RetentionPolicy, SessionState, Settings, Theme, VerificationStatus, Vm, VmState,
 };
 use serde_json::{Value, json};
 use tauri::ipc::{CallbackFn, InvokeBody};
@@ -234,7 +234,10 @@ fn a_look_at_what_retention_would_do_sets_nothing() {
         policy,
     };
     let points = shell.ask(&preview).unwrap();
-    let going = points.iter().filter(|point| point.action != "keep").count();
+    let going = points
+        .iter()
+        .filter(|point| point.action != RetentionAction::Keep)
+        .count();
     assert_eq!((points.len(), going), (2, 1), "{points:?}");
     let rules = || shell.ask(&GetRetention { vm: vm.clone() }).unwrap().policy;
     assert_eq!(rules(), None);

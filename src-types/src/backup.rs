@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{BackupId, RepositoryId, VmId};
+use crate::{BackupId, FailureCode, RepositoryId, VmId};
 
 /// What a backup holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,6 +115,9 @@ pub struct Backup {
     pub dependents: Vec<BackupId>,
     /// The hub's reason for a failure.
     pub error_message: Option<String>,
+    /// The same for programs, on hubs that say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<FailureCode>,
     /// When it was asked for.
     pub created_at: Option<Timestamp>,
     /// When it began.
@@ -227,10 +230,40 @@ pub struct RetentionPolicy {
 pub struct Retention {
     /// `None`: all recovery points are kept.
     pub policy: Option<RetentionPolicy>,
-    /// `idle`, `running`, `done` or `failed`.
-    pub status: String,
+    /// Where the newest run stands.
+    pub status: RetentionStatus,
     /// Why the newest run ended early.
     pub error_message: Option<String>,
+}
+
+/// Where the newest run of retention stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RetentionStatus {
+    /// There was none since the hub was started.
+    Idle,
+    /// It goes on.
+    Running,
+    /// It did what the rules say.
+    Done,
+    /// It ended early.
+    Failed,
+    /// A word that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+impl RetentionStatus {
+    /// Understands the hub's word.
+    pub fn from_hub(word: &str) -> Self {
+        match word {
+            "idle" => Self::Idle,
+            "running" => Self::Running,
+            "done" => Self::Done,
+            "failed" => Self::Failed,
+            _ => Self::Unknown,
+        }
+    }
 }
 
 /// What retention does with one recovery point.
@@ -238,10 +271,47 @@ pub struct Retention {
 pub struct RetentionPoint {
     /// The recovery point.
     pub backup_id: BackupId,
-    /// `keep`, `delete`, or `merge` into the next one.
-    pub action: String,
+    /// What becomes of it.
+    pub action: RetentionAction,
     /// Why, in words.
     pub reason: String,
+}
+
+/// What becomes of a recovery point by the rules of retention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RetentionAction {
+    /// It stays.
+    Keep,
+    /// It goes.
+    Delete,
+    /// It becomes part of the next one.
+    Merge,
+    /// A word that this version does not know: who shows it must not say that the point stays.
+    #[serde(other)]
+    Unknown,
+}
+
+impl RetentionAction {
+    /// Understands the hub's word.
+    pub fn from_hub(word: &str) -> Self {
+        match word {
+            "keep" => Self::Keep,
+            "delete" => Self::Delete,
+            "merge" => Self::Merge,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The hub's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Delete => "delete",
+            Self::Merge => "merge",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// Whether a backup still holds what was backed up; only the local hub can tell.
@@ -322,6 +392,31 @@ mod tests {
             BackupStatus::from_hub("defragmenting"),
             BackupStatus::Unknown
         );
+    }
+
+    #[test]
+    fn words_of_retention_are_the_hubs_and_new_ones_do_no_harm() {
+        for word in ["keep", "delete", "merge", "unknown"] {
+            let action = RetentionAction::from_hub(word);
+            assert_eq!(action.as_str(), word);
+            assert_eq!(
+                serde_json::to_string(&action).unwrap(),
+                format!("\"{word}\"")
+            );
+        }
+        for word in ["idle", "running", "done", "failed", "unknown"] {
+            let status = RetentionStatus::from_hub(word);
+            assert_eq!(
+                serde_json::to_string(&status).unwrap(),
+                format!("\"{word}\"")
+            );
+        }
+        assert_eq!(
+            RetentionAction::from_hub("shrink"),
+            RetentionAction::Unknown
+        );
+        let newer: RetentionStatus = serde_json::from_str("\"paused\"").unwrap();
+        assert_eq!(newer, RetentionStatus::Unknown);
     }
 
     #[test]

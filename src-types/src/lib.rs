@@ -13,6 +13,7 @@ mod backup;
 pub mod commands;
 mod error;
 mod event;
+mod failure;
 mod ids;
 mod repository;
 mod restore;
@@ -25,11 +26,13 @@ pub use app::{
     Settings, Theme, Units, VmProtection, VmState, VmSummary,
 };
 pub use backup::{
-    Backup, BackupDisk, BackupStatus, BackupType, Chain, ChainLink, Retention, RetentionPoint,
-    RetentionPolicy, StartedBackup, StartedDisk, Verification, VerificationStatus,
+    Backup, BackupDisk, BackupStatus, BackupType, Chain, ChainLink, Retention, RetentionAction,
+    RetentionPoint, RetentionPolicy, RetentionStatus, StartedBackup, StartedDisk, Verification,
+    VerificationStatus,
 };
 pub use error::{AppError, ErrorKind, Retry};
 pub use event::{AppEvent, BackupProgress, Place};
+pub use failure::FailureCode;
 pub use ids::{BackupId, MountId, RepositoryId, VmId};
 pub use repository::{
     BackupCopy, CopyStatus, Repository, RepositoryProblem, RepositoryTest, Rescan,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BackupId, RepositoryId};
+use crate::{BackupId, FailureCode, RepositoryId};
 
 /// A backup repository (contract 3.5).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -82,6 +82,9 @@ pub struct BackupCopy {
     pub size_bytes: u64,
     /// The hub's reason for a failure.
     pub error_message: Option<String>,
+    /// The same for programs, on hubs that say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<FailureCode>,
 }
 
 /// Where a copy stands (contract 3.7).

@@ -80,7 +80,7 @@ fn outcome(points: &[RetentionPoint], dry_run: bool) -> String {
     let rows = points.iter().map(|point| {
         [
             point.backup_id.to_string(),
-            point.action.clone(),
+            point.action.as_str().to_owned(),
             point.reason.clone(),
         ]
     });

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use sendense_types::{
     AppError, Backup, BackupId, BackupStatus, BackupType, Chain, ErrorKind, RepositoryId,
-    Retention, RetentionPoint, RetentionPolicy, Retry, StartedBackup, Verification,
-    VerificationStatus, Vm,
+    Retention, RetentionPoint, RetentionPolicy, RetentionStatus, Retry, StartedBackup,
+    Verification, VerificationStatus, Vm,
 };
 use serde_json::json;
 
@@ -250,7 +250,9 @@ impl HubClient {
         let pauses = Pauses::begin();
         // The hub begins by itself; this comes before or after that, and finds nothing left to do then.
         while let Err(error) = self.run_retention(vm, false).await {
-            if error.retry != Retry::Manual || self.retention(vm).await?.status == "failed" {
+            if error.retry != Retry::Manual
+                || self.retention(vm).await?.status == RetentionStatus::Failed
+            {
                 return Err(error);
             }
             pauses.wait().await;
@@ -262,9 +264,9 @@ impl HubClient {
         let pauses = Pauses::begin();
         loop {
             let now = self.retention(vm).await?;
-            match now.status.as_str() {
-                "running" => pauses.wait().await,
-                "failed" => {
+            match now.status {
+                RetentionStatus::Running => pauses.wait().await,
+                RetentionStatus::Failed => {
                     let why = now.error_message.unwrap_or_default();
                     return Err(AppError::new(
                         ErrorKind::Conflict,
@@ -273,7 +275,9 @@ impl HubClient {
                     )
                     .with_hint("Everything that is to be kept is there and can be restored."));
                 }
-                _ => return Ok(()),
+                RetentionStatus::Idle | RetentionStatus::Done | RetentionStatus::Unknown => {
+                    return Ok(());
+                }
             }
         }
     }
@@ -334,7 +338,7 @@ pub(crate) fn failure_of(backup: &Backup) -> Option<AppError> {
         )),
         BackupStatus::Failed => {
             let reason = backup.error_message.as_deref().unwrap_or_default();
-            let known = error::of_text(reason);
+            let known = error::of_failure(backup.error_code, reason);
             let mut failure = AppError::new(
                 known
                     .as_ref()

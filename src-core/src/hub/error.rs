@@ -1,11 +1,13 @@
 //! What the failures of hubs mean: one reader for the five shapes of error bodies (contract 2.4 and
-//! 8.5), over the table of tokens in [`meanings`](super::meanings).
+//! 8.5), over the table in [`meanings`](super::meanings). What a hub says in `code` counts; the texts of
+//! those that have none are searched for tokens.
 
 use reqwest::StatusCode;
-use sendense_types::{AppError, ErrorKind, Retry};
+use sendense_types::{AppError, ErrorKind, FailureCode, Retry};
+use serde::Deserialize;
 use serde_json::Value;
 
-use super::meanings::MEANINGS;
+use super::meanings::{MEANINGS, Meaning};
 
 /// What a failed answer means.
 pub(super) fn of_answer(status: StatusCode, body: &[u8]) -> AppError {
@@ -18,17 +20,18 @@ pub(super) fn of_answer(status: StatusCode, body: &[u8]) -> AppError {
 }
 
 /// What a failure means that a hub tells with a good status, such as `"success": false` or the
-/// reason of a failed backup; `None` where no token is known.
-pub(super) fn of_text(text: &str) -> Option<AppError> {
+/// reason of a failed backup; `None` where neither code nor text is known.
+pub(super) fn of_failure(code: Option<FailureCode>, text: &str) -> Option<AppError> {
+    let by_code = code.and_then(|code| MEANINGS.iter().find(|row| row.code == Some(code)));
+    let meaning = by_code.or_else(|| by_text(text))?;
+    let mut error = AppError::new(meaning.kind, meaning.message, meaning.retry);
+    error.hint = meaning.hint.map(str::to_owned);
+    Some(error.with_details(text))
+}
+
+fn by_text(text: &str) -> Option<&'static Meaning> {
     let lower = text.to_lowercase();
-    MEANINGS
-        .iter()
-        .find(|meaning| lower.contains(meaning.token))
-        .map(|meaning| {
-            let mut error = AppError::new(meaning.kind, meaning.message, meaning.retry);
-            error.hint = meaning.hint.map(str::to_owned);
-            error.with_details(text)
-        })
+    MEANINGS.iter().find(|row| lower.contains(row.token))
 }
 
 /// A failure without a known token, by its status alone.
@@ -90,6 +93,7 @@ fn of_status(status: StatusCode) -> AppError {
 /// The words of an error body.
 #[derive(Debug, PartialEq)]
 struct Said {
+    code: Option<FailureCode>,
     message: Option<String>,
     details: Option<String>,
 }
@@ -108,6 +112,9 @@ impl Said {
                     .map(str::to_owned)
             };
             return Self {
+                code: fields
+                    .get("code")
+                    .and_then(|code| FailureCode::deserialize(code).ok()),
                 message: first(&["error", "error_message", "message"]),
                 details: first(&["details", "error_details"]),
             };
@@ -115,6 +122,7 @@ impl Said {
         let text = String::from_utf8_lossy(body);
         let text: String = text.trim().chars().take(LONGEST_TEXT).collect();
         Self {
+            code: None,
             message: (!text.is_empty()).then_some(text),
             details: None,
         }
@@ -132,7 +140,7 @@ impl Said {
 
     /// The details often hold the more telling token (contract 5), the message the operation.
     fn meaning(&self) -> Option<AppError> {
-        of_text(&self.in_full()?)
+        of_failure(self.code, &self.in_full().unwrap_or_default())
     }
 }
 
@@ -387,6 +395,11 @@ mod tests {
             r#"{"error":"VM context not found for: x","timestamp":"2025-10-10T14:00:00Z"}"#,
             ErrorKind::NotFound,
         ),
+        (
+            409,
+            r#"{"error":"this copy is over and cannot be cancelled"}"#,
+            ErrorKind::Conflict,
+        ),
         (404, "404 page not found\n", ErrorKind::Unsupported),
         (405, "", ErrorKind::Unsupported),
         (500, "Failed to list credentials\n", ErrorKind::Internal),
@@ -414,10 +427,37 @@ mod tests {
     #[test]
     fn every_row_of_the_table_is_reached_by_its_own_token() {
         for meaning in MEANINGS {
-            let error = of_text(&meaning.token.to_uppercase()).unwrap();
+            let error = of_failure(None, &meaning.token.to_uppercase()).unwrap();
             assert_eq!(error.message, meaning.message, "{}", meaning.token);
             assert!(meaning.message.ends_with('.'), "{}", meaning.message);
         }
+    }
+
+    #[test]
+    fn every_code_has_one_row() {
+        for code in FailureCode::ALL {
+            let rows = MEANINGS.iter().filter(|row| row.code == Some(*code));
+            assert_eq!(rows.count(), 1, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn a_code_counts_before_the_text_and_the_text_before_the_status() {
+        let of = |body: &str| of_answer(StatusCode::INTERNAL_SERVER_ERROR, body.as_bytes());
+        let error = of(r#"{"error":"nothing there: mount not found","code":"no_previous_backup"}"#);
+        assert_eq!(error.kind, ErrorKind::NeedsFull);
+        let details = error.details.as_deref();
+        assert_eq!(details, Some("nothing there: mount not found"));
+        assert_eq!(of(r#"{"code":"backup_pinned"}"#).kind, ErrorKind::Conflict);
+        // Without a code that is known, the text.
+        for code in [r#""moon_in_the_way""#, "7", "null"] {
+            let error = of(&format!(
+                r#"{{"error":"mount not found: m1","code":{code}}}"#
+            ));
+            assert_eq!(error.kind, ErrorKind::Expired, "{code}");
+        }
+        let error = of(r#"{"error":"it rains","code":"moon_in_the_way"}"#);
+        assert_eq!(error.kind, ErrorKind::Internal);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use sendense_types::{
 };
 use serde_json::json;
 
-use super::{HubClient, pauses::Pauses, request::Effect, wire};
+use super::{HubClient, error, pauses::Pauses, request::Effect, wire};
 use crate::Result;
 
 impl HubClient {
@@ -130,11 +130,13 @@ impl HubClient {
                 .as_ref()
                 .filter(|_| copy.status.is_over())
             {
-                // The contract has no status of its own for it.
-                let (kind, message) = if why == "it was cancelled" {
-                    (ErrorKind::Cancelled, "The copy was cancelled.".to_owned())
-                } else {
-                    (ErrorKind::Conflict, format!("The copy ended early: {why}."))
+                // The contract has no status of its own for what was cancelled.
+                let known = error::of_failure(copy.error_code, why);
+                let (kind, message) = match known.map(|known| known.kind) {
+                    Some(ErrorKind::Cancelled) => {
+                        (ErrorKind::Cancelled, "The copy was cancelled.".to_owned())
+                    }
+                    _ => (ErrorKind::Conflict, format!("The copy ended early: {why}.")),
                 };
                 return Err(AppError::new(kind, message, Retry::Manual).with_hint(
                     "The original is as it was. Copied again, it goes on where it ended.",

@@ -1,7 +1,9 @@
 //! How many recovery points of a machine are kept, and which go by these rules.
 
 use sendense_types::commands::{GetRetention, PreviewRetention, RunRetention, SetRetention};
-use sendense_types::{Backup, BackupId, Retention, RetentionPoint, RetentionPolicy, Vm};
+use sendense_types::{
+    Backup, BackupId, Retention, RetentionAction, RetentionPoint, RetentionPolicy, Vm,
+};
 use yew::prelude::*;
 
 use super::{Badge, Dialog, ErrorNotice, Picture};
@@ -243,7 +245,7 @@ fn Fates(props: &FatesProps) -> Html {
                 for point in &going {
                     <li class="check-list__line" key={point.backup_id.to_string()}>
                         <span class="check-list__name num">{ time_of(&point.backup_id) }</span>
-                        if point.action == "merge" {
+                        if point.action == RetentionAction::Merge {
                             <Badge tone="is-plain" picture={Picture::Link} text="Merged into the next" />
                         } else {
                             <Badge tone="is-warn" picture={Picture::Cross} text="Deleted" />
@@ -261,17 +263,17 @@ fn Fates(props: &FatesProps) -> Html {
 }
 
 fn is_going(point: &RetentionPoint) -> bool {
-    point.action != "keep"
+    point.action != RetentionAction::Keep
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn point(day: u32, action: &str) -> RetentionPoint {
+    fn point(day: u32, action: RetentionAction) -> RetentionPoint {
         RetentionPoint {
             backup_id: BackupId::new(format!("b{day}")),
-            action: action.to_owned(),
+            action,
             reason: String::new(),
         }
     }
@@ -290,12 +292,16 @@ mod tests {
 
     #[tokio::test(flavor = "current_thread")]
     async fn what_goes_is_listed_and_what_stays_is_not() {
-        let points = vec![point(1, "delete"), point(2, "merge"), point(3, "keep")];
+        let points = vec![
+            point(1, RetentionAction::Delete),
+            point(2, RetentionAction::Merge),
+            point(3, RetentionAction::Keep),
+        ];
         let html = fates(points).await;
         assert!(html.contains("2 of 3 recovery points"), "{html}");
         assert!(!html.contains("b3"), "{html}");
         insta::assert_snapshot!(html);
-        let html = fates(vec![point(3, "keep")]).await;
+        let html = fates(vec![point(3, RetentionAction::Keep)]).await;
         assert!(html.contains("Nothing would go now"), "{html}");
     }
 }

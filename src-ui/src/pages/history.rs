@@ -375,7 +375,7 @@ mod tests {
     fn what_is_kept_is_said_in_few_words() {
         let retention = |policy| Retention {
             policy,
-            status: "idle".to_owned(),
+            status: sendense_types::RetentionStatus::Idle,
             error_message: None,
         };
         assert_eq!(kept(&retention(None)), "Keeps all recovery points");

@@ -2,8 +2,8 @@
 
 use sendense_types::{
     Backup, BackupDisk, BackupId, BackupStatus, BackupType, Chain, ChainLink, RepositoryId,
-    Retention, RetentionPoint, RetentionPolicy, StartedBackup, StartedDisk, Verification,
-    VerificationStatus, VmId,
+    Retention, RetentionAction, RetentionPoint, RetentionPolicy, RetentionStatus, StartedBackup,
+    StartedDisk, Verification, VerificationStatus, VmId,
 };
 use serde_json::Value;
 
@@ -81,6 +81,7 @@ fn decode(fields: Fields<'_>) -> Result<Backup> {
             .map(BackupId::new)
             .collect(),
         error_message: fields.text(&["error_message"]),
+        error_code: fields.failure_code(),
         created_at: fields.time("created_at"),
         started_at: fields.time("started_at"),
         completed_at: fields.time("completed_at"),
@@ -157,7 +158,7 @@ pub(in crate::hub) fn retention(answer: &Value) -> Result<Retention> {
             keep_weekly: policy.small_count(&["keep_weekly"]).unwrap_or(0),
             keep_monthly: policy.small_count(&["keep_monthly"]).unwrap_or(0),
         }),
-        status: fields.required("status")?,
+        status: RetentionStatus::from_hub(&fields.required("status")?),
         error_message: fields.text(&["error_message"]),
     })
 }
@@ -167,7 +168,7 @@ pub(in crate::hub) fn retention_points(answer: &Value) -> Result<Vec<RetentionPo
     Fields::of(answer)?.list(&["points"], |point| {
         Ok(RetentionPoint {
             backup_id: BackupId::new(point.required("backup_id")?),
-            action: point.required("action")?,
+            action: RetentionAction::from_hub(&point.required("action")?),
             reason: point.text_or_empty("reason"),
         })
     })

@@ -2,7 +2,8 @@
 //! texts, and of several names for one thing the first that says something counts.
 
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
-use sendense_types::{AppError, ErrorKind, Retry};
+use sendense_types::{AppError, ErrorKind, FailureCode, Retry};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::Result;
@@ -96,6 +97,11 @@ impl<'v> Fields<'v> {
             let civil: DateTime = text.parse().ok()?;
             TimeZone::UTC.to_timestamp(civil).ok()
         })
+    }
+
+    /// Why something failed, on hubs that say it in a word.
+    pub(in crate::hub) fn failure_code(&self) -> Option<FailureCode> {
+        FailureCode::deserialize(self.0.get("error_code")?).ok()
     }
 
     /// The elements of a list; null and missing are empty.

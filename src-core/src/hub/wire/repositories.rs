@@ -83,6 +83,7 @@ fn copy(fields: Fields<'_>) -> Result<BackupCopy> {
             .clamp(0.0, 100.0),
         size_bytes: fields.count(&["size_bytes"]).unwrap_or(0),
         error_message: fields.text(&["error_message"]),
+        error_code: fields.failure_code(),
     })
 }
 

@@ -1,4 +1,4 @@
-//! VMs, what discovery finds, and repositories.
+//! VMs and what discovery finds, as hubs send them (contract 3.3, 3.4).
 
 use sendense_types::{DiscoveredDisk, DiscoveredVm, LeftOut, Vm, VmDisk, VmId};
 use serde_json::Value;

@@ -399,6 +399,7 @@ mod tests {
             progress_percent: 40.0,
             size_bytes: 1 << 20,
             error_message: None,
+            error_code: None,
         };
         let backup = backup(1, "full", "completed");
         let offers = |copying: Option<&BackupCopy>, text: &str| {
