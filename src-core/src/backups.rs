@@ -8,8 +8,9 @@ use sendense_types::{
     AppEvent, Backup, BackupId, BackupProgress, BackupStatus, BackupType, RepositoryId,
     StartedBackup, Verification, VerificationStatus, Vm, VmId, VmProtection, VmState, VmSummary,
 };
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
+use crate::session::Generation;
 use crate::{Events, HubSession, Result, watch_backup};
 
 /// The backups that are watched. Cheap to clone.
@@ -42,18 +43,12 @@ impl Drop for Counted<'_> {
     }
 }
 
-/// One watched backup; ends with its owner.
+/// One watched backup; the watching ends with its owner.
 struct Watch {
-    /// The hub it runs on: a count of the session's, not an address.
-    generation: u64,
+    /// The hub it runs on.
+    generation: Generation,
     progress: Option<BackupProgress>,
-    task: JoinHandle<()>,
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    task: AbortOnDropHandle<()>,
 }
 
 impl Backups {
@@ -95,12 +90,10 @@ impl Backups {
 
     /// Watches a backup until it is over, publishing what happens. One that is watched stays so.
     pub fn watch(&self, id: BackupId) {
-        let session = &self.inner.session;
-        let Ok(client) = session.client() else {
+        let Ok((client, generation)) = self.inner.session.current() else {
             // Whoever connects again asks for the state again, and that leads here.
             return;
         };
-        let generation = session.generation();
         let mut watched = self.watched();
         watched.retain(|_, watch| watch.generation == generation);
         if watched.contains_key(&id) {
@@ -116,7 +109,7 @@ impl Backups {
                 let backups = Self { inner };
                 match &event {
                     AppEvent::BackupProgressed(progress) => backups.keep(&backup_id, progress),
-                    AppEvent::BackupFinished { .. } => drop(backups.end(&backup_id)),
+                    AppEvent::BackupFinished { .. } => backups.end(&backup_id),
                     _ => {}
                 }
                 backups.inner.events.publish(event);
@@ -127,7 +120,7 @@ impl Backups {
             }
             // Given up without having seen the end: nobody should think that it still runs.
             if let Some(inner) = inner.upgrade() {
-                drop(Self { inner }.end(&backup_id));
+                Self { inner }.end(&backup_id);
             }
         });
         watched.insert(
@@ -135,7 +128,7 @@ impl Backups {
             Watch {
                 generation,
                 progress: None,
-                task,
+                task: AbortOnDropHandle::new(task),
             },
         );
     }
@@ -293,11 +286,10 @@ impl Backups {
     }
 
     /// Takes a backup off the list without ending the task that says so.
-    fn end(&self, id: &BackupId) -> Option<BackupProgress> {
-        let mut watch = self.watched().remove(id)?;
+    fn end(&self, id: &BackupId) {
+        let ended = self.watched().remove(id);
         // The task ends by itself; aborting it here would cut off its last words.
-        watch.task = tokio::spawn(async {});
-        watch.progress.take()
+        drop(ended.map(|watch| watch.task.detach()));
     }
 
     fn watched(&self) -> MutexGuard<'_, BTreeMap<BackupId, Watch>> {

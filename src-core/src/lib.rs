@@ -14,6 +14,8 @@ mod names;
 mod secrets;
 mod session;
 mod speed;
+#[cfg(test)]
+mod testing;
 mod watch;
 
 pub use backups::Backups;

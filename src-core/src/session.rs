@@ -1,22 +1,30 @@
 //! Saved hubs, the current one, and how we stand with it (contract 8.1 and 8.2).
 //!
 //! Every question to a hub goes through [`HubSession::ask`], which notes when the hub stops
-//! answering or wants somebody to sign in. A hub that stopped answering is asked again, less and less
-//! often, until it is back.
+//! answering or wants somebody to sign in, and logs why a question failed: the one place where that is
+//! done. A hub that stopped answering is asked again, less and less often, until it is back.
 
+#[cfg(test)]
+mod tests;
+
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sendense_types::{
     AppError, AppEvent, ErrorKind, HubCheck, HubId, Retry, SavedHub, Session, SessionState,
 };
-use tokio::task::JoinHandle;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::{Events, HubClient, Result, Secrets, SignIn, Token};
 
 /// Pauses between two attempts to reach a hub that is offline.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// So long a question waits for a hub that is being reached.
+const BEING_REACHED: Duration = Duration::from_secs(5);
 
 /// How we stand with hubs. Cheap to clone.
 #[derive(Clone)]
@@ -30,27 +38,23 @@ struct Inner {
     events: Events,
     /// One connection attempt at a time: the second would only overtake the first.
     connecting: tokio::sync::Mutex<()>,
+    /// The current hub is another one, or it is known where it is.
+    changed: Notify,
 }
+
+/// A number for each time a hub became the current one.
+pub(crate) type Generation = u64;
 
 struct State {
     session: Session,
     /// For the current hub; with a token once there is one.
     client: Option<HubClient>,
-    /// Counts changes of the current hub, so that an answer of the last one changes nothing.
-    generation: u64,
+    /// So that an answer of the last hub changes nothing.
+    generation: Generation,
     /// Where the hub of this computer is, or why it is nowhere; `None` while it starts.
     local: Option<Result<(String, Token)>>,
     /// Waits for an offline hub to come back.
-    waiting: Option<Waiting>,
-}
-
-/// Ends with its owner.
-struct Waiting(JoinHandle<()>);
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+    waiting: Option<AbortOnDropHandle<()>>,
 }
 
 impl HubSession {
@@ -86,6 +90,7 @@ impl HubSession {
                 secrets,
                 events,
                 connecting: tokio::sync::Mutex::default(),
+                changed: Notify::new(),
             }),
         }
     }
@@ -105,17 +110,19 @@ impl HubSession {
     /// # Errors
     /// When nothing answers there, or what answers is no hub.
     pub async fn test(&self, address: &str) -> Result<HubCheck> {
-        let client = HubClient::new(address, None)?;
-        client.health().await?;
-        let needs_sign_in = match client.check_sign_in().await {
-            Ok(()) => false,
-            Err(error) if error.kind == ErrorKind::Unauthorized => true,
-            Err(error) => return Err(error),
-        };
-        Ok(HubCheck {
-            address: client.address().to_owned(),
-            needs_sign_in,
+        logged(HubClient::new(address, None)?, false, async |client| {
+            client.health().await?;
+            let needs_sign_in = match client.check_sign_in().await {
+                Ok(()) => false,
+                Err(error) if error.kind == ErrorKind::Unauthorized => true,
+                Err(error) => return Err(error),
+            };
+            Ok(HubCheck {
+                address: client.address().to_owned(),
+                needs_sign_in,
+            })
         })
+        .await
     }
 
     /// Saves a hub, signs in and makes it the current one.
@@ -131,7 +138,7 @@ impl HubSession {
     ) -> Result<Session> {
         let _one_at_a_time = self.inner.connecting.lock().await;
         let client = HubClient::new(address, None)?;
-        client.health().await?;
+        logged(client.clone(), false, async |hub| hub.health().await).await?;
         let address = client.address().to_owned();
         if let Some(known) = self
             .state()
@@ -197,7 +204,8 @@ impl HubSession {
             state.client = Some(client.clone());
             state.generation
         };
-        let outcome = client.check_sign_in().await;
+        self.inner.changed.notify_waiters();
+        let outcome = logged(client, false, async |hub| hub.check_sign_in().await).await;
         self.note(generation, outcome.as_ref().err());
         Ok(self.state())
     }
@@ -273,11 +281,14 @@ impl HubSession {
         Ok(self.state())
     }
 
-    /// The current hub, to be asked.
+    /// The current hub, to be asked, and its number.
+    ///
+    /// Both under one lock: between two, another hub could become the current one, and the answer of
+    /// one would count for the other.
     ///
     /// # Errors
     /// When it is not known where it is, or it wants somebody to sign in first.
-    pub fn client(&self) -> Result<HubClient> {
+    pub(crate) fn current(&self) -> Result<(HubClient, Generation)> {
         let state = self.lock();
         match (&state.session.state, &state.client) {
             (SessionState::SignedOut { error }, _) => Err(error.clone().unwrap_or_else(|| {
@@ -288,7 +299,7 @@ impl HubSession {
                 )
                 .with_hint("Sign in to go on.")
             })),
-            (_, Some(client)) => Ok(client.clone()),
+            (_, Some(client)) => Ok((client.clone(), state.generation)),
             (SessionState::Offline { error }, None) => Err(error.clone()),
             (_, None) => Err(AppError::new(
                 ErrorKind::Offline,
@@ -301,22 +312,54 @@ impl HubSession {
     /// Asks the current hub, and notes when it does not answer or wants somebody to sign in.
     ///
     /// # Errors
-    /// Those of the question, and of [`HubSession::client`].
+    /// Those of the question; and when it is not known where the hub is, or nobody is signed in.
     pub async fn ask<T>(&self, question: impl AsyncFnOnce(HubClient) -> Result<T>) -> Result<T> {
-        let client = self.client()?;
-        let generation = self.generation();
-        let outcome = question(client).await;
-        self.note(generation, outcome.as_ref().err());
-        outcome
+        let (_, answer) = self.ask_which(question).await?;
+        Ok(answer)
     }
 
-    /// Counts changes of the current hub: what was begun under another number concerns another hub.
-    pub(crate) fn generation(&self) -> u64 {
+    /// Asks the current hub, and says which one that was.
+    pub(crate) async fn ask_which<T>(
+        &self,
+        question: impl AsyncFnOnce(HubClient) -> Result<T>,
+    ) -> Result<(Generation, T)> {
+        let (client, generation) = self.within_reach().await?;
+        let is_away = self.is_known_to_be_away(generation);
+        let outcome = logged(client, is_away, question).await;
+        self.note(generation, outcome.as_ref().err());
+        outcome.map(|answer| (generation, answer))
+    }
+
+    /// The number of the current hub: what was begun under another one concerns another hub.
+    pub(crate) fn generation(&self) -> Generation {
         self.lock().generation
     }
 
+    /// The current hub, once it is known where it is.
+    async fn within_reach(&self) -> Result<(HubClient, Generation)> {
+        let give_up = Instant::now() + BEING_REACHED;
+        loop {
+            let mut changed = pin!(self.inner.changed.notified());
+            // From here on no change is missed.
+            changed.as_mut().enable();
+            let error = match self.current() {
+                Err(error) if matches!(error.retry, Retry::AfterSeconds(_)) => error,
+                outcome => return outcome,
+            };
+            if timeout_at(give_up, changed).await.is_err() {
+                return Err(error);
+            }
+        }
+    }
+
+    fn is_known_to_be_away(&self, generation: Generation) -> bool {
+        let state = self.lock();
+        state.generation == generation
+            && matches!(state.session.state, SessionState::Offline { .. })
+    }
+
     /// Changes the state by how a question to the hub went.
-    fn note(&self, generation: u64, failure: Option<&AppError>) {
+    fn note(&self, generation: Generation, failure: Option<&AppError>) {
         let mut state = self.lock();
         if state.generation != generation {
             return;
@@ -338,15 +381,18 @@ impl HubSession {
             state.waiting = Some(self.wait_for_return(generation));
         }
         if state.session.state != next {
+            if !is_offline && matches!(state.session.state, SessionState::Offline { .. }) {
+                tracing::info!("the hub answers again");
+            }
             state.session.state = next;
             self.publish(&state);
         }
     }
 
     /// Asks an offline hub again and again until it answers.
-    fn wait_for_return(&self, generation: u64) -> Waiting {
+    fn wait_for_return(&self, generation: Generation) -> AbortOnDropHandle<()> {
         let inner = Arc::downgrade(&self.inner);
-        Waiting(tokio::spawn(async move {
+        AbortOnDropHandle::new(tokio::spawn(async move {
             let mut pause = FIRST_PAUSE;
             loop {
                 tokio::time::sleep(pause).await;
@@ -420,6 +466,7 @@ impl HubSession {
         self.inner.events.publish(AppEvent::SessionChanged {
             session: Box::new(state.session.clone()),
         });
+        self.inner.changed.notify_waiters();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -444,14 +491,63 @@ impl State {
 /// Signs in where a name is given; checks that none is needed where it is not.
 async fn enter(client: &HubClient, username: &str, password: &str) -> Result<Option<Token>> {
     let username = username.trim();
-    if username.is_empty() {
-        client.check_sign_in().await?;
-        return Ok(None);
+    logged(client.clone(), false, async |client| {
+        if username.is_empty() {
+            client.check_sign_in().await?;
+            return Ok(None);
+        }
+        match client.sign_in(username, password).await? {
+            SignIn::Token { token, .. } => Ok(Some(token)),
+            SignIn::NotNeeded => Ok(None),
+        }
+    })
+    .await
+}
+
+/// Puts a question to a hub and logs why it failed: what was asked, the reasons, how long it took.
+///
+/// That a hub does not answer is in the log already where it `is_away`: every open page asks again.
+async fn logged<T>(
+    client: HubClient,
+    is_away: bool,
+    question: impl AsyncFnOnce(HubClient) -> Result<T>,
+) -> Result<T> {
+    let client = client.noting_what_is_asked();
+    let began = Instant::now();
+    let outcome = question(client.clone()).await;
+    if let Err(error) = &outcome {
+        let asked = client.asked();
+        let asked = asked.as_deref().unwrap_or("nothing yet");
+        let (kind, reason) = (error.kind, error.message.as_str());
+        let details = error.details.as_deref().unwrap_or_default();
+        let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        macro_rules! log {
+            ($level:ident, $what:literal) => {
+                tracing::$level!(asked, ?kind, reason, details, millis, $what)
+            };
+        }
+        match kind {
+            ErrorKind::Cancelled => log!(debug, "a question was given up"),
+            ErrorKind::Offline if is_away => log!(debug, "the hub is still away"),
+            // The hub works, and said no to what it was asked for.
+            ErrorKind::Unauthorized
+            | ErrorKind::Forbidden
+            | ErrorKind::NotFound
+            | ErrorKind::Expired
+            | ErrorKind::Conflict
+            | ErrorKind::NeedsFull
+            | ErrorKind::Invalid
+            | ErrorKind::Unsupported => log!(info, "a question was refused"),
+            ErrorKind::Offline
+            | ErrorKind::Untrusted
+            | ErrorKind::Corrupt
+            | ErrorKind::Full
+            | ErrorKind::Cut
+            | ErrorKind::OutcomeUnknown
+            | ErrorKind::Internal => log!(error, "a question failed"),
+        }
     }
-    match client.sign_in(username, password).await? {
-        SignIn::Token { token, .. } => Ok(Some(token)),
-        SignIn::NotNeeded => Ok(None),
-    }
+    outcome
 }
 
 fn with_token(client: HubClient, token: Option<Token>) -> HubClient {

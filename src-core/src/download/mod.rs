@@ -2,7 +2,7 @@
 //!
 //! What has the wanted name is complete: everything arrives under `NAME.part`, is checked, written
 //! through to the disk and only then renamed. A download that fails or is stopped leaves nothing
-//! behind. Memory does not depend on the size of what is saved.
+//! behind. Memory does not depend on the size of a file; for an archive it holds the names of what is in it.
 
 mod measure;
 mod part;
@@ -88,7 +88,7 @@ pub async fn save_file(
 ) -> Result<Saved> {
     let path = normal_path(path)?;
     // A hub answers a folder with an archive (contract D50), so what it is has to be known before.
-    let entry = hub.file(mount_id, &path).await?;
+    let entry = unless_cancelled(hub.file(mount_id, &path), cancel).await?;
     if let Some(why) = why_not_a_file(&entry) {
         return Err(why);
     }
@@ -116,7 +116,7 @@ pub async fn save_stream(
     cancel: &CancellationToken,
 ) -> Result<Saved> {
     let path = normal_path(path)?;
-    let entry = hub.file(mount_id, &path).await?;
+    let entry = unless_cancelled(hub.file(mount_id, &path), cancel).await?;
     // A hub that knows no streams would answer with the file itself.
     let Some(found) = entry.streams.iter().find(|it| it.name == stream) else {
         return Err(AppError::new(
@@ -187,7 +187,8 @@ impl Content<'_> {
             Err(error) if error.kind == ErrorKind::Cut => {
                 let at = progress.received_bytes;
                 let asked = self.hub.why_cut(self.mount_id, self.path, self.stream, at);
-                return Err(asked.await.unwrap_or(error));
+                let why = unless_cancelled(async { Ok(asked.await) }, cancel).await?;
+                return Err(why.unwrap_or(error));
             }
             received => received?,
         };
@@ -218,7 +219,7 @@ pub async fn save_zip(
 ) -> Result<SavedArchive> {
     let path = normal_path(path)?;
     if path != "/" {
-        let entry = hub.file(mount_id, &path).await?;
+        let entry = unless_cancelled(hub.file(mount_id, &path), cancel).await?;
         if entry.kind != sendense_types::FileKind::Directory {
             return Err(AppError::new(
                 ErrorKind::Invalid,

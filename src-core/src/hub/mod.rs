@@ -6,6 +6,7 @@ mod address;
 mod backups;
 mod error;
 mod meanings;
+mod patience;
 mod pauses;
 mod repositories;
 mod request;
@@ -14,12 +15,12 @@ mod session;
 mod vms;
 mod wire;
 
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use jiff::Timestamp;
 use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
 
 pub(crate) use self::backups::failure_of;
 pub(crate) use self::restore::{Body, normal_path, why_not_a_file};
@@ -35,11 +36,13 @@ pub struct HubClient {
     token: Option<Token>,
     /// The hub's clock, with the moment at which it was heard.
     time: Arc<Mutex<Option<(Instant, Timestamp)>>>,
+    /// What was asked last: method and path. The query is left out, because it names files of the user.
+    asked: Arc<Mutex<Option<String>>>,
 }
 
-/// A bearer token; shows itself to nobody.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
+/// A bearer token; shows itself to nobody, and is wiped from memory after use.
+#[derive(Clone, Debug)]
+pub struct Token(SecretString);
 
 impl HubClient {
     /// A client for the hub at `http://host:port`; scheme, trailing slash and `/api/v1` may be there
@@ -54,6 +57,7 @@ impl HubClient {
             base,
             token,
             time: Arc::default(),
+            asked: Arc::default(),
         })
     }
 
@@ -72,6 +76,20 @@ impl HubClient {
             .ok()
     }
 
+    /// The same hub, with a note of its own of what it is asked.
+    pub(crate) fn noting_what_is_asked(mut self) -> Self {
+        self.asked = Arc::default();
+        self
+    }
+
+    /// What was asked last, for the log: method and path.
+    pub(crate) fn asked(&self) -> Option<String> {
+        self.asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
     /// `http://host:port`, as it is shown.
     pub fn address(&self) -> &str {
         self.base.as_str().trim_end_matches('/')
@@ -81,17 +99,11 @@ impl HubClient {
 impl Token {
     /// Takes a token as it was issued.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self(SecretString::from(text.into()))
     }
 
     /// The secret itself, for whoever asked for it.
     pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("<redacted>")
+        self.0.expose_secret()
     }
 }

@@ -4,12 +4,13 @@ use std::error::Error as _;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use jiff::fmt::rfc2822::DateTimeParser;
-use reqwest::{Client, Method, RequestBuilder, Response, Url, redirect};
+use reqwest::header::DATE;
+use reqwest::{Client, Method, Request, RequestBuilder, Response, StatusCode, Url, redirect};
 use sendense_types::{AppError, ErrorKind, Retry};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::patience::{self, Patience};
 use super::{HubClient, address, error};
 use crate::Result;
 
@@ -21,9 +22,6 @@ const CONNECT: Duration = Duration::from_secs(10);
 const POOL_IDLE: Duration = Duration::from_secs(30);
 /// Folders with a million entries fit; a hub that never stops talking does not.
 const LARGEST_JSON_BYTES: usize = 512 * 1024 * 1024;
-
-/// HTTP writes its dates as mail does.
-const DATE: DateTimeParser = DateTimeParser::new();
 
 /// The HTTP client for one hub.
 pub(super) fn http_client(base: &Url) -> Result<Client> {
@@ -52,7 +50,8 @@ pub(super) fn http_client(base: &Url) -> Result<Client> {
 /// What a request does on the hub, which decides what a missing answer means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// It only reads, or does the same when done twice: it is tried once more when the connection breaks.
+    /// It only reads, or does the same when done twice: it is tried once more when the connection breaks,
+    /// and again when the hub says how long it is busy.
     Repeatable,
     /// Doing it twice is not the same as once.
     Once,
@@ -110,36 +109,80 @@ impl HubClient {
         }
     }
 
-    /// Sends a request and takes a good status for an answer, anything else for a failure.
+    /// Sends a request and takes a good status for an answer, anything else for a failure. A hub that is
+    /// busy and says for how long is waited for, where asking again is safe.
     pub(super) async fn send(&self, request: RequestBuilder, effect: Effect) -> Result<Response> {
+        let mut request = request
+            .build()
+            .map_err(|error| self.no_answer(&error, effect))?;
+        let mut patience = Patience::new();
+        loop {
+            let again = match effect {
+                Effect::Repeatable => request.try_clone(),
+                Effect::Once => None,
+            };
+            let error = match self.send_now(request, effect).await {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            };
+            request = match again {
+                Some(again) if patience.wait(error.retry).await => again,
+                _ => return Err(error),
+            };
+        }
+    }
+
+    async fn send_now(&self, request: Request, effect: Effect) -> Result<Response> {
+        let asked = format!("{} {}", request.method(), request.url().path());
+        self.note(&asked);
         let again = request.try_clone();
-        let sent = match (request.send().await, again) {
+        let sent = match (self.http.execute(request).await, again) {
             (Err(error), Some(again))
                 if effect == Effect::Repeatable && !error.is_timeout() && !error.is_builder() =>
             {
                 tracing::debug!(error = %chain(&error), "asking once more");
-                again.send().await
+                self.http.execute(again).await
             }
             (sent, _) => sent,
         };
-        let response = sent.map_err(|error| self.no_answer(&error, effect))?;
+        let response = match sent {
+            Ok(response) if response.status().is_success() => {
+                self.hear_time(&response);
+                return Ok(response);
+            }
+            sent => sent,
+        };
+        // Of several that are asked at the same time, the one that failed is worth knowing.
+        self.note(&asked);
+        let response = response.map_err(|error| self.no_answer(&error, effect))?;
         self.hear_time(&response);
         let status = response.status();
-        if status.is_success() {
-            return Ok(response);
-        }
+        let told = match status {
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+                patience::seconds_told(response.headers())
+            }
+            _ => None,
+        };
         let body = whole(response).await.unwrap_or_default();
-        Err(error::of_answer(status, &body))
+        let mut error = error::of_answer(status, &body);
+        if let Some(seconds) = told {
+            error.retry = Retry::AfterSeconds(seconds);
+        }
+        if let Some(token) = &self.token {
+            error = without(token.reveal(), error);
+        }
+        Err(error)
+    }
+
+    /// Notes what is asked, for the log.
+    fn note(&self, asked: &str) {
+        let mut last = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Some(asked.to_owned());
     }
 
     /// Notes what the hub's clock says.
     fn hear_time(&self, response: &Response) {
-        let said = response
-            .headers()
-            .get(reqwest::header::DATE)
-            .and_then(|date| date.to_str().ok())
-            .and_then(|date| DATE.parse_timestamp(date).ok());
-        if let Some(said) = said {
+        if let Some(said) = patience::date(response.headers(), DATE) {
             *self.time.lock().unwrap_or_else(PoisonError::into_inner) =
                 Some((Instant::now(), said));
         }
@@ -187,6 +230,14 @@ impl HubClient {
         };
         error.with_details(details)
     }
+}
+
+/// A failure without a secret that the other side may have repeated in its words.
+pub(super) fn without(secret: &str, mut error: AppError) -> AppError {
+    if let Some(details) = error.details.as_mut().filter(|_| !secret.is_empty()) {
+        *details = details.replace(secret, "…");
+    }
+    error
 }
 
 /// Reads an answer that is due to be JSON.
@@ -261,5 +312,103 @@ pub(super) fn chain(error: &reqwest::Error) -> String {
         error.to_string()
     } else {
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{Instant, advance};
+    use tokio_util::task::AbortOnDropHandle;
+
+    use super::*;
+    use crate::testing::{FakeHub, StoppedClock, json, settle};
+
+    const BUSY: &str = r#"{"error":"too many downloads are running on this hub"}"#;
+    const NO_VMS: &str = r#"{"vm_contexts":[]}"#;
+
+    /// A hub that is busy for so many questions and says until when.
+    async fn busy(mut times: u32, status: u16, retry_after: &'static str) -> (FakeHub, HubClient) {
+        let hub = FakeHub::start(move |_| {
+            if times == 0 {
+                return json(200, "", NO_VMS);
+            }
+            times -= 1;
+            json(status, retry_after, BUSY)
+        })
+        .await;
+        let client = HubClient::new(&hub.address, None).unwrap();
+        (hub, client)
+    }
+
+    fn ask_for_vms(client: &HubClient) -> AbortOnDropHandle<Result<Vec<sendense_types::Vm>>> {
+        let client = client.clone();
+        AbortOnDropHandle::new(tokio::spawn(async move { client.vms().await }))
+    }
+
+    #[tokio::test]
+    async fn a_busy_hub_is_asked_again_when_it_says_and_not_before() {
+        for status in [429, 503] {
+            let clock = StoppedClock::new();
+            let (hub, client) = busy(1, status, "retry-after: 7\r\n").await;
+            let began = Instant::now();
+            let asking = ask_for_vms(&client);
+            hub.asked_times(1).await;
+            settle().await;
+            advance(Duration::from_millis(6_900)).await;
+            settle().await;
+            assert_eq!(hub.asked().len(), 1, "it said 7 seconds");
+            advance(Duration::from_millis(200)).await;
+            assert_eq!(asking.await.unwrap().unwrap(), []);
+            assert_eq!(hub.asked().len(), 2);
+            assert!(began.elapsed() < Duration::from_secs(8));
+            drop(clock);
+            tokio::time::resume();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hub_that_stays_busy_is_given_up_with_its_number() {
+        let _clock = StoppedClock::new();
+        let (hub, client) = busy(100, 503, "retry-after: 2\r\n").await;
+        let asking = ask_for_vms(&client);
+        for times in 1..=4 {
+            hub.asked_times(times).await;
+            settle().await;
+            // Timers are rounded up to a millisecond.
+            advance(Duration::from_millis(2_100)).await;
+        }
+        let error = asking.await.unwrap().unwrap_err();
+        assert_eq!(hub.asked().len(), 4);
+        assert_eq!(error.retry, Retry::AfterSeconds(2), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn what_is_too_long_to_wait_for_is_left_to_the_user() {
+        let (hub, client) = busy(1, 503, "retry-after: 3600\r\n").await;
+        let error = client.vms().await.unwrap_err();
+        assert_eq!(error.retry, Retry::AfterSeconds(3600), "{error:?}");
+        assert_eq!(hub.asked().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_changes_something_is_not_repeated_but_says_when() {
+        let (hub, client) = busy(1, 429, "retry-after: 1\r\n").await;
+        let error = client.create_repository("x", "/x").await.unwrap_err();
+        assert_eq!(error.retry, Retry::AfterSeconds(1), "{error:?}");
+        let error = client.sign_in("ada", "horse").await.unwrap_err();
+        assert_eq!(hub.asked().len(), 2, "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn nobody_asks_again_for_one_who_has_gone() {
+        let _clock = StoppedClock::new();
+        let (hub, client) = busy(1, 503, "retry-after: 7\r\n").await;
+        let asking = ask_for_vms(&client);
+        hub.asked_times(1).await;
+        settle().await;
+        drop(asking);
+        advance(Duration::from_secs(60)).await;
+        settle().await;
+        assert_eq!(hub.asked().len(), 1);
     }
 }

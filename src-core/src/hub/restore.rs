@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::{
     HubClient,
+    patience::Patience,
     request::{Effect, cut},
     wire,
 };
@@ -20,8 +21,8 @@ use crate::Result;
 /// A disk that a hub opens for somebody else at this moment; it takes ten seconds at most (contract 6.2).
 const MOUNTING_ATTEMPTS: u32 = 60;
 const MOUNTING_PAUSE: Duration = Duration::from_secs(1);
-/// A mount whose answer got lost, or that met a leftover, is asked for once more after this.
-const SECOND_TRY: Duration = Duration::from_secs(2);
+/// A mount whose answer got lost is asked for once more.
+const SECOND_TRY: Retry = Retry::AfterSeconds(2);
 
 impl HubClient {
     /// Opens a disk of a backup for reading. One that is open already is shared (contract 6.2).
@@ -31,12 +32,18 @@ impl HubClient {
     /// disk can be browsed.
     pub async fn mount(&self, backup_id: &BackupId, disk_index: u32) -> Result<Mount> {
         let mut mount = match self.try_mount(backup_id, disk_index).await {
+            Ok(mount) => mount,
             // Mounting twice is mounting once, so it may simply be asked for again (contract 6.2).
-            Err(error) if is_worth_a_second_try(&error) => {
-                tokio::time::sleep(SECOND_TRY).await;
+            Err(error) => {
+                let retry = match error.kind {
+                    ErrorKind::OutcomeUnknown => SECOND_TRY,
+                    _ => error.retry,
+                };
+                if !Patience::new().wait(retry).await {
+                    return Err(error);
+                }
                 self.try_mount(backup_id, disk_index).await?
             }
-            mount => mount?,
         };
         for _ in 0..MOUNTING_ATTEMPTS {
             if mount.status != MountStatus::Mounting {
@@ -176,11 +183,6 @@ impl HubClient {
         let request = self.request(Method::GET, url);
         Ok(Body(self.send(request, Effect::Repeatable).await?))
     }
-}
-
-fn is_worth_a_second_try(error: &AppError) -> bool {
-    error.kind == ErrorKind::OutcomeUnknown
-        || (error.kind == ErrorKind::Conflict && matches!(error.retry, Retry::AfterSeconds(_)))
 }
 
 /// The body of a download, piece by piece.

@@ -5,11 +5,15 @@ use reqwest::Method;
 use sendense_types::{AppError, ErrorKind, Retry};
 use serde_json::json;
 
-use super::{HubClient, Token, address, request::Effect, wire::Fields};
+use super::{
+    HubClient, Token, address,
+    request::{Effect, without},
+    wire::Fields,
+};
 use crate::Result;
 
 /// What came of signing in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum SignIn {
     /// The hub issued a token.
     Token {
@@ -65,7 +69,8 @@ impl HubClient {
     pub async fn sign_in(&self, username: &str, password: &str) -> Result<SignIn> {
         let body = json!({ "username": username, "password": password });
         let url = self.v1(&["auth", "login"])?;
-        let answer = match self.post(url, &body, Effect::Once).await {
+        let answer = self.post(url, &body, Effect::Once).await;
+        let answer = match answer.map_err(|error| without(password, error)) {
             Ok(answer) => answer,
             Err(refused) if refused.kind == ErrorKind::Unauthorized => {
                 let anonymous = Self {
