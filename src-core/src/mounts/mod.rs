@@ -1,31 +1,34 @@
 //! Open mounts: who uses them, how long they last, and when they are closed.
 //!
-//! One task looks after all of them. It sleeps until the next deadline of [`plan`], which holds the
-//! rules and knows neither hub nor clock: keep-alive while somebody browses or downloads, warnings
-//! before the end, a look when the end has come, unmounting when the browser is left.
+//! One task looks after all of them. It sleeps until the first deadline of the [`table`], which keeps them
+//! in order. When that is for each mount says [`plan`]: keep-alive while somebody browses or downloads,
+//! warnings before the end, a look when the end has come, unmounting when the browser is left. What the
+//! hub says is read by [`told`]. Those three know neither hub nor clock; what waits and asks is here.
 
 mod plan;
+mod table;
+#[cfg(test)]
+mod tests;
+mod told;
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sendense_types::{
-    AppError, AppEvent, Backup, BackupId, ErrorKind, Expiry, Mount, MountId, MountStatus,
-    OpenMount, Retry, Settings,
+    AppError, AppEvent, BackupId, ErrorKind, Expiry, MountId, OpenMount, Retry, Settings,
 };
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
 use self::plan::{Deed, Upkeep};
-use crate::{Events, HubClient, HubSession, Result};
+use self::table::{Known, Table};
+use crate::session::Generation;
+use crate::{Events, HubSession, Result};
 
 /// How long leaving waits for what still goes on, at the end of the app.
 const LAST_UNMOUNTS: Duration = Duration::from_secs(2);
-/// Clocks are compared to a second; a mount got more time when its end moved by more than that.
-const MOVED: SignedDuration = SignedDuration::from_secs(5);
 
 /// Tells the time of this computer; passed in so that tests can fix it.
 pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -34,7 +37,7 @@ pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 #[derive(Clone)]
 pub struct Mounts {
     inner: Arc<Inner>,
-    _task: Arc<Upkeeper>,
+    _task: Arc<AbortOnDropHandle<()>>,
 }
 
 struct Inner {
@@ -45,31 +48,6 @@ struct Inner {
     table: Mutex<Table>,
     /// The table has changed, and with it maybe the next deadline.
     changed: Notify,
-}
-
-#[derive(Default)]
-struct Table {
-    /// The hub these mounts are on: a count of the session's.
-    generation: u64,
-    known: BTreeMap<MountId, Known>,
-    /// Where a mount that is gone goes on.
-    successors: HashMap<MountId, MountId>,
-}
-
-/// What is known of one mount.
-#[derive(Clone, Debug)]
-struct Known {
-    mount: OpenMount,
-    upkeep: Upkeep,
-}
-
-/// The task that looks after mounts; ends with its owner.
-struct Upkeeper(JoinHandle<()>);
-
-impl Drop for Upkeeper {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 /// Keeps a mount open as long as it lives: a download reads from it.
@@ -104,10 +82,11 @@ impl Mounts {
             table: Mutex::default(),
             changed: Notify::new(),
         });
-        let task = tokio::spawn(look_after(Arc::downgrade(&inner)));
+        let rules = inner.settings.clone();
+        let task = tokio::spawn(look_after(Arc::downgrade(&inner), rules));
         Self {
             inner,
-            _task: Arc::new(Upkeeper(task)),
+            _task: Arc::new(AbortOnDropHandle::new(task)),
         }
     }
 
@@ -122,9 +101,9 @@ impl Mounts {
     /// Opens a disk of a backup, or answers our mount of it that is open already.
     ///
     /// # Errors
-    /// As [`HubClient::mount`].
+    /// As [`HubClient::mount`](crate::HubClient::mount).
     pub async fn open(&self, backup_id: &BackupId, disk_index: u32) -> Result<OpenMount> {
-        let ours = self.inner.table().known.values().find_map(|known| {
+        let ours = self.inner.table().iter().find_map(|known| {
             let mount = &known.mount;
             let is_it = mount.is_ours
                 && mount.is_open
@@ -166,7 +145,7 @@ impl Mounts {
     /// # Errors
     /// When it is not known what was mounted, or it cannot be mounted.
     pub async fn remount(&self, mount_id: &MountId) -> Result<OpenMount> {
-        let old = self.inner.table().known.get(mount_id).cloned();
+        let old = self.inner.table().get(mount_id).cloned();
         let unknown = || {
             AppError::new(
                 ErrorKind::NotFound,
@@ -195,11 +174,8 @@ impl Mounts {
             .mount(backup_id, disk_index, &old.mount.folder)
             .await?;
         if new.mount_id != *mount_id {
-            let mut table = self.inner.table();
-            table.known.remove(mount_id);
-            table
-                .successors
-                .insert(mount_id.clone(), new.mount_id.clone());
+            let new_id = new.mount_id.clone();
+            self.inner.table().succeed(mount_id, new_id);
         }
         self.inner.publish();
         Ok(new)
@@ -216,34 +192,31 @@ impl Mounts {
     /// A person looks at this folder, or with `None` has left the browser.
     pub fn browse(&self, mount_id: &MountId, folder: Option<String>) {
         let unmounts = self.inner.settings.borrow().unmount_on_close;
-        let mut table = self.inner.table();
-        let Some(known) = table.known.get_mut(mount_id) else {
-            return;
-        };
         let now = Instant::now();
-        let has_moved = folder
-            .as_ref()
-            .is_some_and(|folder| *folder != known.mount.folder);
-        match folder {
-            Some(folder) => {
-                known.mount.folder = folder;
-                known.upkeep.browsed_at = Some(now);
-                known.upkeep.last_use = now;
-                known.upkeep.close_at = None;
-            }
-            None => {
-                known.upkeep.browsed_at = None;
-                if unmounts && known.mount.is_ours {
-                    known.upkeep.close_at = Some(now + plan::GRACE);
+        let has_moved = self
+            .inner
+            .table()
+            .change(mount_id, now, |known| match folder {
+                Some(folder) => {
+                    known.upkeep.browsed_at = Some(now);
+                    known.upkeep.last_use = now;
+                    known.upkeep.close_at = None;
+                    let before = std::mem::replace(&mut known.mount.folder, folder);
+                    before != known.mount.folder
                 }
-            }
-        }
-        drop(table);
-        if has_moved {
+                None => {
+                    known.upkeep.browsed_at = None;
+                    if unmounts && known.mount.is_ours {
+                        known.upkeep.close_at = Some(now + plan::GRACE);
+                    }
+                    false
+                }
+            });
+        match has_moved {
             // Whoever comes back to the mount begins in this folder.
-            self.inner.publish();
-        } else {
-            self.inner.changed.notify_one();
+            Some(true) => self.inner.publish(),
+            Some(false) => self.inner.changed.notify_one(),
+            None => {}
         }
     }
 
@@ -259,18 +232,12 @@ impl Mounts {
     /// What is known of a mount, without asking the hub.
     pub fn known(&self, mount_id: &MountId) -> Option<OpenMount> {
         let table = self.inner.table();
-        table.known.get(mount_id).map(|known| known.mount.clone())
+        table.get(mount_id).map(|known| known.mount.clone())
     }
 
     /// The mount that goes on where this one ended; itself if it did not end.
     pub fn current_id(&self, mount_id: &MountId) -> MountId {
-        let table = self.inner.table();
-        let mut current = mount_id;
-        // Each remount adds one step, and none leads back.
-        while let Some(successor) = table.successors.get(current) {
-            current = successor;
-        }
-        current.clone()
+        self.inner.table().current_id(mount_id)
     }
 
     /// Unmounts what this app has mounted, as far as that goes quickly.
@@ -278,15 +245,14 @@ impl Mounts {
         let ours: Vec<MountId> = {
             let table = self.inner.table();
             let ours = table
-                .known
-                .values()
+                .iter()
                 .filter(|known| known.mount.is_ours && known.mount.is_open);
             ours.map(|known| known.mount.mount_id.clone()).collect()
         };
         let closing = async {
             for mount_id in ours {
-                if let Err(error) = self.inner.close(&mount_id).await {
-                    tracing::warn!(%mount_id, %error, "a mount stays open until it expires");
+                if self.inner.close(&mount_id).await.is_err() {
+                    tracing::warn!(%mount_id, "a mount stays open until it expires");
                 }
             }
         };
@@ -303,70 +269,61 @@ impl Inner {
         disk_index: u32,
         folder: &str,
     ) -> Result<OpenMount> {
-        let generation = self.session.generation();
-        let (mount, backup, hub) = self
+        let (generation, (mount, backup, hub_now)) = self
             .session
-            .ask(async |hub| {
+            .ask_which(async |hub| {
                 let mount = hub.mount(backup_id, disk_index).await?;
                 // Only for the eye: a mount is worth having without.
                 let backup = hub.backup(backup_id).await.ok();
-                Ok((mount, backup, hub))
+                Ok((mount, backup, hub.time()))
             })
             .await?;
-        let mut open = self.describe(&hub, &mount, None);
+        let now = (self.clock)();
+        let mut open = told::described(&mount, None, now, hub_now);
         open.is_ours = true;
         folder.clone_into(&mut open.folder);
         if let Some(backup) = &backup {
-            name(&mut open, backup);
+            told::name(&mut open, backup);
         }
-        let mut table = self.table_of(generation);
-        let known = Known {
-            upkeep: Upkeep::new(self.lasts(&open), Instant::now()),
-            mount: open.clone(),
-        };
-        table.known.insert(open.mount_id.clone(), known);
-        drop(table);
+        let upkeep = Upkeep::new(told::lasts(&open, now), Instant::now());
+        self.table_of(generation)?
+            .put(Known::new(open.clone(), upkeep), Instant::now());
         self.publish();
         Ok(open)
     }
 
     /// Reads the hub's list and brings ours into line with it.
     async fn read_again(&self) -> Result<Vec<OpenMount>> {
-        let generation = self.session.generation();
-        let (listed, hub) = self
+        let (generation, (listed, hub_now)) = self
             .session
-            .ask(async |hub| Ok((hub.mounts().await?, hub)))
+            .ask_which(async |hub| Ok((hub.mounts().await?, hub.time())))
             .await?;
+        let (wall, now) = ((self.clock)(), Instant::now());
         let mut lost = Vec::new();
         let (before, after) = {
-            let mut table = self.table_of(generation);
+            let mut table = self.table_of(generation)?;
             let before = table.shown();
             for mount in &listed {
-                let old = table.known.get(&mount.mount_id);
-                let open = self.describe(&hub, mount, old.map(|known| &known.mount));
-                let lasts = self.lasts(&open);
-                match table.known.get_mut(&mount.mount_id) {
-                    Some(known) => {
-                        known.upkeep.ends_at(lasts);
-                        known.mount = open;
-                    }
-                    None => {
-                        let upkeep = Upkeep::new(lasts, Instant::now());
-                        let known = Known {
-                            mount: open,
-                            upkeep,
-                        };
-                        table.known.insert(mount.mount_id.clone(), known);
-                    }
+                let old = table.get(&mount.mount_id);
+                let open = told::described(mount, old.map(|known| &known.mount), wall, hub_now);
+                let lasts = told::lasts(&open, wall);
+                let is_known = table.change(&mount.mount_id, now, |known| {
+                    known.upkeep.ends_at(lasts);
+                    known.mount = open.clone();
+                });
+                if is_known.is_none() {
+                    table.put(Known::new(open, Upkeep::new(lasts, now)), now);
                 }
             }
-            let is_listed = |id: &MountId| listed.iter().any(|mount| mount.mount_id == *id);
-            table
-                .known
-                .retain(|id, known| known.mount.is_ours || is_listed(id));
-            for (id, known) in &mut table.known {
-                if known.mount.is_open && !is_listed(id) {
-                    known.mount.is_open = false;
+            for mount in &before {
+                let id = &mount.mount_id;
+                if listed.iter().any(|listed| listed.mount_id == *id) {
+                    continue;
+                }
+                if !mount.is_ours {
+                    table.remove(id);
+                } else if mount.is_open {
+                    table.change(id, now, |known| known.mount.is_open = false);
                     lost.push(id.clone());
                 }
             }
@@ -382,107 +339,47 @@ impl Inner {
         Ok(after)
     }
 
-    /// What the hub says of a mount, with what we knew of it before.
-    fn describe(&self, hub: &HubClient, mount: &Mount, old: Option<&OpenMount>) -> OpenMount {
-        let now = (self.clock)();
-        let expires_at = mount.expires_at.map(|end| match hub.time() {
-            // The hub's clock may differ from ours, and only its own counts.
-            Some(hub_now) => now + end.duration_since(hub_now),
-            None => end,
-        });
-        let mut open = old.cloned().unwrap_or_else(|| OpenMount {
-            mount_id: mount.mount_id.clone(),
-            backup_id: None,
-            disk_index: None,
-            vm_id: None,
-            vm_name: None,
-            backup_time: None,
-            backup_type: None,
-            filesystem_type: None,
-            expires_at: None,
-            expiry: Expiry::Unknown,
-            is_open: false,
-            is_ours: false,
-            folder: "/".to_owned(),
-        });
-        open.backup_id = mount.backup_id.clone().or(open.backup_id);
-        open.disk_index = mount.disk_index.or(open.disk_index);
-        open.filesystem_type = mount.filesystem_type.clone().or(open.filesystem_type);
-        open.is_open = mount.status != MountStatus::Mounting;
-        // Two readings of the same end differ by the time between them; that is no news.
-        let moved = match (open.expires_at, expires_at) {
-            (Some(before), Some(after)) => after.duration_since(before).abs() > MOVED,
-            _ => true,
-        };
-        if moved {
-            open.expires_at = expires_at;
-        }
-        open
-    }
-
-    /// How long a mount still lasts.
-    fn lasts(&self, mount: &OpenMount) -> Option<Duration> {
-        let end = mount.expires_at?;
-        let left = end.duration_since((self.clock)());
-        Some(Duration::try_from(left).unwrap_or(Duration::ZERO))
-    }
-
     /// Uses a mount and sees whether that gave it more time.
     async fn ping(&self, mount_id: &MountId) -> Result<OpenMount> {
-        let known = self.table().known.get(mount_id).cloned();
+        let known = self.table().get(mount_id).cloned();
         let folder = known.as_ref().map_or("/", |known| &known.mount.folder);
         let before = known.as_ref().and_then(|known| known.mount.expires_at);
-        let outcome = self
-            .session
-            .ask(async |hub| hub.list_files(mount_id, folder).await)
-            .await;
+        // A folder that cannot be read is still an answer; a mount that is gone shows in the list.
+        drop(
+            self.session
+                .ask(async |hub| hub.list_files(mount_id, folder).await)
+                .await,
+        );
         self.upkeep(mount_id, |upkeep| upkeep.last_use = Instant::now());
-        if let Err(error) = outcome {
-            // A folder that cannot be read is still an answer; a mount that is gone shows in the list.
-            if error.kind != ErrorKind::Expired {
-                tracing::debug!(%error, "a ping of a mount was refused");
-            }
-        }
         self.read_again().await?;
         let mut table = self.table();
-        let open = table
-            .known
-            .get_mut(mount_id)
-            .filter(|known| known.mount.is_open);
-        let Some(known) = open else {
+        let used = table.change(mount_id, Instant::now(), |known| {
+            if known.mount.is_open {
+                known.mount.expiry = told::expiry_after_use(&known.mount, before);
+            }
+            known.mount.clone()
+        });
+        drop(table);
+        let Some(mount) = used.filter(|mount| mount.is_open) else {
             return Err(AppError::new(
                 ErrorKind::Expired,
                 "Mount expired, please remount.",
                 Retry::Never,
             ));
         };
-        if let (Some(before), Some(after)) = (before, known.mount.expires_at) {
-            known.mount.expiry = match after.duration_since(before) > MOVED {
-                true => Expiry::Idle,
-                // A hub that once gave more time may not see a second that soon as more.
-                false if known.mount.expiry == Expiry::Idle => Expiry::Idle,
-                false => Expiry::Fixed,
-            };
-        }
-        let mount = known.mount.clone();
-        drop(table);
         self.publish();
         Ok(mount)
     }
 
     async fn close(&self, mount_id: &MountId) -> Result<()> {
-        if self
-            .table()
-            .known
-            .get(mount_id)
-            .is_some_and(|known| known.upkeep.holds > 0)
-        {
+        let is_used = |known: &Known| known.upkeep.holds > 0;
+        if self.table().get(mount_id).is_some_and(is_used) {
             return Err(in_use());
         }
         self.session
             .ask(async |hub| hub.unmount(mount_id).await)
             .await?;
-        self.table().known.remove(mount_id);
+        self.table().remove(mount_id);
         self.publish();
         Ok(())
     }
@@ -490,32 +387,23 @@ impl Inner {
     /// The deadlines that have come, and when the next one comes.
     fn due(&self) -> (Vec<(MountId, Deed)>, Option<Instant>) {
         let keeps_open = self.settings.borrow().keep_mounts_open;
-        let now = Instant::now();
-        let mut deeds = Vec::new();
-        let mut next: Option<Instant> = None;
-        let mut table = self.table_of(self.session.generation());
-        for (id, known) in table
-            .known
-            .iter_mut()
-            .filter(|(_, known)| known.mount.is_open)
-        {
-            let (due, later) = known.upkeep.due(now, keeps_open, known.mount.is_ours);
-            deeds.extend(due.into_iter().map(|deed| (id.clone(), deed)));
-            next = [next, later].into_iter().flatten().min();
-        }
-        (deeds, next)
+        // That yet another hub is the current one by now shows at the next look.
+        let Ok(mut table) = self.table_of(self.session.generation()) else {
+            return (Vec::new(), Some(Instant::now()));
+        };
+        let deeds = table.due(Instant::now(), keeps_open);
+        (deeds, table.next())
     }
 
+    /// Does what is due. Why a question to the hub failed is in the log already.
     async fn do_it(&self, mount_id: &MountId, deed: Deed) {
         let outcome = match deed {
             Deed::Warn { minutes } => {
                 let mount = self
                     .table()
-                    .known
                     .get(mount_id)
-                    .map(|known| known.mount.clone());
+                    .map(|known| Box::new(known.mount.clone()));
                 if let Some(mount) = mount {
-                    let mount = Box::new(mount);
                     self.events
                         .publish(AppEvent::MountExpiring { mount, minutes });
                 }
@@ -526,14 +414,14 @@ impl Inner {
             Deed::Close => self.close(mount_id).await,
         };
         if let Err(error) = outcome {
-            tracing::info!(%mount_id, ?deed, %error, "a mount could not be looked after");
+            tracing::debug!(%mount_id, ?deed, %error, "a mount could not be looked after");
         }
     }
 
     fn upkeep(&self, mount_id: &MountId, change: impl FnOnce(&mut Upkeep)) {
-        if let Some(known) = self.table().known.get_mut(mount_id) {
-            change(&mut known.upkeep);
-        }
+        let now = Instant::now();
+        self.table()
+            .change(mount_id, now, |known| change(&mut known.upkeep));
         self.changed.notify_one();
     }
 
@@ -549,29 +437,27 @@ impl Inner {
     }
 
     /// The table of a hub; empty when the last one was of another.
-    fn table_of(&self, generation: u64) -> MutexGuard<'_, Table> {
+    ///
+    /// # Errors
+    /// When yet another hub has become the current one since: what this one says counts no more.
+    fn table_of(&self, generation: Generation) -> Result<MutexGuard<'_, Table>> {
         let mut table = self.table();
-        if table.generation != generation {
-            *table = Table {
-                generation,
-                ..Table::default()
-            };
+        if table.generation > generation {
+            return Err(AppError::new(
+                ErrorKind::Cancelled,
+                "Another hub was chosen meanwhile.",
+                Retry::Never,
+            ));
         }
-        table
-    }
-}
-
-impl Table {
-    fn shown(&self) -> Vec<OpenMount> {
-        self.known
-            .values()
-            .map(|known| known.mount.clone())
-            .collect()
+        if table.generation < generation {
+            *table = Table::of(generation);
+        }
+        Ok(table)
     }
 }
 
 /// Looks after mounts until nobody has them any more.
-async fn look_after(inner: std::sync::Weak<Inner>) {
+async fn look_after(inner: Weak<Inner>, mut rules: watch::Receiver<Settings>) {
     while let Some(strong) = inner.upgrade() {
         let (deeds, next) = strong.due();
         if deeds.is_empty() {
@@ -581,23 +467,22 @@ async fn look_after(inner: std::sync::Weak<Inner>) {
                     None => std::future::pending().await,
                 }
             };
+            let new_rules = async {
+                if rules.changed().await.is_err() {
+                    // Nobody is left to change them.
+                    std::future::pending::<()>().await;
+                }
+            };
             tokio::select! {
                 () = sleep => {}
                 () = strong.changed.notified() => {}
+                () = new_rules => strong.table().plan_anew(Instant::now()),
             }
         }
         for (mount_id, deed) in deeds {
             strong.do_it(&mount_id, deed).await;
         }
     }
-}
-
-/// Says on a mount what backup it shows.
-fn name(mount: &mut OpenMount, backup: &Backup) {
-    mount.vm_id = backup.vm_context_id.clone();
-    mount.vm_name = Some(backup.vm_name.clone()).filter(|name| !name.is_empty());
-    mount.backup_time = backup.created_at;
-    mount.backup_type = Some(backup.backup_type);
 }
 
 fn in_use() -> AppError {

@@ -1,0 +1,277 @@
+//! Mounts through time: a clock that is moved by hand, and a hub that counts it as hubs do.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use jiff::fmt::rfc2822::DateTimePrinter;
+use sendense_types::{HubId, SavedHub};
+use tokio::sync::broadcast;
+use tokio::time::advance;
+
+use super::*;
+use crate::MemorySecrets;
+use crate::testing::{FakeHub, StoppedClock, json, settle};
+
+const MINUTE: Duration = Duration::from_secs(60);
+/// The hub's clock is ahead of ours.
+const AHEAD: SignedDuration = SignedDuration::from_hours(3);
+
+/// What the hub holds.
+struct Disks {
+    began: Instant,
+    /// Whether using a mount gives it more time.
+    is_idle_kind: bool,
+    /// When each mount ends.
+    ends: BTreeMap<String, Instant>,
+}
+
+impl Disks {
+    fn now(&self, instant: Instant) -> String {
+        let passed = SignedDuration::try_from(instant - self.began).unwrap();
+        (Timestamp::UNIX_EPOCH + AHEAD + passed).to_string()
+    }
+
+    fn answer(&mut self, line: &str) -> String {
+        let now = Instant::now();
+        self.ends.retain(|_, end| *end > now);
+        let date: Timestamp = self.now(now).parse().unwrap();
+        let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&date);
+        let date = format!("date: {}\r\n", date.unwrap());
+        let row = |id: &str, end: Instant| {
+            let end = self.now(end);
+            format!(r#"{{"mount_id":"{id}","status":"mounted","expires_at":"{end}"}}"#)
+        };
+        let path = line.split(['?', ' ']).nth(1).unwrap();
+        let id = path.split('/').nth(4).unwrap_or_default().to_owned();
+        match line.split(' ').next().unwrap() {
+            "POST" => {
+                let id = format!("m{}", self.ends.len() + 1);
+                let end = now + MINUTE * 60;
+                let body = row(&id, end);
+                self.ends.insert(id, end);
+                json(200, &date, &body)
+            }
+            "DELETE" => {
+                self.ends.remove(&id);
+                json(200, &date, "{}")
+            }
+            _ if path.ends_with("/mounts") => {
+                let rows: Vec<String> = self.ends.iter().map(|(id, end)| row(id, *end)).collect();
+                json(200, &date, &format!(r#"{{"mounts":[{}]}}"#, rows.join(",")))
+            }
+            _ if path.ends_with("/files") => match self.ends.get_mut(&id) {
+                Some(end) => {
+                    if self.is_idle_kind {
+                        *end = now + MINUTE * 60;
+                    }
+                    json(200, &date, r#"{"files":[]}"#)
+                }
+                None => json(404, &date, r#"{"error":"mount not found"}"#),
+            },
+            _ => json(404, &date, r#"{"error":"backup not found"}"#),
+        }
+    }
+}
+
+/// Mounts, with everything around them.
+struct Scene {
+    _clock: StoppedClock,
+    hub: FakeHub,
+    disks: Arc<Mutex<Disks>>,
+    session: HubSession,
+    settings: watch::Sender<Settings>,
+    events: broadcast::Receiver<AppEvent>,
+    mounts: Mounts,
+}
+
+impl Scene {
+    async fn begin(is_idle_kind: bool) -> Self {
+        let clock = StoppedClock::new();
+        let began = Instant::now();
+        let disks = Arc::new(Mutex::new(Disks {
+            began,
+            is_idle_kind,
+            ends: BTreeMap::new(),
+        }));
+        let answering = Arc::clone(&disks);
+        let hub = FakeHub::start(move |line| answering.lock().unwrap().answer(line)).await;
+        let id = HubId(hub.address.clone());
+        let saved = SavedHub {
+            id: id.clone(),
+            name: "hub".to_owned(),
+            address: Some(hub.address.clone()),
+            username: None,
+        };
+        let news = Events::new();
+        let secrets = Arc::new(MemorySecrets::default());
+        let session = HubSession::new(vec![saved], id.clone(), secrets, news.clone());
+        session.connect(&id).await.unwrap();
+        let (settings, rules) = watch::channel(Settings::default());
+        let wall = Arc::new(move || {
+            Timestamp::UNIX_EPOCH + SignedDuration::try_from(began.elapsed()).unwrap()
+        });
+        let events = news.subscribe();
+        let mounts = Mounts::new(session.clone(), news, rules, wall);
+        Self {
+            _clock: clock,
+            hub,
+            disks,
+            session,
+            settings,
+            events,
+            mounts,
+        }
+    }
+
+    async fn open(&self) -> OpenMount {
+        self.mounts.open(&BackupId::from("b1"), 0).await.unwrap()
+    }
+
+    /// Lets so many minutes pass, half a minute at a time.
+    async fn pass(&self, minutes: u32) {
+        for _ in 0..minutes * 2 {
+            advance(MINUTE / 2).await;
+            settle().await;
+        }
+    }
+
+    /// How often the hub was asked for a folder so far.
+    fn pings(&self) -> usize {
+        self.asked("/files").len()
+    }
+
+    fn asked(&self, what: &str) -> Vec<String> {
+        let asked = self.hub.asked().into_iter();
+        asked.filter(|line| line.contains(what)).collect()
+    }
+
+    /// What was said of the ends of mounts so far.
+    fn news(&mut self) -> Vec<String> {
+        let mut news = Vec::new();
+        while let Ok(event) = self.events.try_recv() {
+            match event {
+                AppEvent::MountExpiring { mount, minutes } => {
+                    news.push(format!("{} ends in {minutes}", mount.mount_id));
+                }
+                AppEvent::MountLost { mount_id } => news.push(format!("{mount_id} is lost")),
+                _ => {}
+            }
+        }
+        news
+    }
+}
+
+/// The minute by our clock in which a mount ends; what a question takes is not worth telling.
+fn end_of(mount: &OpenMount) -> i64 {
+    let end = mount
+        .expires_at
+        .unwrap()
+        .duration_since(Timestamp::UNIX_EPOCH);
+    (end.as_secs_f64() / 60.0).round() as i64
+}
+
+#[tokio::test]
+async fn a_folder_that_somebody_looks_at_is_asked_for_every_ten_minutes() {
+    let mut scene = Scene::begin(true).await;
+    let mount = scene.open().await;
+    assert_eq!(end_of(&mount), 60);
+    scene
+        .mounts
+        .browse(&mount.mount_id, Some("/etc".to_owned()));
+    scene.pass(5).await;
+    let kept = scene.mounts.keep_open(&mount.mount_id).await.unwrap();
+    assert_eq!(kept.expiry, Expiry::Idle, "the use gave it more time");
+    assert_eq!(end_of(&kept), 65);
+    scene.pass(9).await;
+    assert_eq!(scene.pings(), 1);
+    scene.pass(2).await;
+    let asked = scene.asked("/files");
+    assert_eq!(asked, ["GET /api/v1/restore/m1/files?path=%2Fetc"; 2]);
+    scene.pass(11).await;
+    assert_eq!(scene.pings(), 3);
+    // Nobody has moved for half an hour.
+    scene.pass(40).await;
+    assert_eq!(scene.pings(), 3);
+    assert_eq!(scene.news(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_mount_that_ends_anyway_is_warned_of_twice_and_missed_at_its_end() {
+    let mut scene = Scene::begin(false).await;
+    let mount = scene.open().await;
+    let refused = scene.mounts.keep_open(&mount.mount_id).await.unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::Unsupported);
+    scene.pass(49).await;
+    assert_eq!(scene.news(), Vec::<String>::new());
+    scene.pass(2).await;
+    assert_eq!(scene.news(), ["m1 ends in 10"]);
+    scene.pass(8).await;
+    assert_eq!(scene.news(), ["m1 ends in 2"]);
+    scene.pass(2).await;
+    assert_eq!(scene.news(), ["m1 is lost"]);
+    assert!(!scene.mounts.known(&mount.mount_id).unwrap().is_open);
+    let again = scene.mounts.remount(&mount.mount_id).await.unwrap();
+    assert!(again.is_open);
+    assert_eq!(end_of(&again), 121);
+}
+
+#[tokio::test]
+async fn leaving_the_browser_unmounts_unless_a_download_reads() {
+    let scene = Scene::begin(true).await;
+    let mount = scene.open().await;
+    let hold = scene.mounts.hold(&mount.mount_id);
+    scene.mounts.browse(&mount.mount_id, None);
+    scene.pass(11).await;
+    assert_eq!(scene.asked("DELETE"), Vec::<String>::new());
+    assert_eq!(scene.pings(), 1, "reading keeps it in use");
+    let refused = scene.mounts.close(&mount.mount_id).await.unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::Conflict);
+    drop(hold);
+    settle().await;
+    assert_eq!(scene.asked("DELETE"), ["DELETE /api/v1/restore/m1"]);
+    assert_eq!(scene.mounts.list().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn coming_back_in_time_keeps_the_mount() {
+    let scene = Scene::begin(true).await;
+    let mount = scene.open().await;
+    scene.mounts.browse(&mount.mount_id, None);
+    advance(plan::GRACE / 2).await;
+    settle().await;
+    scene.mounts.browse(&mount.mount_id, Some("/".to_owned()));
+    scene.pass(1).await;
+    assert_eq!(scene.asked("DELETE"), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn keeping_mounts_open_holds_from_the_moment_it_is_set() {
+    let scene = Scene::begin(true).await;
+    scene
+        .settings
+        .send_modify(|settings| settings.keep_mounts_open = false);
+    let mount = scene.open().await;
+    scene.mounts.browse(&mount.mount_id, Some("/".to_owned()));
+    scene.pass(15).await;
+    assert_eq!(scene.pings(), 0);
+    scene
+        .settings
+        .send_modify(|settings| settings.keep_mounts_open = true);
+    settle().await;
+    assert_eq!(scene.pings(), 1);
+}
+
+#[tokio::test]
+async fn mounts_of_the_last_hub_are_not_among_those_of_this_one() {
+    let scene = Scene::begin(true).await;
+    let mount = scene.open().await;
+    let last = scene.session.generation();
+    let hub = scene.session.state().current;
+    scene.session.connect(&hub).await.unwrap();
+    scene.disks.lock().unwrap().ends.clear();
+    assert_eq!(scene.mounts.list().await.unwrap(), []);
+    assert_eq!(scene.mounts.known(&mount.mount_id), None);
+    // An answer that the last one still gave comes too late.
+    let late = scene.mounts.inner.table_of(last).map(drop).unwrap_err();
+    assert_eq!(late.kind, ErrorKind::Cancelled);
+}
