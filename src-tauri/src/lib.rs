@@ -6,12 +6,17 @@
 //! [`build`] (what there is), `commands` (a file for each subject), `news`, `window`, `work`.
 
 mod commands;
+mod diagnostics;
 mod dialogs;
 mod keychain;
 mod local_hub;
+mod logs;
 mod news;
 mod notifications;
+mod opening;
+mod places;
 mod preferences;
+mod sample;
 mod tray;
 mod window;
 mod work;
@@ -23,9 +28,11 @@ use std::sync::Arc;
 use sendense_core::{Backups, Downloads, Events, HubSession, Mounts, Secrets};
 use sendense_hub::default_data_dir;
 use tauri::{App, AppHandle, Builder, Manager, RunEvent, Runtime};
-use tauri_plugin_log::log::LevelFilter;
+use tauri_plugin_log::TargetKind;
 
 use crate::local_hub::OwnHub;
+use crate::logs::LogFolder;
+pub use crate::logs::log_to;
 use crate::preferences::Preferences;
 
 /// Shorthand for results: a command fails with what the user will read.
@@ -39,14 +46,7 @@ pub fn run() -> ExitCode {
             window::show(app);
         }))
         .plugin(tauri_plugin_window_state::Builder::default().build())
-        .plugin(
-            tauri_plugin_log::Builder::new()
-                .level(LevelFilter::Warn)
-                .level_for("sendense_desktop", LevelFilter::Info)
-                .level_for("sendense_core", LevelFilter::Info)
-                .level_for("sendense_hub", LevelFilter::Info)
-                .build(),
-        );
+        .plugin(log_to(TargetKind::LogDir { file_name: None }));
     #[cfg(not(target_os = "linux"))]
     let builder = builder.plugin(tauri_plugin_notification::init());
     let app = build(builder)
@@ -94,6 +94,8 @@ pub struct Surroundings {
     pub data_folder: PathBuf,
     /// Settings and saved hubs.
     pub settings_file: PathBuf,
+    /// Log files; who writes there is [`log_to`].
+    pub log_folder: PathBuf,
 }
 
 impl Surroundings {
@@ -104,6 +106,7 @@ impl Surroundings {
             secrets: keychain::open(),
             data_folder: default_data_dir().ok_or("this user has no home folder")?,
             settings_file: folder.join("settings.json"),
+            log_folder: app.path().app_log_dir()?,
         })
     }
 }
@@ -120,6 +123,7 @@ pub fn start<R: Runtime>(
         secrets,
         data_folder,
         settings_file,
+        log_folder,
     } = surroundings;
     let events = Events::new();
     let preferences = Preferences::load(app.handle(), &settings_file, events.clone())?;
@@ -143,6 +147,7 @@ pub fn start<R: Runtime>(
     app.manage(mounts);
     app.manage(downloads);
     app.manage(OwnHub::new(data_folder));
+    app.manage(LogFolder(log_folder));
     app.manage(work::Quitting::default());
     app.manage(commands::FolderToUse::default());
     let handle = app.handle().clone();

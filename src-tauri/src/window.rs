@@ -6,10 +6,10 @@ use tauri::{AppHandle, Manager, Runtime, WebviewUrl, WebviewWindowBuilder, Windo
 /// The window's name in the capability file.
 pub(crate) const LABEL: &str = "main";
 
-/// Opens the window. Closing it is a wish, which `close` grants or not.
+/// Opens the window. Closing it is a wish, which `on_close` grants or not.
 pub(crate) fn create<R: Runtime>(
     app: &AppHandle<R>,
-    close: fn(&AppHandle<R>),
+    on_close: impl Fn(&AppHandle<R>) + Send + 'static,
 ) -> tauri::Result<()> {
     let window = WebviewWindowBuilder::new(app, LABEL, WebviewUrl::default())
         .title("Sendense")
@@ -21,7 +21,7 @@ pub(crate) fn create<R: Runtime>(
     window.on_window_event(move |event| {
         if let WindowEvent::CloseRequested { api, .. } = event {
             api.prevent_close();
-            close(&handle);
+            on_close(&handle);
         }
     });
     Ok(())

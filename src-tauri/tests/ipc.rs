@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sendense_core::{Events, MemorySecrets};
-use sendense_desktop::{Surroundings, build, start};
+use sendense_desktop::{Surroundings, build, log_to, start};
 use sendense_types::commands::{
-    AddRepository, AddVms, COMMANDS, CancelVerification, Command, DeleteRepository, GetRetention,
-    GetSession, GetSettings, ListFiles, ListRecentBackups, ListRepositories, ListVmProtection,
-    PreviewRetention, SaveSettings, SetRetention, StartBackup, TestRepository, VerifyBackup,
+    AddHub, AddRepository, AddVms, COMMANDS, CancelVerification, Command, DeleteRepository,
+    GetDiagnostics, GetRetention, GetSession, GetSettings, ListFiles, ListRecentBackups,
+    ListRepositories, ListVmProtection, PreviewRetention, SaveSettings, SetRetention, StartBackup,
+    TestRepository, VerifyBackup,
 };
 use sendense_types::{
     AppError, AppEvent, Backup, BackupStatus, BackupType, ErrorKind, MountId, RetentionAction,
@@ -22,6 +23,7 @@ use tauri::ipc::{CallbackFn, InvokeBody};
 use tauri::test::{INVOKE_KEY, MockRuntime, get_ipc_response, mock_builder};
 use tauri::webview::InvokeRequest;
 use tauri::{App, Manager, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
+use tauri_plugin_log::TargetKind;
 use tempfile::TempDir;
 
 /// The app without a desktop around it.
@@ -33,14 +35,25 @@ struct Shell {
 
 impl Shell {
     fn start() -> Self {
+        Self::start_with(false)
+    }
+
+    fn start_with(with_log: bool) -> Self {
         let home = TempDir::new().unwrap();
-        let app = build(mock_builder())
-            .build(tauri::generate_context!())
-            .unwrap();
+        let mut builder = build(mock_builder());
+        if with_log {
+            // The log belongs to the process, so only one test may ask for it.
+            builder = builder.plugin(log_to(TargetKind::Folder {
+                path: home.path().join("logs"),
+                file_name: None,
+            }));
+        }
+        let app = builder.build(tauri::generate_context!()).unwrap();
         let surroundings = Surroundings {
             secrets: Arc::new(MemorySecrets::default()),
             data_folder: home.path().join("hub"),
             settings_file: home.path().join("settings.json"),
+            log_folder: home.path().join("logs"),
         };
         start(&app, surroundings).unwrap();
         let window = WebviewWindowBuilder::new(&app, "main", WebviewUrl::default())
@@ -271,6 +284,27 @@ fn the_first_repository_works_and_stays() {
     assert!(shell.ask(&test).unwrap().is_usable);
     let refusal = shell.ask(&DeleteRepository { repository_id }).unwrap_err();
     assert_eq!(refusal.kind, ErrorKind::Conflict, "{refusal:?}");
+}
+
+#[test]
+fn the_diagnostics_hold_the_last_errors_and_no_password() {
+    let shell = Shell::start_with(true).connected();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let request = AddHub {
+        name: "Cellar".to_owned(),
+        address: nobody.clone(),
+        username: "ada".to_owned(),
+        password: "correct-horse".to_owned(),
+    };
+    shell.ask(&request).unwrap_err();
+    tauri_plugin_log::log::logger().flush();
+    let text = shell.ask(&GetDiagnostics {}).unwrap();
+    let of_it = |line: &&str| line.contains("[ERROR]") && line.contains(&nobody);
+    assert_eq!(text.lines().filter(of_it).count(), 1, "{text}");
+    assert!(text.contains("GET /health"), "{text}");
+    assert!(!text.contains("horse"), "{text}");
 }
 
 #[test]

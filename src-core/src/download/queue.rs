@@ -1,7 +1,7 @@
 //! Downloads that go on whatever page the window shows: a queue with a limit.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sendense_types::{
@@ -12,9 +12,10 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Destination, SavedArchive, save_file, save_zip};
+use super::measure::free_name;
+use super::{Destination, Existing, SavedArchive, save_file, save_zip};
 use crate::mounts::Hold;
-use crate::{Events, HubSession, Mounts, Result};
+use crate::{Events, HubSession, Mounts, Platform, Result, local_name};
 
 /// So many at the same time; deployed hubs open each disk once, and more would only share its speed.
 const CONCURRENT_DOWNLOADS: usize = 2;
@@ -134,6 +135,34 @@ impl Downloads {
         self.publish(&download);
         self.start_next();
         download
+    }
+
+    /// Puts files of one mount at the end of the queue, given by path and name, to be saved in one folder
+    /// under names that are free there.
+    pub fn add_files(
+        &self,
+        mount_id: &MountId,
+        files: Vec<(String, String)>,
+        folder: &Path,
+    ) -> Vec<Download> {
+        let mut taken = Vec::new();
+        let mut added = Vec::new();
+        for (path, name) in files {
+            let name = local_name(&name, Platform::current());
+            // Two names of the backup may be one on this system; neither replaces the other.
+            let place = free_name(&folder.join(name), &taken);
+            taken.push(place.clone());
+            added.push(self.add(NewDownload {
+                mount_id: mount_id.clone(),
+                path,
+                kind: DownloadKind::File,
+                destination: Destination {
+                    path: place,
+                    existing: Existing::Keep,
+                },
+            }));
+        }
+        added
     }
 
     /// All downloads, newest first.
@@ -452,22 +481,46 @@ mod tests {
 
     use super::*;
     use crate::MemorySecrets;
-    use crate::download::Existing;
+
+    fn no_downloads(runtime: &tokio::runtime::Runtime) -> Downloads {
+        let (events, (_, settings)) = (Events::new(), watch::channel(Settings::default()));
+        let secrets = Arc::new(MemorySecrets::default());
+        let hub = HubId::this_computer();
+        let session = HubSession::new(Vec::new(), hub.clone(), secrets, events.clone());
+        let no_hub = AppError::new(ErrorKind::Offline, "It cannot start.", Retry::Manual);
+        session.set_local_hub(Err(no_hub));
+        runtime.block_on(session.connect(&hub)).unwrap();
+        let clock = Arc::new(|| jiff::Timestamp::UNIX_EPOCH);
+        let _entered = runtime.enter();
+        let mounts = Mounts::new(session.clone(), events.clone(), settings, clock);
+        Downloads::new(session, mounts, events)
+    }
+
+    #[test]
+    fn files_saved_together_get_names_of_their_own() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let downloads = no_downloads(&runtime);
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("b.txt"), "somebody's").unwrap();
+        let files = [
+            ("/1", "a.txt"),
+            ("/2", "A.TXT"),
+            ("/3", "b.txt"),
+            ("/4", "../c"),
+        ];
+        let files = files.map(|(path, name)| (path.to_owned(), name.to_owned()));
+        let added = downloads.add_files(&MountId::new("m1"), files.to_vec(), folder.path());
+        let names: Vec<&str> = added.iter().map(|added| added.name.as_str()).collect();
+        assert_eq!(names[..3], ["a.txt", "A (2).TXT", "b (2).txt"]);
+        let place = folder.path().to_string_lossy();
+        assert!(added.iter().all(|added| added.folder == place), "{added:?}");
+    }
 
     /// Whoever runs the window may call from its own thread, on which tokio is not.
     #[test]
     fn downloads_may_be_asked_for_from_a_thread_without_a_runtime() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let downloads = {
-            let _entered = runtime.enter();
-            let (events, (_, settings)) = (Events::new(), watch::channel(Settings::default()));
-            let secrets = Arc::new(MemorySecrets::default());
-            let hub = HubId::this_computer();
-            let session = HubSession::new(Vec::new(), hub, secrets, events.clone());
-            let clock = Arc::new(|| jiff::Timestamp::UNIX_EPOCH);
-            let mounts = Mounts::new(session.clone(), events.clone(), settings, clock);
-            Downloads::new(session, mounts, events)
-        };
+        let downloads = no_downloads(&runtime);
         let added = downloads.add(NewDownload {
             mount_id: MountId::new("m1"),
             path: "/a".to_owned(),
@@ -484,7 +537,7 @@ mod tests {
                 std::thread::yield_now();
             }
         };
-        // No hub has been connected to.
+        // There is no hub.
         ends_failed();
         downloads.retry(added.download_id).unwrap();
         ends_failed();

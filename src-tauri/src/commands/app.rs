@@ -2,19 +2,15 @@
 
 use std::path::PathBuf;
 
-use sendense_core::{HubSession, Mounts};
 use sendense_types::commands::{
     ChooseDownloadFolder, ForgetDownloadFolder, GetAbout, GetDiagnostics, GetSettings, Quit, Reply,
     SaveSettings, ShowLogFolder,
 };
-use sendense_types::{About, SessionState};
 use tauri::{AppHandle, Manager, Runtime, State, command};
-use tauri_plugin_opener::OpenerExt;
 
-use super::downloads::not_shown;
-use crate::local_hub::OwnHub;
+use crate::logs::LogFolder;
 use crate::preferences::Preferences;
-use crate::{Result, dialogs, work};
+use crate::{Result, diagnostics, dialogs, opening, work};
 
 #[command]
 pub(crate) fn get_settings<R: Runtime>(
@@ -70,42 +66,16 @@ pub(crate) async fn get_about<R: Runtime>(
     request: GetAbout,
 ) -> Result<Reply<GetAbout>> {
     let GetAbout {} = request;
-    about(&app)
+    Ok(diagnostics::about(&app))
 }
 
 #[command]
 pub(crate) async fn get_diagnostics<R: Runtime>(
     app: AppHandle<R>,
-    session: State<'_, HubSession>,
-    mounts: State<'_, Mounts>,
     request: GetDiagnostics,
 ) -> Result<Reply<GetDiagnostics>> {
     let GetDiagnostics {} = request;
-    let About {
-        version,
-        data_folder,
-        log_folder,
-    } = about(&app)?;
-    let session = session.state();
-    let hub = match session.current_hub() {
-        Some(hub) if hub.is_this_computer() => "this computer",
-        Some(_) => "a remote hub",
-        None => "none",
-    };
-    let state = match &session.state {
-        SessionState::Connecting => "connecting".to_owned(),
-        SessionState::Connected => "connected".to_owned(),
-        SessionState::SignedOut { .. } => "signed out".to_owned(),
-        SessionState::Offline { error } => format!("offline: {error}"),
-    };
-    let n_mounts = mounts.list().await.map_or(0, |mounts| mounts.len());
-    Ok(format!(
-        "Sendense {version} on {os} ({arch})\nHub: {hub}, {state}\nSaved hubs: {n_hubs}\nOpen mounts: {n_mounts}\nTokens: {keychain:?}\nData: {data_folder}\nLogs: {log_folder}\n",
-        os = std::env::consts::OS,
-        arch = std::env::consts::ARCH,
-        n_hubs = session.hubs.len(),
-        keychain = session.keychain,
-    ))
+    Ok(diagnostics::text(&app).await)
 }
 
 #[command]
@@ -114,38 +84,12 @@ pub(crate) async fn show_log_folder<R: Runtime>(
     request: ShowLogFolder,
 ) -> Result<Reply<ShowLogFolder>> {
     let ShowLogFolder {} = request;
-    // Waits for the other program to start.
-    tauri::async_runtime::spawn_blocking(move || {
-        let folder = app
-            .path()
-            .app_log_dir()
-            .map_err(|error| not_shown(&error))?;
-        app.opener()
-            .open_path(folder.to_string_lossy(), None::<&str>)
-            .map_err(|error| not_shown(&error))
-    })
-    .await
-    .map_err(|error| not_shown(&error))?
+    let folder = app.state::<LogFolder>().0.clone();
+    opening::open(&app, folder).await
 }
 
 #[command]
 pub(crate) fn quit<R: Runtime>(app: AppHandle<R>, request: Quit) -> Reply<Quit> {
     let Quit {} = request;
     work::quit(&app);
-}
-
-fn about<R: Runtime>(app: &AppHandle<R>) -> Result<About> {
-    let logs = app
-        .path()
-        .app_log_dir()
-        .map_err(|error| not_shown(&error))?;
-    Ok(About {
-        version: app.package_info().version.to_string(),
-        data_folder: app
-            .state::<OwnHub>()
-            .data_folder()
-            .to_string_lossy()
-            .into_owned(),
-        log_folder: logs.to_string_lossy().into_owned(),
-    })
 }

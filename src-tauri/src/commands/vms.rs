@@ -1,19 +1,15 @@
 //! Virtual machines: the list, what is known of each, and finding new ones.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sendense_core::{Backups, HubSession};
-use sendense_fixtures::{SAMPLE_VM, unpack_sample_from};
 use sendense_types::commands::{
     AddSampleVm, AddVms, ChooseFolderOfImages, DiscoverVms, GetVm, GetVmSummary, ListVmDisks,
     ListVmProtection, ListVms, Reply,
 };
-use sendense_types::{AppError, ErrorKind, Retry, SavedHub};
-use tauri::path::BaseDirectory;
-use tauri::{AppHandle, Manager, Runtime, State, command};
+use tauri::{AppHandle, Runtime, State, command};
 
-use crate::local_hub::OwnHub;
-use crate::{Result, dialogs};
+use crate::{Result, dialogs, sample};
 
 #[command]
 pub(crate) async fn list_vms(
@@ -98,54 +94,5 @@ pub(crate) async fn add_sample_vm<R: Runtime>(
     request: AddSampleVm,
 ) -> Result<Reply<AddSampleVm>> {
     let AddSampleVm {} = request;
-    if !session
-        .state()
-        .current_hub()
-        .is_some_and(SavedHub::is_this_computer)
-    {
-        return Err(AppError::new(
-            ErrorKind::Unsupported,
-            "The sample VM lies on this computer, where another hub cannot read it.",
-            Retry::Never,
-        )
-        .with_hint("Switch to the hub \"This computer\"."));
-    }
-    // Unpacking half a gigabyte keeps a thread busy for a second or two.
-    let folder = tauri::async_runtime::spawn_blocking(move || {
-        let sample = sample_folder(&app)?;
-        let samples = app
-            .state::<OwnHub>()
-            .data_folder()
-            .with_file_name("samples");
-        let images = unpack_sample_from(&sample, &samples).map_err(|error| not_unpacked(&error))?;
-        Ok::<_, AppError>(images.parent().unwrap_or(&images).to_path_buf())
-    })
-    .await
-    .map_err(|error| not_unpacked(&error))??;
-    let names = [SAMPLE_VM.to_owned()];
-    session
-        .ask(async |hub| hub.add_vms(&folder, &names).await)
-        .await
-}
-
-/// Where the packed sample lies: beside a program that was built here, else where it was installed.
-fn sample_folder<R: Runtime>(app: &AppHandle<R>) -> Result<PathBuf> {
-    let program = std::env::current_exe().map_err(|error| not_unpacked(&error))?;
-    let beside = program.with_file_name("sample").join(SAMPLE_VM);
-    if beside.is_dir() {
-        return Ok(beside);
-    }
-    app.path()
-        .resolve(format!("sample/{SAMPLE_VM}"), BaseDirectory::Resource)
-        .map_err(|error| not_unpacked(&error))
-}
-
-fn not_unpacked(error: &dyn std::fmt::Display) -> AppError {
-    AppError::new(
-        ErrorKind::Internal,
-        "The sample VM could not be unpacked.",
-        Retry::Manual,
-    )
-    .with_hint("It needs about 600 MiB on this user's disk.")
-    .with_details(format!("{error:#}"))
+    sample::add(&app, &session).await
 }
