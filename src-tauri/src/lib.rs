@@ -149,6 +149,7 @@ pub fn start<R: Runtime>(
     app.manage(OwnHub::new(data_folder));
     app.manage(LogFolder(log_folder));
     app.manage(work::Quitting::default());
+    notifications::start(app.handle());
     app.manage(commands::FolderToUse::default());
     let handle = app.handle().clone();
     tauri::async_runtime::spawn(async move {

@@ -1,5 +1,8 @@
 //! Notifications of the desktop. A click on one opens what it is about, where the system can.
 
+#[cfg(target_os = "linux")]
+mod linux;
+
 use sendense_core::Events;
 use sendense_types::{AppEvent, Backup, BackupStatus, ByteSize, OpenMount, Place};
 use tauri::{AppHandle, Manager, Runtime};
@@ -55,24 +58,22 @@ pub(crate) fn mount_expiring<R: Runtime>(app: &AppHandle<R>, mount: &OpenMount, 
 /// Shows a notification; a click on it raises the window and leads to the place.
 #[cfg(target_os = "linux")]
 pub(crate) fn say<R: Runtime>(app: &AppHandle<R>, title: &str, text: &str, place: Option<Place>) {
-    let mut notification = notify_rust::Notification::new();
-    notification
-        .appname("Sendense")
-        .icon("sendense-desktop")
-        .summary(title)
-        // The body is markup to those who show it.
-        .body(&text.replace('&', "&amp;").replace('<', "&lt;"))
-        .action("default", "Open");
-    let app = app.clone();
-    // The answer comes when the user clicks, or never: a thread of its own, not one that others wait for.
-    std::thread::spawn(move || match notification.show() {
-        Ok(shown) => shown.wait_for_action(|action| {
-            if action == "default" {
-                open(&app, place);
-            }
-        }),
-        Err(error) => tracing::warn!(%error, "no notification could be shown"),
+    app.state::<linux::Notices>().show(linux::Notice {
+        title: title.to_owned(),
+        text: text.to_owned(),
+        place,
     });
+}
+
+/// Gets ready to show notifications, on the runtime that is entered.
+pub(crate) fn start<R: Runtime>(app: &AppHandle<R>) {
+    #[cfg(target_os = "linux")]
+    {
+        let clicked = app.clone();
+        app.manage(linux::Notices::start(move |place| open(&clicked, place)));
+    }
+    // Used on one system only.
+    let _: &AppHandle<R> = app;
 }
 
 /// Shows a notification.
