@@ -127,13 +127,14 @@ pub struct ChosenFolder {
 }
 
 /// How well a machine is protected, from a look at the backups of all machines.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VmProtection {
     /// The machine.
     pub vm_id: VmId,
     /// How well.
     pub state: VmState,
     /// When its newest backup was taken that can be gone back to.
+    #[serde(default, deserialize_with = "crate::time::optional")]
     pub latest_good: Option<Timestamp>,
 }
 
@@ -167,12 +168,14 @@ pub struct OpenMount {
     /// Its name, as above.
     pub vm_name: Option<String>,
     /// When the backup was taken, as above.
+    #[serde(default, deserialize_with = "crate::time::optional")]
     pub backup_time: Option<Timestamp>,
     /// Full or incremental, as above.
     pub backup_type: Option<BackupType>,
     /// Type of the filesystem, as a hint only (contract D61).
     pub filesystem_type: Option<String>,
     /// When it ends by this computer's clock; the hub's clock may differ.
+    #[serde(default, deserialize_with = "crate::time::optional")]
     pub expires_at: Option<Timestamp>,
     /// Whether the hub gives more time to a mount that is used.
     pub expiry: Expiry,

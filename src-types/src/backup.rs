@@ -105,7 +105,7 @@ pub struct Backup {
     #[serde(default)]
     pub verification: Option<VerificationStatus>,
     /// When that was.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::time::optional")]
     pub verified_at: Option<Timestamp>,
     /// The recovery point in another repository that it is a copy of, where the hub says.
     #[serde(default)]
@@ -119,10 +119,13 @@ pub struct Backup {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_code: Option<FailureCode>,
     /// When it was asked for.
+    #[serde(default, deserialize_with = "crate::time::optional")]
     pub created_at: Option<Timestamp>,
     /// When it began.
+    #[serde(default, deserialize_with = "crate::time::optional")]
     pub started_at: Option<Timestamp>,
     /// When it was over.
+    #[serde(default, deserialize_with = "crate::time::optional")]
     pub completed_at: Option<Timestamp>,
 }
 
@@ -162,6 +165,7 @@ pub struct StartedBackup {
     /// The disks it will hold.
     pub disk_results: Vec<StartedDisk>,
     /// When it was asked for.
+    #[serde(default, deserialize_with = "crate::time::optional")]
     pub created_at: Option<Timestamp>,
 }
 
@@ -195,6 +199,7 @@ pub struct ChainLink {
     /// Position in the chain, counted from 1.
     pub sequence_number: Option<u32>,
     /// When it was taken.
+    #[serde(default, deserialize_with = "crate::time::optional")]
     pub created_at: Option<Timestamp>,
     /// Size in GiB.
     pub size_gb: Option<f64>,

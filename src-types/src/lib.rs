@@ -18,6 +18,7 @@ mod ids;
 mod repository;
 mod restore;
 mod size;
+mod time;
 mod vm;
 
 pub use app::{

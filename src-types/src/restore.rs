@@ -34,8 +34,10 @@ pub struct Mount {
     /// Whether it can be browsed yet.
     pub status: MountStatus,
     /// When it was opened.
+    #[serde(default, deserialize_with = "crate::time::optional")]
     pub created_at: Option<Timestamp>,
     /// When the hub will close it.
+    #[serde(default, deserialize_with = "crate::time::optional")]
     pub expires_at: Option<Timestamp>,
 }
 
@@ -53,7 +55,7 @@ pub enum FileKind {
 }
 
 /// One entry of a folder on a mount.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileEntry {
     /// For the eye only.
     pub name: String,
@@ -67,6 +69,7 @@ pub struct FileEntry {
     /// Permission bits, four octal digits.
     pub mode: Option<String>,
     /// When it was last changed.
+    #[serde(default, deserialize_with = "crate::time::optional")]
     pub modified_time: Option<Timestamp>,
     /// A symbolic link, or on NTFS a reparse point that is one.
     pub is_symlink: bool,
@@ -80,7 +83,7 @@ pub struct FileEntry {
 }
 
 /// An alternate data stream: content that NTFS keeps beside that of a file or folder.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileStream {
     /// For the eye and for a call.
     pub name: String,
@@ -91,7 +94,7 @@ pub struct FileStream {
 }
 
 /// The entries of one folder.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing {
     /// The mount it is on.
     pub mount_id: MountId,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::VmId;
 
 /// A virtual machine that can be backed up (contract 3.3).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vm {
     /// What the hub calls it; the key for everything else.
     pub context_id: VmId,
@@ -29,6 +29,7 @@ pub struct Vm {
     /// `poweredOn`, `poweredOff`, …; free text.
     pub power_state: Option<String>,
     /// When the hub first knew it.
+    #[serde(default, deserialize_with = "crate::time::optional")]
     pub created_at: Option<Timestamp>,
     /// Files in its places that are in none of its backups, where the hub says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -36,7 +37,7 @@ pub struct Vm {
 }
 
 /// A file that lies where a virtual machine does and is not backed up.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
     /// The file.
     pub path: String,

@@ -3,12 +3,12 @@
 use sendense_types::commands::{
     Command, ConnectHub, GetSession, GetSettings, ListDownloads, ListMounts, ListRunningBackups,
 };
-use sendense_types::{HubId, Place, SessionState, Theme, Units};
+use sendense_types::{AppError, HubId, Place, SessionState, Theme, Units};
 use yew::prelude::*;
 use yew_router::prelude::*;
 
-use crate::components::{AddHubDialog, ErrorNotice, Sidebar, SignInDialog, Toasts};
-use crate::hooks::use_action;
+use crate::components::{AddHubDialog, Sidebar, SignInDialog, Toasts, error_notice};
+use crate::hooks::{IsOffline, use_action};
 use crate::route::Route;
 use crate::state::app::{AppContext, AppState, Change};
 use crate::{dom, ipc, pages};
@@ -45,14 +45,11 @@ fn Frame() -> Html {
             });
         });
     }
-    let on_show = {
-        let navigator = navigator.clone();
-        Callback::from(move |place: Place| {
-            if let Some(navigator) = &navigator {
-                navigator.push(&route_to(place));
-            }
-        })
-    };
+    let on_show = Callback::from(move |place: Place| {
+        if let Some(navigator) = &navigator {
+            navigator.push(&route_to(place));
+        }
+    });
     {
         let (state, on_show) = (state.clone(), on_show.clone());
         use_effect_with(state.wanted.clone(), move |wanted| {
@@ -66,16 +63,7 @@ fn Frame() -> Html {
         .session
         .as_ref()
         .map(|session| session.current.clone());
-    {
-        // What a page shows belongs to the hub it was asked for.
-        let last = use_mut_ref(|| None::<HubId>);
-        use_effect_with(hub_id.clone(), move |hub_id| {
-            let before = last.replace(hub_id.clone());
-            if let (Some(navigator), true) = (navigator, before.is_some() && before != *hub_id) {
-                navigator.push(&Route::Vms);
-            }
-        });
-    }
+    use_first_page(hub_id.clone());
     let connect = {
         let state = state.clone();
         use_action::<ConnectHub>(Callback::from(move |session| {
@@ -100,41 +88,30 @@ fn Frame() -> Html {
         let state = state.clone();
         Callback::from(move |id| state.dispatch(Change::Dismiss(id)))
     };
-    let sign_in = set_flag(&is_signing_in, true).reform(|_: MouseEvent| ());
     let hub = state
         .session
         .as_ref()
         .and_then(|session| session.current_hub().cloned());
-    let trouble = match state.session.as_ref().map(|session| &session.state) {
+    let session_state = state.session.as_ref().map(|session| &session.state);
+    let trouble = match session_state {
         Some(SessionState::Offline { error }) => {
-            let on_retry = state.session.as_ref().map(|session| {
-                let id = session.current.clone();
-                on_connect.reform(move |()| id.clone())
-            });
-            let error = error
+            let on_retry = hub_id
                 .clone()
-                .with_hint("Nothing is lost. Sendense goes on trying by itself.");
-            html! { <ErrorNotice {error} {on_retry} /> }
+                .map(|id| on_connect.reform(move |()| id.clone()));
+            offline(error, on_retry)
         }
         Some(SessionState::SignedOut { error }) => {
-            let name = hub.as_ref().map(|hub| hub.name.clone()).unwrap_or_default();
-            html! {
-                <div class="error-notice" role="alert">
-                    <div class="error-notice__text">
-                        <strong>{ format!("Sign in to {name} to go on.") }</strong>
-                        if let Some(error) = error {
-                            <p>{ &error.message }</p>
-                        }
-                    </div>
-                    <button class="button is-primary" type="button" onclick={sign_in}>{ "Sign in…" }</button>
-                </div>
-            }
+            let name = hub.as_ref().map(|hub| hub.name.as_str());
+            let sign_in = set_flag(&is_signing_in, true).reform(|_: MouseEvent| ());
+            signed_out(name.unwrap_or_default(), error.as_ref(), sign_in)
         }
         _ => Html::default(),
     };
+    let is_offline = IsOffline(matches!(session_state, Some(SessionState::Offline { .. })));
     html! {
         <ContextProvider<AppContext> context={state.clone()}>
         <ContextProvider<Units> context={state.settings.units}>
+        <ContextProvider<IsOffline> context={is_offline}>
             <div class="frame">
                 <Sidebar
                     state={(*state).clone()} {on_connect} on_add_hub={set_flag(&is_adding, true)}
@@ -158,9 +135,46 @@ fn Frame() -> Html {
                     }
                 }
             </div>
+        </ContextProvider<IsOffline>>
         </ContextProvider<Units>>
         </ContextProvider<AppContext>>
     }
+}
+
+/// The hub does not answer, said once above all pages.
+fn offline(error: &AppError, on_retry: Option<Callback<()>>) -> Html {
+    let error = error
+        .clone()
+        .with_hint("Nothing is lost. Sendense goes on trying by itself.");
+    error_notice(&error, on_retry.as_ref())
+}
+
+/// The hub wants to know who is asking.
+fn signed_out(name: &str, error: Option<&AppError>, onclick: Callback<MouseEvent>) -> Html {
+    html! {
+        <div class="error-notice" role="alert">
+            <div class="error-notice__text">
+                <strong>{ format!("Sign in to {name} to go on.") }</strong>
+                if let Some(error) = error {
+                    <p>{ &error.message }</p>
+                }
+            </div>
+            <button class="button is-primary" type="button" {onclick}>{ "Sign in…" }</button>
+        </div>
+    }
+}
+
+/// Begins on the list of VMs when the hub is another: what a page shows belongs to the hub it was asked for.
+#[hook]
+fn use_first_page(hub_id: Option<HubId>) {
+    let navigator = use_navigator();
+    let last = use_mut_ref(|| None::<HubId>);
+    use_effect_with(hub_id, move |hub_id| {
+        let before = last.replace(hub_id.clone());
+        if let (Some(navigator), true) = (navigator, before.is_some() && before != *hub_id) {
+            navigator.push(&Route::Vms);
+        }
+    });
 }
 
 /// Reads how things are once, and then follows the news.

@@ -103,6 +103,20 @@ pub(crate) fn focus(node: &NodeRef) {
     }
 }
 
+/// Moves the focus to what is chosen of a group, if it is in that group at all.
+pub(crate) fn focus_checked(group: &NodeRef) {
+    let Some(group) = group.cast::<HtmlElement>() else {
+        return;
+    };
+    let focused = gloo_utils::document().active_element();
+    if focused.is_some_and(|focused| group.contains(Some(&focused))) {
+        let checked = group.query_selector(":checked").ok().flatten();
+        if let Some(checked) = checked.and_then(|checked| checked.dyn_into::<HtmlElement>().ok()) {
+            drop(checked.focus());
+        }
+    }
+}
+
 /// Left, right, top and bottom edge of an element in the window.
 pub(crate) fn bounds(node: &NodeRef) -> Option<(f64, f64, f64, f64)> {
     let bounds = node.cast::<HtmlElement>()?.get_bounding_client_rect();
@@ -116,6 +130,28 @@ pub(crate) fn window_size() -> (f64, f64) {
         f64::from(root.client_width()),
         f64::from(root.client_height()),
     )
+}
+
+/// How far an element is scrolled down, and how much of it is to be seen.
+pub(crate) fn scrolled(node: &NodeRef) -> Option<(f64, f64)> {
+    let element = node.cast::<HtmlElement>()?;
+    Some((
+        f64::from(element.scroll_top()),
+        f64::from(element.client_height()),
+    ))
+}
+
+/// Scrolls until a row is to be seen, below a head that is as high as a row.
+pub(crate) fn keep_in_sight(node: &NodeRef, row: usize, row_height: f64) {
+    let (Some(element), Some((top, height))) = (node.cast::<HtmlElement>(), scrolled(node)) else {
+        return;
+    };
+    let (row_top, row_end) = (row as f64 * row_height, (row as f64 + 2.0) * row_height);
+    if row_top < top {
+        element.set_scroll_top(row_top as i32);
+    } else if row_end > top + height {
+        element.set_scroll_top((row_end - height) as i32);
+    }
 }
 
 /// Puts an element with a fixed place there; all of it stays in the window when that gets smaller.
@@ -154,6 +190,20 @@ pub(crate) fn focus_child(parent: &HtmlElement, step: Step) {
     let child = next.or_else(|| parent.first_element_child());
     if let Some(child) = child.and_then(|child| child.dyn_into::<HtmlElement>().ok()) {
         drop(child.focus());
+    }
+}
+
+/// How much of the window's lower end messages cover, for the lists that end there.
+pub(crate) fn set_covered(messages: &NodeRef, is_empty: bool) {
+    let covered = match bounds(messages) {
+        Some((.., top, _)) if !is_empty => (window_size().1 - top).max(0.0),
+        _ => 0.0,
+    };
+    if let Ok(root) = gloo_utils::document_element().dyn_into::<HtmlElement>() {
+        drop(
+            root.style()
+                .set_property("--covered", &format!("{covered}px")),
+        );
     }
 }
 

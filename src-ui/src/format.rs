@@ -37,13 +37,24 @@ pub(crate) fn file_system(name: &str) -> String {
 
 /// "2 hours ago"; the date for what is older than a day.
 pub(crate) fn ago(time: Timestamp) -> String {
-    let seconds = ((dom::now_ms() - time.as_millisecond() as f64) / 1000.0).max(0.0) as u64;
-    match seconds {
+    match seconds_since(time) {
         0..60 => "just now".to_owned(),
-        60..3600 => count(seconds / 60, "minute") + " ago",
-        3600..86400 => count(seconds / 3600, "hour") + " ago",
+        seconds @ 60..3600 => count(seconds / 60, "minute") + " ago",
+        seconds @ 3600..86400 => count(seconds / 3600, "hour") + " ago",
         _ => date(time),
     }
+}
+
+/// The same behind a verb: "verified 2 hours ago", "verified on 8 Oct 2025 19:24".
+pub(crate) fn when(time: Timestamp) -> String {
+    match seconds_since(time) {
+        0..86400 => ago(time),
+        _ => format!("on {}", date(time)),
+    }
+}
+
+fn seconds_since(time: Timestamp) -> u64 {
+    ((dom::now_ms() - time.as_millisecond() as f64) / 1000.0).max(0.0) as u64
 }
 
 /// "1 file", "2 files"
@@ -66,9 +77,30 @@ pub(crate) fn minutes_until(time: Timestamp) -> u64 {
     left.ceil().max(0.0) as u64
 }
 
+/// "expires in 52 min"; "expires now" in its last seconds.
+pub(crate) fn expires_in(minutes: u64) -> String {
+    match minutes {
+        0 => "expires now".to_owned(),
+        _ => format!("expires in {minutes} min"),
+    }
+}
+
 /// Whether so many minutes are few enough to warn.
 pub(crate) fn is_soon(minutes: u64) -> bool {
     minutes <= 10
+}
+
+/// "Disk 0 · System"; "Disk 0" alone where the label says no more than that.
+pub(crate) fn disk(index: u32, label: &str) -> String {
+    let name = format!("Disk {index}");
+    let letters = |text: &str| -> String {
+        let known = text.chars().filter(|character| character.is_alphanumeric());
+        known.flat_map(char::to_lowercase).collect()
+    };
+    match letters(label) {
+        said if said.is_empty() || said == letters(&name) || said == index.to_string() => name,
+        _ => format!("{name} · {label}"),
+    }
 }
 
 /// The name of a file or folder, in either system's spelling.
@@ -122,9 +154,13 @@ fn kind_alone(file: &FileEntry) -> String {
 mod tests {
     use super::*;
 
-    fn ago_by(seconds: i64) -> String {
+    fn before(seconds: i64) -> Timestamp {
         let now = dom::now_ms() as i64 / 1000;
-        ago(Timestamp::from_second(now - seconds).unwrap())
+        Timestamp::from_second(now - seconds).unwrap()
+    }
+
+    fn ago_by(seconds: i64) -> String {
+        ago(before(seconds))
     }
 
     #[test]
@@ -141,6 +177,34 @@ mod tests {
         assert_eq!(ago_by(2 * 3600), "2 hours ago");
         assert_eq!(ago_by(30 * 86400), "9 Sep 2025 08:53");
         assert_eq!(ago_by(-100), "just now", "clocks differ");
+    }
+
+    #[test]
+    fn a_time_behind_a_verb_makes_a_sentence_with_it_whether_near_or_far() {
+        let verified = |seconds| format!("Verified {}", when(before(seconds)));
+        assert_eq!(verified(5), "Verified just now");
+        assert_eq!(verified(7200), "Verified 2 hours ago");
+        assert_eq!(verified(30 * 86400), "Verified on 9 Sep 2025 08:53");
+    }
+
+    #[test]
+    fn what_expires_is_never_said_to_have_no_minutes_left() {
+        assert_eq!(expires_in(52), "expires in 52 min");
+        assert_eq!(expires_in(0), "expires now");
+    }
+
+    #[test]
+    fn a_label_that_only_repeats_the_number_of_a_disk_is_left_out() {
+        assert_eq!(disk(0, "System"), "Disk 0 · System");
+        assert_eq!(disk(0, "Hard disk 1"), "Disk 0 · Hard disk 1");
+        assert_eq!(
+            disk(1, "Disk 0"),
+            "Disk 1 · Disk 0",
+            "another number is news"
+        );
+        for label in ["", "Disk 0", "disk0", "disk-0", "0"] {
+            assert_eq!(disk(0, label), "Disk 0", "{label:?}");
+        }
     }
 
     #[test]

@@ -1,14 +1,19 @@
 //! Asking the shell from a component.
 
+use std::any::Any;
 use std::cell::Cell;
 use std::rc::Rc;
 
 use sendense_types::commands::Command;
-use sendense_types::{AppError, ErrorKind, SessionState};
+use sendense_types::{AppError, ErrorKind};
 use yew::prelude::*;
 
-use crate::ipc;
-use crate::state::app::AppContext;
+use crate::ipc::{self, Question};
+
+/// Whether the hub does not answer, for whoever would say so otherwise. A context of its own, so that a question
+/// does not draw its component anew whenever anything else of the app changes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct IsOffline(pub(crate) bool);
 
 /// A question and its newest answer. A failure leaves the last good answer in place.
 pub(crate) struct Query<T> {
@@ -25,55 +30,124 @@ pub(crate) struct Query<T> {
 #[hook]
 pub(crate) fn use_query<C>(request: C, version: u64) -> Query<C::Reply>
 where
-    C: Command + Clone + PartialEq + 'static,
+    C: Command + 'static,
     C::Reply: 'static,
 {
-    let data = use_state(|| None::<(C, Rc<C::Reply>)>);
-    let error = use_state(|| None);
-    let is_loading = use_state(|| true);
-    let times = use_state(|| 0_u64);
-    {
-        let (data, error, is_loading) = (data.clone(), error.clone(), is_loading.clone());
-        use_effect_with(
-            (request.clone(), version, *times),
-            move |(request, _, _)| {
-                let is_wanted = Rc::new(Cell::new(true));
-                let still = Rc::clone(&is_wanted);
-                let asked = request.clone();
-                is_loading.set(true);
-                ipc::send(request, move |answer| {
-                    if !still.get() {
-                        return;
-                    }
-                    match answer {
-                        Ok(reply) => {
-                            data.set(Some((asked, Rc::new(reply))));
-                            error.set(None);
-                        }
-                        Err(failure) => error.set(Some(failure)),
-                    }
-                    is_loading.set(false);
-                });
-                move || is_wanted.set(false)
-            },
-        );
-    }
-    let is_offline = use_context::<AppContext>()
-        .and_then(|app| app.session.as_ref().map(|session| session.state.clone()))
-        .is_some_and(|state| matches!(state, SessionState::Offline { .. }));
-    let reload = use_callback((), move |(), ()| times.set(*times + 1));
+    let read = |answer: &str| Ok(Rc::new(ipc::read::<C>(answer)?) as Rc<dyn Any>);
+    let known = use_answer(Question::new(&request), version, read);
     Query {
-        // An answer to another question is none.
-        data: data
-            .as_ref()
-            .filter(|(asked, _)| *asked == request)
-            .map(|(_, reply)| Rc::clone(reply)),
+        data: known.data.and_then(|data| data.downcast().ok()),
+        error: known.error,
+        is_loading: known.is_loading,
+        reload: known.reload,
+    }
+}
+
+/// What an answer in JSON says, whatever its type.
+type Reader = fn(&str) -> Result<Rc<dyn Any>, AppError>;
+
+/// A [`Query`] whose type is not known.
+struct Answer {
+    data: Option<Rc<dyn Any>>,
+    error: Option<AppError>,
+    is_loading: bool,
+    reload: Callback<()>,
+}
+
+#[hook]
+fn use_answer(question: Question, version: u64, read: Reader) -> Answer {
+    let known = use_reducer(Known::default);
+    {
+        let tell = known.dispatcher();
+        let what = (question.clone(), version, known.n_wanted);
+        use_effect_with(what, move |(question, ..)| {
+            let is_wanted = Rc::new(Cell::new(true));
+            let still = Rc::clone(&is_wanted);
+            let asked = question.clone();
+            tell.dispatch(Step::Asked);
+            let then = move |answer: Result<String, AppError>| {
+                if still.get() {
+                    let answer = answer.and_then(|text| read(&text));
+                    tell.dispatch(Step::Answered(asked, answer));
+                }
+            };
+            ipc::ask(question.clone(), Box::new(then));
+            move || is_wanted.set(false)
+        });
+    }
+    let is_offline = use_context::<IsOffline>() == Some(IsOffline(true));
+    let reload = {
+        let tell = known.dispatcher();
+        use_callback((), move |(), ()| tell.dispatch(Step::Again))
+    };
+    Answer {
+        data: known.answer_to(&question),
         // That the hub does not answer is said once, above all pages.
-        error: (*error)
+        error: known
+            .error
             .clone()
-            .filter(|error: &AppError| !(is_offline && error.kind == ErrorKind::Offline)),
-        is_loading: *is_loading,
+            .filter(|error| !(is_offline && error.kind == ErrorKind::Offline)),
+        is_loading: known.is_loading,
         reload,
+    }
+}
+
+/// What a query knows so far.
+#[derive(Clone)]
+struct Known {
+    data: Option<(Question, Rc<dyn Any>)>,
+    error: Option<AppError>,
+    is_loading: bool,
+    /// How often the user has asked again.
+    n_wanted: u64,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self {
+            data: None,
+            error: None,
+            is_loading: true,
+            n_wanted: 0,
+        }
+    }
+}
+
+/// How a query goes on.
+enum Step {
+    Asked,
+    Answered(Question, Result<Rc<dyn Any>, AppError>),
+    Again,
+}
+
+impl Reducible for Known {
+    type Action = Step;
+
+    fn reduce(self: Rc<Self>, step: Step) -> Rc<Self> {
+        let mut known = Rc::unwrap_or_clone(self);
+        match step {
+            Step::Asked => known.is_loading = true,
+            Step::Answered(question, answer) => {
+                known.is_loading = false;
+                match answer {
+                    Ok(data) => {
+                        known.data = Some((question, data));
+                        known.error = None;
+                    }
+                    Err(error) => known.error = Some(error),
+                }
+            }
+            Step::Again => known.n_wanted += 1,
+        }
+        Rc::new(known)
+    }
+}
+
+impl Known {
+    /// What is known; an answer to another question is none.
+    fn answer_to(&self, question: &Question) -> Option<Rc<dyn Any>> {
+        let (asked, data) = self.data.as_ref()?;
+        (asked == question).then(|| Rc::clone(data))
     }
 }
 
@@ -91,6 +165,34 @@ where
     C: Command + 'static,
     C::Reply: 'static,
 {
+    let deed = use_deed();
+    let start = deed.start;
+    Action {
+        run: Callback::from(move |request: C| {
+            let done = done.clone();
+            let then = move |answer: &str| {
+                done.emit(ipc::read::<C>(answer)?);
+                Ok(())
+            };
+            start.emit((Question::new(&request), Box::new(then)));
+        }),
+        is_running: deed.is_running,
+        error: deed.error,
+    }
+}
+
+/// What comes after a good answer, whatever its type; it fails when it is not understood.
+type Then = Box<dyn FnOnce(&str) -> Result<(), AppError>>;
+
+/// An [`Action`] whose type is not known.
+struct Deed {
+    start: Callback<(Question, Then)>,
+    is_running: bool,
+    error: Option<AppError>,
+}
+
+#[hook]
+fn use_deed() -> Deed {
     let is_running = use_state(|| false);
     let error = use_state(|| None);
     let is_here = use_mut_ref(|| true);
@@ -98,28 +200,91 @@ where
         let is_here = Rc::clone(&is_here);
         use_effect_with((), move |()| move || *is_here.borrow_mut() = false);
     }
-    let run = {
-        let (is_running, error) = (is_running.clone(), error.clone());
-        Callback::from(move |request: C| {
-            let (is_running, error, done) = (is_running.clone(), error.clone(), done.clone());
+    let start = {
+        let (is_running, error) = (is_running.setter(), error.setter());
+        Callback::from(move |(question, then): (Question, Then)| {
+            let (is_running, error) = (is_running.clone(), error.clone());
             let is_here = Rc::clone(&is_here);
             is_running.set(true);
             error.set(None);
-            ipc::send(&request, move |answer| {
+            let then = move |answer: Result<String, AppError>| {
                 if !*is_here.borrow() {
                     return;
                 }
                 is_running.set(false);
-                match answer {
-                    Ok(reply) => done.emit(reply),
-                    Err(failure) => error.set(Some(failure)),
+                if let Err(failure) = answer.and_then(|answer| then(&answer)) {
+                    error.set(Some(failure));
                 }
-            });
+            };
+            ipc::ask(question, Box::new(then));
         })
     };
-    Action {
-        run,
+    Deed {
+        start,
         is_running: *is_running,
         error: (*error).clone(),
+    }
+}
+
+/// A callback that stays the same while what it calls changes with each drawing, for rows of long lists: what they are
+/// given decides whether they are drawn anew.
+#[hook]
+pub(crate) fn use_stable<T: 'static>(callback: Callback<T>) -> Callback<T> {
+    let newest = use_mut_ref(|| callback.clone());
+    newest.replace(callback);
+    use_callback((), move |value: T, ()| {
+        // Not borrowed while it runs: it may lead to the next drawing.
+        let callback = newest.borrow().clone();
+        callback.emit(value);
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use sendense_types::Retry;
+    use sendense_types::commands::{GetBackup, ListDownloads};
+    use sendense_types::{BackupId, Download};
+
+    use super::*;
+
+    fn after(known: Known, steps: impl IntoIterator<Item = Step>) -> Known {
+        let known = steps
+            .into_iter()
+            .fold(Rc::new(known), |known, step| known.reduce(step));
+        Rc::unwrap_or_clone(known)
+    }
+
+    #[test]
+    fn a_failure_leaves_the_last_good_answer_and_another_question_has_none() {
+        let downloads = Question::new(&ListDownloads {});
+        let data: Rc<dyn Any> = Rc::new(Vec::<Download>::new());
+        let failure = AppError::new(ErrorKind::Offline, "It does not answer.", Retry::Manual);
+        let known = after(
+            Known::default(),
+            [
+                Step::Asked,
+                Step::Answered(downloads.clone(), Ok(data)),
+                Step::Asked,
+                Step::Answered(downloads.clone(), Err(failure)),
+            ],
+        );
+        assert!(known.error.is_some() && !known.is_loading);
+        let data = known.answer_to(&downloads).unwrap();
+        assert!(data.downcast::<Vec<Download>>().is_ok());
+        let backup = |id: &str| {
+            Question::new(&GetBackup {
+                backup_id: BackupId::new(id),
+            })
+        };
+        assert!(known.answer_to(&backup("a")).is_none());
+        assert_eq!(backup("a"), backup("a"));
+        assert_ne!(backup("a"), backup("b"));
+    }
+
+    #[test]
+    fn asking_again_is_asking_anew_every_time() {
+        let once = after(Known::default(), [Step::Again]);
+        let twice = after(once.clone(), [Step::Again]);
+        assert_ne!(once.n_wanted, twice.n_wanted);
     }
 }

@@ -17,36 +17,51 @@ extern "C" {
     async fn listen(event: &str, handler: &JsValue) -> Result<JsValue, JsValue>;
 }
 
-/// Asks the shell and hands the answer to `then`.
-pub(crate) fn send<C: Command>(
-    request: &C,
-    then: impl FnOnce(Result<C::Reply, AppError>) + 'static,
-) {
-    let request = serde_json::to_string(request).map_err(|error| misunderstood(C::NAME, &error));
-    let then = move |reply: Result<String, AppError>| {
-        then(reply.and_then(|reply| {
-            serde_json::from_str(&reply).map_err(|error| misunderstood(C::NAME, &error))
-        }));
-    };
-    send_text(C::NAME, request, Box::new(then));
+/// A request as it goes over to the shell, whatever its type: what is done with all of them is there only once,
+/// or it would be a fifth of the module.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Question {
+    command: &'static str,
+    /// In JSON.
+    request: Result<String, AppError>,
 }
 
-/// The part that is the same for all requests is there only once, or it would be a tenth of the module.
-fn send_text(
-    command: &'static str,
-    request: Result<String, AppError>,
-    then: Box<dyn FnOnce(Result<String, AppError>)>,
-) {
+impl Question {
+    pub(crate) fn new<C: Command>(request: &C) -> Self {
+        Self {
+            command: C::NAME,
+            request: serde_json::to_string(request).map_err(|error| misunderstood(C::NAME, &error)),
+        }
+    }
+}
+
+/// Asks the shell and hands the answer to `then`, in JSON.
+pub(crate) fn ask(question: Question, then: Box<dyn FnOnce(Result<String, AppError>)>) {
     spawn_local(async move {
-        then(match request {
-            Ok(request) => ask(command, request).await,
+        then(match question.request {
+            Ok(request) => invoke_text(question.command, request).await,
             Err(error) => Err(error),
         });
     });
 }
 
+/// What an answer in JSON says.
+pub(crate) fn read<C: Command>(answer: &str) -> Result<C::Reply, AppError> {
+    serde_json::from_str(answer).map_err(|error| misunderstood(C::NAME, &error))
+}
+
+/// Asks the shell and hands the answer to `then`.
+pub(crate) fn send<C: Command>(
+    request: &C,
+    then: impl FnOnce(Result<C::Reply, AppError>) + 'static,
+) {
+    let then =
+        move |answer: Result<String, AppError>| then(answer.and_then(|text| read::<C>(&text)));
+    ask(Question::new(request), Box::new(then));
+}
+
 /// Asks in JSON text both ways.
-async fn ask(command: &'static str, request: String) -> Result<String, AppError> {
+async fn invoke_text(command: &'static str, request: String) -> Result<String, AppError> {
     let arguments = js_sys::JSON::parse(&format!("{{\"request\":{request}}}"))
         .map_err(|error| misunderstood(command, &format!("{error:?}")))?;
     match invoke(command, arguments).await {

@@ -15,5 +15,7 @@ mod ipc;
 mod pages;
 mod route;
 mod state;
+#[cfg(test)]
+mod testing;
 
 pub use app::App;

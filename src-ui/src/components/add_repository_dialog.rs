@@ -4,7 +4,7 @@ use sendense_types::commands::{AddRepository, ChooseRepositoryFolder};
 use sendense_types::{ChosenFolder, Repository};
 use yew::prelude::*;
 
-use super::{Dialog, ErrorNotice};
+use super::{Dialog, error_notice};
 use crate::hooks::use_action;
 use crate::{dom, format};
 
@@ -68,8 +68,8 @@ pub(crate) fn AddRepositoryDialog(props: &AddRepositoryDialogProps) -> Html {
                 <span>{ "Name" }</span>
                 <input type="text" aria-label="Name" value={(*name).clone()} {oninput} />
             </label>
-            if let Some(error) = error {
-                <ErrorNotice {error} />
+            if let Some(error) = &error {
+                { error_notice(error, None) }
             }
         </Dialog>
     }

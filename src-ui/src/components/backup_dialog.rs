@@ -6,10 +6,10 @@ use sendense_types::{
 };
 use yew::prelude::*;
 
-use super::repository_choice::{RepositoryChoice, use_target};
-use super::{Dialog, ErrorNotice, Icon, Picture, Size};
-use crate::format;
+use super::repository_choice::{repository_choice, use_target};
+use super::{Dialog, Picture, Size, error_notice, icon};
 use crate::hooks::{use_action, use_query};
+use crate::{dom, format};
 
 #[derive(Clone, PartialEq, Properties)]
 pub(crate) struct BackupDialogProps {
@@ -77,7 +77,7 @@ pub(crate) fn BackupDialog(props: &BackupDialogProps) -> Html {
             is_busy={start.is_running}
         >
             <TypeChoice {backup_type} {parent} {total} on_choice={on_type} />
-            <RepositoryChoice target={target.clone()} />
+            { repository_choice(&target) }
             if does_not_fit {
                 <p class="is-problem" role="status">
                     { "The disks together are larger than what is free there. What is empty on them takes no room, so it may fit all the same." }
@@ -90,8 +90,8 @@ pub(crate) fn BackupDialog(props: &BackupDialogProps) -> Html {
                         <li key={disk.disk_index}>
                             <label>
                                 <input type="checkbox" checked={true} disabled={true} />
-                                <span class="check-list__name">{ format!("Disk {} · {}", disk.disk_index, disk.label) }</span>
-                                <Icon picture={Picture::Lock} />
+                                <span class="check-list__name">{ format::disk(disk.disk_index, &disk.label) }</span>
+                                { icon(Picture::Lock) }
                                 <Size bytes={disk.size_bytes()} />
                             </label>
                         </li>
@@ -105,8 +105,8 @@ pub(crate) fn BackupDialog(props: &BackupDialogProps) -> Html {
                 </label>
             }
             <div class="dialog__total"><strong>{ "Total" }</strong><strong><Size bytes={total} /></strong></div>
-            if let Some(error) = error {
-                <ErrorNotice {error} />
+            if let Some(error) = &error {
+                { error_notice(error, None) }
             }
         </Dialog>
     }
@@ -134,11 +134,20 @@ fn TypeChoice(props: &TypeChoiceProps) -> Html {
     };
     let incremental = match &props.parent {
         Some(parent) => match parent.created_at {
-            Some(time) => format!("Only what changed since {}", format::ago(time)),
+            Some(time) => format!(
+                "Only what changed since the last backup, {}",
+                format::ago(time)
+            ),
             None => "Only what changed since the last backup".to_owned(),
         },
         None => "Not possible yet: this repository has no finished backup to build on.".to_owned(),
     };
+    // The dialog opens before the backups are known, and its focus then stands on what was chosen so far.
+    let group = use_node_ref();
+    {
+        let group = group.clone();
+        use_effect_with(props.backup_type, move |_| dom::focus_checked(&group));
+    }
     let card = |value: BackupType, title: &'static str, text: String, is_possible: bool| {
         let is_chosen = props.backup_type == value;
         let onchange = props.on_choice.reform(move |_: Event| value);
@@ -153,7 +162,7 @@ fn TypeChoice(props: &TypeChoiceProps) -> Html {
         }
     };
     html! {
-        <div class="choices" role="radiogroup" aria-label="Type">
+        <div class="choices" role="radiogroup" aria-label="Type" ref={group}>
             { card(BackupType::Full, "Full", full, true) }
             { card(BackupType::Incremental, "Incremental", incremental, props.parent.is_some()) }
         </div>
@@ -193,6 +202,21 @@ mod tests {
         .hydratable(false)
         .render()
         .await
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_an_incremental_backup_holds_is_said_in_a_sentence() {
+        let mut parent: Backup = serde_json::from_value(serde_json::json!({
+            "backup_id": "b1", "vm_context_id": "vm", "vm_name": "pgtest1", "repository_id": "local",
+            "backup_type": "full", "status": "completed", "hub_status": "completed", "disks": [],
+            "disk_count": 1, "progress_percent": null, "bytes_transferred": null, "total_bytes": null,
+            "total_size_gb": null, "current_phase": null, "transfer_speed_bps": null,
+            "error_message": null, "created_at": null, "started_at": null, "completed_at": null,
+        }))
+        .unwrap();
+        parent.created_at = jiff::Timestamp::from_millisecond(dom::now_ms() as i64).ok();
+        let html = choice(Some(parent)).await;
+        assert!(html.contains("since the last backup, just now"), "{html}");
     }
 
     #[tokio::test(flavor = "current_thread")]

@@ -7,8 +7,8 @@ use sendense_types::commands::StartBackup;
 use sendense_types::{AppError, BackupType, ErrorKind, RepositoryId, Vm};
 use yew::prelude::*;
 
-use super::repository_choice::{RepositoryChoice, use_target};
-use super::{Dialog, ErrorNotice, Icon, Picture};
+use super::repository_choice::{repository_choice, use_target};
+use super::{Dialog, Picture, error_notice, icon};
 use crate::{format, ipc};
 
 #[derive(Clone, PartialEq, Properties)]
@@ -84,11 +84,11 @@ pub(crate) fn BackupSeveralDialog(props: &BackupSeveralDialogProps) -> Html {
                     <span><strong>{ "Incremental" }</strong><small>{ "Only what changed; full where there is nothing to build on" }</small></span>
                 </label>
             </div>
-            <RepositoryChoice target={target.clone()} />
+            { repository_choice(&target) }
             <ul class="check-list" aria-label="Machines">
                 for vm in &props.vms {
                     <li class="check-list__line" key={vm.context_id.to_string()}>
-                        <Icon picture={Picture::Machine} />
+                        { icon(Picture::Machine) }
                         <span class="check-list__name">{ &vm.vm_name }</span>
                         if let Some((_, error)) = refusals.iter().find(|(name, _)| *name == vm.vm_name) {
                             <small class="is-problem">{ error.to_string() }</small>
@@ -99,8 +99,8 @@ pub(crate) fn BackupSeveralDialog(props: &BackupSeveralDialogProps) -> Html {
             if !refusals.is_empty() {
                 <p role="status">{ "The others were started." }</p>
             }
-            if let Some(error) = target.error.clone() {
-                <ErrorNotice {error} on_retry={target.reload.clone()} />
+            if let Some(error) = &target.error {
+                { error_notice(error, Some(&target.reload)) }
             }
         </Dialog>
     }

@@ -4,7 +4,7 @@ use sendense_types::commands::{AddHub, SignIn, TestHub};
 use sendense_types::{HubCheck, Session};
 use yew::prelude::*;
 
-use super::{Dialog, ErrorNotice};
+use super::{Dialog, error_notice};
 use crate::dom;
 use crate::hooks::use_action;
 
@@ -51,10 +51,10 @@ pub(crate) fn AddHubDialog(props: &AddHubDialogProps) -> Html {
             title="Add hub" action="Connect" {on_action} on_close={props.on_close.clone()}
             is_blocked={address.trim().is_empty()} is_busy={add.is_running}
         >
-            <Field label="Address" value={address.clone()} placeholder="http://hub.example:8082" />
-            <Field label="Name" value={name.clone()} placeholder="as you call it (optional)" />
-            <Field label="User name" value={username.clone()} placeholder="leave empty for a hub without sign-in" />
-            <Field label="Password" value={password.clone()} is_secret={true} />
+            { field("Address", &address, "text", "http://hub.example:8082") }
+            { field("Name", &name, "text", "as you call it (optional)") }
+            { field("User name", &username, "text", "leave empty for a hub without sign-in") }
+            { field("Password", &password, "password", "") }
             <div class="dialog__line">
                 <button
                     class="button" type="button" onclick={on_test}
@@ -73,7 +73,7 @@ pub(crate) fn AddHubDialog(props: &AddHubDialogProps) -> Html {
                 }
             </div>
             if let Some(error) = test.error.clone().or_else(|| add.error.clone()) {
-                <ErrorNotice {error} />
+                { error_notice(&error, None) }
             }
         </Dialog>
     }
@@ -109,38 +109,31 @@ pub(crate) fn SignInDialog(props: &SignInDialogProps) -> Html {
             on_close={props.on_close.clone()} is_blocked={username.trim().is_empty()}
             is_busy={sign_in.is_running}
         >
-            <Field label="User name" value={username.clone()} />
-            <Field label="Password" value={password.clone()} is_secret={true} />
-            if let Some(error) = sign_in.error.clone() {
-                <ErrorNotice {error} />
+            { field("User name", &username, "text", "") }
+            { field("Password", &password, "password", "") }
+            if let Some(error) = &sign_in.error {
+                { error_notice(error, None) }
             }
         </Dialog>
     }
 }
 
-#[derive(Clone, PartialEq, Properties)]
-struct FieldProps {
-    label: AttrValue,
-    value: UseStateHandle<String>,
-    #[prop_or_default]
-    placeholder: AttrValue,
-    #[prop_or_default]
-    is_secret: bool,
-}
-
 /// A labelled text field.
-#[component]
-fn Field(props: &FieldProps) -> Html {
+fn field(
+    label: &'static str,
+    value: &UseStateHandle<String>,
+    kind: &'static str,
+    placeholder: &'static str,
+) -> Html {
     let oninput = {
-        let value = props.value.clone();
+        let value = value.setter();
         Callback::from(move |event: InputEvent| value.set(dom::value_of(&event)))
     };
     html! {
         <label class="field">
-            <span>{ &props.label }</span>
+            <span>{ label }</span>
             <input
-                type={if props.is_secret { "password" } else { "text" }} aria-label={props.label.clone()}
-                value={(*props.value).clone()} placeholder={props.placeholder.clone()}
+                type={kind} aria-label={label} value={(**value).clone()} {placeholder}
                 autocomplete="off" spellcheck="false" {oninput}
             />
         </label>

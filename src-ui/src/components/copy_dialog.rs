@@ -4,8 +4,8 @@ use sendense_types::Backup;
 use sendense_types::commands::CopyBackup;
 use yew::prelude::*;
 
-use super::repository_choice::{RepositoryChoice, use_target};
-use super::{Dialog, ErrorNotice};
+use super::repository_choice::{repository_choice, use_target};
+use super::{Dialog, error_notice};
 use crate::format;
 use crate::hooks::use_action;
 
@@ -45,10 +45,10 @@ pub(crate) fn CopyDialog(props: &CopyDialogProps) -> Html {
             if target.is_nowhere() {
                 <p class="is-problem" role="status">{ "There is no other repository that is connected. Add one on the page Repositories." }</p>
             } else {
-                <RepositoryChoice target={target.clone()} />
+                { repository_choice(&target) }
             }
-            if let Some(error) = target.error.clone() {
-                <ErrorNotice {error} on_retry={target.reload.clone()} />
+            if let Some(error) = &target.error {
+                { error_notice(error, Some(&target.reload)) }
             }
         </Dialog>
     }

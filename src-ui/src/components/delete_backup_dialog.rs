@@ -4,7 +4,7 @@ use sendense_types::commands::{DeleteBackup, GetBackup};
 use sendense_types::{Backup, BackupId};
 use yew::prelude::*;
 
-use super::{Dialog, ErrorNotice};
+use super::{Dialog, error_notice};
 use crate::format;
 use crate::hooks::{use_action, use_query};
 
@@ -71,8 +71,8 @@ pub(crate) fn DeleteBackupDialog(props: &DeleteBackupDialogProps) -> Html {
             } else if detail.data.is_some() {
                 <p class="faint">{ "No other recovery point builds on it." }</p>
             }
-            if let Some(error) = error {
-                <ErrorNotice {error} />
+            if let Some(error) = &error {
+                { error_notice(error, None) }
             }
         </Dialog>
     }

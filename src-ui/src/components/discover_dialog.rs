@@ -6,7 +6,7 @@ use sendense_types::commands::{AddVms, ChooseFolderOfImages, DiscoverVms};
 use sendense_types::{AddedVms, DiscoveredVm};
 use yew::prelude::*;
 
-use super::{Dialog, ErrorNotice, Size};
+use super::{Dialog, Size, error_notice};
 use crate::format;
 use crate::hooks::use_action;
 
@@ -27,7 +27,9 @@ pub(crate) fn DiscoverDialog(props: &DiscoverDialogProps) -> Html {
         let (found, chosen) = (found.clone(), chosen.clone());
         use_action::<DiscoverVms>(Callback::from(move |vms: Vec<DiscoveredVm>| {
             let new = vms.iter().filter(|vm| can_be_added(vm));
-            chosen.set(new.map(|vm| vm.name.clone()).collect());
+            let mut names = BTreeSet::new();
+            names.extend(new.map(|vm| vm.name.clone()));
+            chosen.set(names);
             found.set(Some(vms));
         }))
     };
@@ -112,8 +114,8 @@ pub(crate) fn DiscoverDialog(props: &DiscoverDialogProps) -> Html {
                     }
                 </ul>
             }
-            if let Some(error) = error {
-                <ErrorNotice {error} />
+            if let Some(error) = &error {
+                { error_notice(error, None) }
             }
         </Dialog>
     }

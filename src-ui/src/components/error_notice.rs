@@ -3,34 +3,23 @@
 use sendense_types::{AppError, Retry};
 use yew::prelude::*;
 
-use super::{Icon, Picture};
+use super::{Picture, icon};
 
-#[derive(Clone, PartialEq, Properties)]
-pub(crate) struct ErrorNoticeProps {
-    pub(crate) error: AppError,
-    /// Tries again, where that makes sense.
-    #[prop_or_default]
-    pub(crate) on_retry: Option<Callback<()>>,
-    /// Further buttons.
-    #[prop_or_default]
-    pub(crate) children: Html,
+/// An error, wherever one is shown; with a way to try again where that makes sense.
+pub(crate) fn error_notice(error: &AppError, on_retry: Option<&Callback<()>>) -> Html {
+    let retry = on_retry.filter(|_| error.retry != Retry::Never);
+    let button = retry.map(|retry| {
+        let onclick = retry.reform(|_: MouseEvent| ());
+        html! { <button class="button" type="button" {onclick}>{ "Retry" }</button> }
+    });
+    error_notice_with(error, button.unwrap_or_default())
 }
 
-/// An error, wherever one is shown.
-#[component]
-pub(crate) fn ErrorNotice(props: &ErrorNoticeProps) -> Html {
-    let ErrorNoticeProps {
-        error,
-        on_retry,
-        children,
-    } = props;
-    let retry = on_retry
-        .as_ref()
-        .filter(|_| error.retry != Retry::Never)
-        .map(|retry| retry.reform(|_: MouseEvent| ()));
+/// An error with a button of its own.
+pub(crate) fn error_notice_with(error: &AppError, button: Html) -> Html {
     html! {
         <div class="error-notice" role="alert">
-            <Icon picture={Picture::Warning} />
+            { icon(Picture::Warning) }
             <div class="error-notice__text">
                 <strong>{ &error.message }</strong>
                 if let Some(hint) = &error.hint {
@@ -43,12 +32,20 @@ pub(crate) fn ErrorNotice(props: &ErrorNoticeProps) -> Html {
                     </details>
                 }
             </div>
-            if let Some(onclick) = retry {
-                <button class="button" type="button" {onclick}>{ "Retry" }</button>
-            }
-            { children.clone() }
+            { button }
         </div>
     }
+}
+
+/// Several, one below the other.
+pub(crate) fn error_notices<'a>(
+    errors: impl IntoIterator<Item = &'a AppError>,
+    on_retry: Option<&Callback<()>>,
+) -> Html {
+    let notices = errors
+        .into_iter()
+        .map(|error| error_notice(error, on_retry));
+    notices.collect()
 }
 
 #[cfg(test)]
@@ -56,16 +53,10 @@ mod tests {
     use sendense_types::ErrorKind;
 
     use super::*;
+    use crate::testing;
 
     async fn shown(error: AppError) -> String {
-        yew::LocalServerRenderer::<ErrorNotice>::with_props(ErrorNoticeProps {
-            error,
-            on_retry: Some(Callback::noop()),
-            children: Html::default(),
-        })
-        .hydratable(false)
-        .render()
-        .await
+        testing::shown(error_notice(&error, Some(&Callback::noop()))).await
     }
 
     #[tokio::test(flavor = "current_thread")]

@@ -4,7 +4,7 @@ use sendense_types::commands::{RemoveHub, SignOut};
 use sendense_types::{HubId, SavedHub, Session, SessionState};
 use yew::prelude::*;
 
-use super::{Dialog, ErrorNotice, Icon, Picture};
+use super::{Dialog, Picture, error_notice, icon};
 use crate::dom;
 use crate::hooks::use_action;
 use crate::state::app::{AppContext, Change};
@@ -123,7 +123,7 @@ pub(crate) fn HubChip(props: &HubChipProps) -> Html {
                     <strong>{ &hub.name }</strong>
                     <small>{ words }{ user.clone() }</small>
                 </span>
-                <span class="hub-chip__more"><Icon picture={Picture::Chevron} /></span>
+                <span class="hub-chip__more">{ icon(Picture::Chevron) }</span>
             </button>
             if let Some(hub) = (*doomed).clone() {
                 <RemoveHubDialog {hub} on_close={keep} />
@@ -164,8 +164,8 @@ fn RemoveHubDialog(props: &RemoveHubDialogProps) -> Html {
             is_busy={remove.is_running}
         >
             <p>{ "It is taken off this list, and its sign-in is forgotten. Nothing changes on the hub: its backups stay." }</p>
-            if let Some(error) = remove.error.clone() {
-                <ErrorNotice {error} />
+            if let Some(error) = &remove.error {
+                { error_notice(error, None) }
             }
         </Dialog>
     }

@@ -34,15 +34,9 @@ pub(crate) enum Picture {
     Drive,
 }
 
-#[derive(Clone, PartialEq, Properties)]
-pub(crate) struct IconProps {
-    pub(crate) picture: Picture,
-}
-
 /// A picture beside a word, so that whoever does not see it misses nothing.
-#[component]
-pub(crate) fn Icon(props: &IconProps) -> Html {
-    let lines = match props.picture {
+pub(crate) fn icon(picture: Picture) -> Html {
+    let lines = match picture {
         Picture::Shield => "M12 3l8 3v6c0 5-3.5 8-8 9-4.5-1-8-4-8-9V6z M8.5 12l2.5 2.5 4.5-4.5",
         Picture::Machine => "M3 5h18v11H3z M8 20h8 M12 16v4",
         Picture::Pulse => "M2 12h5l3-8 4 16 3-8h5",

@@ -3,7 +3,7 @@
 use web_sys::HtmlElement;
 use yew::prelude::*;
 
-use super::{Icon, Picture};
+use super::{Picture, icon};
 use crate::dom;
 
 /// One entry of a menu.
@@ -82,7 +82,7 @@ pub(crate) fn Menu(props: &MenuProps) -> Html {
             ref={button} class="button is-quiet is-icon is-small" type="button" aria-label={props.label.clone()}
             aria-haspopup="menu" aria-expanded={place.is_some().to_string()} onclick={toggle}
         >
-            <Icon picture={Picture::More} />
+            { icon(Picture::More) }
         </button>
         if let Some(place) = *place {
             <OpenMenu label={props.label.clone()} items={props.items.clone()} {place} {on_close} />
@@ -186,26 +186,18 @@ pub(crate) fn OpenMenu(props: &OpenMenuProps) -> Html {
         <div class="menu-backdrop" onclick={leave.clone()} oncontextmenu={leave}></div>
         <div class="menu" role="menu" aria-label={props.label.clone()} ref={node} {onkeydown}>
             for item in &props.items {
-                <Entry key={item.text.to_string()} item={item.clone()} on_close={props.on_close.clone()} />
+                { entry(item, &props.on_close) }
             }
         </div>
         </>
     }
 }
 
-#[derive(Clone, PartialEq, Properties)]
-struct EntryProps {
-    item: MenuItem,
-    on_close: Callback<()>,
-}
-
 /// What cannot be chosen stays where it is, and says why.
-#[component]
-fn Entry(props: &EntryProps) -> Html {
-    let item = &props.item;
+fn entry(item: &MenuItem, on_close: &Callback<()>) -> Html {
     let is_off = item.is_off();
     let onclick = {
-        let (on_close, on_choose) = (props.on_close.clone(), item.on_choose.clone());
+        let (on_close, on_choose) = (on_close.clone(), item.on_choose.clone());
         Callback::from(move |event: MouseEvent| {
             event.stop_propagation();
             if !is_off {
@@ -216,7 +208,7 @@ fn Entry(props: &EntryProps) -> Html {
     };
     html! {
         <button
-            type="button" role="menuitem" tabindex="-1" aria-label={item.text.clone()} {onclick}
+            key={item.text.to_string()} type="button" role="menuitem" tabindex="-1" aria-label={item.text.clone()} {onclick}
             aria-disabled={is_off.to_string()} aria-description={is_off.then(|| item.hindrance.clone())}
         >
             <span class="menu__text">

@@ -20,6 +20,7 @@ pub(super) struct Target {
     pub(super) error: Option<AppError>,
     pub(super) reload: Callback<()>,
     on_choice: Callback<RepositoryId>,
+    units: Units,
 }
 
 impl Target {
@@ -53,19 +54,13 @@ pub(super) fn use_target(but: Option<RepositoryId>) -> Target {
         error: repositories.error,
         reload: repositories.reload,
         on_choice: Callback::from(move |id| wanted.set(Some(id))),
+        units: use_context::<Units>().unwrap_or_default(),
     }
 }
 
-#[derive(Clone, PartialEq, Properties)]
-pub(super) struct RepositoryChoiceProps {
-    pub(super) target: Target,
-}
-
 /// Where backups go, with the room there.
-#[component]
-pub(super) fn RepositoryChoice(props: &RepositoryChoiceProps) -> Html {
-    let units = use_context::<Units>().unwrap_or_default();
-    let target = &props.target;
+pub(super) fn repository_choice(target: &Target) -> Html {
+    let units = target.units;
     let chosen = target.chosen.as_ref().map(|known| &known.id);
     let onchange = target
         .on_choice

@@ -6,7 +6,7 @@ use sendense_types::{
 };
 use yew::prelude::*;
 
-use super::{Badge, Dialog, ErrorNotice, Picture};
+use super::{Dialog, Picture, badge, error_notice, error_notices};
 use crate::hooks::{use_action, use_query};
 use crate::state::app::{AppContext, Change};
 use crate::{dom, format};
@@ -48,8 +48,8 @@ pub(crate) fn RetentionDialog(props: &RetentionDialogProps) -> Html {
         },
         None => html! {
             <Dialog {title} action="Save" on_action={Callback::noop()} on_close={props.on_close.clone()} is_blocked={true}>
-                if let Some(error) = retention.error.clone() {
-                    <ErrorNotice {error} on_retry={retention.reload.clone()} />
+                if let Some(error) = &retention.error {
+                    { error_notice(error, Some(&retention.reload)) }
                 } else {
                     <div class="skeleton" role="status" aria-label="Loading"></div>
                 }
@@ -167,9 +167,7 @@ fn Rules(props: &RulesProps) -> Html {
             if let Some(why) = &props.retention.error_message {
                 <p class="is-problem">{ format!("The newest run ended early: {why}") }</p>
             }
-            for error in errors.into_iter().flatten() {
-                <ErrorNotice error={error.clone()} />
-            }
+            { error_notices(errors.into_iter().flatten(), None) }
         </Dialog>
     }
 }
@@ -193,42 +191,30 @@ fn Preview(props: &PreviewProps) -> Html {
     };
     let preview = use_query(request, 0);
     if let Some(error) = preview.error {
-        return html! { <ErrorNotice {error} on_retry={preview.reload} /> };
+        return error_notice(&error, Some(&preview.reload));
     }
     let Some(points) = preview.data else {
         return html! { <p class="faint" role="status">{ "Looking what would go…" }</p> };
     };
-    html! {
-        <Fates
-            points={(*points).clone()} known={props.known.clone()} is_busy={props.is_busy} on_run={props.on_run.clone()}
-        />
-    }
-}
-
-#[derive(Clone, PartialEq, Properties)]
-struct FatesProps {
-    points: Vec<RetentionPoint>,
-    known: Vec<Backup>,
-    is_busy: bool,
-    on_run: Callback<()>,
+    fates(&points, &props.known, props.is_busy, &props.on_run)
 }
 
 /// What becomes of the recovery points that are there.
-#[component]
-fn Fates(props: &FatesProps) -> Html {
-    let going: Vec<&RetentionPoint> = props
-        .points
-        .iter()
-        .filter(|point| is_going(point))
-        .collect();
+fn fates(
+    points: &[RetentionPoint],
+    known: &[Backup],
+    is_busy: bool,
+    on_run: &Callback<()>,
+) -> Html {
+    let going: Vec<&RetentionPoint> = points.iter().filter(|point| is_going(point)).collect();
     let time_of = |id: &BackupId| {
-        let known = props.known.iter().find(|known| known.backup_id == *id);
+        let known = known.iter().find(|known| known.backup_id == *id);
         known
             .and_then(|known| known.created_at)
             .map_or_else(|| id.to_string(), format::date)
     };
     if going.is_empty() {
-        let text = match props.points.len() {
+        let text = match points.len() {
             0 => "There are no recovery points yet.".to_owned(),
             n => format!(
                 "Nothing would go now: {} would stay.",
@@ -237,25 +223,25 @@ fn Fates(props: &FatesProps) -> Html {
         };
         return html! { <p role="status">{ text }</p> };
     }
-    let onclick = props.on_run.reform(|_: MouseEvent| ());
+    let onclick = on_run.reform(|_: MouseEvent| ());
     html! {
         <div class="field">
-            <span>{ format!("Would go now: {} of {}", going.len(), format::count(props.points.len() as u64, "recovery point")) }</span>
+            <span>{ format!("Would go now: {} of {}", going.len(), format::count(points.len() as u64, "recovery point")) }</span>
             <ul class="check-list" aria-label="What would go">
                 for point in &going {
                     <li class="check-list__line" key={point.backup_id.to_string()}>
                         <span class="check-list__name num">{ time_of(&point.backup_id) }</span>
                         if point.action == RetentionAction::Merge {
-                            <Badge tone="is-plain" picture={Picture::Link} text="Merged into the next" />
+                            { badge("is-plain", Some(Picture::Link), "Merged into the next") }
                         } else {
-                            <Badge tone="is-warn" picture={Picture::Cross} text="Deleted" />
+                            { badge("is-warn", Some(Picture::Cross), "Deleted") }
                         }
                     </li>
                 }
             </ul>
             <div class="dialog__line">
-                <button class="button" type="button" disabled={props.is_busy} {onclick}>
-                    { if props.is_busy { "Deleting…" } else { "Save and delete them now" } }
+                <button class="button" type="button" disabled={is_busy} {onclick}>
+                    { if is_busy { "Deleting…" } else { "Save and delete them now" } }
                 </button>
             </div>
         </div>
@@ -269,6 +255,7 @@ fn is_going(point: &RetentionPoint) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
 
     fn point(day: u32, action: RetentionAction) -> RetentionPoint {
         RetentionPoint {
@@ -279,15 +266,7 @@ mod tests {
     }
 
     async fn fates(points: Vec<RetentionPoint>) -> String {
-        yew::LocalServerRenderer::<Fates>::with_props(FatesProps {
-            points,
-            known: Vec::new(),
-            is_busy: false,
-            on_run: Callback::noop(),
-        })
-        .hydratable(false)
-        .render()
-        .await
+        testing::shown(super::fates(&points, &[], false, &Callback::noop())).await
     }
 
     #[tokio::test(flavor = "current_thread")]

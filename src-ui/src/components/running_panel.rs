@@ -1,20 +1,11 @@
 //! A running backup: how far, how fast, how long, disk by disk.
 
-use sendense_types::{BackupId, BackupStatus, ByteSize, Units};
+use sendense_types::{BackupDisk, BackupId, BackupStatus, ByteSize, Units};
 use yew::prelude::*;
 
-use super::{Badge, Bar, Picture};
+use super::{Picture, badge, bar};
 use crate::format;
 use crate::state::app::Running;
-
-#[derive(Clone, PartialEq, Properties)]
-pub(crate) struct RunningProps {
-    pub(crate) running: Running,
-    #[prop_or(AttrValue::Static("Running now"))]
-    pub(crate) title: AttrValue,
-    #[prop_or_default]
-    pub(crate) on_cancel: Callback<BackupId>,
-}
 
 /// "104 of 107 GiB · 312 MiB/s · 10 s left"
 fn line(running: &Running, units: Units) -> String {
@@ -49,37 +40,36 @@ fn percent_text(percent: Option<f64>) -> String {
 }
 
 /// One line for the list of machines.
-#[component]
-pub(crate) fn RunningLine(props: &RunningProps) -> Html {
-    let units = use_context::<Units>().unwrap_or_default();
-    let backup = &props.running.progress.backup;
+pub(crate) fn running_line(running: &Running, units: Units) -> Html {
+    let backup = &running.progress.backup;
+    let percent = percent_text(backup.progress_percent);
     html! {
         <div class="running-line">
-            <span><Badge tone="is-run" picture={Picture::Pulse} text={format!("Backing up {}", percent_text(backup.progress_percent))} /></span>
-            <Bar percent={backup.progress_percent} label={format!("Backing up {}", backup.vm_name)} />
-            <span class="num">{ line(&props.running, units) }</span>
+            <span>{ badge("is-run", Some(Picture::Pulse), format!("Backing up {percent}")) }</span>
+            { bar(backup.progress_percent, format!("Backing up {}", backup.vm_name), "") }
+            <span class="num">{ line(running, units) }</span>
         </div>
     }
 }
 
 /// All there is to know, for the history of a machine.
-#[component]
-pub(crate) fn RunningPanel(props: &RunningProps) -> Html {
-    let units = use_context::<Units>().unwrap_or_default();
-    let running = &props.running;
+pub(crate) fn running_panel(
+    title: &str,
+    running: &Running,
+    units: Units,
+    on_cancel: &Callback<BackupId>,
+) -> Html {
     let backup = &running.progress.backup;
-    let onclick = {
-        let (on_cancel, id) = (props.on_cancel.clone(), backup.backup_id.clone());
-        Callback::from(move |_: MouseEvent| on_cancel.emit(id.clone()))
-    };
+    let id = backup.backup_id.clone();
+    let onclick = on_cancel.reform(move |_: MouseEvent| id.clone());
     let phase = backup.current_phase.clone().unwrap_or_default();
     html! {
-        <section class="panel" aria-label="Running now">
+        <section class="panel" aria-label="Running now" key={backup.backup_id.to_string()}>
             <header class="panel__head">
-                <h2>{ &props.title }</h2>
+                <h2>{ title.to_owned() }</h2>
                 <span class="num">{ percent_text(backup.progress_percent) }</span>
             </header>
-            <Bar percent={backup.progress_percent} label="Overall progress" />
+            { bar(backup.progress_percent, "Overall progress", "") }
             <p class="num">{ line(running, units) }</p>
             for disk in &backup.disks {
                 <div class="panel__disk">
@@ -91,11 +81,7 @@ pub(crate) fn RunningPanel(props: &RunningProps) -> Html {
                             percent_text(disk.progress_percent)
                         } }
                     </span>
-                    <Bar
-                        percent={if disk.status == BackupStatus::Completed { Some(100.0) } else { disk.progress_percent }}
-                        label={format!("Progress of disk {}", disk.disk_index)}
-                        is_done={disk.status == BackupStatus::Completed}
-                    />
+                    { disk_bar(disk) }
                 </div>
             }
             if running.speeds.len() > 1 {
@@ -107,6 +93,18 @@ pub(crate) fn RunningPanel(props: &RunningProps) -> Html {
             <button class="button" type="button" {onclick}>{ "Cancel backup" }</button>
         </section>
     }
+}
+
+fn disk_bar(disk: &BackupDisk) -> Html {
+    let (percent, tone) = match disk.status {
+        BackupStatus::Completed => (Some(100.0), "is-done"),
+        _ => (disk.progress_percent, ""),
+    };
+    bar(
+        percent,
+        format!("Progress of disk {}", disk.disk_index),
+        tone,
+    )
 }
 
 /// Speeds as an area, the highest at the top.

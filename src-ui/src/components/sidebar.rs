@@ -4,7 +4,7 @@ use sendense_types::{DownloadState, HubId};
 use yew::prelude::*;
 use yew_router::prelude::*;
 
-use super::{HubChip, Icon, Picture};
+use super::{HubChip, Picture, icon};
 use crate::format;
 use crate::route::Route;
 use crate::state::app::AppState;
@@ -56,7 +56,7 @@ pub(crate) fn Sidebar(props: &SidebarProps) -> Html {
                 {href} {onclick} class={classes!("sidebar__entry", is_here.then_some("is-here"))}
                 aria-current={is_here.then_some("page")} title={text}
             >
-                <Icon {picture} />
+                { icon(picture) }
                 <span class="sidebar__text">{ text }</span>
                 if count > 0 {
                     <span class="sidebar__count num">{ count }</span>
@@ -66,7 +66,7 @@ pub(crate) fn Sidebar(props: &SidebarProps) -> Html {
     };
     html! {
         <nav class="sidebar" aria-label="Main">
-            <div class="sidebar__brand"><Icon picture={Picture::Shield} /><span class="sidebar__text">{ "Sendense" }</span></div>
+            <div class="sidebar__brand">{ icon(Picture::Shield) }<span class="sidebar__text">{ "Sendense" }</span></div>
             { entry(Route::Vms, Picture::Machine, "Virtual machines", 0) }
             { entry(Route::Activity, Picture::Pulse, "Activity", state.running.len()) }
             { entry(Route::Mounts, Picture::Clock, "Restore", open) }
@@ -77,7 +77,7 @@ pub(crate) fn Sidebar(props: &SidebarProps) -> Html {
                         to={Route::Browser { mount_id: mount.mount_id.to_string() }}
                         classes="sidebar__mount"
                     >
-                        <span>{ format::mount_title(mount) }</span>
+                        <span title={format::mount_title(mount)}>{ format::mount_title(mount) }</span>
                         if let Some(minutes) = mount.expires_at.map(format::minutes_until) {
                             <span class={classes!("num", format::is_soon(minutes).then_some("is-soon"))}>{ format!("{minutes} min") }</span>
                         }

@@ -24,16 +24,9 @@ pub(crate) fn Size(props: &SizeProps) -> Html {
     }
 }
 
-#[derive(Clone, PartialEq, Properties)]
-pub(crate) struct AgoProps {
-    /// `None` is shown as "never".
-    pub(crate) time: Option<Timestamp>,
-}
-
-/// How long ago something was.
-#[component]
-pub(crate) fn Ago(props: &AgoProps) -> Html {
-    match props.time {
+/// How long ago something was; `None` is shown as "never".
+pub(crate) fn ago(time: Option<Timestamp>) -> Html {
+    match time {
         Some(time) => html! {
             <span class="num" title={format::date(time)}>{ format::ago(time) }</span>
         },

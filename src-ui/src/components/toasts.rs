@@ -4,7 +4,8 @@ use gloo_timers::callback::Timeout;
 use sendense_types::Place;
 use yew::prelude::*;
 
-use super::{Icon, Picture};
+use super::{Picture, icon};
+use crate::dom;
 use crate::state::app::{Toast, Tone};
 
 /// How long a good message stays.
@@ -20,8 +21,15 @@ pub(crate) struct ToastsProps {
 /// All messages, newest last.
 #[component]
 pub(crate) fn Toasts(props: &ToastsProps) -> Html {
+    let node = use_node_ref();
+    {
+        let node = node.clone();
+        use_effect_with(props.toasts.clone(), move |toasts| {
+            dom::set_covered(&node, toasts.is_empty());
+        });
+    }
     html! {
-        <div class="toasts" role="status" aria-live="polite">
+        <div class="toasts" role="status" aria-live="polite" ref={node}>
             for toast in props.toasts.clone() {
                 <OneToast
                     key={toast.id} toast={toast.clone()}
@@ -75,7 +83,7 @@ fn OneToast(props: &OneToastProps) -> Html {
     });
     html! {
         <div class={classes!("toast", class)}>
-            <Icon {picture} />
+            { icon(picture) }
             <div class="toast__text">
                 <strong>{ title }</strong>
                 if !text.is_empty() {
@@ -84,7 +92,7 @@ fn OneToast(props: &OneToastProps) -> Html {
                 { button }
             </div>
             <button class="button is-quiet is-icon" type="button" aria-label="Dismiss" onclick={dismiss}>
-                <Icon picture={Picture::Close} />
+                { icon(Picture::Close) }
             </button>
         </div>
     }

@@ -4,7 +4,7 @@ use sendense_types::Vm;
 use sendense_types::commands::ListVmDisks;
 use yew::prelude::*;
 
-use super::{Dialog, ErrorNotice, Icon, Picture, Size};
+use super::{Dialog, Picture, Size, error_notice, icon};
 use crate::format;
 use crate::hooks::use_query;
 
@@ -41,9 +41,9 @@ pub(crate) fn VmDisksDialog(props: &VmDisksDialogProps) -> Html {
             <ul class="check-list" aria-label="Disks">
                 for disk in disks.data.iter().flat_map(|disks| disks.iter()) {
                     <li class="check-list__line" key={disk.disk_index}>
-                        <Icon picture={Picture::Drive} />
+                        { icon(Picture::Drive) }
                         <span class="check-list__name" title={disk.chosen_because.clone()}>
-                            { format!("Disk {} · {}", disk.disk_index, disk.label) }
+                            { format::disk(disk.disk_index, &disk.label) }
                             if let Some(path) = &disk.path {
                                 <small class="faint">{ path }</small>
                             }
@@ -60,8 +60,8 @@ pub(crate) fn VmDisksDialog(props: &VmDisksDialogProps) -> Html {
                     { format!("Not backed up: {}, {}", format::last_part(&file.path), file.reason) }
                 </p>
             }
-            if let Some(error) = disks.error.clone() {
-                <ErrorNotice {error} on_retry={disks.reload.clone()} />
+            if let Some(error) = &disks.error {
+                { error_notice(error, Some(&disks.reload)) }
             }
         </Dialog>
     }

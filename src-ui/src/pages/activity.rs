@@ -6,7 +6,7 @@ use yew::prelude::*;
 use yew_router::prelude::*;
 
 use crate::components::{
-    Ago, BackupTypeBadge, EmptyState, ErrorNotice, Icon, Picture, RunningPanel, StatusBadge,
+    Picture, ago, backup_type_badge, empty_state, error_notices, icon, running_panel, status_badge,
 };
 use crate::dom;
 use crate::hooks::{use_action, use_query};
@@ -89,24 +89,19 @@ pub(crate) fn Activity() -> Html {
             </select>
         </header>
         <div class="page__body">
-            for error in errors.into_iter().flatten() {
-                <ErrorNotice error={error.clone()} on_retry={recent.reload.clone()} />
-            }
+            { error_notices(errors.into_iter().flatten(), Some(&recent.reload)) }
             if recent.data.is_none() && recent.is_loading {
                 <div class="skeleton" role="status" aria-label="Loading"></div>
             } else if is_empty && is_everything {
-                <EmptyState
-                    picture={Picture::Pulse} title="Nothing has happened yet"
-                    text="Backups of this hub and what you save from them are listed here."
-                />
+                { empty_state(
+                    Picture::Pulse, "Nothing has happened yet",
+                    "Backups of this hub and what you save from them are listed here.", Html::default(),
+                ) }
             } else if is_empty {
-                <EmptyState picture={Picture::Search} title="Nothing matches" text="Nothing of this kind or machine is known." />
+                { empty_state(Picture::Search, "Nothing matches", "Nothing of this kind or machine is known.", Html::default()) }
             }
             for running in running {
-                <RunningPanel
-                    key={running.progress.backup.backup_id.to_string()} title={running.progress.backup.vm_name.clone()}
-                    running={running.clone()} on_cancel={on_cancel.clone()}
-                />
+                { running_panel(&running.progress.backup.vm_name, &running, app.settings.units, &on_cancel) }
             }
             if !downloads.is_empty() {
                 <h2>{ "Downloads" }</h2>
@@ -120,7 +115,7 @@ pub(crate) fn Activity() -> Html {
                 <h2>{ "Backups" }</h2>
                 <ul class="rows" aria-label="Finished backups">
                     for backup in backups {
-                        <BackupEntry key={backup.backup_id.to_string()} backup={backup.clone()} />
+                        { backup_entry(&backup) }
                     }
                 </ul>
             }
@@ -129,15 +124,8 @@ pub(crate) fn Activity() -> Html {
     }
 }
 
-#[derive(Clone, PartialEq, Properties)]
-struct BackupEntryProps {
-    backup: Backup,
-}
-
 /// One backup that is over; its name leads to the machine's backups.
-#[component]
-fn BackupEntry(props: &BackupEntryProps) -> Html {
-    let backup = &props.backup;
+fn backup_entry(backup: &Backup) -> Html {
     let title = format!("Backup of {}", backup.vm_name);
     let title_or_link = match &backup.vm_context_id {
         Some(id) => {
@@ -147,17 +135,17 @@ fn BackupEntry(props: &BackupEntryProps) -> Html {
         None => html! { { &title } },
     };
     html! {
-        <li class="row" aria-label={title.clone()}>
-            <Icon picture={Picture::Machine} />
+        <li class="row" key={backup.backup_id.to_string()} aria-label={title.clone()}>
+            { icon(Picture::Machine) }
             <div class="row__text">
                 <strong>{ title_or_link }</strong>
                 if let Some(why) = &backup.error_message {
                     <small class="faint">{ why }</small>
                 }
             </div>
-            <BackupTypeBadge backup_type={backup.backup_type} />
-            <StatusBadge status={backup.status} />
-            <span class="row__time"><Ago time={backup.completed_at.or(backup.created_at)} /></span>
+            { backup_type_badge(backup.backup_type) }
+            { status_badge(backup.status) }
+            <span class="row__time">{ ago(backup.completed_at.or(backup.created_at)) }</span>
         </li>
     }
 }

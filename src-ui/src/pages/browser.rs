@@ -1,37 +1,41 @@
 //! The file browser: one mount, one folder, what is selected, and the ways to save it.
 
+mod chosen;
+mod foot;
 mod head;
+mod keys;
+mod navigation;
 mod remarks;
 mod saving;
 mod table;
 mod toolbar;
+mod trouble;
 
 use std::rc::Rc;
 
 use sendense_types::commands::{BrowseFolder, ListFiles, ListMounts, Remount};
-use sendense_types::{
-    AppError, ByteSize, DownloadState, ErrorKind, FileEntry, FileKind, MountId, OpenMount, Units,
-};
+use sendense_types::{AppError, ErrorKind, FileEntry, FileKind, Listing, MountId, OpenMount};
 use yew::prelude::*;
 use yew_router::prelude::*;
 
+use self::chosen::{Deeds, chosen, chosen_folder, menu_of, why_not};
+use self::foot::{Saved, drawer, status};
 use self::head::Head;
-use self::remarks::Remarks;
-use self::saving::{Folder as SavedFolder, use_saving, why_not};
-use self::table::{FileTable, ROW_HEIGHT};
-use self::toolbar::Toolbar;
-use super::DownloadRow;
-use crate::components::{ErrorNotice, Icon, MenuItem, MenuPlace, OpenMenu, Picture};
-use crate::hooks::{use_action, use_query};
+use self::keys::{Keys, use_keys};
+use self::navigation::{Go, Navigation};
+use self::remarks::remarks;
+use self::saving::{Folder as SavedFolder, use_saving};
+use self::table::{Emptiness, FileTable, RowActions, file_table};
+use self::toolbar::{Toolbar, toolbar};
+use self::trouble::trouble;
+use crate::components::{MenuPlace, OpenMenu, error_notice, error_notices};
+use crate::hooks::{use_action, use_query, use_stable};
 use crate::route::Route;
 use crate::state::app::AppContext;
-use crate::state::selection::{Held, Selection};
-use crate::state::sort::{self, Order};
-use crate::state::type_ahead::TypeAhead;
+use crate::state::order::Order;
+use crate::state::selection::{Select, Selection};
+use crate::state::sort::{self, Column};
 use crate::{dom, format, ipc};
-
-/// Rows that PgUp and PgDn move by.
-const PAGE: isize = 15;
 
 #[derive(Clone, PartialEq, Properties)]
 pub(crate) struct BrowserProps {
@@ -57,10 +61,10 @@ pub(crate) fn Browser(props: &BrowserProps) -> Html {
     match (mount, listed.error, listed.data) {
         (Some(mount), _, _) => html! { <Folder {mount} /> },
         (None, Some(error), _) => html! {
-            <div class="page__body"><ErrorNotice {error} on_retry={listed.reload} /></div>
+            <div class="page__body">{ error_notice(&error, Some(&listed.reload)) }</div>
         },
         (None, None, Some(_)) => html! {
-            <div class="page__body"><ErrorNotice error={unmounted()} /></div>
+            <div class="page__body">{ error_notice(&unmounted(), None) }</div>
         },
         (None, None, None) => {
             html! { <div class="skeleton" role="status" aria-label="Loading"></div> }
@@ -78,90 +82,21 @@ fn Folder(props: &FolderProps) -> Html {
     let Some(app) = use_context::<AppContext>() else {
         return Html::default();
     };
-    let units = use_context::<Units>().unwrap_or_default();
     let navigator = use_navigator();
     let mount = &props.mount;
-    let mount_id = mount.mount_id.clone();
-    let path = use_state(|| mount.folder.clone());
-    let past = use_state(Vec::<String>::new);
-    let future = use_state(Vec::<String>::new);
-    let selection = use_state(Selection::default);
-    let order = use_state(Order::default);
-    let filter = use_state(String::new);
+    let mount_id = &mount.mount_id;
+    let here = use_reducer(|| Navigation::at(&mount.folder));
+    let selection = use_reducer(Selection::default);
+    let order = use_state(Order::<Column>::default);
     let menu = use_state(|| None::<MenuPlace>);
-    let typed = use_mut_ref(TypeAhead::default);
     let (filter_field, table) = (use_node_ref(), use_node_ref());
-    let listing = use_query(
-        ListFiles {
-            mount_id: mount_id.clone(),
-            path: (*path).clone(),
-        },
-        0,
-    );
-    let top = use_query(
-        ListFiles {
-            mount_id: mount_id.clone(),
-            path: "/".to_owned(),
-        },
-        0,
-    );
-    let saving = use_saving(&mount_id);
-    use_keep_open(&mount_id, &path);
-    {
-        // The keys work without a click first.
-        let table = table.clone();
-        use_effect_with((), move |()| dom::focus(&table));
-    }
-
-    let files: Rc<Vec<FileEntry>> = use_memo(
-        (listing.data.clone(), *order, (*filter).clone()),
-        |(listing, order, filter)| {
-            let needle = filter.to_lowercase();
-            let mut files: Vec<FileEntry> = listing
-                .iter()
-                .flat_map(|listing| listing.files.iter())
-                .filter(|file| needle.is_empty() || file.name.to_lowercase().contains(&needle))
-                .cloned()
-                .collect();
-            sort::sort(&mut files, *order);
-            files
-        },
-    );
-    {
-        let selection = selection.clone();
-        use_effect_with(Rc::clone(&files), move |_| {
-            selection.set(Selection::default());
-        });
-    }
-
-    let go_to = {
-        let (path, past, future, filter) =
-            (path.clone(), past.clone(), future.clone(), filter.clone());
-        Callback::from(move |folder: String| {
-            if *path != folder {
-                let mut visited = (*past).clone();
-                visited.push((*path).clone());
-                past.set(visited);
-                future.set(Vec::new());
-                filter.set(String::new());
-                path.set(folder);
-            }
-        })
+    let list = |path: &str| ListFiles {
+        mount_id: mount_id.clone(),
+        path: path.to_owned(),
     };
-    let travel = |from: &UseStateHandle<Vec<String>>, to: &UseStateHandle<Vec<String>>| {
-        let (path, from, to) = (path.clone(), from.clone(), to.clone());
-        Callback::from(move |()| {
-            let mut places = (*from).clone();
-            if let Some(place) = places.pop() {
-                let mut others = (*to).clone();
-                others.push((*path).clone());
-                from.set(places);
-                to.set(others);
-                path.set(place);
-            }
-        })
-    };
-    let (back, forward) = (travel(&past, &future), travel(&future, &past));
+    let listing = use_query(list(&here.path), 0);
+    let top = use_query(list("/"), 0);
+    let saving = use_saving(mount_id);
     let remount = use_action::<Remount>(Callback::from(move |mount: OpenMount| {
         if let Some(navigator) = &navigator {
             navigator.replace(&Route::Browser {
@@ -169,261 +104,184 @@ fn Folder(props: &FolderProps) -> Html {
             });
         }
     }));
-    let chosen: Rc<Vec<FileEntry>> = Rc::new(
-        selection
-            .rows()
-            .filter_map(|row| files.get(row).cloned())
-            .collect(),
-    );
-    let why_not = why_not(&chosen);
-    let save_chosen = {
-        let chosen = Rc::clone(&chosen);
-        let files = if why_not.is_empty() {
-            chosen
-        } else {
-            Rc::default()
-        };
-        saving.on_save.reform(move |()| (*files).clone())
-    };
-    let copy_paths = {
-        let chosen = Rc::clone(&chosen);
-        Callback::from(move |()| {
-            let paths: Vec<_> = chosen.iter().map(|file| file.path.as_str()).collect();
-            dom::copy(&paths.join("\n"));
-        })
-    };
-    let open = {
-        let (go_to, save, files) = (go_to.clone(), saving.on_save.clone(), Rc::clone(&files));
-        Callback::from(move |row: usize| match files.get(row) {
-            Some(file) if file.unreadable.is_some() => {}
-            Some(file) if file.kind == FileKind::Directory => go_to.emit(file.path.clone()),
-            Some(file) => save.emit(vec![file.clone()]),
-            None => {}
-        })
-    };
-    let up = {
-        let (go_to, path) = (go_to.clone(), path.clone());
-        Callback::from(move |()| {
-            if let Some(parent) = parent_of(&path) {
-                go_to.emit(parent);
-            }
-        })
-    };
-    let change_selection = {
-        let selection = selection.clone();
-        Callback::from(move |change: Box<dyn FnOnce(&mut Selection)>| {
-            let mut changed = (*selection).clone();
-            change(&mut changed);
-            selection.set(changed);
-        })
-    };
-    let select_all = {
-        let n_rows = files.len();
-        change_selection.reform(move |()| -> Box<dyn FnOnce(&mut Selection)> {
-            Box::new(move |selection| selection.select_all(n_rows))
-        })
-    };
-    let on_menu = {
-        let (menu, change_selection) = (menu.clone(), change_selection.clone());
-        Callback::from(move |(row, event): (usize, MouseEvent)| {
-            event.prevent_default();
-            menu.set(Some(MenuPlace::at(&event)));
-            change_selection.emit(Box::new(move |selection| {
-                if !selection.contains(row) {
-                    selection.select_one(row);
-                }
-            }));
-        })
-    };
-    let onkeydown = {
-        let (selection, files, open, up, table) = (
-            selection.clone(),
-            Rc::clone(&files),
-            open.clone(),
-            up.clone(),
-            table.clone(),
-        );
-        let (save_chosen, copy_paths, select_all) =
-            (save_chosen.clone(), copy_paths.clone(), select_all.clone());
-        let (reload, menu, typed) = (listing.reload.clone(), menu.clone(), typed.clone());
-        let (filter_field, change_selection) = (filter_field.clone(), change_selection.clone());
-        Callback::from(move |event: KeyboardEvent| {
-            if dom::is_typing(&event) {
-                return;
-            }
-            let held = Held {
-                ctrl: event.ctrl_key() || event.meta_key(),
-                shift: event.shift_key(),
-            };
-            let n_rows = files.len();
-            let step = |by| {
-                change_selection.emit(Box::new(move |selection| {
-                    selection.step(by, n_rows, held);
-                }));
-            };
-            let now = dom::now_ms();
-            let all = isize::try_from(n_rows).unwrap_or(isize::MAX);
-            match (event.key().as_str(), held.ctrl, event.alt_key()) {
-                ("ArrowUp", _, true) | ("Backspace", ..) => up.emit(()),
-                ("ArrowLeft", _, true) => back.emit(()),
-                ("ArrowRight", _, true) => forward.emit(()),
-                ("ArrowDown", ..) => step(1),
-                ("ArrowUp", ..) => step(-1),
-                ("PageDown", ..) => step(PAGE),
-                ("PageUp", ..) => step(-PAGE),
-                ("Home", ..) => step(-all),
-                ("End", ..) => step(all),
-                // On a button it is the button's.
-                ("Enter", ..) if !dom::is_on_button(&event) => open.emit(selection.cursor),
-                ("a", true, _) => select_all.emit(()),
-                ("s", true, _) => save_chosen.emit(()),
-                ("c", true, _) => copy_paths.emit(()),
-                ("F5", ..) | ("r", true, _) => reload.emit(()),
-                ("f", true, _) | ("/", false, false) => dom::focus(&filter_field),
-                ("ContextMenu", ..) | ("F10", _, _)
-                    if event.key() == "ContextMenu" || held.shift =>
-                {
-                    menu.set(place_of_row(&table, selection.cursor));
-                }
-                (" ", ..) if !typed.borrow().is_in_word(now) => return,
-                (key, false, false) if key.chars().count() == 1 => {
-                    let names = files.iter().map(|file| file.name.as_str());
-                    let found = typed.borrow_mut().press(key, now, names, selection.cursor);
-                    let Some(row) = found else { return };
-                    change_selection.emit(Box::new(move |selection| selection.select_one(row)));
-                }
-                _ => return,
-            }
-            event.prevent_default();
-        })
-    };
-    let on_select = change_selection.reform(
-        |(row, held): (usize, Held)| -> Box<dyn FnOnce(&mut Selection)> {
-            Box::new(move |selection| selection.click(row, held))
+    use_keep_open(mount_id, &here.path);
+    {
+        // The keys work without a click first.
+        let table = table.clone();
+        use_effect_with((), move |()| dom::focus(&table));
+    }
+    let files = use_memo(
+        (listing.data.clone(), *order, here.filter.clone()),
+        |(listing, order, filter)| {
+            let files = listing.as_ref().map_or(&[][..], |listing| &listing.files);
+            arranged(files, *order, filter)
         },
     );
-    let on_order = {
-        let order = order.clone();
-        Callback::from(move |column| order.set(order.clicked(column)))
+    {
+        let selection = selection.dispatcher();
+        use_effect_with(Rc::clone(&files), move |_| {
+            selection.dispatch(Select::Nothing);
+        });
+    }
+
+    let chosen = chosen(&files, &selection);
+    let go = dispatching(&here);
+    let select = dispatching(&selection);
+    let on_open = opening(&files, &go, &saving.on_save);
+    let deeds = Deeds {
+        on_open: {
+            let cursor = selection.cursor;
+            on_open.reform(move |()| cursor)
+        },
+        on_save: on_save(&chosen, &saving.on_save),
+        on_copy_paths: on_copy_paths(&chosen),
+        on_select_all: {
+            let n_rows = files.len();
+            select.reform(move |()| Select::All(n_rows))
+        },
     };
+    let onkeydown = use_keys(Keys {
+        files: Rc::clone(&files),
+        cursor: selection.cursor,
+        go: go.clone(),
+        select: select.clone(),
+        deeds: deeds.clone(),
+        on_refresh: listing.reload.clone(),
+        on_menu: menu.setter(),
+        filter_field: filter_field.clone(),
+        table: table.clone(),
+    });
+    let actions = RowActions {
+        on_select: use_stable(select.reform(|(row, held)| Select::Click(row, held))),
+        on_open: use_stable(on_open),
+        on_menu: use_stable(pointed_at(&select, menu.setter())),
+    };
+    let is_expired = |error: &AppError| error.kind == ErrorKind::Expired;
+    let is_gone = !mount.is_open || listing.error.as_ref().is_some_and(is_expired);
+    let emptiness = emptiness(listing.data.as_deref(), listing.is_loading, &here.filter);
     let on_folder = {
         let folder = chosen_folder(&chosen).unwrap_or_else(|| SavedFolder {
-            path: (*path).clone(),
-            name: name_of(&path, mount),
+            path: here.path.clone(),
+            name: name_of(&here.path, mount),
         });
-        saving.on_save_folder.reform(move |()| folder.clone())
-    };
-    let on_remount = {
-        let id = mount_id.clone();
-        remount.run.reform(move |_: MouseEvent| Remount {
-            mount_id: id.clone(),
-        })
-    };
-    let is_gone = !mount.is_open
-        || listing
-            .error
-            .as_ref()
-            .is_some_and(|error| error.kind == ErrorKind::Expired);
-    let size: u64 = chosen
-        .iter()
-        .filter(|file| file.kind == FileKind::File)
-        .filter_map(|file| file.size)
-        .sum();
-    let running: Vec<_> = app
-        .downloads
-        .iter()
-        .filter(|download| download.mount_id == mount_id)
-        .filter(|download| {
-            matches!(
-                download.state,
-                DownloadState::Running | DownloadState::Queued
-            )
-        })
-        .cloned()
-        .collect();
-    let close_menu = {
-        let (menu, table) = (menu.clone(), table.clone());
-        Callback::from(move |()| {
-            menu.set(None);
-            dom::focus(&table);
-        })
-    };
-    let items = {
-        let (open, cursor) = (open.clone(), selection.cursor);
-        let not_one_folder = match chosen_folder(&chosen) {
-            Some(_) => "",
-            None => "Select one folder",
-        };
-        vec![
-            MenuItem::new("Open", open.reform(move |()| cursor))
-                .with_keys("Enter")
-                .unless(not_one_folder),
-            MenuItem::new("Download…", save_chosen.clone())
-                .with_keys("Ctrl+S")
-                .unless(why_not),
-            MenuItem::new("Copy path", copy_paths).with_keys("Ctrl+C"),
-            MenuItem::new("Select all", select_all).with_keys("Ctrl+A"),
-        ]
+        saving
+            .on_save_folder
+            .reform(move |_: MouseEvent| folder.clone())
     };
     html! {
         <div class="browser" {onkeydown}>
         <Head mount={mount.clone()} {is_gone} />
-        <Toolbar
-            path={(*path).clone()} top={top.data.clone()} filter={filter.clone()} filter_field={filter_field.clone()}
-            table={table.clone()} on_go={go_to} on_up={up} on_refresh={listing.reload.clone()} is_loading={listing.is_loading}
-        />
-        if is_gone {
-            <ErrorNotice error={expired()}>
-                <button class="button is-primary" type="button" onclick={on_remount} disabled={remount.is_running}>
-                    { if remount.is_running { "Mounting backup…" } else { "Remount" } }
-                </button>
-            </ErrorNotice>
-        } else if let Some(error) = listing.error.clone() {
-            <ErrorNotice {error} on_retry={listing.reload.clone()} />
-        }
+        { toolbar(&Toolbar {
+            here: &here, top: top.data.as_deref(), filter_field: &filter_field, table: &table, on_go: &go,
+            on_refresh: &listing.reload, is_loading: listing.is_loading,
+        }) }
+        { trouble(mount_id, is_gone, &listing, &remount) }
         if let Some(folder) = &listing.data {
-            <Remarks damage={folder.damage.clone()} passed_over={folder.passed_over.clone()} />
+            { remarks(&folder.damage, &folder.passed_over) }
         }
-        for error in saving.errors.iter().chain(&remount.error) {
-            <ErrorNotice error={error.clone()} />
-        }
-        <FileTable
-            {table} files={Rc::clone(&files)} selection={(*selection).clone()} order={*order} {on_select} on_open={open} {on_order}
-            {on_menu} is_loading={listing.data.is_none() && listing.is_loading} is_filtered={!filter.is_empty()}
-            is_damaged={listing.data.as_ref().is_some_and(|listing| !listing.damage.is_empty())}
-        />
+        { error_notices(saving.errors.iter().chain(&remount.error), None) }
+        { file_table(FileTable {
+            table: table.clone(), files: Rc::clone(&files), selection: Rc::new((*selection).clone()), order: *order,
+            on_order: on_order(&order), emptiness, actions,
+        }) }
         if let Some(place) = *menu {
-            <OpenMenu label="What is selected" {items} {place} on_close={close_menu} />
+            <OpenMenu
+                label="What is selected" items={menu_of(&chosen, &deeds)} {place}
+                on_close={closing(menu.setter(), &table)}
+            />
         }
-        if !running.is_empty() {
-            <ul class="rows drawer" aria-label="Running downloads">
-                for download in running {
-                    <DownloadRow key={download.download_id.0} download={download.clone()} />
-                }
-            </ul>
-        }
-        <footer class="page__status num">
-            <span>{ format::count(files.len() as u64, "item") }</span>
-            if !chosen.is_empty() {
-                <span title={format!("{size} bytes")}>{ format!("{} selected, {}", chosen.len(), ByteSize(size).in_units(units)) }</span>
-            }
-            <span class="page__space"></span>
-            <button
-                class="button is-small" type="button" onclick={on_folder.reform(|_: MouseEvent| ())} disabled={saving.is_counting || is_gone}
-                title="The selected folder, or else the one that is shown, as a ZIP archive"
-            >
-                { if saving.is_counting { "Counting…" } else { "Download folder" } }
-            </button>
-            <button
-                class="button is-small is-primary" type="button" disabled={!why_not.is_empty() || is_gone} title={why_not}
-                onclick={save_chosen.reform(|_: MouseEvent| ())}
-            >
-                <Icon picture={Picture::Download} />{ "Download selected" }
-            </button>
-        </footer>
+        { drawer(&app.downloads, mount_id) }
+        { status(files.len(), &chosen, &deeds.on_save, Saved { on_folder, is_counting: saving.is_counting, is_gone }, app.settings.units) }
         { saving.question.clone() }
         </div>
     }
+}
+
+/// Why there may be no rows.
+fn emptiness(listing: Option<&Listing>, is_loading: bool, filter: &str) -> Emptiness {
+    match listing {
+        None if is_loading => Emptiness::Loading,
+        _ if !filter.is_empty() => Emptiness::Filtered,
+        Some(listing) if !listing.damage.is_empty() => Emptiness::Damaged,
+        _ => Emptiness::Empty,
+    }
+}
+
+/// Those whose names contain this, in order.
+fn arranged(files: &[FileEntry], order: Order<Column>, filter: &str) -> Vec<Rc<FileEntry>> {
+    let needle = filter.to_lowercase();
+    let mut files: Vec<Rc<FileEntry>> = files
+        .iter()
+        .filter(|file| needle.is_empty() || file.name.to_lowercase().contains(&needle))
+        .map(|file| Rc::new(file.clone()))
+        .collect();
+    sort::sort(&mut files, order);
+    files
+}
+
+/// What changes this, to be handed on.
+fn dispatching<T: Reducible + 'static>(state: &UseReducerHandle<T>) -> Callback<T::Action> {
+    let state = state.dispatcher();
+    Callback::from(move |action| state.dispatch(action))
+}
+
+/// Opens the folder or saves the file in a row.
+fn opening(
+    files: &Rc<Vec<Rc<FileEntry>>>,
+    go: &Callback<Go>,
+    save: &Callback<Vec<Rc<FileEntry>>>,
+) -> Callback<usize> {
+    let (files, go, save) = (Rc::clone(files), go.clone(), save.clone());
+    Callback::from(move |row: usize| match files.get(row) {
+        Some(file) if file.unreadable.is_some() => {}
+        Some(file) if file.kind == FileKind::Directory => go.emit(Go::To(file.path.clone())),
+        Some(file) => save.emit(vec![Rc::clone(file)]),
+        None => {}
+    })
+}
+
+/// Saves what is selected, if that can be saved.
+fn on_save(chosen: &[Rc<FileEntry>], save: &Callback<Vec<Rc<FileEntry>>>) -> Callback<()> {
+    let files = match why_not(chosen) {
+        "" => chosen.to_vec(),
+        _ => Vec::new(),
+    };
+    save.reform(move |()| files.clone())
+}
+
+fn on_copy_paths(chosen: &[Rc<FileEntry>]) -> Callback<()> {
+    let chosen = chosen.to_vec();
+    Callback::from(move |()| {
+        let paths: Vec<_> = chosen.iter().map(|file| file.path.as_str()).collect();
+        dom::copy(&paths.join("\n"));
+    })
+}
+
+fn on_order(order: &UseStateHandle<Order<Column>>) -> Callback<Column> {
+    let order = order.clone();
+    Callback::from(move |column| order.set(order.clicked(column)))
+}
+
+/// Opens the menu where the pointer asked for it.
+fn pointed_at(
+    select: &Callback<Select>,
+    menu: UseStateSetter<Option<MenuPlace>>,
+) -> Callback<(usize, MouseEvent)> {
+    let select = select.clone();
+    Callback::from(move |(row, event): (usize, MouseEvent)| {
+        event.prevent_default();
+        menu.set(Some(MenuPlace::at(&event)));
+        select.emit(Select::Menu(row));
+    })
+}
+
+/// Closes the menu; the keys go back to the table.
+fn closing(menu: UseStateSetter<Option<MenuPlace>>, table: &NodeRef) -> Callback<()> {
+    let table = table.clone();
+    Callback::from(move |()| {
+        menu.set(None);
+        dom::focus(&table);
+    })
 }
 
 /// Tells the core which folder is looked at, and that nobody looks any more at the end.
@@ -445,44 +303,6 @@ fn use_keep_open(mount_id: &MountId, path: &str) {
     });
 }
 
-/// Below the row with the focus, for a menu that was asked for by key.
-fn place_of_row(table: &NodeRef, row: usize) -> Option<MenuPlace> {
-    let (left, _, top, bottom) = dom::bounds(table)?;
-    let scrolled = table.cast::<web_sys::Element>()?.scroll_top();
-    // The head of the table is as high as a row.
-    let y = top + (row as f64 + 2.0) * ROW_HEIGHT - f64::from(scrolled);
-    Some(MenuPlace {
-        x: left + ROW_HEIGHT,
-        y: y.clamp(top, bottom),
-        above: y - ROW_HEIGHT,
-        is_right_edge: false,
-    })
-}
-
-/// The folder that is selected, when it is the only thing.
-fn chosen_folder(chosen: &[FileEntry]) -> Option<SavedFolder> {
-    match chosen {
-        [file] if file.kind == FileKind::Directory && file.unreadable.is_none() => {
-            Some(SavedFolder {
-                path: file.path.clone(),
-                name: file.name.clone(),
-            })
-        }
-        _ => None,
-    }
-}
-
-/// The folder above, by the path that the hub gave; `None` at the top.
-fn parent_of(path: &str) -> Option<String> {
-    let path = path.trim_end_matches('/');
-    let (parent, _) = path.rsplit_once('/')?;
-    Some(if parent.is_empty() {
-        "/".to_owned()
-    } else {
-        parent.to_owned()
-    })
-}
-
 /// What an archive of a folder is called.
 fn name_of(path: &str, mount: &OpenMount) -> String {
     let last = path
@@ -497,15 +317,6 @@ fn name_of(path: &str, mount: &OpenMount) -> String {
     }
 }
 
-fn expired() -> AppError {
-    AppError::new(
-        ErrorKind::Expired,
-        "Mount expired, please remount.",
-        sendense_types::Retry::Never,
-    )
-    .with_hint("The backup is not touched. You come back to this folder.")
-}
-
 fn unmounted() -> AppError {
     AppError::new(
         ErrorKind::Expired,
@@ -513,20 +324,4 @@ fn unmounted() -> AppError {
         sendense_types::Retry::Never,
     )
     .with_hint("Open the backup again from the history of its machine.")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn up_leads_to_the_folder_above_and_stops_at_the_top() {
-        assert_eq!(
-            parent_of("/partition-1/Users").as_deref(),
-            Some("/partition-1")
-        );
-        assert_eq!(parent_of("/partition-1").as_deref(), Some("/"));
-        assert_eq!(parent_of("/partition-1/").as_deref(), Some("/"));
-        assert_eq!(parent_of("/"), None);
-    }
 }

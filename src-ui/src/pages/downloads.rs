@@ -6,7 +6,7 @@ use sendense_types::commands::{
 use sendense_types::{ByteSize, Download, DownloadKind, DownloadState, Units};
 use yew::prelude::*;
 
-use crate::components::{Badge, Bar, EmptyState, ErrorNotice, Picture};
+use crate::components::{Picture, badge, bar, empty_state, error_notice, error_notices};
 use crate::format;
 use crate::hooks::use_action;
 use crate::state::app::AppContext;
@@ -22,10 +22,10 @@ pub(crate) fn Downloads() -> Html {
         <header class="page__head"><h1>{ "Downloads" }</h1></header>
         <div class="page__body">
             if app.downloads.is_empty() {
-                <EmptyState
-                    picture={Picture::Download} title="Nothing was saved yet"
-                    text="Files and folders that you save from a backup are listed here, with their progress."
-                />
+                { empty_state(
+                    Picture::Download, "Nothing was saved yet",
+                    "Files and folders that you save from a backup are listed here, with their progress.", Html::default(),
+                ) }
             }
             <ul class="rows" aria-label="Downloads">
                 for download in app.downloads.clone() {
@@ -79,7 +79,7 @@ pub(crate) fn DownloadRow(props: &DownloadRowProps) -> Html {
     let state = match &download.state {
         DownloadState::Queued | DownloadState::Running => html! {
             <>
-            <Bar percent={percent(download)} label={format!("Saving {}", download.name)} />
+            { bar(percent(download), format!("Saving {}", download.name), "") }
             <span class="num">{ progress_line(download, units) }</span>
             <button class="button is-small" type="button" onclick={on_cancel}>{ "Cancel" }</button>
             </>
@@ -90,7 +90,11 @@ pub(crate) fn DownloadRow(props: &DownloadRowProps) -> Html {
             notes,
         } => html! {
             <>
-            <Badge tone={if notes.is_empty() { "is-ok" } else { "is-warn" }} picture={Some(if notes.is_empty() { Picture::Check } else { Picture::Warning })} text="Saved" />
+            if notes.is_empty() {
+                { badge("is-ok", Some(Picture::Check), "Saved") }
+            } else {
+                { badge("is-warn", Some(Picture::Warning), "Saved") }
+            }
             <span class="num">
                 { ByteSize(*size_bytes).in_units(units) }
                 { n_files.map(|n| format!(" · {}", format::count(n as u64, "file"))).unwrap_or_default() }
@@ -105,9 +109,9 @@ pub(crate) fn DownloadRow(props: &DownloadRowProps) -> Html {
         DownloadState::Failed { .. } | DownloadState::Cancelled => html! {
             <>
             if download.state == DownloadState::Cancelled {
-                <Badge tone="is-plain" picture={Some(Picture::Close)} text="Cancelled" />
+                { badge("is-plain", Some(Picture::Close), "Cancelled") }
             } else {
-                <Badge tone="is-bad" picture={Some(Picture::Cross)} text="Failed" />
+                { badge("is-bad", Some(Picture::Cross), "Failed") }
             }
             <button class="button is-small" type="button" onclick={on_retry}>{ "Retry" }</button>
             <button class="button is-small is-quiet" type="button" onclick={on_forget}>{ "Remove from list" }</button>
@@ -129,11 +133,9 @@ pub(crate) fn DownloadRow(props: &DownloadRowProps) -> Html {
             </div>
             { state }
             if let DownloadState::Failed { error } = &download.state {
-                <ErrorNotice error={error.clone()} />
+                { error_notice(error, None) }
             }
-            for error in failures.into_iter().flatten() {
-                <ErrorNotice error={error.clone()} />
-            }
+            { error_notices(failures.into_iter().flatten(), None) }
         </li>
     }
 }

@@ -10,20 +10,20 @@ use sendense_types::commands::{
     ListRepositories, PinBackup, VerifyBackup,
 };
 use sendense_types::{
-    Backup, BackupId, BackupStatus, BackupType, ChainLink, Repository, RepositoryId, Retention,
-    RetentionPolicy, StartedBackup, Vm, VmId,
+    AppError, Backup, BackupId, BackupStatus, BackupType, ChainLink, Repository, RepositoryId,
+    Retention, RetentionPolicy, StartedBackup, Vm, VmId,
 };
 use yew::prelude::*;
 use yew_router::prelude::*;
 
-use self::table::{BackupTable, RowActions, size_of};
+use self::table::{Row, RowActions, backup_rows, backup_table, size_of};
 use crate::components::{
-    BackupDialog, CopyDialog, DeleteBackupDialog, EmptyState, ErrorNotice, Icon, Picture,
-    RetentionDialog, RunningPanel, Size,
+    BackupDialog, CopyDialog, DeleteBackupDialog, Picture, RetentionDialog, Size, empty_state,
+    error_notice, error_notices, icon, running_panel,
 };
 use crate::hooks::{use_action, use_query};
 use crate::route::Route;
-use crate::state::app::{AppContext, Change};
+use crate::state::app::{AppContext, Change, Running};
 use crate::state::chain;
 use crate::{dom, format};
 
@@ -43,7 +43,7 @@ pub(crate) fn History(props: &HistoryProps) -> Html {
     match (&vm.data, vm.error) {
         (Some(vm), _) => html! { <Backups vm={(**vm).clone()} /> },
         (None, Some(error)) => html! {
-            <div class="page__body"><ErrorNotice {error} on_retry={vm.reload} /></div>
+            <div class="page__body">{ error_notice(&error, Some(&vm.reload)) }</div>
         },
         (None, None) => html! { <div class="skeleton" role="status" aria-label="Loading"></div> },
     }
@@ -74,55 +74,13 @@ fn Backups(props: &BackupsProps) -> Html {
     let retention = use_query(GetRetention { vm: vm.clone() }, app.version);
     let repository = use_state(|| None::<RepositoryId>);
     let over = use_state(|| None::<Over>);
-    let cancel = use_action::<CancelBackup>(Callback::noop());
-    let cancel_copy = use_action::<CancelCopy>(Callback::noop());
-    let verify = use_action::<VerifyBackup>(Callback::noop());
-    let cancel_verification = use_action::<CancelVerification>(Callback::noop());
-    let pin = {
-        let app = app.clone();
-        use_action::<PinBackup>(Callback::from(move |()| app.dispatch(Change::ListsChanged)))
-    };
     let set_over = {
         let over = over.clone();
         Callback::from(move |what: Option<Over>| over.set(what))
     };
-    let actions = RowActions {
-        on_verify: verify.run.reform(|backup_id| VerifyBackup { backup_id }),
-        on_cancel_verification: cancel_verification
-            .run
-            .reform(|backup_id| CancelVerification { backup_id }),
-        on_pin: pin.run.reform(|(backup_id, is_pinned)| PinBackup {
-            backup_id,
-            is_pinned,
-        }),
-        on_delete: set_over.reform(|backup| Some(Over::Delete(backup))),
-        on_copy: set_over.reform(|backup| Some(Over::Copy(backup))),
-        on_cancel_copy: cancel_copy
-            .run
-            .reform(|(backup_id, repository_id)| CancelCopy {
-                backup_id,
-                repository_id,
-            }),
-    };
-    let close = set_over.reform(|()| None);
-    let deleted = {
-        let (app, close) = (app.clone(), close.clone());
-        Callback::from(move |gone: Vec<BackupId>| {
-            let text = format::count(gone.len().max(1) as u64, "recovery point");
-            app.dispatch(Change::done("Deleted", text));
-            app.dispatch(Change::ListsChanged);
-            close.emit(());
-        })
-    };
+    let cancel = use_action::<CancelBackup>(Callback::noop());
     let on_cancel = cancel.run.reform(|backup_id| CancelBackup { backup_id });
-    let started = {
-        let (app, close) = (app.clone(), close.clone());
-        Callback::from(move |backup: StartedBackup| {
-            app.dispatch(Change::started(&backup));
-            app.dispatch(Change::ListsChanged);
-            close.emit(());
-        })
-    };
+    let upkeep = use_upkeep(&app, &set_over);
     let on_repository = {
         let repository = repository.clone();
         Callback::from(move |event: Event| {
@@ -130,128 +88,213 @@ fn Backups(props: &BackupsProps) -> Html {
             repository.set(Some(id).filter(|id| !id.is_empty()).map(RepositoryId::from));
         })
     };
-    let running: Vec<_> = app
+    let running: Vec<&Running> = app
         .running
         .values()
         .filter(|running| running.progress.backup.vm_context_id.as_ref() == Some(&vm.context_id))
-        .cloned()
+        .map(|running| &**running)
         .collect();
-    let all: Vec<Backup> = backups
-        .data
-        .iter()
-        .flat_map(|all| all.iter().cloned())
-        .collect();
-    let places: Vec<Repository> = repositories
-        .data
-        .iter()
-        .flat_map(|all| all.iter().cloned())
-        .collect();
-    let shown: Vec<Backup> = all
+    let all: &[Backup] = backups.data.as_ref().map_or(&[], |all| all.as_slice());
+    let places: &[Repository] = repositories.data.as_ref().map_or(&[], |all| all.as_slice());
+    let shown: Vec<&Backup> = all
         .iter()
         .filter(|backup| repository.is_none() || backup.repository_id == *repository)
-        .cloned()
         .collect();
-    let finished = shown
-        .iter()
-        .filter(|backup| backup.status == BackupStatus::Completed);
-    let total: u64 = finished.clone().filter_map(size_of).sum();
-    let n_chains = finished
-        .clone()
-        .filter(|backup| backup.backup_type == BackupType::Full)
-        .count();
-    let n_finished = finished.count();
-    let sections = by_repository(&shown);
-    let has_titles = sections.len() > 1;
-    let errors = [
-        &backups.error,
-        &cancel.error,
-        &cancel_copy.error,
-        &cancel_verification.error,
-        &pin.error,
-    ];
-    let open = set_over.reform(|_: MouseEvent| Some(Over::BackUp));
-    let open_retention = set_over.reform(|_: MouseEvent| Some(Over::Retention));
-    let dialog = match (*over).clone() {
-        Some(Over::BackUp) => html! {
-            <BackupDialog vm={vm.clone()} on_started={started} on_close={close} />
-        },
-        Some(Over::Retention) => html! {
-            <RetentionDialog vm={vm.clone()} known={all} on_close={close} />
-        },
-        Some(Over::Delete(backup)) => html! {
-            <DeleteBackupDialog {backup} known={all} on_deleted={deleted} on_close={close} />
-        },
-        Some(Over::Copy(backup)) => html! { <CopyDialog {backup} on_close={close} /> },
-        None => Html::default(),
-    };
+    let errors = [&backups.error, &cancel.error].into_iter().flatten();
     html! {
         <>
         <header class="page__head">
-            <Link<Route> to={Route::Vms} classes="button is-quiet is-icon">
-                <Icon picture={Picture::Back} /><span class="sr-only">{ "Back to the list" }</span>
-            </Link<Route>>
-            <h1 title={vm.vm_name.clone()}>{ &vm.vm_name }</h1>
-            <span class="faint page__aside">{ vm.os_type.clone().unwrap_or_default() }</span>
-            <span class="page__space"></span>
+            { title(vm) }
             if places.len() > 1 {
-                <select aria-label="Repository" onchange={on_repository}>
-                    <option value="">{ "All repositories" }</option>
-                    for known in &places {
-                        <option key={known.id.to_string()} value={known.id.to_string()}>{ &known.name }</option>
-                    }
-                </select>
+                { choice(places, on_repository) }
             }
             if retention.data.is_some() {
-                <button class="button" type="button" onclick={open_retention}>{ "Retention…" }</button>
+                <button class="button" type="button" onclick={set_over.reform(|_: MouseEvent| Some(Over::Retention))}>
+                    { "Retention…" }
+                </button>
             }
             <button
-                class="button is-primary" type="button" onclick={open} disabled={!running.is_empty()}
+                class="button is-primary" type="button" disabled={!running.is_empty()}
                 title={if running.is_empty() { "" } else { "A backup of this machine is running" }}
+                onclick={set_over.reform(|_: MouseEvent| Some(Over::BackUp))}
             >
                 { "Back up now" }
             </button>
         </header>
         <div class="page__body history">
             <div class="history__list">
-                for error in errors.into_iter().flatten() {
-                    <ErrorNotice error={error.clone()} on_retry={backups.reload.clone()} />
-                }
+                { error_notices(errors.chain(&upkeep.errors), Some(&backups.reload)) }
                 if backups.data.is_none() && backups.is_loading {
                     <div class="skeleton" role="status" aria-label="Loading the backups"></div>
                 } else if shown.is_empty() && backups.data.is_some() {
-                    <EmptyState
-                        picture={Picture::Clock} title="No backups yet"
-                        text="The first backup saves everything that is in use; later ones only what has changed."
-                    />
-                }
-                for (id, backups) in sections {
-                    if has_titles {
-                        <h2>{ name_of(&places, id.as_ref()) }</h2>
-                    }
-                    <Section
-                        key={id.as_ref().map(ToString::to_string).unwrap_or_default()} vm={vm.clone()} repository_id={id.clone()}
-                        is_connected={is_connected(&places, id.as_ref())} backups={Rc::new(backups)} actions={actions.clone()}
-                    />
+                    { empty_state(
+                        Picture::Clock, "No backups yet",
+                        "The first backup saves everything that is in use; later ones only what has changed.", Html::default(),
+                    ) }
+                } else if !shown.is_empty() {
+                    { backup_table(sections(vm, &shown, places, &upkeep.actions)) }
                 }
             </div>
             if !running.is_empty() {
                 <aside class="history__side">
                     for running in running {
-                        <RunningPanel {running} on_cancel={on_cancel.clone()} />
+                        { running_panel("Running now", running, app.settings.units, &on_cancel) }
                     }
                 </aside>
             }
         </div>
+        { status(&shown, retention.data.as_deref()) }
+        <Dialogs over={(*over).clone()} vm={vm.clone()} known={backups.data.clone().unwrap_or_default()} on_close={set_over.reform(|()| None)} />
+        </>
+    }
+}
+
+/// What can be done with the rows, and what of it has failed.
+struct Upkeep {
+    actions: RowActions,
+    errors: Vec<AppError>,
+}
+
+#[hook]
+fn use_upkeep(app: &AppContext, set_over: &Callback<Option<Over>>) -> Upkeep {
+    let verify = use_action::<VerifyBackup>(Callback::noop());
+    let cancel_verification = use_action::<CancelVerification>(Callback::noop());
+    let cancel_copy = use_action::<CancelCopy>(Callback::noop());
+    let pin = {
+        let app = app.clone();
+        use_action::<PinBackup>(Callback::from(move |()| app.dispatch(Change::ListsChanged)))
+    };
+    let errors = [&cancel_copy.error, &cancel_verification.error, &pin.error];
+    Upkeep {
+        errors: errors.into_iter().flatten().cloned().collect(),
+        actions: RowActions {
+            on_verify: verify.run.reform(|backup_id| VerifyBackup { backup_id }),
+            on_cancel_verification: cancel_verification
+                .run
+                .reform(|backup_id| CancelVerification { backup_id }),
+            on_pin: pin.run.reform(|(backup_id, is_pinned)| PinBackup {
+                backup_id,
+                is_pinned,
+            }),
+            on_delete: set_over.reform(|backup| Some(Over::Delete(backup))),
+            on_copy: set_over.reform(|backup| Some(Over::Copy(backup))),
+            on_cancel_copy: cancel_copy
+                .run
+                .reform(|(backup_id, repository_id)| CancelCopy {
+                    backup_id,
+                    repository_id,
+                }),
+        },
+    }
+}
+
+/// The way back, and whose backups these are.
+fn title(vm: &Vm) -> Html {
+    html! {
+        <>
+        <Link<Route> to={Route::Vms} classes="button is-quiet is-icon">
+            { icon(Picture::Back) }<span class="sr-only">{ "Back to the list" }</span>
+        </Link<Route>>
+        <h1 title={vm.vm_name.clone()}>{ &vm.vm_name }</h1>
+        <span class="faint page__aside">{ vm.os_type.clone().unwrap_or_default() }</span>
+        <span class="page__space"></span>
+        </>
+    }
+}
+
+/// One repository or all.
+fn choice(places: &[Repository], onchange: Callback<Event>) -> Html {
+    html! {
+        <select aria-label="Repository" {onchange}>
+            <option value="">{ "All repositories" }</option>
+            for known in places {
+                <option key={known.id.to_string()} value={known.id.to_string()}>{ &known.name }</option>
+            }
+        </select>
+    }
+}
+
+/// The backups of each repository; with more than one each has its name above.
+fn sections(vm: &Vm, shown: &[&Backup], places: &[Repository], actions: &RowActions) -> Html {
+    let sections = by_repository(shown);
+    let has_titles = sections.len() > 1;
+    html! {
+        for (id, backups) in sections {
+            <Section
+                key={id.as_ref().map(ToString::to_string).unwrap_or_default()} vm={vm.clone()} repository_id={id.clone()}
+                title={has_titles.then(|| name_of(places, id.as_ref()))} is_connected={is_connected(places, id.as_ref())}
+                backups={Rc::new(backups)} actions={actions.clone()}
+            />
+        }
+    }
+}
+
+/// How much there is, and how much of it is kept.
+fn status(shown: &[&Backup], retention: Option<&Retention>) -> Html {
+    let finished = || {
+        let is_finished = |backup: &&Backup| backup.status == BackupStatus::Completed;
+        shown.iter().copied().filter(is_finished)
+    };
+    let total: u64 = finished().filter_map(size_of).sum();
+    let is_full = |backup: &&Backup| backup.backup_type == BackupType::Full;
+    let n_chains = finished().filter(is_full).count();
+    let points = format::count(finished().count() as u64, "recovery point");
+    html! {
         <footer class="page__status num">
-            <span>{ "Total: " }<Size bytes={Some(total)} />{ format!(" across {}", format::count(n_finished as u64, "recovery point")) }</span>
+            <span>{ "Total: " }<Size bytes={Some(total)} />{ format!(" across {points}") }</span>
             <span>{ format::count(n_chains as u64, "chain") }</span>
             <span class="page__space"></span>
-            if let Some(retention) = &retention.data {
+            if let Some(retention) = retention {
                 <span>{ kept(retention) }</span>
             }
         </footer>
-        { dialog }
-        </>
+    }
+}
+
+#[derive(Clone, PartialEq, Properties)]
+struct DialogsProps {
+    over: Option<Over>,
+    vm: Vm,
+    /// All backups of the VM.
+    known: Rc<Vec<Backup>>,
+    on_close: Callback<()>,
+}
+
+/// What lies over the page, if anything does.
+#[component]
+fn Dialogs(props: &DialogsProps) -> Html {
+    let app = use_context::<AppContext>();
+    // Says something, looks again, and closes.
+    let say = {
+        let on_close = props.on_close.clone();
+        Callback::from(move |change: Change| {
+            if let Some(app) = &app {
+                app.dispatch(change);
+                app.dispatch(Change::ListsChanged);
+            }
+            on_close.emit(());
+        })
+    };
+    let (vm, on_close) = (props.vm.clone(), props.on_close.clone());
+    match props.over.clone() {
+        Some(Over::BackUp) => {
+            let on_started = say.reform(|backup: StartedBackup| Change::started(&backup));
+            html! { <BackupDialog {vm} {on_started} {on_close} /> }
+        }
+        Some(Over::Retention) => html! {
+            <RetentionDialog {vm} known={(*props.known).clone()} {on_close} />
+        },
+        Some(Over::Delete(backup)) => {
+            let on_deleted = say.reform(|gone: Vec<BackupId>| {
+                let text = format::count(gone.len().max(1) as u64, "recovery point");
+                Change::done("Deleted", text)
+            });
+            html! {
+                <DeleteBackupDialog {backup} known={(*props.known).clone()} {on_deleted} {on_close} />
+            }
+        }
+        Some(Over::Copy(backup)) => html! { <CopyDialog {backup} {on_close} /> },
+        None => Html::default(),
     }
 }
 
@@ -259,6 +302,8 @@ fn Backups(props: &BackupsProps) -> Html {
 struct SectionProps {
     vm: Vm,
     repository_id: Option<RepositoryId>,
+    /// Its name, where there are several.
+    title: Option<String>,
     /// What is on a disk that is away can be restored when it is back.
     is_connected: bool,
     backups: Rc<Vec<Backup>>,
@@ -278,39 +323,28 @@ fn Section(props: &SectionProps) -> Html {
     };
     // Not all hubs tell; what they do not tell is taken for good.
     let chain = use_query(request, app.as_ref().map_or(0, |app| app.version));
-    let links = chain.data.iter().flat_map(|chain| &chain.chain);
-    let links: BTreeMap<&BackupId, &ChainLink> = links
-        .filter(|_| props.is_connected)
-        .map(|link| (&link.backup_id, link))
-        .collect();
-    let standings = props
-        .backups
-        .iter()
-        .map(|backup| {
-            let id = &backup.backup_id;
-            let verifying = app.as_ref().and_then(|app| app.checks.get(id).copied());
-            chain::standing(backup, links.get(id).copied(), verifying)
-        })
-        .collect();
-    let copies = app
-        .as_ref()
-        .map(|app| app.copies.clone())
-        .unwrap_or_default();
-    html! {
-        <>
-        if !props.is_connected {
-            <p class="is-away" role="status">
-                <Icon picture={Picture::Warning} />
-                { "This repository is not connected. Nothing in it is lost: connect its disk to restore from it." }
-            </p>
-        }
-        <BackupTable
-            {copies}
-            hung={chain::hang(&props.backups)} backups={Rc::clone(&props.backups)} standings={Rc::<Vec<_>>::new(standings)}
-            actions={props.actions.clone()}
-        />
-        </>
+    let mut links = BTreeMap::<&BackupId, &ChainLink>::new();
+    let told = chain.data.iter().filter(|_| props.is_connected);
+    for link in told.flat_map(|chain| &chain.chain) {
+        links.insert(&link.backup_id, link);
     }
+    let hung = chain::hang(&props.backups);
+    let rows = props.backups.iter().zip(hung).map(|(backup, hang)| {
+        let id = &backup.backup_id;
+        let verifying = app.as_ref().and_then(|app| app.checks.get(id).copied());
+        Row {
+            backup: backup.clone(),
+            hang,
+            standing: chain::standing(backup, links.get(id).copied(), verifying),
+            copy: app.as_ref().and_then(|app| app.copies.get(id).cloned()),
+        }
+    });
+    backup_rows(
+        props.title.as_deref(),
+        props.is_connected,
+        rows,
+        &props.actions,
+    )
 }
 
 fn is_connected(repositories: &[Repository], id: Option<&RepositoryId>) -> bool {
@@ -319,15 +353,15 @@ fn is_connected(repositories: &[Repository], id: Option<&RepositoryId>) -> bool 
 }
 
 /// The backups of each repository, in the order in which the repositories occur.
-fn by_repository(backups: &[Backup]) -> Vec<(Option<RepositoryId>, Vec<Backup>)> {
+fn by_repository(backups: &[&Backup]) -> Vec<(Option<RepositoryId>, Vec<Backup>)> {
     let mut sections: Vec<(Option<RepositoryId>, Vec<Backup>)> = Vec::new();
     for backup in backups {
         match sections
             .iter_mut()
             .find(|(id, _)| *id == backup.repository_id)
         {
-            Some((_, section)) => section.push(backup.clone()),
-            None => sections.push((backup.repository_id.clone(), vec![backup.clone()])),
+            Some((_, section)) => section.push((*backup).clone()),
+            None => sections.push((backup.repository_id.clone(), vec![(*backup).clone()])),
         }
     }
     sections

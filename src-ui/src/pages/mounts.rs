@@ -5,7 +5,7 @@ use sendense_types::{Expiry, MountId, OpenMount};
 use yew::prelude::*;
 use yew_router::prelude::*;
 
-use crate::components::{BackupTypeBadge, Badge, EmptyState, ErrorNotice, Picture};
+use crate::components::{Picture, backup_type_badge, badge, empty_state, error_notices};
 use crate::format;
 use crate::hooks::{use_action, use_query};
 use crate::route::Route;
@@ -36,31 +36,29 @@ pub(crate) fn Mounts() -> Html {
             });
         }
     }));
-    let on_keep = keep.run.reform(|mount_id| KeepMountOpen { mount_id });
-    let on_close = close.run.reform(|mount_id| CloseMount { mount_id });
-    let on_remount = remount.run.reform(|mount_id| Remount { mount_id });
+    let is_busy = close.is_running || remount.is_running;
+    let actions = RowActions {
+        on_keep: keep.run.reform(|mount_id| KeepMountOpen { mount_id }),
+        on_close: close.run.reform(|mount_id| CloseMount { mount_id }),
+        on_remount: remount.run.reform(|mount_id| Remount { mount_id }),
+    };
     let errors = [&listed.error, &keep.error, &close.error, &remount.error];
     html! {
         <>
         <header class="page__head"><h1>{ "Restore" }</h1></header>
         <div class="page__body">
-            for error in errors.into_iter().flatten() {
-                <ErrorNotice error={error.clone()} on_retry={listed.reload.clone()} />
-            }
+            { error_notices(errors.into_iter().flatten(), Some(&listed.reload)) }
             if app.mounts.is_empty() && listed.data.is_some() {
-                <EmptyState
-                    picture={Picture::Clock} title="No backup is open"
-                    text="Open one from the backups of a machine with Restore…, and get single files back."
-                />
+                { empty_state(
+                    Picture::Clock, "No backup is open",
+                    "Open one from the backups of a machine with Restore…, and get single files back.", Html::default(),
+                ) }
             } else if listed.data.is_none() && listed.is_loading && app.mounts.is_empty() {
                 <div class="skeleton" role="status" aria-label="Loading"></div>
             }
             <ul class="rows" aria-label="Open mounts">
-                for mount in app.mounts.clone() {
-                    <MountRow
-                        key={mount.mount_id.to_string()} mount={mount.clone()} is_busy={close.is_running || remount.is_running}
-                        on_keep={on_keep.clone()} on_close={on_close.clone()} on_remount={on_remount.clone()}
-                    />
+                for mount in &app.mounts {
+                    { mount_row(mount, is_busy, &actions) }
                 }
             </ul>
         </div>
@@ -68,18 +66,14 @@ pub(crate) fn Mounts() -> Html {
     }
 }
 
-#[derive(Clone, PartialEq, Properties)]
-struct MountRowProps {
-    mount: OpenMount,
-    is_busy: bool,
+/// What can be done with a mount.
+struct RowActions {
     on_keep: Callback<MountId>,
     on_close: Callback<MountId>,
     on_remount: Callback<MountId>,
 }
 
-#[component]
-fn MountRow(props: &MountRowProps) -> Html {
-    let mount = &props.mount;
+fn mount_row(mount: &OpenMount, is_busy: bool, actions: &RowActions) -> Html {
     let with_id = |callback: &Callback<MountId>| {
         let id = mount.mount_id.clone();
         callback.reform(move |_: MouseEvent| id.clone())
@@ -89,7 +83,7 @@ fn MountRow(props: &MountRowProps) -> Html {
     };
     let is_fixed = mount.expiry == Expiry::Fixed;
     html! {
-        <li class="row" aria-label={format::mount_title(mount)}>
+        <li class="row" key={mount.mount_id.to_string()} aria-label={format::mount_title(mount)}>
             <div class="row__text">
                 <strong>{ format::mount_title(mount) }</strong>
                 <small class="faint num">
@@ -99,40 +93,45 @@ fn MountRow(props: &MountRowProps) -> Html {
                 </small>
             </div>
             if let Some(backup_type) = mount.backup_type {
-                <BackupTypeBadge {backup_type} />
+                { backup_type_badge(backup_type) }
             }
             { lasts(mount) }
             if mount.is_open {
                 <Link<Route> to={browse} classes="button is-small">{ "Browse" }</Link<Route>>
                 <button
-                    class="button is-small" type="button" disabled={is_fixed} onclick={with_id(&props.on_keep)}
+                    class="button is-small" type="button" disabled={is_fixed} onclick={with_id(&actions.on_keep)}
                     title={if is_fixed { "This hub ends mounts at a fixed time; remount to get more" } else { "" }}
                 >
                     { "Keep open" }
                 </button>
                 <button
-                    class="button is-small" type="button" disabled={props.is_busy || !mount.is_ours} onclick={with_id(&props.on_close)}
+                    class="button is-small" type="button" disabled={is_busy || !mount.is_ours} onclick={with_id(&actions.on_close)}
                     title={if mount.is_ours { "" } else { "Somebody else has opened it" }}
                 >
-                    { if props.is_busy { "Unmounting…" } else { "Unmount" } }
+                    { if is_busy { "Unmounting…" } else { "Unmount" } }
                 </button>
             } else {
-                <button class="button is-small is-primary" type="button" onclick={with_id(&props.on_remount)}>{ "Remount" }</button>
+                <button class="button is-small is-primary" type="button" onclick={with_id(&actions.on_remount)}>{ "Remount" }</button>
             }
         </li>
     }
 }
 
-/// "expires in 52 min", in the colour of a warning when that is soon.
+/// How long a mount lasts, or that it has not.
 fn lasts(mount: &OpenMount) -> Html {
     match (mount.is_open, mount.expires_at.map(format::minutes_until)) {
-        (false, _) => html! { <Badge tone="is-bad" picture={Picture::Cross} text="Expired" /> },
-        (true, Some(minutes)) => html! {
-            <Badge
-                tone={if format::is_soon(minutes) { "is-warn" } else { "is-plain" }} picture={Picture::Clock}
-                text={format!("expires in {minutes} min")}
-            />
-        },
+        (false, _) => badge("is-bad", Some(Picture::Cross), "Expired"),
+        (true, Some(minutes)) => expiry_badge(minutes),
         (true, None) => Html::default(),
     }
+}
+
+/// "expires in 52 min", in the colour of a warning when that is soon.
+pub(crate) fn expiry_badge(minutes: u64) -> Html {
+    let tone = if format::is_soon(minutes) {
+        "is-warn"
+    } else {
+        "is-plain"
+    };
+    badge(tone, Some(Picture::Clock), format::expires_in(minutes))
 }

@@ -5,7 +5,8 @@ use sendense_types::{ByteSize, Repository, RepositoryId, RepositoryTest, Rescan,
 use yew::prelude::*;
 
 use crate::components::{
-    AddRepositoryDialog, Badge, Bar, Dialog, EmptyState, ErrorNotice, Icon, Menu, MenuItem, Picture,
+    AddRepositoryDialog, Dialog, Menu, MenuItem, Picture, badge, bar, empty_state, error_notice,
+    error_notices, icon,
 };
 use crate::format;
 use crate::hooks::{use_action, use_query};
@@ -100,25 +101,20 @@ pub(crate) fn Repositories() -> Html {
                     { if find.is_running { "Looking for backups…" } else { "Find backups in a folder…" } }
                 </button>
                 <button class="button is-primary" type="button" onclick={set_over.reform(|_: MouseEvent| Some(Over::Add))}>
-                    <Icon picture={Picture::Plus} />{ "Add repository" }
+                    { icon(Picture::Plus) }{ "Add repository" }
                 </button>
             }
         </header>
         <div class="page__body">
-            for error in errors.into_iter().flatten() {
-                <ErrorNotice error={error.clone()} on_retry={repositories.reload.clone()} />
-            }
+            { error_notices(errors.into_iter().flatten(), Some(&repositories.reload)) }
             if repositories.data.is_none() && repositories.is_loading {
                 <div class="skeleton" role="status" aria-label="Loading"></div>
             } else if repositories.data.is_some() && all.is_empty() {
-                <EmptyState picture={Picture::Stack} title="No repository" text="This hub has no place for backups yet." />
+                { empty_state(Picture::Stack, "No repository", "This hub has no place for backups yet.", Html::default()) }
             }
             <ul class="rows" aria-label="Repositories">
                 for repository in all {
-                    <RepositoryRow
-                        key={repository.id.to_string()} repository={repository.clone()} on_test={on_test.clone()}
-                        on_delete={on_delete.clone()}
-                    />
+                    { repository_row(&repository, app.settings.units, &on_test, &on_delete) }
                 }
             </ul>
         </div>
@@ -127,45 +123,39 @@ pub(crate) fn Repositories() -> Html {
     }
 }
 
-#[derive(Clone, PartialEq, Properties)]
-struct RepositoryRowProps {
-    repository: Repository,
-    on_test: Callback<RepositoryId>,
-    on_delete: Callback<Repository>,
-}
-
 /// One repository: where it is, whether it is there, and its room.
-#[component]
-fn RepositoryRow(props: &RepositoryRowProps) -> Html {
-    let units = use_context::<Units>().unwrap_or_default();
-    let repository = &props.repository;
+fn repository_row(
+    repository: &Repository,
+    units: Units,
+    on_test: &Callback<RepositoryId>,
+    on_delete: &Callback<Repository>,
+) -> Html {
     let is_away = repository.is_connected == Some(false);
     let is_able = repository.is_connected.is_some();
     let cannot = if is_able { "" } else { "This hub cannot do it" };
     let id = repository.id.clone();
     let on_delete = {
         let repository = repository.clone();
-        props.on_delete.reform(move |()| repository.clone())
+        on_delete.reform(move |()| repository.clone())
     };
     let items = vec![
-        MenuItem::new("Test", props.on_test.reform(move |()| id.clone())).unless(cannot),
+        MenuItem::new("Test", on_test.reform(move |()| id.clone())).unless(cannot),
         MenuItem::new("Remove…", on_delete).unless(cannot),
     ];
     html! {
-        <li class="row" aria-label={repository.name.clone()}>
-            <Icon picture={Picture::Stack} />
+        <li class="row" key={repository.id.to_string()} aria-label={repository.name.clone()}>
+            { icon(Picture::Stack) }
             <div class="row__text">
                 <strong>{ &repository.name }</strong>
                 <small class="faint row__path" title={repository.path.clone()}>{ repository.path.clone().unwrap_or_default() }</small>
             </div>
             if !repository.enabled {
-                <Badge tone="is-warn" picture={Picture::Warning} text="Not in use" />
+                { badge("is-warn", Some(Picture::Warning), "Not in use") }
             }
             if is_away {
-                <Badge tone="is-warn" picture={Picture::Warning} text="Not connected" />
+                { badge("is-warn", Some(Picture::Warning), "Not connected") }
             } else {
-                <Bar percent={used(repository)} label={format!("Room used in {}", repository.name)} />
-                <span class="num row__room">{ room(repository, units) }</span>
+                { room(repository, units) }
             }
             <span class="num row__count">{ repository.backup_count.map(|n| format::count(n, "backup")).unwrap_or_default() }</span>
             <Menu label={format!("More for {}", repository.name)} {items} />
@@ -213,8 +203,8 @@ fn DeleteDialog(props: &DeleteDialogProps) -> Html {
             is_busy={delete.is_running}
         >
             <p>{ "No more backups go there. A repository that holds backups is not removed: delete or copy them first." }</p>
-            if let Some(error) = delete.error.clone() {
-                <ErrorNotice {error} />
+            if let Some(error) = &delete.error {
+                { error_notice(error, None) }
             }
         </Dialog>
     }
@@ -226,14 +216,37 @@ fn used(repository: &Repository) -> Option<f64> {
     Some(100.0 - free.min(total) as f64 * 100.0 / total as f64)
 }
 
-fn room(repository: &Repository, units: Units) -> String {
-    match (repository.available_bytes, repository.total_bytes) {
+/// How full a repository is, as a bar and in words.
+fn room(repository: &Repository, units: Units) -> Html {
+    let used = used(repository);
+    let (tone, warning) = fullness(used.unwrap_or(0.0));
+    let text = match (repository.available_bytes, repository.total_bytes) {
         (Some(free), Some(total)) => format!(
             "{} of {} free",
             ByteSize(free).in_units(units),
             ByteSize(total).in_units(units)
         ),
         _ => "room not known".to_owned(),
+    };
+    html! {
+        <>
+        { bar(used, format!("Room used in {}", repository.name), tone) }
+        <span class={classes!("num", "row__room", tone)} title={warning}>
+            if warning.is_some() {
+                { icon(Picture::Warning) }
+            }
+            { text }
+        </span>
+        </>
+    }
+}
+
+/// The tone of so many percent used, and what to say of it; both are empty while there is room.
+fn fullness(used: f64) -> (&'static str, Option<&'static str>) {
+    match used {
+        95.0.. => ("is-bad", Some("Almost full")),
+        85.0.. => ("is-warn", Some("Filling up")),
+        _ => ("", None),
     }
 }
 
@@ -276,6 +289,7 @@ fn tested(found: RepositoryTest) -> Change {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
 
     fn repository(is_connected: Option<bool>) -> Repository {
         serde_json::from_value(serde_json::json!({
@@ -288,14 +302,36 @@ mod tests {
     }
 
     async fn row(is_connected: Option<bool>) -> String {
-        yew::LocalServerRenderer::<RepositoryRow>::with_props(RepositoryRowProps {
-            repository: repository(is_connected),
-            on_test: Callback::noop(),
-            on_delete: Callback::noop(),
-        })
-        .hydratable(false)
-        .render()
+        shown(repository(is_connected)).await
+    }
+
+    async fn shown(repository: Repository) -> String {
+        testing::shown(repository_row(
+            &repository,
+            Units::default(),
+            &Callback::noop(),
+            &Callback::noop(),
+        ))
         .await
+    }
+
+    #[test]
+    fn a_repository_warns_from_85_percent_on_and_alarms_from_95_on() {
+        let tones = [0.0, 84.9, 85.0, 93.0, 94.9, 95.0, 100.0].map(|used| fullness(used).0);
+        let (calm, warn, bad) = ("", "is-warn", "is-bad");
+        assert_eq!(tones, [calm, calm, warn, warn, warn, bad, bad]);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_repository_93_percent_full_is_not_calm_about_it() {
+        let mut filling = repository(Some(true));
+        filling.available_bytes = Some(280_000);
+        let html = shown(filling).await;
+        assert!(html.contains("class=\"bar is-warn\""), "{html}");
+        // Not by its colour alone.
+        assert!(html.contains("title=\"Filling up\""), "{html}");
+        let html = row(Some(true)).await;
+        assert!(!html.contains("is-warn"), "{html}");
     }
 
     #[tokio::test(flavor = "current_thread")]

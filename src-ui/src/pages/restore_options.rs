@@ -5,7 +5,7 @@ use sendense_types::{Backup, BackupDisk, BackupId, OpenMount};
 use yew::prelude::*;
 use yew_router::prelude::*;
 
-use crate::components::ErrorNotice;
+use crate::components::error_notice;
 use crate::format;
 use crate::hooks::{use_action, use_query};
 use crate::route::Route;
@@ -86,11 +86,11 @@ pub(crate) fn RestoreOptions(props: &RestoreOptionsProps) -> Html {
         <>
         <header class="page__head"><h1>{ title }</h1></header>
         <div class="page__body">
-            if let Some(error) = backup.error.clone() {
-                <ErrorNotice {error} on_retry={backup.reload.clone()} />
+            if let Some(error) = &backup.error {
+                { error_notice(error, Some(&backup.reload)) }
             }
-            if let Some(error) = mount.error.clone() {
-                <ErrorNotice {error} on_retry={again} />
+            if let Some(error) = &mount.error {
+                { error_notice(error, Some(&again)) }
             }
             if mount.is_running {
                 <p class="busy" role="status">{ "Mounting backup…" }</p>

@@ -7,7 +7,7 @@ use sendense_types::commands::{
 use sendense_types::{Keychain, Settings as Values, Theme, Units};
 use yew::prelude::*;
 
-use crate::components::ErrorNotice;
+use crate::components::error_notices;
 use crate::dom;
 use crate::hooks::{use_action, use_query};
 use crate::state::app::{AppContext, Change};
@@ -69,9 +69,7 @@ pub(crate) fn Settings() -> Html {
         <>
         <header class="page__head"><h1>{ "Settings" }</h1></header>
         <div class="page__body settings">
-            for error in errors.into_iter().flatten() {
-                <ErrorNotice error={error.clone()} />
-            }
+            { error_notices(errors.into_iter().flatten(), None) }
             <section class="panel" aria-label="Look">
                 <h2>{ "Look" }</h2>
                 <label class="setting">

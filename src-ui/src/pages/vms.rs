@@ -1,6 +1,7 @@
 //! The virtual machines: what there is, how well each is protected, and what to do.
 
 mod row;
+mod rows;
 mod table;
 
 use std::collections::BTreeSet;
@@ -9,28 +10,38 @@ use std::rc::Rc;
 use sendense_types::commands::{
     AddSampleVm, CancelBackup, ListVmProtection, ListVms, SaveSettings,
 };
-use sendense_types::{AddedVms, StartedBackup, Vm, VmId, VmState};
+use sendense_types::{AddedVms, SavedHub, Settings, StartedBackup, Vm, VmId, VmState};
 use yew::prelude::*;
 
-use self::row::{VmCard, VmRowProps};
-use self::table::VmTable;
+use self::row::VmCard;
+use self::rows::{RowActions, Rows};
+use self::table::vm_table;
 use crate::components::{
-    BackupDialog, BackupSeveralDialog, DiscoverDialog, EmptyState, ErrorNotice, Icon, Picture,
+    BackupDialog, BackupSeveralDialog, DiscoverDialog, Picture, empty_state, error_notices, icon,
 };
-use crate::hooks::{use_action, use_query};
+use crate::hooks::{use_action, use_query, use_stable};
 use crate::state::app::{AppContext, Change};
-use crate::state::vms::{Order, Protection, arrange};
+use crate::state::order::Order;
+use crate::state::vms::{Column, Protection, arrange};
 use crate::{dom, format};
 
 /// What lies over the page.
 #[derive(Clone, PartialEq)]
 enum Over {
     Discover,
-    BackUp(Box<Vm>),
-    BackUpSeveral(Vec<Vm>),
+    BackUp(Rc<Vm>),
+    BackUpSeveral(Vec<Rc<Vm>>),
 }
 
-/// The list of machines.
+/// What of the list is looked for, and how it is sorted.
+#[derive(Clone, Default, PartialEq)]
+struct Look {
+    search: String,
+    state: Option<VmState>,
+    order: Order<Column>,
+}
+
+/// The list of VMs.
 #[component]
 pub(crate) fn Vms() -> Html {
     let Some(app) = use_context::<AppContext>() else {
@@ -38,201 +49,272 @@ pub(crate) fn Vms() -> Html {
     };
     let vms = use_query(ListVms {}, app.version);
     let known = use_query(ListVmProtection {}, app.version);
-    let search = use_state(String::new);
-    let filter = use_state(|| None::<VmState>);
-    let order = use_state(Order::default);
+    let look = use_state(Look::default);
     let chosen = use_state(BTreeSet::<VmId>::new);
     let over = use_state(|| None::<Over>);
-
-    let set_over = {
-        let over = over.clone();
-        Callback::from(move |what: Option<Over>| over.set(what))
-    };
-    let close = set_over.reform(|()| None);
-    let added = {
-        let (app, close) = (app.clone(), close.clone());
-        Callback::from(move |added: AddedVms| {
-            close.emit(());
-            let names: Vec<_> = added.vms.iter().map(|vm| vm.vm_name.as_str()).collect();
-            if !names.is_empty() {
-                app.dispatch(Change::done("Added to the list", names.join(", ")));
-            }
-            for (name, reason) in &added.failed {
-                app.dispatch(Change::failed(&not_added(name, reason.as_deref())));
-            }
-            app.dispatch(Change::ListsChanged);
-        })
-    };
-    let sample = use_action::<AddSampleVm>(added.clone());
+    let sample = use_action::<AddSampleVm>(on_added(&app));
     let settings = use_action::<SaveSettings>(Callback::noop());
     let cancel = use_action::<CancelBackup>(Callback::noop());
-    let on_cancel = cancel.run.reform(|backup_id| CancelBackup { backup_id });
-    let started = {
-        let (app, close) = (app.clone(), close.clone());
-        Callback::from(move |backup: StartedBackup| {
-            app.dispatch(Change::started(&backup));
-            app.dispatch(Change::ListsChanged);
-            close.emit(());
-        })
-    };
-    let all_started = {
-        let (app, close, chosen) = (app.clone(), close.clone(), chosen.clone());
-        Callback::from(move |n_started: usize| {
-            if n_started > 0 {
-                let title = format!("{} started", format::count(n_started as u64, "backup"));
-                let text = "You can leave this page or close the window.";
-                app.dispatch(Change::done(title, text));
-                app.dispatch(Change::ListsChanged);
-            }
-            chosen.set(BTreeSet::new());
-            close.emit(());
-        })
-    };
-    let toggle = {
-        let chosen = chosen.clone();
-        Callback::from(move |id: VmId| {
-            let mut ids = (*chosen).clone();
-            if !ids.remove(&id) {
-                ids.insert(id);
-            }
-            chosen.set(ids);
-        })
-    };
 
-    let protection: Rc<Protection> = use_memo(known.data.clone(), |known| {
-        known
-            .iter()
-            .flat_map(|known| known.iter())
-            .map(|known| (known.vm_id.clone(), known.clone()))
-            .collect()
+    let set_over = {
+        let over = over.setter();
+        Callback::from(move |what: Option<Over>| over.set(what))
+    };
+    let actions = RowActions {
+        on_toggle: use_stable(toggle(&chosen)),
+        on_back_up: use_stable(set_over.reform(|vm| Some(Over::BackUp(vm)))),
+        on_cancel: use_stable(cancel.run.reform(|backup_id| CancelBackup { backup_id })),
+    };
+    let all: Rc<Vec<Rc<Vm>>> = use_memo(vms.data.clone(), |vms| {
+        let vms = vms.iter().flat_map(|vms| vms.iter());
+        vms.cloned().map(Rc::new).collect()
     });
-    let shown: Rc<Vec<Vm>> = use_memo(
-        (
-            vms.data.clone(),
-            Rc::clone(&protection),
-            (*search).clone(),
-            *filter,
-            *order,
-        ),
-        |(vms, protection, search, filter, order)| {
-            let vms = vms.as_ref().map_or(&[][..], |vms| vms.as_slice());
-            arrange(vms, protection, search, *filter, *order)
-        },
-    );
-    let n_all = vms.data.as_ref().map_or(0, |all| all.len());
-    let all_shown_are_chosen =
-        !shown.is_empty() && shown.iter().all(|vm| chosen.contains(&vm.context_id));
-    let toggle_all = {
-        let (chosen, shown) = (chosen.clone(), Rc::clone(&shown));
-        Callback::from(move |()| {
-            chosen.set(match all_shown_are_chosen {
-                true => BTreeSet::new(),
-                false => shown.iter().map(|vm| vm.context_id.clone()).collect(),
-            });
-        })
-    };
-    // Only what is to be seen is backed up: a name that the search hides may have been ticked long ago.
-    let selected: Vec<Vm> = shown
-        .iter()
-        .filter(|vm| chosen.contains(&vm.context_id))
-        .cloned()
-        .collect();
-    let n_selected = selected.len();
-    let back_up_selected = set_over.reform(move |_: MouseEvent| match selected.as_slice() {
-        [] => None,
-        [vm] => Some(Over::BackUp(Box::new(vm.clone()))),
-        _ => Some(Over::BackUpSeveral(selected.clone())),
-    });
-    let on_search = {
-        let search = search.clone();
-        Callback::from(move |event: InputEvent| search.set(dom::value_of(&event)))
-    };
-    let on_filter = {
-        let filter = filter.clone();
-        Callback::from(move |event: Event| filter.set(state_named(&dom::value_of(&event))))
-    };
-    let on_order = {
-        let order = order.clone();
-        Callback::from(move |column| order.set(order.clicked(column)))
-    };
-    let discover = set_over.reform(|_: MouseEvent| Some(Over::Discover));
-    let on_sample = sample.run.reform(|_: MouseEvent| AddSampleVm {});
-    let view = |as_table: bool| {
-        let mut changed = app.settings.clone();
-        changed.vms_as_table = as_table;
-        settings.run.reform(move |_: MouseEvent| SaveSettings {
-            settings: changed.clone(),
-        })
-    };
-    let as_table = app.settings.vms_as_table;
-    let running_of = |vm: &Vm| {
-        app.running
-            .values()
-            .find(|running| running.progress.backup.vm_context_id.as_ref() == Some(&vm.context_id))
-            .cloned()
-    };
-    let on_back_up = set_over.reform(|vm: Vm| Some(Over::BackUp(Box::new(vm))));
-    let row = |vm: &Vm| VmRowProps {
-        vm: vm.clone(),
-        version: app.version,
-        running: running_of(vm),
-        protection: protection.get(&vm.context_id).cloned(),
-        is_chosen: chosen.contains(&vm.context_id),
-        on_toggle: toggle.clone(),
-        on_back_up: on_back_up.clone(),
-        on_cancel: on_cancel.clone(),
-    };
-    let is_local = app
-        .session
-        .as_ref()
-        .and_then(|session| session.current_hub())
-        .is_some_and(sendense_types::SavedHub::is_this_computer);
-    let errors = [&vms.error, &sample.error, &cancel.error, &settings.error];
-    let sample_button = html! {
-        if is_local {
-            <button class="button" type="button" onclick={on_sample} disabled={sample.is_running}>
-                { if sample.is_running { "Unpacking the sample…" } else { "Add sample VM" } }
-            </button>
+    let protection: Rc<Protection> = use_memo(known.data, |known| {
+        let mut protection = Protection::new();
+        for known in known.iter().flat_map(|known| known.iter()) {
+            protection.insert(known.vm_id.clone(), known.clone());
         }
-    };
+        protection
+    });
+    let shown = use_memo(
+        (Rc::clone(&all), Rc::clone(&protection), (*look).clone()),
+        |(all, protection, look)| arrange(all, protection, &look.search, look.state, look.order),
+    );
+    let rows = Rc::new(Rows::new(
+        &app,
+        shown,
+        Rc::clone(&protection),
+        (*chosen).clone(),
+        actions,
+    ));
+    let discover = set_over.reform(|_: MouseEvent| Some(Over::Discover));
+    let as_table = app.settings.vms_as_table;
+    let errors = [&vms.error, &sample.error, &cancel.error, &settings.error];
     let body = if vms.data.is_none() && vms.is_loading {
         html! { <div class="skeleton" role="status" aria-label="Loading the list"></div> }
     } else if vms.data.is_none() {
         // The error says it.
         Html::default()
-    } else if n_all == 0 {
-        html! {
-            <EmptyState
-                picture={Picture::Machine} title="No virtual machines yet"
-                text="Point Sendense at a folder of disk images, or try it with a small sample machine first."
-            >
-                <button class="button is-primary" type="button" onclick={discover.clone()}>{ "Discover VMs" }</button>
-                { sample_button }
-            </EmptyState>
-        }
-    } else if shown.is_empty() {
-        html! {
-            <EmptyState
-                picture={Picture::Search} title="Nothing matches"
-                text="No machine has this in its name, system or place, or is in this state."
-            />
-        }
+    } else if all.is_empty() {
+        let add_sample = is_local(&app).then(|| {
+            let onclick = sample.run.reform(|_: MouseEvent| AddSampleVm {});
+            add_sample(onclick, sample.is_running)
+        });
+        no_vms(&discover, add_sample)
+    } else if rows.len() == 0 {
+        empty_state(
+            Picture::Search,
+            "Nothing matches",
+            "No machine has this in its name, system or place, or is in this state.",
+            Html::default(),
+        )
     } else if as_table {
-        html! {
-            <VmTable
-                rows={shown.iter().map(row).collect::<Vec<_>>()} order={*order} {on_order} is_all_chosen={all_shown_are_chosen}
-                on_toggle_all={toggle_all}
-            />
-        }
+        let (order, look) = (look.order, look.clone());
+        let on_order = Callback::from(move |column| {
+            let order = look.order.clicked(column);
+            look.set(Look {
+                order,
+                ..(*look).clone()
+            });
+        });
+        vm_table(&rows, order, &on_order, &toggle_all(&rows, &chosen))
     } else {
+        cards(&rows)
+    };
+    html! {
+        <>
+        <header class="page__head">
+            <h1>{ "Virtual machines" }</h1>
+            if vms.data.is_some() {
+                <span class="faint num">{ all.len() }</span>
+            }
+            <span class="page__space"></span>
+            { search(&look) }
+            { view_choice(&app.settings, &settings.run) }
+            if !all.is_empty() {
+                <button class="button is-narrow" type="button" onclick={discover} title="Discover VMs">{ icon(Picture::Plus) }{ "Discover VMs" }</button>
+                { back_up_selected(&rows, &set_over) }
+            }
+        </header>
+        <div class="page__body">
+            { error_notices(errors.into_iter().flatten(), Some(&vms.reload)) }
+            { body }
+        </div>
+        { status(vms.data.is_some().then_some(all.len()), &rows, app.running.len(), &protection) }
+        <Dialogs over={(*over).clone()} on_close={set_over.reform(|()| None)} on_started={clear(&chosen)} />
+        </>
+    }
+}
+
+/// Ticks a VM, or no longer.
+fn toggle(chosen: &UseStateHandle<BTreeSet<VmId>>) -> Callback<VmId> {
+    let chosen = chosen.clone();
+    Callback::from(move |id: VmId| {
+        let mut ids = (*chosen).clone();
+        if !ids.remove(&id) {
+            ids.insert(id);
+        }
+        chosen.set(ids);
+    })
+}
+
+/// Ticks all that are shown, or none.
+fn toggle_all(rows: &Rc<Rows>, chosen: &UseStateHandle<BTreeSet<VmId>>) -> Callback<()> {
+    let (rows, chosen) = (Rc::clone(rows), chosen.setter());
+    Callback::from(move |()| {
+        let mut ids = BTreeSet::new();
+        if !rows.are_all_chosen() {
+            ids.extend(rows.shown().map(|vm| vm.context_id.clone()));
+        }
+        chosen.set(ids);
+    })
+}
+
+/// Ticks none.
+fn clear(chosen: &UseStateHandle<BTreeSet<VmId>>) -> Callback<()> {
+    let chosen = chosen.setter();
+    Callback::from(move |()| chosen.set(BTreeSet::new()))
+}
+
+fn is_local(app: &AppContext) -> bool {
+    let hub = app
+        .session
+        .as_ref()
+        .and_then(|session| session.current_hub());
+    hub.is_some_and(SavedHub::is_this_computer)
+}
+
+/// Says what was added and what was not.
+fn on_added(app: &AppContext) -> Callback<AddedVms> {
+    let app = app.dispatcher();
+    Callback::from(move |added: AddedVms| {
+        let names: Vec<_> = added.vms.iter().map(|vm| vm.vm_name.as_str()).collect();
+        if !names.is_empty() {
+            app.dispatch(Change::done("Added to the list", names.join(", ")));
+        }
+        for (name, reason) in &added.failed {
+            app.dispatch(Change::failed(&not_added(name, reason.as_deref())));
+        }
+        app.dispatch(Change::ListsChanged);
+    })
+}
+
+fn no_vms(discover: &Callback<MouseEvent>, add_sample: Option<Html>) -> Html {
+    let buttons = html! {
+        <>
+        <button class="button is-primary" type="button" onclick={discover.clone()}>{ "Discover VMs" }</button>
+        { add_sample }
+        </>
+    };
+    empty_state(
+        Picture::Machine,
+        "No virtual machines yet",
+        "Point Sendense at a folder of disk images, or try it with a small sample machine first.",
+        buttons,
+    )
+}
+
+fn add_sample(onclick: Callback<MouseEvent>, is_running: bool) -> Html {
+    html! {
+        <button class="button" type="button" {onclick} disabled={is_running}>
+            { if is_running { "Unpacking the sample…" } else { "Add sample VM" } }
+        </button>
+    }
+}
+
+fn cards(rows: &Rows) -> Html {
+    html! {
+        <div class="vm-cards">
+            for row in (0..rows.len()).map(|place| rows.row(place)) {
+                <VmCard key={row.vm.context_id.to_string()} ..row.clone() />
+            }
+        </div>
+    }
+}
+
+/// The field and the list that say which VMs are shown.
+fn search(look: &UseStateHandle<Look>) -> Html {
+    let on_search = {
+        let look = look.clone();
+        Callback::from(move |event: InputEvent| {
+            look.set(Look {
+                search: dom::value_of(&event),
+                ..(*look).clone()
+            });
+        })
+    };
+    let on_filter = {
+        let look = look.clone();
+        Callback::from(move |event: Event| {
+            look.set(Look {
+                state: state_named(&dom::value_of(&event)),
+                ..(*look).clone()
+            });
+        })
+    };
+    html! {
+        <>
+        <input
+            class="search" type="search" aria-label="Search machines" placeholder="Search name, system, place"
+            value={look.search.clone()} oninput={on_search}
+        />
+        <select aria-label="Filter by state" onchange={on_filter}>
+            <option value="">{ "All states" }</option>
+            <option value="never">{ "Never backed up" }</option>
+            <option value="protected">{ "Protected" }</option>
+            <option value="running">{ "Running" }</option>
+            <option value="failed">{ "Last backup failed" }</option>
+            <option value="damaged">{ "Last backup damaged" }</option>
+        </select>
+        </>
+    }
+}
+
+/// Table or cards, which is a setting.
+fn view_choice(settings: &Settings, save: &Callback<SaveSettings>) -> Html {
+    let button = |as_table: bool, name: &'static str, picture: Picture| {
+        let mut changed = settings.clone();
+        changed.vms_as_table = as_table;
+        let onclick = save.reform(move |_: MouseEvent| SaveSettings {
+            settings: changed.clone(),
+        });
+        let is_pressed = settings.vms_as_table == as_table;
         html! {
-            <div class="vm-cards">
-                for vm in shown.iter() {
-                    <VmCard key={vm.context_id.to_string()} ..row(vm) />
-                }
-            </div>
+            <button type="button" aria-label={name} title={name} aria-pressed={is_pressed.to_string()} {onclick}>
+                { icon(picture) }
+            </button>
         }
     };
+    html! {
+        <div class="segmented" role="group" aria-label="View">
+            { button(true, "Table", Picture::Table) }
+            { button(false, "Cards", Picture::Cards) }
+        </div>
+    }
+}
+
+fn back_up_selected(rows: &Rc<Rows>, set_over: &Callback<Option<Over>>) -> Html {
+    let is_none_chosen = rows.chosen().next().is_none();
+    let rows = Rc::clone(rows);
+    let onclick = set_over.reform(move |_: MouseEvent| {
+        let mut chosen: Vec<Rc<Vm>> = rows.chosen().cloned().collect();
+        match chosen.len() {
+            0 | 1 => chosen.pop().map(Over::BackUp),
+            _ => Some(Over::BackUpSeveral(chosen)),
+        }
+    });
+    html! {
+        <button
+            class="button is-primary" type="button" {onclick} disabled={is_none_chosen}
+            title={if is_none_chosen { "Tick the machines to back up first" } else { "" }}
+        >
+            { "Back up selected" }
+        </button>
+    }
+}
+
+/// How many there are, and how they stand; `n_all` once that is known.
+fn status(n_all: Option<usize>, rows: &Rows, n_running: usize, protection: &Protection) -> Html {
     let n_in = |state: VmState| {
         let there = protection.values().filter(|known| known.state == state);
         there.count()
@@ -241,67 +323,19 @@ pub(crate) fn Vms() -> Html {
         n_in(VmState::LastBackupFailed),
         n_in(VmState::LastBackupDamaged),
     );
-    let dialog = match (*over).clone() {
-        Some(Over::Discover) => html! { <DiscoverDialog on_added={added} on_close={close} /> },
-        Some(Over::BackUp(vm)) => {
-            html! { <BackupDialog vm={*vm} on_started={started} on_close={close} /> }
-        }
-        Some(Over::BackUpSeveral(vms)) => html! {
-            <BackupSeveralDialog {vms} on_done={all_started} on_close={close} />
-        },
-        None => Html::default(),
-    };
+    let n_selected = rows.chosen().count();
     html! {
-        <>
-        <header class="page__head">
-            <h1>{ "Virtual machines" }</h1>
-            if vms.data.is_some() {
-                <span class="faint num">{ n_all }</span>
-            }
-            <span class="page__space"></span>
-            <input
-                class="search" type="search" aria-label="Search machines" placeholder="Search name, system, place"
-                value={(*search).clone()} oninput={on_search}
-            />
-            <select aria-label="Filter by state" onchange={on_filter}>
-                <option value="">{ "All states" }</option>
-                <option value="never">{ "Never backed up" }</option>
-                <option value="protected">{ "Protected" }</option>
-                <option value="running">{ "Running" }</option>
-                <option value="failed">{ "Last backup failed" }</option>
-                <option value="damaged">{ "Last backup damaged" }</option>
-            </select>
-            <div class="segmented" role="group" aria-label="View">
-                <button type="button" aria-label="Table" title="Table" aria-pressed={as_table.to_string()} onclick={view(true)}><Icon picture={Picture::Table} /></button>
-                <button type="button" aria-label="Cards" title="Cards" aria-pressed={(!as_table).to_string()} onclick={view(false)}><Icon picture={Picture::Cards} /></button>
-            </div>
-            if n_all > 0 {
-                <button class="button is-narrow" type="button" onclick={discover} title="Discover VMs"><Icon picture={Picture::Plus} />{ "Discover VMs" }</button>
-                <button
-                    class="button is-primary" type="button" onclick={back_up_selected} disabled={n_selected == 0}
-                    title={if n_selected == 0 { "Tick the machines to back up first" } else { "" }}
-                >
-                    { "Back up selected" }
-                </button>
-            }
-        </header>
-        <div class="page__body">
-            for error in errors.into_iter().flatten() {
-                <ErrorNotice error={error.clone()} on_retry={vms.reload.clone()} />
-            }
-            { body }
-        </div>
         <footer class="page__status num">
-            if vms.data.is_some() {
+            if let Some(n_all) = n_all {
                 <span>{ format::count(n_all as u64, "machine") }</span>
             }
-            if shown.len() != n_all {
-                <span>{ format!("{} shown", shown.len()) }</span>
+            if rows.len() != n_all.unwrap_or_default() {
+                <span>{ format!("{} shown", rows.len()) }</span>
             }
             if n_selected > 0 {
                 <span>{ format!("{n_selected} selected") }</span>
             }
-            <span>{ format!("{} running", app.running.len()) }</span>
+            <span>{ format!("{n_running} running") }</span>
             if n_failed > 0 {
                 <span class="is-problem">{ format!("{n_failed} failed") }</span>
             }
@@ -309,8 +343,59 @@ pub(crate) fn Vms() -> Html {
                 <span class="is-problem">{ format!("{n_damaged} damaged") }</span>
             }
         </footer>
-        { dialog }
-        </>
+    }
+}
+
+#[derive(Clone, PartialEq, Properties)]
+struct DialogsProps {
+    over: Option<Over>,
+    on_close: Callback<()>,
+    /// What was ticked is being backed up.
+    on_started: Callback<()>,
+}
+
+/// What lies over the page, if anything does.
+#[component]
+fn Dialogs(props: &DialogsProps) -> Html {
+    let Some(app) = use_context::<AppContext>() else {
+        return Html::default();
+    };
+    let on_close = props.on_close.clone();
+    match props.over.clone() {
+        Some(Over::Discover) => {
+            let (say, close) = (on_added(&app), on_close.clone());
+            let on_added = Callback::from(move |added| {
+                close.emit(());
+                say.emit(added);
+            });
+            html! { <DiscoverDialog {on_added} {on_close} /> }
+        }
+        Some(Over::BackUp(vm)) => {
+            let (app, close) = (app.dispatcher(), on_close.clone());
+            let on_started = Callback::from(move |backup: StartedBackup| {
+                app.dispatch(Change::started(&backup));
+                app.dispatch(Change::ListsChanged);
+                close.emit(());
+            });
+            html! { <BackupDialog vm={(*vm).clone()} {on_started} {on_close} /> }
+        }
+        Some(Over::BackUpSeveral(vms)) => {
+            let (app, close, started) =
+                (app.dispatcher(), on_close.clone(), props.on_started.clone());
+            let on_done = Callback::from(move |n_started: usize| {
+                if n_started > 0 {
+                    let title = format!("{} started", format::count(n_started as u64, "backup"));
+                    let text = "You can leave this page or close the window.";
+                    app.dispatch(Change::done(title, text));
+                    app.dispatch(Change::ListsChanged);
+                }
+                started.emit(());
+                close.emit(());
+            });
+            let vms: Vec<Vm> = vms.iter().map(|vm| (**vm).clone()).collect();
+            html! { <BackupSeveralDialog {vms} {on_done} {on_close} /> }
+        }
+        None => Html::default(),
     }
 }
 

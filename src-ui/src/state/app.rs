@@ -26,7 +26,7 @@ pub(crate) struct AppState {
     pub(crate) session: Option<Session>,
     pub(crate) settings: Settings,
     /// Backups that run.
-    pub(crate) running: BTreeMap<BackupId, Running>,
+    pub(crate) running: BTreeMap<BackupId, Rc<Running>>,
     /// What verifying has found since the window opened, and what it is at.
     pub(crate) checks: BTreeMap<BackupId, f64>,
     /// Copies to other repositories that were begun since the window opened, by what is copied.
@@ -279,10 +279,14 @@ impl AppState {
         let running = self
             .running
             .entry(progress.backup.backup_id.clone())
-            .or_insert_with(|| Running {
-                progress: progress.clone(),
-                speeds: Vec::new(),
+            .or_insert_with(|| {
+                Rc::new(Running {
+                    progress: progress.clone(),
+                    speeds: Vec::new(),
+                })
             });
+        // The one that moved, and no other, is another from here on: what shows it is drawn anew.
+        let running = Rc::make_mut(running);
         running.progress = progress;
         running.speeds.extend(speed);
         let excess = running.speeds.len().saturating_sub(CHART_POINTS);

@@ -102,7 +102,7 @@ pub(crate) fn standing(
         }
     };
     let note = match backup.verified_at {
-        Some(time) if !what.is_empty() => format!("{what} {}", format::ago(time)),
+        Some(time) if !what.is_empty() => format!("{what} {}", format::when(time)),
         _ => what.to_owned(),
     };
     Standing { trust, note }

@@ -2,6 +2,7 @@
 
 pub(crate) mod app;
 pub(crate) mod chain;
+pub(crate) mod order;
 pub(crate) mod rows;
 pub(crate) mod selection;
 pub(crate) mod sort;

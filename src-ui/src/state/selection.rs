@@ -2,6 +2,9 @@
 //! list, so that a list that is sorted anew starts with nothing selected.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use yew::Reducible;
 
 /// The selected rows and where the keyboard is.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,6 +23,44 @@ pub(crate) struct Held {
     pub(crate) shift: bool,
 }
 
+/// What changes a selection.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Select {
+    /// A row was clicked.
+    Click(usize, Held),
+    /// A menu is asked for on a row: it is for what is selected, if that row is.
+    Menu(usize),
+    /// Moves by so many rows of so many.
+    Step {
+        by: isize,
+        n_rows: usize,
+        held: Held,
+    },
+    /// This row and no other.
+    One(usize),
+    /// All of so many.
+    All(usize),
+    /// Another list is shown.
+    Nothing,
+}
+
+impl Reducible for Selection {
+    type Action = Select;
+
+    fn reduce(self: Rc<Self>, change: Select) -> Rc<Self> {
+        let mut selection = Rc::unwrap_or_clone(self);
+        match change {
+            Select::Click(row, held) => selection.click(row, held),
+            Select::Menu(row) if selection.contains(row) => {}
+            Select::Menu(row) | Select::One(row) => selection.select_one(row),
+            Select::Step { by, n_rows, held } => selection.step(by, n_rows, held),
+            Select::All(n_rows) => selection.rows.extend(0..n_rows),
+            Select::Nothing => selection = Self::default(),
+        }
+        Rc::new(selection)
+    }
+}
+
 impl Selection {
     pub(crate) fn contains(&self, row: usize) -> bool {
         self.rows.contains(&row)
@@ -34,7 +75,7 @@ impl Selection {
     }
 
     /// A click: alone it selects one row, with Ctrl it adds or takes away, with Shift it selects a range.
-    pub(crate) fn click(&mut self, row: usize, held: Held) {
+    fn click(&mut self, row: usize, held: Held) {
         self.cursor = row;
         if held.shift {
             self.select_range();
@@ -49,7 +90,7 @@ impl Selection {
     }
 
     /// An arrow or page key: moves by so many rows, with Shift extending, with Ctrl only moving.
-    pub(crate) fn step(&mut self, by: isize, n_rows: usize, held: Held) {
+    fn step(&mut self, by: isize, n_rows: usize, held: Held) {
         let Some(last) = n_rows.checked_sub(1) else {
             return;
         };
@@ -66,11 +107,7 @@ impl Selection {
         }
     }
 
-    pub(crate) fn select_all(&mut self, n_rows: usize) {
-        self.rows = (0..n_rows).collect();
-    }
-
-    pub(crate) fn select_one(&mut self, row: usize) {
+    fn select_one(&mut self, row: usize) {
         self.rows = BTreeSet::from([row]);
         self.anchor = row;
         self.cursor = row;
@@ -78,7 +115,8 @@ impl Selection {
 
     fn select_range(&mut self) {
         let (from, to) = (self.anchor.min(self.cursor), self.anchor.max(self.cursor));
-        self.rows = (from..=to).collect();
+        self.rows.clear();
+        self.rows.extend(from..=to);
     }
 }
 
@@ -122,6 +160,14 @@ mod tests {
         assert_eq!(rows(&selection), [2, 7]);
         selection.click(4, PLAIN);
         assert_eq!(rows(&selection), [4]);
+    }
+
+    #[test]
+    fn a_menu_is_for_what_is_selected_or_else_for_the_row_it_is_asked_for_on() {
+        let three = Rc::new(Selection::default()).reduce(Select::All(3));
+        assert_eq!(rows(&three.clone().reduce(Select::Menu(1))), [0, 1, 2]);
+        assert_eq!(rows(&three.clone().reduce(Select::Menu(7))), [7]);
+        assert_eq!(rows(&three.reduce(Select::Nothing)), [0; 0]);
     }
 
     #[test]

@@ -1,48 +1,25 @@
 //! The order of a folder's entries: folders first, numbers by their value.
 
 use std::cmp::Ordering;
+use std::rc::Rc;
 
 use sendense_types::{FileEntry, FileKind};
 
+use super::order::Order;
 use crate::format::kind_of;
 
 /// What a list is sorted by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Column {
+    #[default]
     Name,
     Size,
     Modified,
     Type,
 }
 
-/// A column and a direction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Order {
-    pub(crate) column: Column,
-    pub(crate) is_descending: bool,
-}
-
-impl Default for Order {
-    fn default() -> Self {
-        Self {
-            column: Column::Name,
-            is_descending: false,
-        }
-    }
-}
-
-impl Order {
-    /// A click on a column's head: sorts by it, or turns the order round.
-    pub(crate) fn clicked(self, column: Column) -> Self {
-        Self {
-            column,
-            is_descending: self.column == column && !self.is_descending,
-        }
-    }
-}
-
 /// Sorts in place; names decide between equals.
-pub(crate) fn sort(files: &mut [FileEntry], order: Order) {
+pub(crate) fn sort(files: &mut [Rc<FileEntry>], order: Order<Column>) {
     files.sort_by(|a, b| {
         let is_folder = |file: &FileEntry| file.kind == FileKind::Directory;
         let by_column = match order.column {
@@ -51,14 +28,9 @@ pub(crate) fn sort(files: &mut [FileEntry], order: Order) {
             Column::Modified => a.modified_time.cmp(&b.modified_time),
             Column::Type => kind_of(a).cmp(&kind_of(b)),
         };
-        let by_column = if order.is_descending {
-            by_column.reverse()
-        } else {
-            by_column
-        };
         is_folder(b)
             .cmp(&is_folder(a))
-            .then(by_column)
+            .then(order.of(by_column))
             .then_with(|| natural(&a.name, &b.name))
     });
 }
@@ -101,23 +73,16 @@ fn number(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
 
-    fn entry(name: &str, kind: FileKind, size: u64) -> FileEntry {
-        FileEntry {
-            name: name.to_owned(),
-            path: format!("/{name}"),
-            kind,
+    fn entry(name: &str, kind: FileKind, size: u64) -> Rc<FileEntry> {
+        Rc::new(FileEntry {
             size: Some(size),
-            mode: None,
-            modified_time: None,
-            is_symlink: false,
-            symlink_target: None,
-            unreadable: None,
-            streams: Vec::new(),
-        }
+            ..testing::file(name, kind)
+        })
     }
 
-    fn names(files: &[FileEntry]) -> Vec<&str> {
+    fn names(files: &[Rc<FileEntry>]) -> Vec<&str> {
         files.iter().map(|file| file.name.as_str()).collect()
     }
 

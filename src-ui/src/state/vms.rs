@@ -1,10 +1,11 @@
 //! Which machines the list shows, and in which order.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use sendense_types::{Vm, VmId, VmProtection, VmState};
 
+use super::order::Order;
 use super::sort::natural;
 
 /// What the list is sorted by.
@@ -18,37 +19,20 @@ pub(crate) enum Column {
     LastBackup,
 }
 
-/// A column and a direction.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Order {
-    pub(crate) column: Column,
-    pub(crate) is_descending: bool,
-}
-
-impl Order {
-    /// A click on a column's head: sorts by it, or turns the order round.
-    pub(crate) fn clicked(self, column: Column) -> Self {
-        Self {
-            column,
-            is_descending: self.column == column && !self.is_descending,
-        }
-    }
-}
-
 /// What is known of how well each machine is protected.
 pub(crate) type Protection = BTreeMap<VmId, VmProtection>;
 
 /// The machines whose name, system or place has this in it and that are in this state, in order.
 pub(crate) fn arrange(
-    vms: &[Vm],
+    vms: &[Rc<Vm>],
     protection: &Protection,
     search: &str,
     state: Option<VmState>,
-    order: Order,
-) -> Vec<Vm> {
+    order: Order<Column>,
+) -> Vec<Rc<Vm>> {
     let needle = search.trim().to_lowercase();
     let of = |vm: &Vm| protection.get(&vm.context_id);
-    let mut shown: Vec<Vm> = vms
+    let mut shown: Vec<Rc<Vm>> = vms
         .iter()
         .filter(|vm| matches(vm, &needle))
         .filter(|vm| state.is_none() || of(vm).map(|known| known.state) == state)
@@ -59,18 +43,13 @@ pub(crate) fn arrange(
             Column::Name => natural(&a.vm_name, &b.vm_name),
             Column::State => urgency(of(a)).cmp(&urgency(of(b))),
             Column::LastBackup => {
-                let time = |vm| of(vm).and_then(|known| known.latest_good);
+                let time = |vm: &Vm| of(vm).and_then(|known| known.latest_good);
                 time(a).cmp(&time(b))
             }
         };
-        let by_column = match order.is_descending {
-            true => by_column.reverse(),
-            false => by_column,
-        };
-        match by_column {
-            Ordering::Equal => natural(&a.vm_name, &b.vm_name),
-            other => other,
-        }
+        order
+            .of(by_column)
+            .then_with(|| natural(&a.vm_name, &b.vm_name))
     });
     shown
 }
@@ -98,13 +77,13 @@ fn matches(vm: &Vm, needle: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn vm(name: &str) -> Vm {
-        serde_json::from_value(serde_json::json!({
+    fn vm(name: &str) -> Rc<Vm> {
+        let vm = serde_json::json!({
             "context_id": name, "vm_name": name, "vm_path": "/vms", "vcenter_host": "", "datacenter": "",
             "current_status": "ready", "cpu_count": null, "memory_mb": null, "os_type": "linux",
             "power_state": null, "created_at": null,
-        }))
-        .unwrap()
+        });
+        Rc::new(serde_json::from_value(vm).unwrap())
     }
 
     fn known(name: &str, state: VmState, day: Option<u32>) -> (VmId, VmProtection) {
@@ -118,7 +97,7 @@ mod tests {
         (vm_id, protection)
     }
 
-    fn names(vms: &[Vm]) -> Vec<&str> {
+    fn names(vms: &[Rc<Vm>]) -> Vec<&str> {
         vms.iter().map(|vm| vm.vm_name.as_str()).collect()
     }
 

@@ -120,7 +120,7 @@ impl Desk {
 
         watch(&bus);
         let driver = format!("http://127.0.0.1:{port}");
-        Self {
+        let desk = Self {
             page: open_app(&driver).await,
             home,
             display,
@@ -128,7 +128,12 @@ impl Desk {
             driver,
             pictures,
             processes,
-        }
+        };
+        // GTK shows a tooltip where the pointer is, whatever WebDriver points at, and a picture shows it as a black
+        // rectangle: it is a window of its own, with an alpha that only a compositor could mix. Beside the app's window
+        // there is none.
+        desk.xdotool(&["mousemove", "1719", "859"]);
+        desk
     }
 
     /// Lets the app end and starts it again, as the same user.

@@ -5,6 +5,7 @@ mod damage;
 mod desk;
 mod gate;
 mod journeys;
+mod layout;
 mod leaving;
 mod remote;
 mod repositories;

@@ -5,9 +5,10 @@ use sendense_types::{BackupType, Expiry, OpenMount};
 use yew::prelude::*;
 use yew_router::prelude::*;
 
-use crate::components::{Badge, ErrorNotice, Icon, Picture};
+use crate::components::{Picture, error_notices, icon};
 use crate::format;
 use crate::hooks::use_action;
+use crate::pages::mounts::expiry_badge;
 use crate::route::Route;
 use crate::state::app::{AppContext, Change};
 
@@ -60,10 +61,7 @@ pub(super) fn Head(props: &HeadProps) -> Html {
             </div>
             <span class="page__space"></span>
             if let Some(minutes) = minutes {
-                <Badge
-                    tone={if format::is_soon(minutes) { "is-warn" } else { "is-plain" }} picture={Some(Picture::Clock)}
-                    text={format!("expires in {minutes} min")}
-                />
+                { expiry_badge(minutes) }
             }
             <button
                 class="button" type="button" onclick={on_keep} disabled={is_fixed || props.is_gone || keep.is_running}
@@ -72,13 +70,11 @@ pub(super) fn Head(props: &HeadProps) -> Html {
                 { "Keep open" }
             </button>
             <button class="button" type="button" onclick={on_close} disabled={close.is_running}>
-                <Icon picture={Picture::Close} />
+                { icon(Picture::Close) }
                 { if close.is_running { "Unmounting…" } else { "Close" } }
             </button>
         </header>
-        for error in errors.into_iter().flatten() {
-            <ErrorNotice error={error.clone()} />
-        }
+        { error_notices(errors.into_iter().flatten(), None) }
         </>
     }
 }

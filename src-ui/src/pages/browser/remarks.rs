@@ -2,34 +2,26 @@
 
 use yew::prelude::*;
 
-use crate::components::{Icon, Picture};
+use crate::components::{Picture, icon};
 
-#[derive(Clone, PartialEq, Properties)]
-pub(super) struct RemarksProps {
-    /// What of the folder could not be read, a sentence each.
-    pub(super) damage: Vec<String>,
-    /// What is on the disk and is not shown, a sentence each.
-    pub(super) passed_over: Vec<String>,
-}
-
-#[component]
-pub(super) fn Remarks(props: &RemarksProps) -> Html {
+/// What of a folder could not be read, and what is on the disk and is not shown, a sentence each.
+pub(super) fn remarks(damage: &[String], passed_over: &[String]) -> Html {
     html! {
         <>
-        if !props.damage.is_empty() {
+        if !damage.is_empty() {
             <div class="error-notice" role="alert">
-                <Icon picture={Picture::Warning} />
+                { icon(Picture::Warning) }
                 <div class="error-notice__text">
                     <strong>{ "This folder is damaged in this backup: something is missing here." }</strong>
-                    { sentences(&props.damage) }
+                    { sentences(damage) }
                     <p>{ "What is shown can be restored. An older recovery point may hold the rest." }</p>
                 </div>
             </div>
         }
-        if !props.passed_over.is_empty() {
+        if !passed_over.is_empty() {
             <details class="remarks">
                 <summary>{ "Something else is on this disk that is not shown" }</summary>
-                { sentences(&props.passed_over) }
+                { sentences(passed_over) }
             </details>
         }
         </>
@@ -45,16 +37,13 @@ fn sentences(sentences: &[String]) -> Html {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
 
     async fn shown(damage: &[&str], passed_over: &[&str]) -> String {
-        let owned = |sentences: &[&str]| sentences.iter().map(|&it| it.to_owned()).collect();
-        yew::LocalServerRenderer::<Remarks>::with_props(RemarksProps {
-            damage: owned(damage),
-            passed_over: owned(passed_over),
-        })
-        .hydratable(false)
-        .render()
-        .await
+        let owned = |sentences: &[&str]| -> Vec<String> {
+            sentences.iter().map(|&it| it.to_owned()).collect()
+        };
+        testing::shown(remarks(&owned(damage), &owned(passed_over))).await
     }
 
     #[tokio::test(flavor = "current_thread")]

@@ -1,5 +1,7 @@
 //! Saving what is selected: one file, several, or a folder as an archive, large ones after a question.
 
+use std::rc::Rc;
+
 use sendense_types::commands::{MeasureFolder, SaveFile, SaveFiles, SaveFolderAsZip};
 use sendense_types::{AppError, ByteSize, FileEntry, FileKind, FolderSize, MountId, Units};
 use yew::prelude::*;
@@ -21,7 +23,7 @@ pub(super) struct Folder {
 /// The ways to save, and how they fare.
 pub(super) struct Saving {
     /// Saves files, or one folder.
-    pub(super) on_save: Callback<Vec<FileEntry>>,
+    pub(super) on_save: Callback<Vec<Rc<FileEntry>>>,
     pub(super) on_save_folder: Callback<Folder>,
     /// A folder is being measured.
     pub(super) is_counting: bool,
@@ -74,7 +76,7 @@ pub(super) fn use_saving(mount_id: &MountId) -> Saving {
     let on_save = {
         let (one, many) = (save_file.run.clone(), save_files.run.clone());
         let (mount_id, on_save_folder) = (mount_id.clone(), on_save_folder.clone());
-        Callback::from(move |files: Vec<FileEntry>| match files.as_slice() {
+        Callback::from(move |files: Vec<Rc<FileEntry>>| match files.as_slice() {
             [] => {}
             [file] if file.kind == FileKind::Directory => on_save_folder.emit(Folder {
                 path: file.path.clone(),
@@ -132,18 +134,5 @@ pub(super) fn use_saving(mount_id: &MountId) -> Saving {
         is_counting: *is_counting,
         errors: errors.into_iter().flatten().cloned().collect(),
         question,
-    }
-}
-
-/// Why these cannot be saved; empty when they can.
-pub(super) fn why_not(chosen: &[FileEntry]) -> &'static str {
-    let has_folders =
-        chosen.len() > 1 && chosen.iter().any(|file| file.kind == FileKind::Directory);
-    let has_unreadable = chosen.iter().any(|file| file.unreadable.is_some());
-    match (chosen.is_empty(), has_folders, has_unreadable) {
-        (true, ..) => "Select a file first",
-        (_, true, _) => "Folders are saved one at a time, as an archive",
-        (_, _, true) => "Some of what is selected cannot be read",
-        _ => "",
     }
 }

@@ -5,149 +5,124 @@ use std::rc::Rc;
 use sendense_types::{FileEntry, FileKind};
 use yew::prelude::*;
 
-use crate::components::{EmptyState, Icon, Picture, Size};
-use crate::state::rows;
+use crate::components::{ListKind, LongList, Picture, Size, empty_state, icon};
+use crate::format;
+use crate::state::order::Order;
 use crate::state::selection::{Held, Selection};
-use crate::state::sort::{Column, Order};
-use crate::{dom, format};
+use crate::state::sort::Column;
 
 /// Pixels of a row; the style sheet says the same.
 pub(super) const ROW_HEIGHT: f64 = 30.0;
 
-#[derive(Clone, PartialEq, Properties)]
-pub(super) struct FileTableProps {
+/// The files of a folder, how they are shown, and what is done about them.
+#[derive(Clone)]
+pub(super) struct FileTable {
     /// The element that scrolls and has the keys.
     pub(super) table: NodeRef,
-    pub(super) files: Rc<Vec<FileEntry>>,
-    pub(super) selection: Selection,
-    pub(super) order: Order,
-    pub(super) is_loading: bool,
-    pub(super) is_filtered: bool,
-    /// Something of the folder could not be read.
-    pub(super) is_damaged: bool,
+    pub(super) files: Rc<Vec<Rc<FileEntry>>>,
+    pub(super) selection: Rc<Selection>,
+    pub(super) order: Order<Column>,
+    pub(super) on_order: Callback<Column>,
+    /// What stands there when there are no rows.
+    pub(super) emptiness: Emptiness,
+    pub(super) actions: RowActions,
+}
+
+/// Why a folder may have no rows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Emptiness {
+    /// They are being read.
+    Loading,
+    /// No name matches the filter.
+    Filtered,
+    /// Something of it could not be read.
+    Damaged,
+    Empty,
+}
+
+/// What is done about a row. These stay the same from one drawing to the next.
+#[derive(Clone, PartialEq)]
+pub(super) struct RowActions {
     pub(super) on_select: Callback<(usize, Held)>,
     pub(super) on_open: Callback<usize>,
-    pub(super) on_order: Callback<Column>,
     /// A menu was asked for by the pointer.
     pub(super) on_menu: Callback<(usize, MouseEvent)>,
 }
 
-/// Name, size, modified, type.
-#[component]
-pub(super) fn FileTable(props: &FileTableProps) -> Html {
-    let scroller = props.table.clone();
-    let (above, below) = (use_node_ref(), use_node_ref());
-    let place = use_state(|| (0.0, 1200.0));
-    let n_rows = props.files.len();
-    let range = rows::visible(n_rows, ROW_HEIGHT, place.0, place.1);
-    {
-        let (above, below) = (above.clone(), below.clone());
-        use_effect_with((range.clone(), n_rows), move |(range, n_rows)| {
-            dom::set_height(&above, range.start as f64 * ROW_HEIGHT);
-            dom::set_height(&below, (n_rows - range.end) as f64 * ROW_HEIGHT);
-        });
-    }
-    {
-        // The keyboard's row stays in sight.
-        let scroller = scroller.clone();
-        use_effect_with(
-            (props.selection.cursor, props.selection.len()),
-            move |(cursor, n_selected)| {
-                if let Some(element) = scroller
-                    .cast::<web_sys::Element>()
-                    .filter(|_| *n_selected > 0)
-                {
-                    let (top, height) = (
-                        f64::from(element.scroll_top()),
-                        f64::from(element.client_height()),
-                    );
-                    let row = *cursor as f64 * ROW_HEIGHT;
-                    if row < top {
-                        element.set_scroll_top(row as i32);
-                    } else if row + 2.0 * ROW_HEIGHT > top + height {
-                        element.set_scroll_top((row + 2.0 * ROW_HEIGHT - height) as i32);
-                    }
-                }
-            },
-        );
-    }
-    let onscroll = {
-        let (scroller, place) = (scroller.clone(), place.clone());
-        Callback::from(move |_: Event| {
-            if let Some(element) = scroller.cast::<web_sys::Element>() {
-                place.set((
-                    f64::from(element.scroll_top()),
-                    f64::from(element.client_height()),
-                ));
-            }
-        })
-    };
-    let head = |column: Column, text: &'static str, class: &'static str| {
-        let is_here = props.order.column == column;
-        let sorted = match (is_here, props.order.is_descending) {
-            (false, _) => "none",
-            (true, false) => "ascending",
-            (true, true) => "descending",
-        };
-        let arrow = match sorted {
-            "ascending" => " ↑",
-            "descending" => " ↓",
-            _ => "",
-        };
-        html! {
-            <span role="columnheader" aria-sort={sorted} {class}>
-                <button type="button" onclick={props.on_order.reform(move |_: MouseEvent| column)}>{ text }{ arrow }</button>
-            </span>
-        }
-    };
-    html! {
-        <div
-            class="file-table" role="grid" aria-label="Files" tabindex="0" aria-multiselectable="true"
-            aria-rowcount={(n_rows + 1).to_string()} aria-activedescendant={(n_rows > 0).then(|| row_id(props.selection.cursor))}
-            ref={scroller} {onscroll}
-        >
-            <div class="file-table__head" role="row">
-                { head(Column::Name, "Name", "") }
-                { head(Column::Size, "Size", "is-right") }
-                { head(Column::Modified, "Modified", "") }
-                { head(Column::Type, "Type", "") }
-            </div>
-            if props.is_loading {
-                <div class="skeleton" role="status" aria-label="Reading the folder"></div>
-            } else if n_rows == 0 {
-                <EmptyState
-                    picture={Picture::Folder}
-                    title={match (props.is_filtered, props.is_damaged) {
-                        (true, _) => "Nothing matches",
-                        (_, true) => "Nothing in this folder can be shown",
-                        _ => "This folder is empty",
-                    }}
-                    text={if props.is_filtered { "No name here has this in it." } else { "" }}
-                />
-            }
-            <div ref={above}></div>
-            for row in range {
-                <FileRow
-                    key={props.files[row].path.clone()} {row} file={props.files[row].clone()}
-                    is_selected={props.selection.contains(row)} is_cursor={props.selection.cursor == row}
-                    on_select={props.on_select.clone()} on_open={props.on_open.clone()} on_menu={props.on_menu.clone()}
-                />
-            }
-            <div ref={below}></div>
+/// Name, size, modified, type. Only the rows that are to be seen are drawn.
+pub(super) fn file_table(shown: FileTable) -> Html {
+    let head = html! {
+        <div class="file-table__head" role="row">
+            { column_head(&shown, Column::Name, "Name", "") }
+            { column_head(&shown, Column::Size, "Size", "is-right") }
+            { column_head(&shown, Column::Modified, "Modified", "") }
+            { column_head(&shown, Column::Type, "Type", "") }
         </div>
+    };
+    let n_rows = shown.files.len();
+    let kind = ListKind::Grid {
+        name: "Files",
+        node: shown.table.clone(),
+        cursor: shown.selection.cursor,
+        cursor_id: (n_rows > 0).then(|| row_id(shown.selection.cursor)),
+        n_selected: shown.selection.len(),
+    };
+    let emptiness = shown.emptiness;
+    let row = Callback::from(move |row: usize| {
+        let file = Rc::clone(&shown.files[row]);
+        html! {
+            <FileRow
+                key={shown.files[row].path.clone()} {row} is_selected={shown.selection.contains(row)}
+                is_cursor={shown.selection.cursor == row} actions={shown.actions.clone()} {file}
+            />
+        }
+    });
+    html! {
+        <LongList class="file-table" {head} {n_rows} row_height={ROW_HEIGHT} {row} {kind}>
+            if n_rows == 0 {
+                { no_rows(emptiness) }
+            }
+        </LongList>
     }
+}
+
+fn column_head(shown: &FileTable, column: Column, text: &'static str, class: &'static str) -> Html {
+    let arrow = shown.order.arrow(column);
+    let sorted = match arrow {
+        "" => "none",
+        _ if shown.order.is_descending => "descending",
+        _ => "ascending",
+    };
+    let onclick = shown.on_order.reform(move |_: MouseEvent| column);
+    html! {
+        <span role="columnheader" aria-sort={sorted} {class}>
+            <button type="button" {onclick}>{ text }{ arrow }</button>
+        </span>
+    }
+}
+
+fn no_rows(emptiness: Emptiness) -> Html {
+    let (title, text) = match emptiness {
+        Emptiness::Loading => {
+            return html! {
+                <div class="skeleton" role="status" aria-label="Reading the folder"></div>
+            };
+        }
+        Emptiness::Filtered => ("Nothing matches", "No name here has this in it."),
+        Emptiness::Damaged => ("Nothing in this folder can be shown", ""),
+        Emptiness::Empty => ("This folder is empty", ""),
+    };
+    empty_state(Picture::Folder, title, text, Html::default())
 }
 
 #[derive(Clone, PartialEq, Properties)]
 struct FileRowProps {
     row: usize,
-    file: FileEntry,
+    file: Rc<FileEntry>,
     is_selected: bool,
     /// The keyboard is here.
     is_cursor: bool,
-    on_select: Callback<(usize, Held)>,
-    on_open: Callback<usize>,
-    on_menu: Callback<(usize, MouseEvent)>,
+    actions: RowActions,
 }
 
 fn row_id(row: usize) -> String {
@@ -156,17 +131,21 @@ fn row_id(row: usize) -> String {
 
 #[component]
 fn FileRow(props: &FileRowProps) -> Html {
-    let file = &props.file;
-    let row = props.row;
-    let onclick = props.on_select.reform(move |event: MouseEvent| {
+    let FileRowProps {
+        row, file, actions, ..
+    } = props;
+    let row = *row;
+    let onclick = actions.on_select.reform(move |event: MouseEvent| {
         let held = Held {
             ctrl: event.ctrl_key() || event.meta_key(),
             shift: event.shift_key(),
         };
         (row, held)
     });
-    let oncontextmenu = props.on_menu.reform(move |event: MouseEvent| (row, event));
-    let ondblclick = props.on_open.reform(move |_: MouseEvent| row);
+    let oncontextmenu = actions
+        .on_menu
+        .reform(move |event: MouseEvent| (row, event));
+    let ondblclick = actions.on_open.reform(move |_: MouseEvent| row);
     let is_folder = file.kind == FileKind::Directory;
     // Directly below the top are the volumes of the disk.
     let is_volume = is_folder && file.path.trim_matches('/').split('/').count() == 1;
@@ -190,7 +169,7 @@ fn FileRow(props: &FileRowProps) -> Html {
             aria-label={file.name.clone()} {onclick} {ondblclick} {oncontextmenu}
         >
             <span role="gridcell" class="file-table__name" title={file.path.clone()}>
-                <Icon {picture} />
+                { icon(picture) }
                 <span>{ &file.name }{ target.unwrap_or_default() }</span>
             </span>
             <span role="gridcell" class="is-right">
@@ -207,38 +186,26 @@ fn FileRow(props: &FileRowProps) -> Html {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
 
     fn file(name: &str) -> FileEntry {
-        FileEntry {
-            name: name.to_owned(),
-            path: format!("/partition-1/{name}"),
-            kind: FileKind::File,
-            size: Some(1129),
-            mode: None,
-            modified_time: None,
-            is_symlink: false,
-            symlink_target: None,
-            unreadable: None,
-            streams: Vec::new(),
-        }
+        testing::file(name, FileKind::File)
     }
 
     async fn shown(files: Vec<FileEntry>) -> String {
-        yew::LocalServerRenderer::<FileTable>::with_props(FileTableProps {
+        testing::shown(file_table(FileTable {
             table: NodeRef::default(),
-            files: Rc::new(files),
-            selection: Selection::default(),
+            files: Rc::new(files.into_iter().map(Rc::new).collect()),
+            selection: Rc::default(),
             order: Order::default(),
-            is_loading: false,
-            is_filtered: false,
-            is_damaged: false,
-            on_select: Callback::noop(),
-            on_open: Callback::noop(),
             on_order: Callback::noop(),
-            on_menu: Callback::noop(),
-        })
-        .hydratable(false)
-        .render()
+            emptiness: Emptiness::Empty,
+            actions: RowActions {
+                on_select: Callback::noop(),
+                on_open: Callback::noop(),
+                on_menu: Callback::noop(),
+            },
+        }))
         .await
     }
 

@@ -1,42 +1,40 @@
 //! Where one is, and the ways elsewhere.
 
-use std::rc::Rc;
-
 use sendense_types::Listing;
 use yew::prelude::*;
 
-use crate::components::{Icon, Picture};
+use super::navigation::{Go, Navigation};
+use crate::components::{Picture, icon};
 use crate::dom;
 
-#[derive(Clone, PartialEq, Properties)]
-pub(super) struct ToolbarProps {
-    pub(super) path: String,
+/// What the bar above a folder shows, and what it asks for.
+pub(super) struct Toolbar<'a> {
+    pub(super) here: &'a Navigation,
     /// The top of the mount, which knows the names of its volumes.
-    pub(super) top: Option<Rc<Listing>>,
-    pub(super) filter: UseStateHandle<String>,
-    pub(super) filter_field: NodeRef,
+    pub(super) top: Option<&'a Listing>,
+    pub(super) filter_field: &'a NodeRef,
     /// Where the keyboard goes from the filter.
-    pub(super) table: NodeRef,
-    pub(super) on_go: Callback<String>,
-    pub(super) on_up: Callback<()>,
-    pub(super) on_refresh: Callback<()>,
+    pub(super) table: &'a NodeRef,
+    pub(super) on_go: &'a Callback<Go>,
+    pub(super) on_refresh: &'a Callback<()>,
     pub(super) is_loading: bool,
 }
 
 /// Up, Root, Refresh, the path, the filter.
-#[component]
-pub(super) fn Toolbar(props: &ToolbarProps) -> Html {
-    let is_top = props.path.trim_end_matches('/').is_empty();
-    let root = props.on_go.reform(|_: MouseEvent| "/".to_owned());
-    let oninput = {
-        let filter = props.filter.clone();
-        Callback::from(move |event: InputEvent| filter.set(dom::value_of(&event)))
+pub(super) fn toolbar(bar: &Toolbar<'_>) -> Html {
+    let is_top = bar.here.path.trim_end_matches('/').is_empty();
+    let go_to = |folder: String| {
+        bar.on_go
+            .reform(move |_: MouseEvent| Go::To(folder.clone()))
     };
+    let oninput = bar
+        .on_go
+        .reform(|event: InputEvent| Go::Filter(dom::value_of(&event)));
     let onkeydown = {
-        let (filter, table) = (props.filter.clone(), props.table.clone());
+        let (on_go, table) = (bar.on_go.clone(), bar.table.clone());
         Callback::from(move |event: KeyboardEvent| match event.key().as_str() {
             "Escape" => {
-                filter.set(String::new());
+                on_go.emit(Go::Filter(String::new()));
                 dom::focus(&table);
             }
             "Enter" | "ArrowDown" => {
@@ -46,18 +44,18 @@ pub(super) fn Toolbar(props: &ToolbarProps) -> Html {
             _ => {}
         })
     };
-    let crumbs = crumbs(&props.path, props.top.as_deref());
+    let crumbs = crumbs(&bar.here.path, bar.top);
     let n_crumbs = crumbs.len();
     html! {
         <div class="toolbar">
-            <button class="button is-quiet" type="button" disabled={is_top} onclick={props.on_up.reform(|_: MouseEvent| ())}>
-                <Icon picture={Picture::Up} />{ "Up" }
+            <button class="button is-quiet" type="button" disabled={is_top} onclick={bar.on_go.reform(|_: MouseEvent| Go::Up)}>
+                { icon(Picture::Up) }{ "Up" }
             </button>
-            <button class="button is-quiet" type="button" disabled={is_top} onclick={root}>
-                <Icon picture={Picture::Home} />{ "Root" }
+            <button class="button is-quiet" type="button" disabled={is_top} onclick={go_to("/".to_owned())}>
+                { icon(Picture::Home) }{ "Root" }
             </button>
-            <button class="button is-quiet" type="button" aria-busy={props.is_loading.to_string()} onclick={props.on_refresh.reform(|_: MouseEvent| ())}>
-                <Icon picture={Picture::Refresh} />{ "Refresh" }
+            <button class="button is-quiet" type="button" aria-busy={bar.is_loading.to_string()} onclick={bar.on_refresh.reform(|_: MouseEvent| ())}>
+                { icon(Picture::Refresh) }{ "Refresh" }
             </button>
             <nav class="crumbs" aria-label="Path">
                 for (n, (name, path)) in crumbs.into_iter().enumerate() {
@@ -66,7 +64,7 @@ pub(super) fn Toolbar(props: &ToolbarProps) -> Html {
                     }
                     <button
                         key={path.clone()} type="button" title={name.clone()} aria-current={(n + 1 == n_crumbs).then_some("location")}
-                        onclick={props.on_go.reform(move |_: MouseEvent| path.clone())}
+                        onclick={go_to(path)}
                     >
                         { name }
                     </button>
@@ -74,8 +72,8 @@ pub(super) fn Toolbar(props: &ToolbarProps) -> Html {
             </nav>
             <span class="page__space"></span>
             <input
-                ref={props.filter_field.clone()} class="search" type="search" aria-label="Filter" placeholder="Filter"
-                value={(*props.filter).clone()} {oninput} {onkeydown}
+                ref={bar.filter_field.clone()} class="search" type="search" aria-label="Filter" placeholder="Filter"
+                value={bar.here.filter.clone()} {oninput} {onkeydown}
             />
         </div>
     }

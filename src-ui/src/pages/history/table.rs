@@ -1,13 +1,12 @@
 //! The backups of one machine in one repository, as a table with their chain beside it.
 
-use std::collections::BTreeMap;
-use std::rc::Rc;
-
 use sendense_types::{Backup, BackupCopy, BackupId, BackupStatus, BackupType, RepositoryId};
 use yew::prelude::*;
 use yew_router::prelude::*;
 
-use crate::components::{BackupTypeBadge, Badge, Icon, Menu, MenuItem, Picture, Size, StatusBadge};
+use crate::components::{
+    Menu, MenuItem, Picture, Size, backup_type_badge, badge, icon, status_badge,
+};
 use crate::route::Route;
 use crate::state::chain::{Hang, Standing, Trust};
 use crate::{dom, format};
@@ -28,27 +27,21 @@ pub(super) struct RowActions {
     pub(super) on_cancel_copy: Callback<(BackupId, RepositoryId)>,
 }
 
+/// A backup with what else is known of it.
 #[derive(Clone, PartialEq, Properties)]
-pub(super) struct BackupTableProps {
-    /// Newest first.
-    pub(super) backups: Rc<Vec<Backup>>,
-    /// For each of them, how it hangs in its chain.
-    pub(super) hung: Vec<Hang>,
-    /// For each of them, how far it can be relied on.
-    pub(super) standings: Rc<Vec<Standing>>,
-    /// Copies that are under way or done, by what is copied.
-    pub(super) copies: BTreeMap<BackupId, BackupCopy>,
-    pub(super) actions: RowActions,
+pub(super) struct Row {
+    pub(super) backup: Backup,
+    /// How it hangs in its chain.
+    pub(super) hang: Hang,
+    /// How far it can be relied on.
+    pub(super) standing: Standing,
+    /// Where it is copied to, or was.
+    pub(super) copy: Option<BackupCopy>,
 }
 
-/// Chain, recovery point, type, size, duration, state.
-#[component]
-pub(super) fn BackupTable(props: &BackupTableProps) -> Html {
-    let rows = props
-        .backups
-        .iter()
-        .zip(&props.hung)
-        .zip(props.standings.iter());
+/// Chain, recovery point, type, size, duration, state: one table for all repositories, so that their columns
+/// stand below each other.
+pub(super) fn backup_table(sections: Html) -> Html {
     html! {
         <table class="table">
             <thead><tr>
@@ -56,24 +49,41 @@ pub(super) fn BackupTable(props: &BackupTableProps) -> Html {
                 <th class="is-right">{ "Size" }</th><th class="is-right is-wide-only">{ "Duration" }</th><th>{ "State" }</th>
                 <th><span class="sr-only">{ "Actions" }</span></th>
             </tr></thead>
-            <tbody>
-                for ((backup, hang), standing) in rows {
-                    <BackupRow
-                        key={backup.backup_id.to_string()} backup={backup.clone()} hang={*hang} standing={standing.clone()}
-                        copy={props.copies.get(&backup.backup_id).cloned()} actions={props.actions.clone()}
-                    />
-                }
-            </tbody>
+            { sections }
         </table>
+    }
+}
+
+/// The rows of one repository, newest first, below its name where there is one.
+pub(super) fn backup_rows(
+    title: Option<&str>,
+    is_connected: bool,
+    rows: impl Iterator<Item = Row>,
+    actions: &RowActions,
+) -> Html {
+    html! {
+        <tbody>
+            if let Some(title) = title {
+                <tr><th class="table__title" colspan="7" scope="rowgroup"><h2>{ title.to_owned() }</h2></th></tr>
+            }
+            if !is_connected {
+                <tr><td class="table__note" colspan="7">
+                    <p class="is-away" role="status">
+                        { icon(Picture::Warning) }
+                        { "This repository is not connected. Nothing in it is lost: connect its disk to restore from it." }
+                    </p>
+                </td></tr>
+            }
+            for row in rows {
+                <BackupRow key={row.backup.backup_id.to_string()} row={row.clone()} actions={actions.clone()} />
+            }
+        </tbody>
     }
 }
 
 #[derive(Clone, PartialEq, Properties)]
 struct BackupRowProps {
-    backup: Backup,
-    hang: Hang,
-    standing: Standing,
-    copy: Option<BackupCopy>,
+    row: Row,
     actions: RowActions,
 }
 
@@ -82,8 +92,13 @@ struct BackupRowProps {
 fn BackupRow(props: &BackupRowProps) -> Html {
     let navigator = use_navigator();
     let is_open = use_state(|| false);
-    let backup = &props.backup;
-    let trust = props.standing.trust;
+    let Row {
+        backup,
+        hang,
+        standing,
+        copy,
+    } = &props.row;
+    let trust = standing.trust;
     let is_good = backup.status == BackupStatus::Completed;
     let time = backup
         .created_at
@@ -99,7 +114,7 @@ fn BackupRow(props: &BackupRowProps) -> Html {
             }
         })
     };
-    let copy = props.copy.as_ref().filter(|copy| !copy.status.is_over());
+    let copy = copy.as_ref().filter(|copy| !copy.status.is_over());
     let toggle = {
         let is_open = is_open.clone();
         Callback::from(move |_: MouseEvent| is_open.set(!*is_open))
@@ -111,20 +126,20 @@ fn BackupRow(props: &BackupRowProps) -> Html {
     html! {
         <>
         <tr aria-label={format!("Backup of {time}")} class={classes!((!is_good).then_some("is-off"))}>
-            <ChainMark backup={backup.clone()} hang={props.hang} is_broken={trust == Trust::Broken} />
+            { chain_mark(backup, *hang, trust == Trust::Broken) }
             <td class="num">
                 <strong title={backup.backup_id.to_string()}>{ &time }</strong>
                 if backup.is_pinned == Some(true) {
-                    <span class="pinned" title="Pinned: nothing deletes it"><Icon picture={Picture::Pin} />{ "Pinned" }</span>
+                    <span class="pinned" title="Pinned: nothing deletes it">{ icon(Picture::Pin) }{ "Pinned" }</span>
                 }
             </td>
-            <td><BackupTypeBadge backup_type={backup.backup_type} /></td>
+            <td>{ backup_type_badge(backup.backup_type) }</td>
             <td class="is-right"><Size bytes={size_of(backup).filter(|_| is_good)} /></td>
             <td class="is-right num is-wide-only">{ duration_of(backup) }</td>
             <td>
-                <span title={props.standing.note.clone()}><StandingBadge status={backup.status} {trust} /></span>
+                <span title={standing.note.clone()}>{ standing_badge(backup.status, trust) }</span>
                 if let Some(copy) = copy {
-                    { " " }<Badge tone="is-run" picture={Picture::Stack} text={format!("Copying {:.0} %", copy.progress_percent)} />
+                    { " " }{ badge("is-run", Some(Picture::Stack), format!("Copying {:.0} %", copy.progress_percent)) }
                 }
             </td>
             <td>
@@ -145,24 +160,16 @@ fn BackupRow(props: &BackupRowProps) -> Html {
     }
 }
 
-#[derive(Clone, PartialEq, Properties)]
-struct ChainMarkProps {
-    backup: Backup,
-    hang: Hang,
-    is_broken: bool,
-}
-
 /// The mark of a backup and the lines to those it belongs to.
-#[component]
-fn ChainMark(props: &ChainMarkProps) -> Html {
+fn chain_mark(backup: &Backup, hang: Hang, is_broken: bool) -> Html {
     let Hang {
         has_child,
         has_parent,
         is_passed,
-    } = props.hang;
-    let is_good = props.backup.status == BackupStatus::Completed;
-    let (class, title) = match (is_good, props.is_broken, props.backup.backup_type) {
-        (false, ..) if !props.backup.status.is_over() => ("is-failed", "Not finished yet"),
+    } = hang;
+    let is_good = backup.status == BackupStatus::Completed;
+    let (class, title) = match (is_good, is_broken, backup.backup_type) {
+        (false, ..) if !backup.status.is_over() => ("is-failed", "Not finished yet"),
         (false, ..) => ("is-failed", "No recovery point"),
         (_, true, _) => ("is-broken", "Cannot be restored"),
         (_, _, BackupType::Full) => ("is-full", "Begins a chain"),
@@ -178,35 +185,22 @@ fn ChainMark(props: &ChainMarkProps) -> Html {
     }
 }
 
-#[derive(Clone, PartialEq, Properties)]
-struct StandingBadgeProps {
-    status: BackupStatus,
-    trust: Trust,
-}
-
 /// How a backup stands, with what verifying says.
-#[component]
-fn StandingBadge(props: &StandingBadgeProps) -> Html {
-    if props.status != BackupStatus::Completed {
-        return html! { <StatusBadge status={props.status} /> };
+fn standing_badge(status: BackupStatus, trust: Trust) -> Html {
+    if status != BackupStatus::Completed {
+        return status_badge(status);
     }
-    match props.trust {
-        Trust::Unknown => html! { <StatusBadge status={props.status} /> },
-        Trust::Verifying(percent) => html! {
-            <Badge tone="is-run" picture={Picture::Pulse} text={format!("Verifying {percent:.0} %")} />
-        },
-        Trust::Verified => {
-            html! { <Badge tone="is-ok" picture={Picture::Shield} text="Verified" /> }
-        }
-        Trust::Flawed => {
-            html! { <Badge tone="is-warn" picture={Picture::Warning} text="Flawed" /> }
-        }
-        Trust::Unproven => {
-            html! { <Badge tone="is-warn" picture={Picture::Warning} text="Unproven" /> }
-        }
-        Trust::Broken => html! {
-            <Badge tone="is-bad" picture={Picture::Cross} text="Cannot be restored" />
-        },
+    match trust {
+        Trust::Unknown => status_badge(status),
+        Trust::Verifying(percent) => badge(
+            "is-run",
+            Some(Picture::Pulse),
+            format!("Verifying {percent:.0} %"),
+        ),
+        Trust::Verified => badge("is-ok", Some(Picture::Shield), "Verified"),
+        Trust::Flawed => badge("is-warn", Some(Picture::Warning), "Flawed"),
+        Trust::Unproven => badge("is-warn", Some(Picture::Warning), "Unproven"),
+        Trust::Broken => badge("is-bad", Some(Picture::Cross), "Cannot be restored"),
     }
 }
 
@@ -304,6 +298,7 @@ mod tests {
 
     use super::*;
     use crate::state::chain;
+    use crate::testing;
 
     fn backup(day: u32, backup_type: &str, status: &str) -> Backup {
         serde_json::from_value(serde_json::json!({
@@ -316,6 +311,17 @@ mod tests {
             "started_at": null, "completed_at": format!("2025-10-{day:02}T10:03:44Z"),
         }))
         .unwrap()
+    }
+
+    fn rows(backups: &[Backup]) -> Vec<Row> {
+        let hung = chain::hang(backups);
+        let rows = backups.iter().zip(hung).map(|(backup, hang)| Row {
+            backup: backup.clone(),
+            hang,
+            standing: chain::standing(backup, None, None),
+            copy: None,
+        });
+        rows.collect()
     }
 
     fn no_actions() -> RowActions {
@@ -337,29 +343,43 @@ mod tests {
             backup(2, "incremental", "failed"),
             backup(1, "full", "completed"),
         ];
-        let html = yew::LocalServerRenderer::<BackupTable>::with_props(BackupTableProps {
-            copies: BTreeMap::new(),
-            hung: chain::hang(&backups),
-            standings: Rc::new(
-                [
-                    (Trust::Verified, "Verified 3 days ago"),
-                    (Trust::Broken, "an image of it is missing"),
-                    (Trust::Unknown, ""),
-                    (Trust::Verifying(40.0), "It is read"),
-                ]
-                .map(|(trust, note)| Standing {
-                    trust,
-                    note: note.to_owned(),
-                })
-                .to_vec(),
-            ),
-            backups: Rc::new(backups),
-            actions: no_actions(),
-        })
-        .hydratable(false)
-        .render()
-        .await;
+        let standings = [
+            (Trust::Verified, "Verified 3 days ago"),
+            (Trust::Broken, "an image of it is missing"),
+            (Trust::Unknown, ""),
+            (Trust::Verifying(40.0), "It is read"),
+        ];
+        let rows = rows(&backups).into_iter().zip(standings);
+        let rows = rows.map(|(row, (trust, note))| Row {
+            standing: Standing {
+                trust,
+                note: note.to_owned(),
+            },
+            ..row
+        });
+        let html = testing::shown(backup_table(backup_rows(None, true, rows, &no_actions()))).await;
         insta::assert_snapshot!(html.replace("<tr", "\n<tr"));
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn two_repositories_share_their_columns_and_each_has_its_name() {
+        let (first, second) = (
+            rows(&[backup(2, "full", "completed")]),
+            rows(&[backup(1, "full", "completed")]),
+        );
+        let actions = no_actions();
+        let html = testing::shown(backup_table(html! {
+            <>
+            { backup_rows(Some("Local"), true, first.into_iter(), &actions) }
+            { backup_rows(Some("Archive"), false, second.into_iter(), &actions) }
+            </>
+        }))
+        .await;
+        assert_eq!(html.matches("<table").count(), 1, "{html}");
+        assert_eq!(html.matches("<thead").count(), 1, "{html}");
+        let (local, archive) = (html.find("Local").unwrap(), html.find("Archive").unwrap());
+        let away = html.find("Nothing in it is lost").unwrap();
+        assert!(local < archive && archive < away, "{html}");
     }
 
     #[test]

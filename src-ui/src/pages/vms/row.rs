@@ -1,12 +1,16 @@
 //! One machine, as a row or as a card.
 
+use std::rc::Rc;
+
+use jiff::Timestamp;
 use sendense_types::commands::GetVmSummary;
-use sendense_types::{BackupId, ByteSize, Vm, VmId, VmProtection, VmSummary};
+use sendense_types::{BackupId, ByteSize, Units, Vm, VmState, VmSummary};
 use yew::prelude::*;
 use yew_router::prelude::*;
 
+use super::rows::RowActions;
 use crate::components::{
-    Ago, Icon, Menu, MenuItem, Picture, RunningLine, Size, VmDisksDialog, VmStateBadge,
+    Menu, MenuItem, Picture, Size, VmDisksDialog, ago, icon, running_line, vm_state_badge,
 };
 use crate::hooks::use_query;
 use crate::route::Route;
@@ -15,146 +19,123 @@ use crate::{dom, format};
 
 #[derive(Clone, PartialEq, Properties)]
 pub(super) struct VmRowProps {
-    pub(super) vm: Vm,
+    pub(super) vm: Rc<Vm>,
     pub(super) version: u64,
-    pub(super) running: Option<Running>,
-    /// From the look at all machines; `None` as long as that is not there.
-    pub(super) protection: Option<VmProtection>,
+    pub(super) running: Option<Rc<Running>>,
+    /// From the look at all VMs; `None` as long as that is not there.
+    pub(super) state: Option<VmState>,
+    pub(super) latest_good: Option<Timestamp>,
     pub(super) is_chosen: bool,
-    pub(super) on_toggle: Callback<VmId>,
-    pub(super) on_back_up: Callback<Vm>,
-    pub(super) on_cancel: Callback<BackupId>,
+    pub(super) actions: RowActions,
 }
 
-/// Asks for the disks and the newest backups of a machine.
-#[hook]
-fn use_summary(props: &VmRowProps) -> Option<VmSummary> {
-    let request = GetVmSummary {
-        vm: props.vm.clone(),
-    };
-    let summary = use_query(request, props.version).data;
-    summary.map(|summary| (*summary).clone())
-}
-
-/// One machine as a row.
+/// One VM as a row.
 #[component]
 pub(super) fn VmRow(props: &VmRowProps) -> Html {
     let summary = use_summary(props);
+    let units = use_context::<Units>().unwrap_or_default();
+    let (vm, summary) = (&props.vm, summary.as_deref());
     html! {
-        <li class={classes!("vm-table__row", props.is_chosen.then_some("is-chosen"))} aria-label={props.vm.vm_name.clone()}>
-            <Tick row={props.clone()} />
-            <Name vm={props.vm.clone()} />
-            <Hardware vm={props.vm.clone()} summary={summary.clone()} />
-            <StateCell row={props.clone()} summary={summary.clone()} />
-            <Ago time={last_good(props, summary.as_ref())} />
-            <Actions row={props.clone()} {summary} />
+        <li class={classes!("vm-table__row", props.is_chosen.then_some("is-chosen"))} aria-label={vm.vm_name.clone()}>
+            { tick(props) }
+            { name(vm) }
+            { hardware(vm, summary) }
+            { state_cell(props, summary, units) }
+            { ago(last_good(props, summary)) }
+            { actions(props, summary) }
         </li>
     }
 }
 
-/// One machine as a card.
+/// One VM as a card.
 #[component]
 pub(super) fn VmCard(props: &VmRowProps) -> Html {
     let summary = use_summary(props);
+    let units = use_context::<Units>().unwrap_or_default();
+    let (vm, summary) = (&props.vm, summary.as_deref());
     html! {
-        <section class={classes!("vm-card", props.is_chosen.then_some("is-chosen"))} aria-label={props.vm.vm_name.clone()}>
-            <header><Name vm={props.vm.clone()} /><Tick row={props.clone()} /></header>
-            <StateCell row={props.clone()} summary={summary.clone()} />
-            <Hardware vm={props.vm.clone()} summary={summary.clone()} />
-            <p class="faint">{ "Last backup: " }<Ago time={last_good(props, summary.as_ref())} /></p>
-            <Actions row={props.clone()} {summary} />
+        <section class={classes!("vm-card", props.is_chosen.then_some("is-chosen"))} aria-label={vm.vm_name.clone()}>
+            <header>{ name(vm) }{ tick(props) }</header>
+            { state_cell(props, summary, units) }
+            { hardware(vm, summary) }
+            <p class="faint">{ "Last backup: " }{ ago(last_good(props, summary)) }</p>
+            { actions(props, summary) }
         </section>
     }
 }
 
-#[derive(Clone, PartialEq, Properties)]
-struct TickProps {
-    row: VmRowProps,
-}
-
-#[component]
-fn Tick(props: &TickProps) -> Html {
-    let row = &props.row;
-    let onchange = {
-        let (on_toggle, id) = (row.on_toggle.clone(), row.vm.context_id.clone());
-        Callback::from(move |_: Event| on_toggle.emit(id.clone()))
+/// Asks for the disks and the newest backups of a VM.
+#[hook]
+fn use_summary(props: &VmRowProps) -> Option<Rc<VmSummary>> {
+    let request = GetVmSummary {
+        vm: (*props.vm).clone(),
     };
-    let label = format!("Select {}", row.vm.vm_name);
-    html! { <input type="checkbox" aria-label={label} checked={row.is_chosen} {onchange} /> }
+    use_query(request, props.version).data
 }
 
-#[derive(Clone, PartialEq, Properties)]
-struct NameProps {
-    vm: Vm,
+fn tick(props: &VmRowProps) -> Html {
+    let id = props.vm.context_id.clone();
+    let onchange = props.actions.on_toggle.reform(move |_: Event| id.clone());
+    let label = format!("Select {}", props.vm.vm_name);
+    html! { <input type="checkbox" aria-label={label} checked={props.is_chosen} {onchange} /> }
 }
 
-#[component]
-fn Name(props: &NameProps) -> Html {
-    let (system, path) = (system_of(&props.vm), props.vm.vm_path.clone());
+fn name(vm: &Vm) -> Html {
     html! {
         <div class="vm-name">
-            <Icon picture={Picture::Machine} />
-            <strong title={props.vm.vm_name.clone()}>{ &props.vm.vm_name }</strong>
-            <small class="faint" title={path}>{ system }</small>
+            { icon(Picture::Machine) }
+            <strong title={vm.vm_name.clone()}>{ &vm.vm_name }</strong>
+            <small class="faint" title={vm.vm_path.clone()}>{ system_of(vm) }</small>
         </div>
     }
 }
 
-#[derive(Clone, PartialEq, Properties)]
-struct HardwareProps {
-    vm: Vm,
-    summary: Option<VmSummary>,
-}
-
 /// "2 CPU · 4 GiB · 2 disks · 107 GiB"
-#[component]
-fn Hardware(props: &HardwareProps) -> Html {
-    let mut parts = Vec::new();
-    parts.extend(props.vm.cpu_count.map(|count| format!("{count} CPU · ")));
-    parts.extend(
-        props
-            .vm
-            .memory_mb
-            .map(|memory| format!("{} · ", ByteSize(memory.saturating_mul(1 << 20)))),
-    );
+fn hardware(vm: &Vm, summary: Option<&VmSummary>) -> Html {
+    let memory = |memory_mb: u64| ByteSize(memory_mb.saturating_mul(1 << 20));
+    let parts = [
+        vm.cpu_count.map(|count| format!("{count} CPU · ")),
+        vm.memory_mb.map(|mb| format!("{} · ", memory(mb))),
+    ];
     html! {
         <span class="num">
-            { parts.concat() }
-            if let Some(summary) = &props.summary {
+            { parts.into_iter().flatten().collect::<String>() }
+            if let Some(summary) = summary {
                 { format::count(summary.disks.len() as u64, "disk") }{ " · " }<Size bytes={summary.size_bytes()} />
             }
         </span>
     }
 }
 
-#[derive(Clone, PartialEq, Properties)]
-struct StateCellProps {
-    row: VmRowProps,
-    summary: Option<VmSummary>,
+/// The state, or how far the running backup is.
+fn state_cell(props: &VmRowProps, summary: Option<&VmSummary>, units: Units) -> Html {
+    if let Some(running) = &props.running {
+        return running_line(running, units);
+    }
+    match summary.map(|summary| summary.state).or(props.state) {
+        Some(state) => html! { <span>{ vm_state_badge(state) }</span> },
+        None => html! { <span class="skeleton is-line"></span> },
+    }
 }
 
-/// The state, or how far the running backup is.
-#[component]
-fn StateCell(props: &StateCellProps) -> Html {
-    if let Some(running) = &props.row.running {
-        return html! { <RunningLine running={running.clone()} /> };
-    }
-    let known = props.row.protection.as_ref().map(|known| known.state);
-    match props
-        .summary
-        .as_ref()
-        .map(|summary| summary.state)
-        .or(known)
-    {
-        Some(state) => html! { <span><VmStateBadge {state} /></span> },
-        None => html! { <span class="skeleton is-line"></span> },
+fn actions(props: &VmRowProps, summary: Option<&VmSummary>) -> Html {
+    let running = props.running.as_ref();
+    let latest = summary.and_then(|summary| summary.latest_good.as_ref());
+    html! {
+        <Actions
+            vm={Rc::clone(&props.vm)} running={running.map(|running| running.progress.backup.backup_id.clone())}
+            latest={latest.map(|backup| backup.backup_id.clone())} actions={props.actions.clone()}
+        />
     }
 }
 
 #[derive(Clone, PartialEq, Properties)]
 struct ActionsProps {
-    row: VmRowProps,
-    summary: Option<VmSummary>,
+    vm: Rc<Vm>,
+    running: Option<BackupId>,
+    /// The newest recovery point.
+    latest: Option<BackupId>,
+    actions: RowActions,
 }
 
 /// What can be done with a machine.
@@ -162,7 +143,7 @@ struct ActionsProps {
 fn Actions(props: &ActionsProps) -> Html {
     let navigator = use_navigator();
     let shows_disks = use_state(|| false);
-    let vm = &props.row.vm;
+    let vm = &props.vm;
     let go = |route: Option<Route>| {
         let navigator = navigator.clone();
         Callback::from(move |()| {
@@ -180,12 +161,13 @@ fn Actions(props: &ActionsProps) -> Html {
     }));
     let back_up = {
         let vm = vm.clone();
-        props.row.on_back_up.reform(move |()| vm.clone())
+        let on_back_up = &props.actions.on_back_up;
+        on_back_up.reform(move |()| Rc::clone(&vm))
     };
-    let main = match &props.row.running {
-        Some(running) => {
-            let id = running.progress.backup.backup_id.clone();
-            let onclick = props.row.on_cancel.reform(move |_: MouseEvent| id.clone());
+    let main = match props.running.clone() {
+        Some(id) => {
+            let on_cancel = &props.actions.on_cancel;
+            let onclick = on_cancel.reform(move |_: MouseEvent| id.clone());
             html! { <button class="button is-small" type="button" {onclick}>{ "Cancel" }</button> }
         }
         None => {
@@ -194,11 +176,10 @@ fn Actions(props: &ActionsProps) -> Html {
         }
     };
     let latest = props
-        .summary
+        .latest
         .as_ref()
-        .and_then(|summary| summary.latest_good.as_ref())
-        .map(|backup| Route::RestoreOptions {
-            backup_id: backup.backup_id.to_string(),
+        .map(|backup_id| Route::RestoreOptions {
+            backup_id: backup_id.to_string(),
         });
     let no_latest = match latest {
         Some(_) => "",
@@ -219,7 +200,7 @@ fn Actions(props: &ActionsProps) -> Html {
             <button class="button is-small" type="button" onclick={history.reform(|_: MouseEvent| ())}>{ "View backups" }</button>
             <Menu label={format!("More for {}", vm.vm_name)} {items} />
             if *shows_disks {
-                <VmDisksDialog vm={vm.clone()} on_back_up={back_up} on_close={set_disks(false)} />
+                <VmDisksDialog vm={(**vm).clone()} on_back_up={back_up} on_close={set_disks(false)} />
             }
         </div>
     }
@@ -236,12 +217,11 @@ fn end_of(path: &str) -> String {
 }
 
 /// The newest of both looks: either may come first.
-fn last_good(row: &VmRowProps, summary: Option<&VmSummary>) -> Option<jiff::Timestamp> {
+fn last_good(row: &VmRowProps, summary: Option<&VmSummary>) -> Option<Timestamp> {
     let of_row = summary
         .and_then(|summary| summary.latest_good.as_ref())
         .and_then(|backup| backup.created_at);
-    let of_all = row.protection.as_ref().and_then(|known| known.latest_good);
-    of_row.max(of_all)
+    of_row.max(row.latest_good)
 }
 
 /// "windows · on", as far as the hub knows; "ready" is what every machine without trouble is.

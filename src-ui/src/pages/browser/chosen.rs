@@ -1,0 +1,120 @@
+//! The files that are selected, and what can be done with them.
+
+use std::rc::Rc;
+
+use sendense_types::{FileEntry, FileKind};
+use yew::prelude::*;
+
+use super::saving::Folder;
+use crate::components::MenuItem;
+use crate::state::selection::Selection;
+
+/// The files that are selected, in the order of the list.
+pub(super) fn chosen(files: &[Rc<FileEntry>], selection: &Selection) -> Vec<Rc<FileEntry>> {
+    let rows = selection.rows();
+    rows.filter_map(|row| files.get(row).cloned()).collect()
+}
+
+/// How much the selected files hold.
+pub(super) fn size_of(chosen: &[Rc<FileEntry>]) -> u64 {
+    let files = chosen.iter().filter(|file| file.kind == FileKind::File);
+    files.filter_map(|file| file.size).sum()
+}
+
+/// Why these cannot be saved; empty when they can.
+pub(super) fn why_not(chosen: &[Rc<FileEntry>]) -> &'static str {
+    let has_folders =
+        chosen.len() > 1 && chosen.iter().any(|file| file.kind == FileKind::Directory);
+    let has_unreadable = chosen.iter().any(|file| file.unreadable.is_some());
+    match (chosen.is_empty(), has_folders, has_unreadable) {
+        (true, ..) => "Select a file first",
+        (_, true, _) => "Folders are saved one at a time, as an archive",
+        (_, _, true) => "Some of what is selected cannot be read",
+        _ => "",
+    }
+}
+
+/// The folder that is selected, when it is the only thing.
+pub(super) fn chosen_folder(chosen: &[Rc<FileEntry>]) -> Option<Folder> {
+    match chosen {
+        [file] if file.kind == FileKind::Directory && file.unreadable.is_none() => Some(Folder {
+            path: file.path.clone(),
+            name: file.name.clone(),
+        }),
+        _ => None,
+    }
+}
+
+/// What can be done with the selection.
+#[derive(Clone, PartialEq)]
+pub(super) struct Deeds {
+    pub(super) on_open: Callback<()>,
+    pub(super) on_save: Callback<()>,
+    pub(super) on_copy_paths: Callback<()>,
+    pub(super) on_select_all: Callback<()>,
+}
+
+/// The same as a menu.
+pub(super) fn menu_of(chosen: &[Rc<FileEntry>], deeds: &Deeds) -> Vec<MenuItem> {
+    let not_one_folder = match chosen_folder(chosen) {
+        Some(_) => "",
+        None => "Select one folder",
+    };
+    vec![
+        MenuItem::new("Open", deeds.on_open.clone())
+            .with_keys("Enter")
+            .unless(not_one_folder),
+        MenuItem::new("Download…", deeds.on_save.clone())
+            .with_keys("Ctrl+S")
+            .unless(why_not(chosen)),
+        MenuItem::new("Copy path", deeds.on_copy_paths.clone()).with_keys("Ctrl+C"),
+        MenuItem::new("Select all", deeds.on_select_all.clone()).with_keys("Ctrl+A"),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    fn entry(name: &str, kind: FileKind) -> Rc<FileEntry> {
+        Rc::new(testing::file(name, kind))
+    }
+
+    #[test]
+    fn a_folder_is_opened_and_saved_alone() {
+        let (file, folder) = (entry("a", FileKind::File), entry("b", FileKind::Directory));
+        let off = |chosen: &[Rc<FileEntry>]| {
+            let deeds = Deeds {
+                on_open: Callback::noop(),
+                on_save: Callback::noop(),
+                on_copy_paths: Callback::noop(),
+                on_select_all: Callback::noop(),
+            };
+            let items = menu_of(chosen, &deeds);
+            let off = items.iter().filter(|item| item.is_off());
+            off.map(|item| item.text.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(off(&[]), ["Open", "Download…"]);
+        assert_eq!(off(&[Rc::clone(&file)]), ["Open"]);
+        assert_eq!(off(&[Rc::clone(&folder)]), [""; 0]);
+        assert_eq!(
+            off(&[Rc::clone(&file), Rc::clone(&folder)]),
+            ["Open", "Download…"]
+        );
+        assert_eq!(
+            size_of(&[file, folder]),
+            1129,
+            "a folder's size is not known"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_neither_opened_nor_saved() {
+        let mut locked = (*entry("a", FileKind::Directory)).clone();
+        locked.unreadable = Some("BitLocker".to_owned());
+        let locked = [Rc::new(locked)];
+        assert_eq!(chosen_folder(&locked), None);
+        assert_eq!(why_not(&locked), "Some of what is selected cannot be read");
+    }
+}

@@ -1,0 +1,72 @@
+//! Below the rows: what is being saved, how much is selected, and the buttons that save.
+
+use std::rc::Rc;
+
+use sendense_types::{ByteSize, Download, DownloadState, FileEntry, MountId, Units};
+use yew::prelude::*;
+
+use super::chosen::{size_of, why_not};
+use crate::components::{Picture, icon};
+use crate::format;
+use crate::pages::DownloadRow;
+
+/// What is being saved from this mount.
+pub(super) fn drawer(downloads: &[Download], mount_id: &MountId) -> Html {
+    let is_running = |download: &&Download| {
+        let state = &download.state;
+        matches!(state, DownloadState::Running | DownloadState::Queued)
+    };
+    let of_mount = downloads
+        .iter()
+        .filter(|download| download.mount_id == *mount_id);
+    let running: Vec<&Download> = of_mount.filter(is_running).collect();
+    if running.is_empty() {
+        return Html::default();
+    }
+    html! {
+        <ul class="rows drawer" aria-label="Running downloads">
+            for download in running {
+                <DownloadRow key={download.download_id.0} download={download.clone()} />
+            }
+        </ul>
+    }
+}
+
+/// How saving stands.
+pub(super) struct Saved {
+    pub(super) on_folder: Callback<MouseEvent>,
+    pub(super) is_counting: bool,
+    pub(super) is_gone: bool,
+}
+
+/// How many there are and are selected, and the buttons that save.
+pub(super) fn status(
+    n_files: usize,
+    chosen: &[Rc<FileEntry>],
+    on_save: &Callback<()>,
+    saved: Saved,
+    units: Units,
+) -> Html {
+    let (size, why_not) = (size_of(chosen), why_not(chosen));
+    html! {
+        <footer class="page__status num">
+            <span>{ format::count(n_files as u64, "item") }</span>
+            if !chosen.is_empty() {
+                <span title={format!("{size} bytes")}>{ format!("{} selected, {}", chosen.len(), ByteSize(size).in_units(units)) }</span>
+            }
+            <span class="page__space"></span>
+            <button
+                class="button is-small" type="button" onclick={saved.on_folder} disabled={saved.is_counting || saved.is_gone}
+                title="The selected folder, or else the one that is shown, as a ZIP archive"
+            >
+                { if saved.is_counting { "Counting…" } else { "Download folder" } }
+            </button>
+            <button
+                class="button is-small is-primary" type="button" disabled={!why_not.is_empty() || saved.is_gone} title={why_not}
+                onclick={on_save.reform(|_: MouseEvent| ())}
+            >
+                { icon(Picture::Download) }{ "Download selected" }
+            </button>
+        </footer>
+    }
+}

@@ -1,0 +1,42 @@
+//! What is said when a folder cannot be shown, and the way back to it.
+
+use sendense_types::commands::Remount;
+use sendense_types::{AppError, ErrorKind, Listing, MountId, Retry};
+use yew::prelude::*;
+
+use crate::components::{error_notice, error_notice_with};
+use crate::hooks::{Action, Query};
+
+/// The mount is gone, or the folder cannot be listed.
+pub(super) fn trouble(
+    mount_id: &MountId,
+    is_gone: bool,
+    listing: &Query<Listing>,
+    remount: &Action<Remount>,
+) -> Html {
+    if is_gone {
+        let mount_id = mount_id.clone();
+        let onclick = remount.run.reform(move |_: MouseEvent| Remount {
+            mount_id: mount_id.clone(),
+        });
+        let button = html! {
+            <button class="button is-primary" type="button" {onclick} disabled={remount.is_running}>
+                { if remount.is_running { "Mounting backup…" } else { "Remount" } }
+            </button>
+        };
+        return error_notice_with(&expired(), button);
+    }
+    match &listing.error {
+        Some(error) => error_notice(error, Some(&listing.reload)),
+        None => Html::default(),
+    }
+}
+
+fn expired() -> AppError {
+    AppError::new(
+        ErrorKind::Expired,
+        "Mount expired, please remount.",
+        Retry::Never,
+    )
+    .with_hint("The backup is not touched. You come back to this folder.")
+}
