@@ -124,7 +124,7 @@ pub(crate) fn refused(error: ServeError) -> AppError {
             "Choose another data directory with --data.",
         ),
         ServeError::Listen { .. } => (ErrorKind::Conflict, "Choose another address with --listen."),
-        ServeError::Database(_) | ServeError::Records(_) => (
+        ServeError::Engine(_) | ServeError::Users(_) => (
             ErrorKind::Corrupt,
             "Backups are not touched; the database is the file hub.db in the data directory.",
         ),

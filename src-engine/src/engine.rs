@@ -19,7 +19,7 @@ use crate::{
     store::{
         Store,
         backups::{self, Status},
-        copies, repositories,
+        copies, jobs, repositories,
     },
     users::Users,
     verify::Verifications,
@@ -169,7 +169,7 @@ fn recover(store: &Store, clock: &Clock) -> rusqlite::Result<()> {
     for backup_id in store.with(backups::abandoned)? {
         let now = clock.now();
         store.transaction(|transaction| {
-            backups::fail(transaction, &backup_id, Status::Failed, HUB_STOPPED, now)
+            jobs::fail(transaction, &backup_id, Status::Failed, HUB_STOPPED, now)
         })?;
         tracing::warn!(backup_id, "a backup was cut off when the hub was killed");
     }

@@ -11,7 +11,8 @@ use crate::{
     removal::remove_files,
     store::{
         Store,
-        backups::{self, Backup, Status},
+        backups::{Backup, Status},
+        jobs,
     },
 };
 
@@ -52,7 +53,7 @@ impl Unrecorded {
     ) -> rusqlite::Result<()> {
         let now = self.clock.now();
         self.store.transaction_and_then(
-            |transaction| backups::fail(transaction, backup_id, status, reason, now),
+            |transaction| jobs::fail(transaction, backup_id, status, reason, now),
             over,
         )?;
         if let Err(error) = remove_files(&self.store) {

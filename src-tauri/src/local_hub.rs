@@ -64,7 +64,7 @@ fn refused(error: ServeError) -> AppError {
             ErrorKind::Conflict,
             "Another program uses its data folder. Wait until that has ended, then try again.",
         ),
-        ServeError::Database(_) | ServeError::Records(_) => (
+        ServeError::Engine(_) | ServeError::Users(_) => (
             ErrorKind::Corrupt,
             "Backups are not touched; the database is the file hub.db in the data folder.",
         ),

@@ -15,9 +15,6 @@ use cargo_metadata::{Package, TargetKind};
 use self::modules::{Modules, Sources};
 use crate::workspace;
 
-/// Crates whose circles are being undone. To be emptied and deleted, not to be added to.
-const NOT_YET: &[&str] = &["sendense-hub"];
-
 /// Checks everything and shows what it finds.
 pub(crate) fn run() -> Result<()> {
     let files = workspace::files()?;
@@ -64,9 +61,6 @@ fn structure(packages: &[Package], sources: &Sources, findings: &mut Vec<String>
             if !target.kind.iter().any(|kind| for_tests.contains(kind)) {
                 crates.push(modules);
             }
-        }
-        if NOT_YET.contains(&package.name.as_str()) {
-            continue;
         }
         for modules in &crates {
             circles::check(modules, findings);

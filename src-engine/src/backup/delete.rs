@@ -7,7 +7,10 @@ use crate::{
     error::{Error, Result},
     removal::{remove_files, require_expendable},
     repository::{manifest, require, require_connected},
-    store::backups::{self, Backup, Filter, Status},
+    store::{
+        backups::{Backup, Filter, Status},
+        jobs,
+    },
 };
 
 impl Backups {
@@ -43,7 +46,7 @@ impl Backups {
         shared.mounts.close_backups(&ids)?;
         shared.store.transaction(|transaction| {
             require_expendable(transaction, &doomed)?;
-            backups::forget(transaction, &doomed).map_err(Error::from)
+            jobs::forget(transaction, &doomed).map_err(Error::from)
         })?;
         remove_files(&shared.store)?;
         tracing::info!(?ids, "deleted backups");
@@ -80,7 +83,7 @@ impl Backups {
         let repository = store.with(|connection| require(connection, &backup.repository_id))?;
         require_connected(&repository)?;
         store.transaction(|transaction| {
-            if !backups::set_pinned(transaction, backup_id, is_pinned)? {
+            if !jobs::set_pinned(transaction, backup_id, is_pinned)? {
                 return Err(Error::BackupNotFound(backup_id.to_owned()));
             }
             manifest::record(transaction, backup_id).map_err(Error::Failed)

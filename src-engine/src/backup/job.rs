@@ -26,7 +26,8 @@ use crate::{
     shared::Shared,
     source::Source,
     store::{
-        backups::{self, StoredDisk, Verdict},
+        backups::Verdict,
+        jobs::{self, StoredDisk},
         vms::{self, Disk, Vm},
     },
     transfer::{Target, transfer},
@@ -64,7 +65,7 @@ impl Job {
         let now = self.shared.clock.now();
         self.shared
             .store
-            .with(|connection| backups::begin_to_copy(connection, &self.record.backup_id, now))?;
+            .with(|connection| jobs::begin_to_copy(connection, &self.record.backup_id, now))?;
         self.progress.enter(Phase::Preparing);
         let sources = self.open_sources()?;
         self.check_room(&sources)?;
@@ -109,9 +110,9 @@ impl Job {
         let backup_id = &self.record.backup_id;
         self.shared.store.transaction_and_then(
             |transaction| {
-                backups::complete(transaction, backup_id, &disks, speed as u64, now)?;
+                jobs::complete(transaction, backup_id, &disks, speed as u64, now)?;
                 if self.verify {
-                    backups::set_verified(transaction, backup_id, Verdict::Sound, now)?;
+                    jobs::set_verified(transaction, backup_id, Verdict::Sound, now)?;
                 }
                 manifest::record(transaction, backup_id)
             },

@@ -10,6 +10,7 @@ use crate::{
     repository::image_path,
     store::{
         backups::{self, Backup, BackupDisk, BackupType, Status},
+        jobs,
         repositories::Repository,
         vms::{Disk, Vm},
     },
@@ -33,7 +34,7 @@ pub(crate) fn begin(
     parent: Option<&Backup>,
     now: Timestamp,
 ) -> rusqlite::Result<NewJob> {
-    let context_id = backups::context(connection, vm, &repository.id, now)?;
+    let context_id = jobs::context(connection, vm, &repository.id, now)?;
     let image_of = |backup_id: &str, disk: &Disk| {
         image_path(&repository.config.path, vm, backup_id, disk.disk_index, now)
     };
@@ -85,7 +86,7 @@ pub(crate) fn begin(
         completed_at: None,
         disks: pending.collect(),
     };
-    backups::insert(connection, &context_id, &backup)?;
+    jobs::insert(connection, &context_id, &backup)?;
     let parents = disks
         .iter()
         .map(|disk| {

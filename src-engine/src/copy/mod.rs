@@ -33,7 +33,7 @@ use crate::{
     store::{
         backups::{self, Backup, BackupDisk, Status, Verdict},
         copies::{self, ChainCopy},
-        removals,
+        jobs, removals,
         repositories::Repository,
         vms,
     },
@@ -264,9 +264,9 @@ impl Copying<'_> {
             }
         }
         let now = self.shared.clock.now();
-        self.shared.store.with(|connection| {
-            backups::set_verified(connection, &copied.backup_id, verdict, now)
-        })?;
+        self.shared
+            .store
+            .with(|connection| jobs::set_verified(connection, &copied.backup_id, verdict, now))?;
         outcome
     }
 
@@ -383,7 +383,7 @@ impl Copying<'_> {
         let vm = vms::find_by_id(connection, &point.vm_context_id)?
             .ok_or_else(|| record_lost(&point.backup_id))?;
         let now = self.shared.clock.now();
-        let context_id = backups::context(connection, &vm, &self.target.id, now)?;
+        let context_id = jobs::context(connection, &vm, &self.target.id, now)?;
         let parent_backup_id = match &point.parent_backup_id {
             Some(parent) => backups::copy_in(connection, parent, &self.target.id)?,
             None => None,
@@ -403,7 +403,7 @@ impl Copying<'_> {
             disks: disks.collect(),
             ..point.clone()
         };
-        Ok(backups::insert(connection, &context_id, &copy)?)
+        Ok(jobs::insert(connection, &context_id, &copy)?)
     }
 }
 

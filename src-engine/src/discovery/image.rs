@@ -9,7 +9,7 @@ use std::{
 
 use sendense_disk::{AllowedRoots, Image, ImageFormat};
 
-use super::survey::extension;
+use super::extension::extension;
 
 /// Formats by the extension that their tools give them, readable or not: what cannot be read is
 /// listed with the reason, not left out.

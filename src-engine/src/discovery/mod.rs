@@ -11,6 +11,7 @@
 //! (which file a disk is when a backup starts).
 
 pub(crate) mod active;
+mod extension;
 mod image;
 mod libvirt;
 mod natural;
@@ -415,7 +416,7 @@ fn name_of_folder(folder: &Path) -> String {
     let is_inner = folder
         .file_name()
         .is_some_and(|name| name == "Data" || name == "Images");
-    if is_inner && survey::extension(above) == "utm" {
+    if is_inner && extension::extension(above) == "utm" {
         return text(above.file_stem());
     }
     text(folder.file_name())
@@ -460,7 +461,7 @@ fn problem_of(disks: &[FoundDisk]) -> Option<String> {
 
 fn read_description(path: &Path) -> Result<Option<Description>, String> {
     let text = survey::read_text(path)?;
-    match survey::extension(path).as_str() {
+    match extension::extension(path).as_str() {
         "vmx" => Ok(Some(vmware::parse(&text))),
         "vbox" => virtualbox::parse(&text).map(Some),
         _ => libvirt::parse(&text),

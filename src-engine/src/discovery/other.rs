@@ -8,7 +8,7 @@ use std::{
 
 use sendense_disk::{AllowedRoots, Content, Image, ImageFormat, volumes};
 
-use super::survey::extension;
+use super::extension::extension;
 
 /// Nothing smaller is a disk that anybody would miss.
 pub(crate) const LEAST_BYTES: u64 = 1 << 20;

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{image, natural, other};
+use super::{extension::extension, image, natural, other};
 use crate::error::{Error, Result};
 
 const MAX_DEPTH: usize = 8;
@@ -153,14 +153,6 @@ fn list(path: &Path) -> io::Result<Vec<(String, fs::DirEntry)>> {
 /// Whether a file may be the description of a VM, by its name.
 pub(crate) fn is_description(path: &Path) -> bool {
     matches!(extension(path).as_str(), "xml" | "vbox" | "vmx")
-}
-
-/// The extension in lower case; empty where there is none.
-pub(crate) fn extension(path: &Path) -> String {
-    path.extension()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .to_ascii_lowercase()
 }
 
 /// A description as text; what is not UTF-8 was written by old VMware versions and is close enough

@@ -27,6 +27,7 @@ use crate::{
     marker::Marker,
     store::{
         backups::{self, Backup, BackupDisk, Status},
+        jobs,
         repositories::{self, Repository},
         vms::{self, NewDisk, NewVm, Vm},
     },
@@ -256,7 +257,7 @@ fn adopt(
 ) -> rusqlite::Result<()> {
     let manifest = &found.manifest;
     let vm = machine(connection, manifest, now)?;
-    let context_id = backups::context(connection, &vm, &repository.id, now)?;
+    let context_id = jobs::context(connection, &vm, &repository.id, now)?;
     let parents = found
         .backing
         .iter()
@@ -302,7 +303,7 @@ fn adopt(
         completed_at: manifest.completed_at,
         disks,
     };
-    backups::insert(connection, &context_id, &backup)
+    jobs::insert(connection, &context_id, &backup)
 }
 
 /// The machine of a recovery point: the one with its id, place or name that is known, else a new one.

@@ -18,7 +18,10 @@ use crate::{
         map::{MapReader, MapWriter},
     },
     source::Source,
-    store::backups::{Backup, BackupDisk, MergedDisk},
+    store::{
+        backups::{Backup, BackupDisk},
+        jobs::MergedDisk,
+    },
     transfer::{Target, transfer},
     verify::{Finding, Verifier},
 };

@@ -21,7 +21,7 @@ use crate::{
     shared::Shared,
     store::{
         backups::{self, Backup, Filter, Status},
-        retention,
+        jobs, retention,
         vms::{self, Vm},
     },
 };
@@ -190,11 +190,11 @@ impl Retention {
                 let parent = doomed
                     .first()
                     .and_then(|oldest| oldest.parent_backup_id.as_deref());
-                backups::merged(transaction, &into.backup_id, parent, disks)?;
+                jobs::merged(transaction, &into.backup_id, parent, disks)?;
                 manifest::record(transaction, &into.backup_id).map_err(Error::Failed)?;
             }
             require_expendable(transaction, &doomed)?;
-            backups::forget(transaction, &doomed).map_err(Error::from)
+            jobs::forget(transaction, &doomed).map_err(Error::from)
         })?;
         remove_files(store)?;
         tracing::info!(vm = vm.vm_name, ?expired, "retention removed backups");

@@ -7,6 +7,7 @@
 
 pub(crate) mod backups;
 pub(crate) mod copies;
+pub(crate) mod jobs;
 pub(crate) mod mounts;
 pub(crate) mod removals;
 pub(crate) mod repositories;

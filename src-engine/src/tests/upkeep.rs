@@ -2,7 +2,11 @@
 
 use super::*;
 use crate::{
-    Policy, Vm, claims::Work, removal::require_expendable, retention::merge::merge, store::removals,
+    Policy, Vm,
+    claims::Work,
+    removal::require_expendable,
+    retention::merge::merge,
+    store::{jobs, removals},
 };
 
 /// One disk, backed up again and again with another content each time.
@@ -326,7 +330,7 @@ async fn what_was_pinned_or_built_on_meanwhile_stays_on_record() {
         let doomed = [history.points[number].0.clone()];
         history.bench.store.transaction(|transaction| {
             require_expendable(transaction, &doomed)?;
-            backups::forget(transaction, &doomed).map_err(Error::from)
+            jobs::forget(transaction, &doomed).map_err(Error::from)
         })
     };
     assert!(matches!(forget(1), Err(Error::HasDependents { .. })));
@@ -361,7 +365,7 @@ async fn a_kill_between_rows_and_files_is_finished_by_the_next_start() {
     history
         .bench
         .store
-        .transaction(|transaction| backups::forget(transaction, [&history.points[1].0]))
+        .transaction(|transaction| jobs::forget(transaction, [&history.points[1].0]))
         .unwrap();
     assert_eq!(history.bench.files().len(), 6, "the files are still there");
     history.bench = history.bench.restarted();

@@ -16,7 +16,10 @@ use crate::{
     error::{Error, Result},
     repository::{require, require_connected},
     shared::Shared,
-    store::backups::{self, Filter, Status, Verdict},
+    store::{
+        backups::{self, Filter, Status, Verdict},
+        jobs,
+    },
 };
 
 /// All verifications since the hub was started; cheap to clone.
@@ -116,10 +119,10 @@ impl Verifications {
         let now = self.shared.clock.now();
         let written = self.shared.store.transaction(|transaction| {
             if let Some(verdict) = state.verdict() {
-                backups::set_verified(transaction, backup_id, verdict, now)?;
+                jobs::set_verified(transaction, backup_id, verdict, now)?;
             }
             for broken in &state.broken {
-                backups::set_verified(transaction, broken, Verdict::Damaged, now)?;
+                jobs::set_verified(transaction, broken, Verdict::Damaged, now)?;
             }
             Ok::<_, rusqlite::Error>(())
         });

@@ -8,19 +8,14 @@ mod users;
 
 use std::{net::IpAddr, sync::Arc};
 
-use axum::{
-    extract::{Request, State},
-    http::{HeaderMap, header, uri::Authority},
-    middleware::Next,
-    response::Response,
-};
+use axum::http::{HeaderMap, header, uri::Authority};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
 
 use sendense_engine::{Clock, Users};
 
 use crate::{
-    Hub, NewUser, ServeError,
+    NewUser, ServeError,
     error::{Error, Result},
     secret::{self, Secret, SecretHash},
 };
@@ -148,14 +143,4 @@ fn refuse_web_pages(headers: &HeaderMap) -> Result<()> {
         return Err(Error::WebPage);
     }
     Ok(())
-}
-
-/// Lets a call through when its token is good.
-pub(crate) async fn require_token(
-    State(hub): State<Hub>,
-    request: Request,
-    next: Next,
-) -> Result<Response> {
-    hub.gate().check(request.headers())?;
-    Ok(next.run(request).await)
 }

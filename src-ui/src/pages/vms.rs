@@ -13,8 +13,8 @@ use sendense_types::commands::{
 use sendense_types::{AddedVms, SavedHub, Settings, StartedBackup, Vm, VmId, VmState};
 use yew::prelude::*;
 
-use self::row::VmCard;
-use self::rows::{RowActions, Rows};
+use self::row::{RowActions, VmCard};
+use self::rows::Rows;
 use self::table::vm_table;
 use crate::components::{
     BackupDialog, BackupSeveralDialog, DiscoverDialog, Picture, empty_state, error_notices, icon,

@@ -4,11 +4,10 @@ use std::rc::Rc;
 
 use jiff::Timestamp;
 use sendense_types::commands::GetVmSummary;
-use sendense_types::{BackupId, ByteSize, Units, Vm, VmState, VmSummary};
+use sendense_types::{BackupId, ByteSize, Units, Vm, VmId, VmState, VmSummary};
 use yew::prelude::*;
 use yew_router::prelude::*;
 
-use super::rows::RowActions;
 use crate::components::{
     Menu, MenuItem, Picture, Size, VmDisksDialog, ago, icon, running_line, vm_state_badge,
 };
@@ -16,6 +15,14 @@ use crate::hooks::use_query;
 use crate::route::Route;
 use crate::state::app::Running;
 use crate::{dom, format};
+
+/// What can be done with a row. These stay the same from one drawing to the next.
+#[derive(Clone, PartialEq)]
+pub(super) struct RowActions {
+    pub(super) on_toggle: Callback<VmId>,
+    pub(super) on_back_up: Callback<Rc<Vm>>,
+    pub(super) on_cancel: Callback<BackupId>,
+}
 
 #[derive(Clone, PartialEq, Properties)]
 pub(super) struct VmRowProps {

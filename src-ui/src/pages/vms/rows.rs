@@ -3,20 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use sendense_types::{BackupId, Vm, VmId};
-use yew::prelude::*;
+use sendense_types::{Vm, VmId};
 
-use super::row::VmRowProps;
+use super::row::{RowActions, VmRowProps};
 use crate::state::app::{AppState, Running};
 use crate::state::vms::Protection;
-
-/// What can be done with a row. These stay the same from one drawing to the next.
-#[derive(Clone, PartialEq)]
-pub(super) struct RowActions {
-    pub(super) on_toggle: Callback<VmId>,
-    pub(super) on_back_up: Callback<Rc<Vm>>,
-    pub(super) on_cancel: Callback<BackupId>,
-}
 
 /// The rows of the list, in order.
 pub(super) struct Rows {
@@ -89,8 +80,8 @@ impl Rows {
 
 #[cfg(test)]
 mod tests {
-    use sendense_types::{AppEvent, BackupProgress};
-    use yew::Reducible;
+    use sendense_types::{AppEvent, BackupId, BackupProgress};
+    use yew::{Callback, Reducible};
 
     use super::*;
     use crate::state::app::Change;
