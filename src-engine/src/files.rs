@@ -43,7 +43,11 @@ pub(crate) fn create_folders(folder: &Path) -> io::Result<()> {
     create_folders_with(&mut DirBuilder::new(), folder)
 }
 
-/// As [`create_folders`], with what the builder says about new folders.
+/// Makes a folder, and those above it where they are missing, as the builder says, so that a power cut takes none of
+/// their names.
+///
+/// # Errors
+/// When one of them cannot be made or written through.
 pub fn create_folders_with(builder: &mut DirBuilder, folder: &Path) -> io::Result<()> {
     let new: Vec<&Path> = folder
         .ancestors()
