@@ -120,6 +120,11 @@ impl Work {
         }
     }
 
+    /// What is done.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
     fn goes_with(&self, other: &Self) -> bool {
         let is_same_vm = self.vm_context_id.is_some() && self.vm_context_id == other.vm_context_id;
         let is_same_repository =

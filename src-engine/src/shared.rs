@@ -62,8 +62,12 @@ impl Shared {
     /// While something is done that does not go with it.
     pub(crate) fn claim(&self, work: Work, vm_context_id: &str, vm_name: &str) -> Result<Claim> {
         self.unrecorded.try_again();
+        let wanted = work.kind();
         let kind = match self.claims.claim(work) {
             Ok(claim) => return Ok(claim),
+            Err(Kind::Copy) if wanted == Kind::Copy => {
+                return Err(Error::CopyRunning(vm_name.to_owned()));
+            }
             Err(kind) => kind,
         };
         if kind == Kind::BackUp

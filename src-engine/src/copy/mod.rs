@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::file_copy::copy_file;
 use crate::{
-    claims::{Claim, Kind, Work},
+    claims::{Claim, Work},
     error::{Error, Result},
     failure::Failure,
     files, ids,
@@ -105,12 +105,7 @@ impl Copies {
             Ok::<_, Error>((source, target))
         })?;
         let work = Work::copying(&backup.vm_context_id, &target.id);
-        let claim = match shared.claim(work, &backup.vm_context_id, &backup.vm_name) {
-            Err(Error::VmBusy { vm_name, doing }) if doing == Kind::Copy.doing() => {
-                return Err(Error::CopyRunning(vm_name));
-            }
-            claim => claim?,
-        };
+        let claim = shared.claim(work, &backup.vm_context_id, &backup.vm_name)?;
         let run = Arc::new(CopyRun {
             copied_bytes: AtomicU64::new(0),
             total_bytes: AtomicU64::new(0),
