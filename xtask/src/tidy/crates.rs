@@ -12,23 +12,30 @@ use crate::workspace::root;
 const DIRECTION: &[(&str, &[&str])] = &[
     ("sendense-types", &[]),
     ("sendense-disk", &[]),
-    ("sendense-core", &["sendense-types"]),
+    ("sendense-words", &[]),
+    ("sendense-core", &["sendense-types", "sendense-words"]),
     ("sendense-engine", &["sendense-types", "sendense-disk"]),
     ("sendense-hub", &["sendense-disk", "sendense-engine"]),
     (
         "sendense",
-        &["sendense-types", "sendense-core", "sendense-hub"],
+        &[
+            "sendense-types",
+            "sendense-words",
+            "sendense-core",
+            "sendense-hub",
+        ],
     ),
     (
         "sendense-desktop",
         &[
             "sendense-types",
+            "sendense-words",
             "sendense-core",
             "sendense-hub",
             "sendense-fixtures",
         ],
     ),
-    ("sendense-ui", &["sendense-types"]),
+    ("sendense-ui", &["sendense-types", "sendense-words"]),
     ("sendense-fixtures", &[]),
     (
         "sendense-tests",
@@ -52,6 +59,7 @@ const NEVER: &[(&str, &[&str])] = &[
         &["tokio", "futures", "reqwest", "axum", "hyper", "http"],
     ),
     ("sendense-types", &["tokio", "reqwest", "axum", "rusqlite"]),
+    ("sendense-words", &["tokio", "reqwest", "serde"]),
     ("sendense-engine", &["axum", "hyper", "tower", "http"]),
     ("sendense-hub", &["rusqlite", "imago"]),
     ("sendense-core", &["axum", "rusqlite", "imago", "tauri"]),
