@@ -1,3 +1,3 @@
-use crate::words;
+//! All backups of all VMs.
 
 words! {}

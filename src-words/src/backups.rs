@@ -1,3 +1,3 @@
-use crate::words;
+//! Starting a backup, and one that is running.
 
 words! {}

@@ -1,3 +1,3 @@
-use crate::words;
+//! The files of a mounted disk.
 
 words! {}

@@ -1,4 +1,4 @@
-use crate::words;
+//! What many screens say: buttons, counts, waiting.
 
 words! {
     cancel = "Cancel";

@@ -1,3 +1,3 @@
-use crate::words;
+//! Finding VMs in a folder of this computer.
 
 words! {}

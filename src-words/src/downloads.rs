@@ -1,3 +1,3 @@
-use crate::words;
+//! Files and folders on their way to this computer.
 
 words! {}

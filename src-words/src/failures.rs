@@ -1,3 +1,3 @@
-use crate::words;
+//! What went wrong, what it means and what to do.
 
 words! {}

@@ -1,3 +1,3 @@
-use crate::words;
+//! The window's frame: menus, sidebar, messages that come and go, tray and notifications.
 
 words! {}

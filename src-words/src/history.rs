@@ -1,3 +1,3 @@
-use crate::words;
+//! The recovery points of a VM: the list, verifying, pinning, deleting.
 
 words! {}

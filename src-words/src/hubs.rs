@@ -1,3 +1,3 @@
-use crate::words;
+//! Hubs: connecting, signing in, being offline.
 
 words! {}

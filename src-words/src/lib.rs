@@ -11,57 +11,73 @@
 //! Not here: what a hub says in its own words (shown as details), names of file systems and units, and the help of
 //! the command line, which clap takes from the definition of each argument.
 
+/// Defines texts, one function for each:
+///
+/// ```text
+/// words! {
+///     title = "VMs";                                    // fn title() -> &'static str
+///     deleted(name) = "{name} was deleted.";            // fn deleted(name: &dyn Display) -> String
+///     files(count) = "{count} file" | "{count} files";  // fn files(count: u64) -> String; the first for 1
+///     saved(count, to) = "…" | "…";                     // the first value counts, the others are shown
+/// }
+/// ```
+macro_rules! words {
+    ($($(#[$meta:meta])* $name:ident $(($first:ident $(, $place:ident)*))? = $text:literal $(| $many:literal)?;)*) => {
+        $(words!(@one [$(#[$meta])*] $name $(($first $(, $place)*))? $text $(| $many)?);)*
+
+        /// All of them, in order.
+        #[cfg(test)]
+        pub(crate) const ALL: &[$crate::text::Entry] = &[$(
+            $crate::text::Entry {
+                name: stringify!($name),
+                places: &[$(stringify!($first) $(, stringify!($place))*)?],
+                texts: &[$text $(, $many)?],
+            }
+        ),*];
+    };
+    (@one [$($meta:tt)*] $name:ident $text:literal) => {
+        #[doc = concat!("“", $text, "”")]
+        $($meta)*
+        pub fn $name() -> &'static str {
+            $crate::text::plain($text)
+        }
+    };
+    (@one [$($meta:tt)*] $name:ident($first:ident $(, $place:ident)*) $text:literal) => {
+        #[doc = concat!("“", $text, "”")]
+        $($meta)*
+        pub fn $name($first: impl std::fmt::Display $(, $place: impl std::fmt::Display)*) -> String {
+            $crate::text::filled($text, &[(stringify!($first), &$first) $(, (stringify!($place), &$place))*])
+        }
+    };
+    (@one [$($meta:tt)*] $name:ident($first:ident $(, $place:ident)*) $text:literal | $many:literal) => {
+        #[doc = concat!("“", $text, "”, “", $many, "”")]
+        $($meta)*
+        pub fn $name($first: u64 $(, $place: impl std::fmt::Display)*) -> String {
+            let text = if $first == 1 { $text } else { $many };
+            $crate::text::filled(text, &[(stringify!($first), &$first) $(, (stringify!($place), &$place))*])
+        }
+    };
+}
+
+pub mod activity;
+pub mod backups;
+pub mod browser;
+pub mod common;
+pub mod discovery;
+pub mod downloads;
+pub mod failures;
+pub mod frame;
+pub mod history;
+pub mod hubs;
+pub mod mounts;
+pub mod repositories;
+pub mod retention;
+pub mod settings;
+pub mod terminal;
 mod text;
+pub mod vms;
 
 #[cfg(test)]
 mod tests;
 
 pub use text::{is_pseudo_locale, use_pseudo_locale};
-
-use text::words;
-
-/// Declares the rooms of the catalogue, and for the tests the list of all of them.
-macro_rules! rooms {
-    ($($(#[$meta:meta])* $room:ident)*) => {
-        $($(#[$meta])* pub mod $room;)*
-
-        /// Every room with its texts.
-        #[cfg(test)]
-        const ROOMS: &[(&str, &[text::Entry])] = &[$((stringify!($room), $room::ALL)),*];
-    };
-}
-
-rooms! {
-    /// What many screens say: buttons, counts, waiting.
-    common
-    /// The list of VMs, a VM's state and its disks.
-    vms
-    /// Finding VMs in a folder of this computer.
-    discovery
-    /// Starting a backup, and one that is running.
-    backups
-    /// The recovery points of a VM: the list, verifying, pinning, deleting.
-    history
-    /// What a retention keeps and removes.
-    retention
-    /// All backups of all VMs.
-    activity
-    /// Repositories, and copying recovery points between them.
-    repositories
-    /// Mounts: opening one, how long it lasts, closing it.
-    mounts
-    /// The files of a mounted disk.
-    browser
-    /// Files and folders on their way to this computer.
-    downloads
-    /// Hubs: connecting, signing in, being offline.
-    hubs
-    /// Settings of the app.
-    settings
-    /// The window's frame: menus, sidebar, messages that come and go, tray and notifications.
-    frame
-    /// What went wrong, what it means and what to do.
-    failures
-    /// What only the terminal says.
-    terminal
-}

@@ -1,3 +1,3 @@
-use crate::words;
+//! Mounts: opening one, how long it lasts, closing it.
 
 words! {}

@@ -1,3 +1,3 @@
-use crate::words;
+//! Repositories, and copying recovery points between them.
 
 words! {}

@@ -1,3 +1,3 @@
-use crate::words;
+//! What a retention keeps and removes.
 
 words! {}

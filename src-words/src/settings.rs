@@ -1,3 +1,3 @@
-use crate::words;
+//! Settings of the app.
 
 words! {}

@@ -1,3 +1,3 @@
-use crate::words;
+//! What only the terminal says.
 
 words! {}

@@ -2,8 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use crate::ROOMS;
 use crate::text::{Entry, Piece, pieces};
+
+/// The rooms of the catalogue by name, with their texts.
+macro_rules! rooms {
+    ($($room:ident)*) => {
+        &[$((stringify!($room), crate::$room::ALL)),*]
+    };
+}
+
+const ROOMS: &[(&str, &[Entry])] = rooms! {
+    activity backups browser common discovery downloads failures frame history hubs mounts repositories retention settings terminal vms
+};
+
+#[test]
+fn every_room_is_read_by_these_tests() {
+    let modules = include_str!("lib.rs").matches("pub mod ").count();
+    assert_eq!(ROOMS.len(), modules);
+}
 
 /// Every text with the name by which a failing test calls it.
 fn all() -> impl Iterator<Item = (String, &'static Entry, &'static str)> {

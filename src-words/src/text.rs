@@ -131,56 +131,6 @@ pub(crate) struct Entry {
     pub(crate) texts: &'static [&'static str],
 }
 
-/// Defines texts, one function for each:
-///
-/// ```text
-/// words! {
-///     title = "VMs";                                    // fn title() -> &'static str
-///     deleted(name) = "{name} was deleted.";            // fn deleted(name: &dyn Display) -> String
-///     files(count) = "{count} file" | "{count} files";  // fn files(count: u64) -> String; the first for 1
-///     saved(count, to) = "…" | "…";                     // the first value counts, the others are shown
-/// }
-/// ```
-macro_rules! words {
-    ($($(#[$meta:meta])* $name:ident $(($first:ident $(, $place:ident)*))? = $text:literal $(| $many:literal)?;)*) => {
-        $(words!(@one [$(#[$meta])*] $name $(($first $(, $place)*))? $text $(| $many)?);)*
-
-        /// All of them, in order.
-        #[cfg(test)]
-        pub(crate) const ALL: &[$crate::text::Entry] = &[$(
-            $crate::text::Entry {
-                name: stringify!($name),
-                places: &[$(stringify!($first) $(, stringify!($place))*)?],
-                texts: &[$text $(, $many)?],
-            }
-        ),*];
-    };
-    (@one [$($meta:tt)*] $name:ident $text:literal) => {
-        #[doc = concat!("“", $text, "”")]
-        $($meta)*
-        pub fn $name() -> &'static str {
-            $crate::text::plain($text)
-        }
-    };
-    (@one [$($meta:tt)*] $name:ident($first:ident $(, $place:ident)*) $text:literal) => {
-        #[doc = concat!("“", $text, "”")]
-        $($meta)*
-        pub fn $name($first: impl std::fmt::Display $(, $place: impl std::fmt::Display)*) -> String {
-            $crate::text::filled($text, &[(stringify!($first), &$first) $(, (stringify!($place), &$place))*])
-        }
-    };
-    (@one [$($meta:tt)*] $name:ident($first:ident $(, $place:ident)*) $text:literal | $many:literal) => {
-        #[doc = concat!("“", $text, "”, “", $many, "”")]
-        $($meta)*
-        pub fn $name($first: u64 $(, $place: impl std::fmt::Display)*) -> String {
-            let text = if $first == 1 { $text } else { $many };
-            $crate::text::filled(text, &[(stringify!($first), &$first) $(, (stringify!($place), &$place))*])
-        }
-    };
-}
-
-pub(crate) use words;
-
 #[cfg(test)]
 mod tests {
     use super::*;

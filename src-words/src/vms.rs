@@ -1,3 +1,3 @@
-use crate::words;
+//! The list of VMs, a VM's state and its disks.
 
 words! {}
