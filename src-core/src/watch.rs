@@ -263,6 +263,7 @@ mod tests {
             verification: None,
             verified_at: None,
             copied_from: None,
+            parent_backup_id: None,
             dependents: Vec::new(),
             error_message: None,
             error_code: None,

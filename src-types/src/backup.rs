@@ -107,6 +107,10 @@ pub struct Backup {
     /// When that was.
     #[serde(default, deserialize_with = "crate::time::optional")]
     pub verified_at: Option<Timestamp>,
+    /// What an incremental one builds on: as the hub says, or where it never says that, the newest recovery point
+    /// before it.
+    #[serde(default)]
+    pub parent_backup_id: Option<BackupId>,
     /// The recovery point in another repository that it is a copy of, where the hub says.
     #[serde(default)]
     pub copied_from: Option<BackupId>,

@@ -1,5 +1,7 @@
 //! Backups and chains.
 
+use std::collections::HashMap;
+
 use sendense_types::{
     Backup, BackupDisk, BackupId, BackupStatus, BackupType, Chain, ChainLink, RepositoryId,
     Retention, RetentionAction, RetentionPoint, RetentionPolicy, RetentionStatus, StartedBackup,
@@ -34,11 +36,41 @@ pub(in crate::hub) fn backup(answer: &Value) -> Result<Backup> {
     decode(Fields::of(answer)?)
 }
 
-/// `GET /backups`, newest first; rows of one second are told apart by id (contract H37).
+/// `GET /backups`, newest first; rows of one second are told apart by id (contract H37). Where no row says what it
+/// builds on, as on deployed hubs, that is derived.
 pub(in crate::hub) fn backups(answer: &Value) -> Result<Vec<Backup>> {
-    let mut backups = Fields::of(answer)?.list(&["backups"], decode)?;
+    let mut says_parents = false;
+    let mut backups = Fields::of(answer)?.list(&["backups"], |row| {
+        says_parents |= row.has("parent_backup_id");
+        decode(row)
+    })?;
     backups.sort_by(|a, b| (b.created_at, &b.backup_id).cmp(&(a.created_at, &a.backup_id)));
+    if !says_parents {
+        derive_parents(&mut backups);
+    }
     Ok(backups)
+}
+
+/// Says of backups, newest first, what they build on: an incremental one on the newest recovery point of its VM and
+/// repository before it, as hubs choose it.
+fn derive_parents(backups: &mut [Backup]) {
+    let family = |backup: &Backup| {
+        let vm = match &backup.vm_context_id {
+            Some(id) => id.to_string(),
+            None => backup.vm_name.to_lowercase(),
+        };
+        (vm, backup.repository_id.clone())
+    };
+    let mut newest: HashMap<_, BackupId> = HashMap::new();
+    for backup in backups.iter_mut().rev() {
+        if backup.status != BackupStatus::Completed {
+            continue;
+        }
+        let before = newest.insert(family(backup), backup.backup_id.clone());
+        if backup.backup_type == BackupType::Incremental {
+            backup.parent_backup_id = before;
+        }
+    }
 }
 
 fn decode(fields: Fields<'_>) -> Result<Backup> {
@@ -69,6 +101,7 @@ fn decode(fields: Fields<'_>) -> Result<Backup> {
         total_size_gb: fields.real(&["total_size_gb", "size_gb"]),
         current_phase: fields.text(&["current_phase"]),
         transfer_speed_bps: fields.count(&["transfer_speed_bps"]),
+        parent_backup_id: fields.text(&["parent_backup_id"]).map(BackupId::new),
         copied_from: fields.text(&["copied_from"]).map(BackupId::new),
         is_pinned: fields.optional_flag("is_pinned"),
         verification: fields
@@ -227,6 +260,40 @@ mod tests {
         assert_eq!(backups[0].bytes_transferred, Some(8_455_192_576));
         assert!(backups[0].disks.is_empty(), "null is an empty list");
         assert_eq!(backups[0].backup_type, BackupType::Incremental);
+    }
+
+    #[test]
+    fn parents_are_taken_from_the_hub_and_derived_where_it_never_says_them() {
+        let row = |id: &str, kind: &str, repository: &str, status: &str| {
+            json!({ "backup_id": id, "vm_name": "web", "repository_id": repository, "backup_type": kind,
+                "status": status, "created_at": format!("2026-11-0{}T00:00:00Z", &id[1..]) })
+        };
+        let rows = [
+            row("b1", "incremental", "r", "completed"),
+            row("b2", "full", "r", "completed"),
+            row("b3", "incremental", "s", "completed"),
+            row("b4", "incremental", "r", "completed"),
+            row("b5", "incremental", "r", "failed"),
+            row("b6", "incremental", "r", "completed"),
+        ];
+        let parents = |rows: &[Value]| -> Vec<Option<String>> {
+            let backups = backups(&json!({ "backups": rows })).unwrap();
+            let parents = backups
+                .into_iter()
+                .rev()
+                .map(|backup| backup.parent_backup_id);
+            parents
+                .map(|parent| parent.map(|id| id.to_string()))
+                .collect()
+        };
+        let [b2, b4] = ["b2", "b4"].map(|id| Some(id.to_owned()));
+        assert_eq!(parents(&rows), [None, None, None, b2.clone(), None, b4]);
+
+        // One that says so once says so always, also after the clock was put back.
+        let mut rows = rows.to_vec();
+        rows[0]["parent_backup_id"] = json!("b2");
+        rows[1]["parent_backup_id"] = Value::Null;
+        assert_eq!(parents(&rows), [b2, None, None, None, None, None]);
     }
 
     #[test]

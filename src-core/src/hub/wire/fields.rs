@@ -72,6 +72,11 @@ impl<'v> Fields<'v> {
             .filter(|number: &f64| number.is_finite())
     }
 
+    /// Whether the hub says anything of that name, be it `null`.
+    pub(in crate::hub) fn has(&self, name: &str) -> bool {
+        self.0.get(name).is_some()
+    }
+
     /// Yes or no, on hubs that have that field.
     pub(in crate::hub) fn optional_flag(&self, name: &str) -> Option<bool> {
         self.0.get(name).and_then(Value::as_bool)
@@ -108,7 +113,7 @@ impl<'v> Fields<'v> {
     pub(in crate::hub) fn list<T>(
         &self,
         names: &[&str],
-        decode: impl Fn(Self) -> Result<T>,
+        mut decode: impl FnMut(Self) -> Result<T>,
     ) -> Result<Vec<T>> {
         let Some(elements) = self.values(names).find_map(Value::as_array) else {
             return Ok(Vec::new());
