@@ -17,7 +17,7 @@ use crate::{
     retention::Retention,
     shared::Shared,
     store::{
-        Store,
+        Reason, Store,
         backups::{self, Status},
         copies, jobs, repositories,
     },
@@ -130,11 +130,12 @@ impl Engine {
         &self.shared.clock
     }
 
-    /// Whether what is on record can be read.
+    /// Whether what is on record can be read; `false` while somebody who asked before still waits for the answer.
+    /// Blocks as long as the disk takes.
     ///
     /// # Errors
     /// When it cannot.
-    pub fn check(&self) -> Result<()> {
+    pub fn check(&self) -> Result<bool> {
         Ok(self.shared.store.check()?)
     }
 
@@ -167,9 +168,9 @@ impl Engine {
 /// Ends what an engine that was killed left behind: its jobs failed, and their files go.
 fn recover(store: &Store, clock: &Clock) -> rusqlite::Result<()> {
     for backup_id in store.with(backups::abandoned)? {
-        let now = clock.now();
+        let (now, reason) = (clock.now(), Reason::of_text(HUB_STOPPED));
         store.transaction(|transaction| {
-            jobs::fail(transaction, &backup_id, Status::Failed, HUB_STOPPED, now)
+            jobs::fail(transaction, &backup_id, Status::Failed, &reason, now)
         })?;
         tracing::warn!(backup_id, "a backup was cut off when the hub was killed");
     }

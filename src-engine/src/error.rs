@@ -205,7 +205,7 @@ pub enum Error {
 
     /// What could not be done with the files of a backup.
     #[error("{0}")]
-    Failed(Failure),
+    Failed(#[from] Failure),
 
     /// Mounts, folders and downloads.
     #[error(transparent)]

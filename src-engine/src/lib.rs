@@ -13,6 +13,7 @@ mod backup;
 mod chain;
 mod claims;
 mod clock;
+mod code;
 mod copy;
 mod discovery;
 mod engine;

@@ -11,7 +11,7 @@ use std::{
 
 use proptest::prelude::*;
 use sendense_disk::{AllowedRoots, Image};
-
+use sendense_types::FailureCode;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -617,6 +617,7 @@ async fn a_cancelled_backup_leaves_nothing_and_says_so() {
     bench.engine.idle().await;
     let backup = bench.backup(&started.backup_id);
     assert_eq!(backup.status, Status::Cancelled);
+    assert_eq!(backup.error_code, Some(FailureCode::Cancelled));
     assert_eq!(bench.files(), [] as [PathBuf; 0]);
     let again = bench.engine.backups().cancel(&started.backup_id).err();
     assert!(matches!(again, Some(Error::BackupOver(_))), "{again:?}");

@@ -10,7 +10,7 @@ use crate::{
     Clock,
     removal::remove_files,
     store::{
-        Store,
+        Reason, Store,
         backups::{Backup, Status},
         jobs,
     },
@@ -20,7 +20,7 @@ use crate::{
 pub(crate) struct Unrecorded {
     store: Store,
     clock: Clock,
-    failed: Mutex<BTreeMap<String, (Status, String)>>,
+    failed: Mutex<BTreeMap<String, (Status, Reason)>>,
 }
 
 impl Unrecorded {
@@ -33,12 +33,12 @@ impl Unrecorded {
     }
 
     /// Writes down that a job failed, or keeps it until that works. `over` is done before anybody can see it.
-    pub(crate) fn record(&self, backup_id: &str, status: Status, reason: &str, over: impl Fn()) {
+    pub(crate) fn record(&self, backup_id: &str, status: Status, reason: &Reason, over: impl Fn()) {
         if let Err(error) = self.write(backup_id, status, reason, &over) {
             tracing::error!(backup_id, %error, "could not record a failed backup");
             over();
             self.failed()
-                .insert(backup_id.to_owned(), (status, reason.to_owned()));
+                .insert(backup_id.to_owned(), (status, reason.clone()));
         }
     }
 
@@ -48,7 +48,7 @@ impl Unrecorded {
         &self,
         backup_id: &str,
         status: Status,
-        reason: &str,
+        reason: &Reason,
         over: impl FnOnce(),
     ) -> rusqlite::Result<()> {
         let now = self.clock.now();
@@ -75,11 +75,12 @@ impl Unrecorded {
     pub(crate) fn show_in(&self, backup: &mut Backup) {
         if let Some((status, reason)) = self.failed().get(&backup.backup_id) {
             backup.status = *status;
-            backup.error_message = Some(reason.clone());
+            backup.error_message = Some(reason.text.clone());
+            backup.error_code = reason.code;
         }
     }
 
-    fn failed(&self) -> MutexGuard<'_, BTreeMap<String, (Status, String)>> {
+    fn failed(&self) -> MutexGuard<'_, BTreeMap<String, (Status, Reason)>> {
         // Nothing panics under this lock.
         self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -14,6 +14,7 @@ use axum::{
 use serde::Serialize;
 
 use sendense_engine::{OpenError, restore};
+use sendense_types::FailureCode;
 
 /// Shorthand for results of requests.
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
@@ -139,6 +140,32 @@ impl Error {
         }
     }
 
+    /// What it is called for programs; `None` where its text is all there is to say.
+    fn code(&self) -> Option<FailureCode> {
+        match self {
+            Self::NoAuthorization => Some(FailureCode::SignInRequired),
+            Self::BadAuthorization => Some(FailureCode::BadAuthorization),
+            Self::BadToken => Some(FailureCode::SignInExpired),
+            Self::BadCredentials => Some(FailureCode::WrongCredentials),
+            Self::LockedOut { .. } => Some(FailureCode::TooManySignIns),
+            Self::UnknownPath(_) => Some(FailureCode::UnknownAddress),
+            Self::Engine(error) => error.code(),
+            Self::WebPage
+            | Self::BadBody(_)
+            | Self::BadQuery(_)
+            | Self::WrongMethod
+            | Self::Required(_)
+            | Self::BackupType(_)
+            | Self::StatusFilter(_)
+            | Self::SourceMissing
+            | Self::RepositoryType(_)
+            | Self::BadParameter(_)
+            | Self::TaskDied(_)
+            | Self::PasswordCheck(_)
+            | Self::Panicked => None,
+        }
+    }
+
     /// What is worth knowing beside the message.
     fn details(&self) -> Option<String> {
         match self {
@@ -232,12 +259,29 @@ fn status_of_restore(error: &restore::Error) -> StatusCode {
     }
 }
 
-/// The one shape of a failure: `details` is left out where there is nothing more to say.
-#[derive(Serialize)]
+/// The one shape of a failure: what there is nothing to say of is left out.
+#[derive(Clone, Serialize)]
 struct FailureBody {
     error: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<FailureCode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<String>,
+}
+
+/// Makes an answer what the documentation says: it knows no `code` (contract 2.4).
+pub(crate) async fn as_documented(mut response: Response) -> Response {
+    let failure = response.extensions_mut().remove::<FailureBody>();
+    let Some(failure) = failure.filter(|failure| failure.code.is_some()) else {
+        return response;
+    };
+    let (mut head, _) = response.into_parts();
+    head.headers.remove(header::CONTENT_LENGTH);
+    let body = FailureBody {
+        code: None,
+        ..failure
+    };
+    (head, Json(body)).into_response()
 }
 
 impl From<OpenError> for ServeError {
@@ -263,11 +307,13 @@ impl IntoResponse for Error {
         }
         let body = FailureBody {
             error: self.to_string(),
+            code: self.code(),
             details: self
                 .details()
                 .filter(|details| *details != self.to_string()),
         };
-        let mut response = (status, Json(body)).into_response();
+        let mut response = (status, Json(body.clone())).into_response();
+        response.extensions_mut().insert(body);
         if let Self::LockedOut { seconds } = self {
             response
                 .headers_mut()

@@ -178,14 +178,25 @@ impl Server {
         let jobs = hub.engine().stop();
         let (_, answered) = tokio::join!(
             jobs,
-            tokio::time::timeout(LAST_ANSWERS, connections.shutdown())
+            tokio::time::timeout(LAST_ANSWERS, connections.open.shutdown())
         );
         if answered.is_err() {
             tracing::warn!("some answers were cut off");
         }
-        drop(background);
+        // Whatever is still open holds the engine, and with it the database: it ends before the lock goes.
+        let mut tasks = connections.tasks;
+        tasks.shutdown().await;
+        background.shutdown().await;
         drop(data_dir);
     }
+}
+
+/// The connections of a hub.
+struct Connections {
+    /// Asks each of them to end after the answer that it is giving.
+    open: GracefulShutdown,
+    /// What serves them, and ends with this.
+    tasks: JoinSet<()>,
 }
 
 /// Answers requests until `shutdown` is done; returns the connections that are still open.
@@ -193,13 +204,16 @@ async fn answer(
     listener: TcpListener,
     hub: &Hub,
     shutdown: impl Future<Output = ()>,
-) -> GracefulShutdown {
+) -> Connections {
     let service = TowerToHyperService::new(api::router(hub.clone()));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_HEAD_BYTES);
-    let connections = GracefulShutdown::new();
+    let mut connections = Connections {
+        open: GracefulShutdown::new(),
+        tasks: JoinSet::new(),
+    };
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     tokio::pin!(shutdown);
     loop {
@@ -209,14 +223,16 @@ async fn answer(
         };
         let (place, accepted) = tokio::select! {
             () = &mut shutdown => return connections,
+            // Those that have ended go.
+            Some(_) = connections.tasks.join_next() => continue,
             next = next => next,
         };
         match accepted {
             Ok((stream, _)) => {
                 no_delay(&stream);
                 let connection = http.serve_connection(TokioIo::new(stream), service.clone());
-                let connection = connections.watch(connection);
-                tokio::spawn(async move {
+                let connection = connections.open.watch(connection);
+                connections.tasks.spawn(async move {
                     // Clients hang up whenever they like: that is no error of the hub.
                     if let Err(error) = connection.await {
                         tracing::debug!(%error, "a connection ended early");

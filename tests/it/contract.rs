@@ -3,6 +3,7 @@
 
 mod handover;
 mod shape;
+mod slow_disk;
 
 use std::path::Path;
 use std::time::Duration;
@@ -284,4 +285,19 @@ fn mounted_sample(started: &Started, api: &Api) -> String {
         )
         .ok();
     mount["mount_id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_failure_is_named_for_programs_where_the_documentation_does_not_forbid_it() {
+    for (profile, code) in [
+        (Profile::Default, json!("mount_not_found")),
+        (Profile::Documented, Value::Null),
+    ] {
+        let started = Started::new(profile);
+        let refused = started.sign_in().get("/restore/nothing/files?path=/");
+        assert_eq!(refused.status, 404, "{refused:?}");
+        let body = refused.json();
+        assert_eq!(body["error"], "mount not found: nothing", "{body}");
+        assert_eq!(body["code"], code, "{body}");
+    }
 }

@@ -82,11 +82,14 @@ impl Backups {
         let store = &self.inner.shared.store;
         let repository = store.with(|connection| require(connection, &backup.repository_id))?;
         require_connected(&repository)?;
-        store.transaction(|transaction| {
-            if !jobs::set_pinned(transaction, backup_id, is_pinned)? {
-                return Err(Error::BackupNotFound(backup_id.to_owned()));
-            }
-            manifest::record(transaction, backup_id).map_err(Error::Failed)
-        })
+        manifest::record(
+            store,
+            backup_id,
+            |transaction| match jobs::set_pinned(transaction, backup_id, is_pinned)? {
+                true => Ok(()),
+                false => Err(Error::BackupNotFound(backup_id.to_owned())),
+            },
+            || {},
+        )
     }
 }

@@ -108,13 +108,15 @@ impl Job {
         let speed = self.progress.read_bytes() as f64 / transfer_seconds.max(0.001);
         let now = self.shared.clock.now();
         let backup_id = &self.record.backup_id;
-        self.shared.store.transaction_and_then(
+        manifest::record(
+            &self.shared.store,
+            backup_id,
             |transaction| {
                 jobs::complete(transaction, backup_id, &disks, speed as u64, now)?;
                 if self.verify {
                     jobs::set_verified(transaction, backup_id, Verdict::Sound, now)?;
                 }
-                manifest::record(transaction, backup_id)
+                Ok(())
             },
             || self.let_go(),
         )

@@ -39,6 +39,7 @@ use crate::{
     retention::Retention,
     shared::Shared,
     store::{
+        Reason,
         backups::{self, Backup, BackupType, Filter, Status},
         vms::{self, Disk, Vm},
     },
@@ -275,7 +276,7 @@ impl Backups {
                     Failure::Cancelled => Status::Cancelled,
                     _ => Status::Failed,
                 };
-                let reason = failure.to_string();
+                let reason = Reason::from(&failure);
                 let unrecorded = &self.inner.shared.unrecorded;
                 unrecorded.record(backup_id, status, &reason, || job.let_go());
             }

@@ -77,6 +77,7 @@ pub(crate) fn begin(
         bytes_transferred: 0,
         total_bytes: 0,
         error_message: None,
+        error_code: None,
         current_phase: Status::Pending.as_str().to_owned(),
         transfer_speed_bps: 0,
         eta_seconds: None,

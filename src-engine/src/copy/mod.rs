@@ -31,6 +31,7 @@ use crate::{
     repository::{manifest, require, require_connected, require_usable},
     shared::Shared,
     store::{
+        Reason,
         backups::{self, Backup, BackupDisk, Status, Verdict},
         copies::{self, ChainCopy},
         jobs, removals,
@@ -147,15 +148,17 @@ impl Copies {
     fn end(&self, id: i64, run: &CopyRun, claim: Claim, outcome: Result<(), Failure>) {
         let now = self.shared.clock.now();
         let outcome = match outcome {
-            Err(Failure::Stopped) if self.shared.stopping.is_cancelled() => Err(CUT_OFF.to_owned()),
-            Err(Failure::Stopped) => Err(Failure::Cancelled.to_string()),
-            outcome => outcome.map_err(|failure| failure.to_string()),
+            Err(Failure::Stopped) if self.shared.stopping.is_cancelled() => {
+                Err(Reason::of_text(CUT_OFF))
+            }
+            Err(Failure::Stopped) => Err(Reason::from(&Failure::Cancelled)),
+            outcome => outcome.map_err(|failure| Reason::from(&failure)),
         };
         if let Err(why) = &outcome {
-            tracing::warn!(id, why, "a copy ended early");
+            tracing::warn!(id, why = why.text, "a copy ended early");
         }
         let written = self.shared.store.transaction_and_then(
-            |transaction| copies::end(transaction, id, outcome.err().as_deref(), now),
+            |transaction| copies::end(transaction, id, outcome.as_ref().err(), now),
             || drop(claim),
         );
         if let Err(error) = written {
@@ -358,13 +361,18 @@ impl Copying<'_> {
         if let Some(manifest) = &manifest {
             store.with(|connection| removals::note(connection, manifest))?;
         }
-        store.transaction(|transaction| {
-            self.take_on_record(transaction, &id, point, &images)?;
-            if let Some(manifest) = &manifest {
-                removals::forget(transaction, manifest)?;
-            }
-            manifest::record(transaction, &id)
-        })
+        manifest::record(
+            store,
+            &id,
+            |transaction| {
+                self.take_on_record(transaction, &id, point, &images)?;
+                if let Some(manifest) = &manifest {
+                    removals::forget(transaction, manifest)?;
+                }
+                Ok(())
+            },
+            || {},
+        )
     }
 
     /// Writes a copied point down as a backup of the other repository.

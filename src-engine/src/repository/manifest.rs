@@ -13,13 +13,14 @@ use std::{
 };
 
 use jiff::Timestamp;
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     failure::Failure,
     files,
     store::{
+        Store,
         backups::{self, Backup, BackupType},
         repositories,
         vms::{self, Disk, Vm},
@@ -227,16 +228,45 @@ struct Versioned {
     version: u32,
 }
 
-/// Writes down beside a backup's images what its rows say, as the caller's transaction has them: the
-/// manifest is there before the rows are, or neither.
+/// Does `work`, which changes what is on record about a backup, and writes the same down beside its images: the
+/// manifest is there before the rows are, or neither. Then does one thing more, before anybody can see it.
+///
+/// `work` runs twice: once to see what the manifest has to say, which is then written while others use the database.
 ///
 /// # Errors
-/// When it cannot be written. Then the transaction must not be committed.
-pub(crate) fn record(connection: &Connection, backup_id: &str) -> Result<(), Failure> {
-    if let Some((path, manifest)) = of_rows(connection, backup_id)? {
-        manifest.write(&path).map_err(Failure::repository(path))?;
+/// Those of `work`, or when the manifest cannot be written. Then nothing is on record.
+pub(crate) fn record<T, E: From<Failure> + From<rusqlite::Error>>(
+    store: &Store,
+    backup_id: &str,
+    work: impl Fn(&Transaction<'_>) -> Result<T, E>,
+    recorded: impl FnOnce(),
+) -> Result<T, E> {
+    let _one_at_a_time = store.recording();
+    let planned = store.rehearse(|transaction| {
+        work(transaction)?;
+        Ok::<_, E>(of_rows(transaction, backup_id)?)
+    })?;
+    write(planned.as_ref())?;
+    store.transaction_and_then(
+        |transaction| {
+            let outcome = work(transaction)?;
+            // The VM may have been discovered anew meanwhile.
+            let now = of_rows(transaction, backup_id)?;
+            if now != planned {
+                write(now.as_ref())?;
+            }
+            Ok(outcome)
+        },
+        recorded,
+    )
+}
+
+/// Writes a manifest where it belongs.
+pub(crate) fn write(manifest: Option<&(PathBuf, Manifest)>) -> Result<(), Failure> {
+    match manifest {
+        Some((path, manifest)) => manifest.write(path).map_err(Failure::repository(path)),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Where the manifest of a backup belongs and what it should say; `None` for a backup without images.

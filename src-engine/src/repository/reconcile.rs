@@ -129,6 +129,7 @@ fn renew_manifest(
     store: &Store,
     backup: &Backup,
 ) -> rusqlite::Result<Result<(), (PathBuf, String)>> {
+    let _one_at_a_time = store.recording();
     let of_rows = store.with(|connection| manifest::of_rows(connection, &backup.backup_id))?;
     let Some((path, expected)) = of_rows else {
         return Ok(Ok(()));
@@ -143,6 +144,7 @@ fn renew_manifest(
         Ok(_) | Err(_) => {}
     }
     tracing::info!(path = %path.display(), "writing a manifest anew");
-    let written = store.with(|connection| manifest::record(connection, &backup.backup_id));
-    Ok(written.map_err(|failure| (path, failure.to_string())))
+    let planned = (path, expected);
+    let written = manifest::write(Some(&planned));
+    Ok(written.map_err(|failure| (planned.0, failure.to_string())))
 }

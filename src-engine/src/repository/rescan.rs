@@ -294,6 +294,7 @@ fn adopt(
         bytes_transferred: read_bytes,
         total_bytes: read_bytes,
         error_message: None,
+        error_code: None,
         current_phase: Status::Completed.as_str().to_owned(),
         transfer_speed_bps: 0,
         eta_seconds: None,

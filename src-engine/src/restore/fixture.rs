@@ -163,19 +163,19 @@ impl Fixture {
         Self { mounts, ..self }
     }
 
-    pub(crate) async fn mount(&self, backup_id: &str) -> String {
-        self.mounts.mount(backup_id, 0).await.unwrap().mount_id
+    pub(crate) fn mount(&self, backup_id: &str) -> String {
+        self.mounts.mount(backup_id, 0).unwrap().mount_id
     }
 
     pub(crate) async fn names(&self, mount_id: &str, folder: &str) -> Vec<String> {
-        let mount = self.mounts.enter(mount_id).await.unwrap();
+        let mount = self.mounts.enter(mount_id).unwrap();
         let rows = mount.list(path(folder), RowShape::Extended).await.unwrap();
         rows.rows.into_iter().map(|row| row.name).collect()
     }
 
     /// A file, or a folder as a zip archive.
     pub(crate) async fn download(&self, mount_id: &str, file: &str) -> Result<Chunks, Error> {
-        let mount = self.mounts.enter(mount_id).await?;
+        let mount = self.mounts.enter(mount_id)?;
         match mount.target(path(file), None).await? {
             Target::File(head) => {
                 let whole = 0..head.size_bytes;

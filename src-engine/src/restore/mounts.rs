@@ -40,7 +40,8 @@ const DOWNLOAD_PATIENCE: Duration = Duration::from_secs(30);
 /// when its image is closed, and when the last use of the others is written down.
 pub const REAP_INTERVAL: Duration = Duration::from_secs(30);
 
-/// All mounts of a hub; cheap to clone.
+/// All mounts of a hub; cheap to clone. Whatever is asked of it may wait for a disk or for the database, so it is
+/// called on threads that may block; only what a mount in use reads goes to a thread of its own.
 #[derive(Clone)]
 pub struct Mounts {
     inner: Arc<Inner>,
@@ -53,7 +54,7 @@ struct Inner {
     /// What is open in memory, by mount id. Not every row has to be here.
     open: Mutex<BTreeMap<String, Arc<OpenMount>>>,
     /// Two requests for one disk, or for the last slot, come one after the other.
-    mounting: tokio::sync::Mutex<()>,
+    mounting: Mutex<()>,
     download_slots: Arc<Semaphore>,
 }
 
@@ -62,7 +63,7 @@ struct OpenMount {
     row: MountRow,
     lease: Mutex<Lease>,
     /// Empty until somebody looks inside, and again when the thread has died.
-    session: tokio::sync::Mutex<Option<Arc<Session>>>,
+    session: Mutex<Option<Arc<Session>>>,
 }
 
 /// A disk whose image is in the repository.
@@ -107,15 +108,15 @@ impl Mounts {
                 clock,
                 layout,
                 open: Mutex::default(),
-                mounting: tokio::sync::Mutex::default(),
+                mounting: Mutex::default(),
                 download_slots: Arc::new(Semaphore::new(MAX_DOWNLOADS)),
             }),
         }
     }
 
     /// Opens a disk of a finished backup, or renews the mount that it already has.
-    pub async fn mount(&self, backup_id: &str, disk_index: u32) -> Result<MountRow> {
-        let _one_at_a_time = self.inner.mounting.lock().await;
+    pub fn mount(&self, backup_id: &str, disk_index: u32) -> Result<MountRow> {
+        let _one_at_a_time = lock(&self.inner.mounting);
         let now = self.inner.now();
         self.close_expired(now)?;
         let disk = self.finished_disk(backup_id, disk_index)?;
@@ -137,7 +138,7 @@ impl Mounts {
 
         // The image is opened before the row is written: a mount that fails leaves nothing behind.
         let backup_disk_id = disk.backup_disk_id;
-        let session = self.start_session(disk, now).await?;
+        let session = self.start_session(&disk, now)?;
         let mount_id = uuid::Uuid::new_v4().to_string();
         let row = MountRow {
             mount_path: format!("/mnt/sendense/restore/{mount_id}"),
@@ -155,7 +156,7 @@ impl Mounts {
             .store
             .with(|connection| table::insert(connection, &row))?;
         let mount = self.in_memory(&row);
-        *mount.session.lock().await = Some(Arc::new(session));
+        *lock(&mount.session) = Some(Arc::new(session));
         tracing::info!(
             mount_id = row.mount_id,
             backup_id,
@@ -209,7 +210,7 @@ impl Mounts {
     }
 
     /// Uses a mount: renews it, and opens its image where it is not open.
-    pub async fn enter(&self, mount_id: &str) -> Result<MountInUse> {
+    pub fn enter(&self, mount_id: &str) -> Result<MountInUse> {
         let now = self.inner.now();
         let row = self
             .inner
@@ -227,7 +228,7 @@ impl Mounts {
             }
             lease.renew(now);
         }
-        let session = self.session(&mount).await?;
+        let session = self.session(&mount)?;
         Ok(MountInUse {
             mounts: self.clone(),
             mount,
@@ -287,8 +288,13 @@ impl Mounts {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            if let Err(error) = self.close_expired(self.inner.now()) {
-                tracing::warn!(%error, "could not look for unused mounts");
+            let mounts = self.clone();
+            let looking =
+                tokio::task::spawn_blocking(move || mounts.close_expired(mounts.inner.now()));
+            match looking.await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "could not look for unused mounts"),
+                Err(died) => tracing::error!(%died, "looking for unused mounts ended early"),
             }
         }
     }
@@ -300,32 +306,26 @@ impl Mounts {
             Arc::new(OpenMount {
                 row: row.clone(),
                 lease: Mutex::new(Lease::last_used(row.last_accessed_at)),
-                session: tokio::sync::Mutex::default(),
+                session: Mutex::default(),
             })
         });
         Arc::clone(mount)
     }
 
-    async fn session(&self, mount: &OpenMount) -> Result<Arc<Session>> {
-        let mut slot = mount.session.lock().await;
+    fn session(&self, mount: &OpenMount) -> Result<Arc<Session>> {
+        let mut slot = lock(&mount.session);
         if let Some(session) = slot.as_ref().filter(|session| !session.is_stopped()) {
             return Ok(Arc::clone(session));
         }
         let disk = self.finished_disk(&mount.row.backup_id, mount.row.disk_index)?;
-        let session = self.start_session(disk, mount.row.created_at).await?;
-        let session = Arc::new(session);
+        let session = Arc::new(self.start_session(&disk, mount.row.created_at)?);
         *slot = Some(Arc::clone(&session));
         Ok(session)
     }
 
-    async fn start_session(&self, disk: FinishedDisk, mounted_at: Timestamp) -> Result<Session> {
-        let layout = self.inner.layout;
-        // Opening reads the image: not on a thread that answers requests.
-        let opened = tokio::task::spawn_blocking(move || {
-            let allowed = AllowedRoots::new([disk.repository_path]);
-            OpenDisk::open(&disk.image_path, &allowed, layout)
-        });
-        let disk = opened.await.map_err(|_| Error::ReaderStopped)??;
+    fn start_session(&self, disk: &FinishedDisk, mounted_at: Timestamp) -> Result<Session> {
+        let allowed = AllowedRoots::new([disk.repository_path.clone()]);
+        let disk = OpenDisk::open(&disk.image_path, &allowed, self.inner.layout)?;
         Session::start(disk, mounted_at)
     }
 
@@ -435,7 +435,7 @@ fn not_found(mount_id: &str) -> Error {
     }
 }
 
-/// Nothing panics under these locks, and what they hold would still be right if something did.
+/// What these locks hold is right at any moment, so a panic under one of them spoils nothing.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -15,11 +15,11 @@ async fn mounts_of_a_deleted_backup_are_closed_unless_something_is_downloaded() 
     let image = fat_image();
     fixture.back_up("kept", &image);
     fixture.back_up("deleted", &image);
-    let kept = fixture.mount("kept").await;
-    let deleted = fixture.mount("deleted").await;
+    let kept = fixture.mount("kept");
+    let deleted = fixture.mount("deleted");
     let ids = ["deleted".to_owned()];
 
-    let download = fixture.mounts.enter(&deleted).await.unwrap();
+    let download = fixture.mounts.enter(&deleted).unwrap();
     let download = download.hold().await.unwrap();
     let refused = fixture.mounts.close_backups(&ids).unwrap_err();
     assert!(
@@ -39,7 +39,7 @@ async fn mounts_of_a_deleted_backup_are_closed_unless_something_is_downloaded() 
 async fn one_disk_has_one_mount_and_the_documented_fields() {
     let fixture = Fixture::new();
     fixture.back_up("b1", &fat_image());
-    let row = fixture.mounts.mount("b1", 0).await.unwrap();
+    let row = fixture.mounts.mount("b1", 0).unwrap();
     assert_eq!(row.backup_id, "b1");
     assert_eq!(row.filesystem_type, "vfat");
     assert_eq!(row.nbd_device, "/dev/nbd0");
@@ -50,21 +50,20 @@ async fn one_disk_has_one_mount_and_the_documented_fields() {
     assert_eq!(row.expires_at, at("11:00:00"));
 
     fixture.clock.advance(SignedDuration::from_mins(10));
-    let again = fixture.mounts.mount("b1", 0).await.unwrap();
+    let again = fixture.mounts.mount("b1", 0).unwrap();
     assert_eq!(again.mount_id, row.mount_id);
     assert_eq!(again.expires_at, at("11:10:00"), "asking again is a use");
     assert_eq!(fixture.mounts.list().unwrap(), [again]);
 }
 
-#[tokio::test]
-async fn requests_for_one_disk_at_the_same_time_get_the_same_mount() {
+#[test]
+fn requests_for_one_disk_at_the_same_time_get_the_same_mount() {
     let fixture = Fixture::new();
     fixture.back_up("b1", &fat_image());
-    let (a, b, c) = tokio::join!(
-        fixture.mount("b1"),
-        fixture.mount("b1"),
-        fixture.mount("b1")
-    );
+    let [a, b, c] = std::thread::scope(|scope| {
+        let asked = [(); 3].map(|()| scope.spawn(|| fixture.mount("b1")));
+        asked.map(|asked| asked.join().unwrap())
+    });
     assert_eq!(a, b);
     assert_eq!(b, c);
 }
@@ -77,7 +76,7 @@ async fn what_was_not_finished_or_is_gone_cannot_be_mounted() {
     fixture.record("running", "running", None);
     fixture.record("failed", "failed", None);
 
-    let error = fixture.mounts.mount("nothing", 5).await.unwrap_err();
+    let error = fixture.mounts.mount("nothing", 5).unwrap_err();
     assert_eq!(
         error.to_string(),
         "disk not found: backup_id=nothing, disk_index=5"
@@ -87,11 +86,11 @@ async fn what_was_not_finished_or_is_gone_cannot_be_mounted() {
         ("running", "the backup of this disk is not finished"),
         ("failed", "the backup failed"),
     ] {
-        let error = fixture.mounts.mount(backup_id, 0).await.unwrap_err();
+        let error = fixture.mounts.mount(backup_id, 0).unwrap_err();
         assert!(error.to_string().starts_with("disk not found"), "{error}");
         assert_eq!(error.details().as_deref(), Some(reason));
     }
-    let error = fixture.mounts.mount("gone", 0).await.unwrap_err();
+    let error = fixture.mounts.mount("gone", 0).unwrap_err();
     assert!(matches!(error, Error::ImageGone { .. }));
     assert!(
         error.to_string().starts_with("QCOW2 file does not exist"),
@@ -106,7 +105,7 @@ async fn a_disk_without_anything_readable_says_what_was_seen() {
     let mut luks = vec![0; 2 << 20];
     luks[..LUKS_MAGIC.len()].copy_from_slice(LUKS_MAGIC);
     fixture.back_up("luks", &luks);
-    let error = fixture.mounts.mount("luks", 0).await.unwrap_err();
+    let error = fixture.mounts.mount("luks", 0).unwrap_err();
     assert_eq!(error.to_string(), "no mountable partitions found");
     assert!(matches!(
         error,
@@ -131,18 +130,18 @@ async fn the_ninth_mount_is_refused_until_one_is_closed() {
     }
     let mut mount_ids = Vec::new();
     for n in 0..MAX_MOUNTS {
-        mount_ids.push(fixture.mount(&format!("b{n}")).await);
+        mount_ids.push(fixture.mount(&format!("b{n}")));
     }
-    let error = fixture.mounts.mount("b8", 0).await.unwrap_err();
+    let error = fixture.mounts.mount("b8", 0).unwrap_err();
     assert!(
         error
             .to_string()
             .contains("maximum concurrent mounts reached")
     );
     assert!(matches!(error, Error::TooManyMounts { .. }));
-    fixture.mount("b3").await;
+    fixture.mount("b3");
     fixture.mounts.unmount(&mount_ids[3]).unwrap();
-    let row = fixture.mounts.mount("b8", 0).await.unwrap();
+    let row = fixture.mounts.mount("b8", 0).unwrap();
     assert_eq!(row.nbd_device, "/dev/nbd3", "the slot that became free");
     assert_eq!(fixture.mounts.usage().unwrap().devices.len(), MAX_MOUNTS);
 }
@@ -151,7 +150,7 @@ async fn the_ninth_mount_is_refused_until_one_is_closed() {
 async fn a_mount_that_nobody_uses_expires_and_browsing_keeps_it() {
     let fixture = Fixture::new();
     fixture.back_up("b1", &fat_image());
-    let mount_id = fixture.mount("b1").await;
+    let mount_id = fixture.mount("b1");
     fixture.clock.advance(SignedDuration::from_mins(59));
     assert_eq!(fixture.names(&mount_id, "/Recovery").await.len(), 2);
     fixture.clock.advance(SignedDuration::from_mins(59));
@@ -160,7 +159,7 @@ async fn a_mount_that_nobody_uses_expires_and_browsing_keeps_it() {
         0
     );
     fixture.clock.advance(SignedDuration::from_mins(1));
-    let error = fixture.mounts.enter(&mount_id).await.err().unwrap();
+    let error = fixture.mounts.enter(&mount_id).err().unwrap();
     assert!(matches!(error, Error::MountNotFound { .. }));
     assert!(
         error.to_string().contains("mount not found"),
@@ -179,7 +178,7 @@ async fn a_mount_that_nobody_uses_expires_and_browsing_keeps_it() {
 async fn mounts_survive_a_restart_with_the_time_they_had_left() {
     let fixture = Fixture::new();
     let image = fixture.back_up("b1", &fat_image());
-    let mount_id = fixture.mount("b1").await;
+    let mount_id = fixture.mount("b1");
     fixture.clock.advance(SignedDuration::from_mins(30));
     fixture.names(&mount_id, "/").await;
     fixture.mounts.close_expired(fixture.clock.now()).unwrap();
@@ -193,7 +192,7 @@ async fn mounts_survive_a_restart_with_the_time_they_had_left() {
 
     let fixture = fixture.restarted();
     std::fs::remove_file(image).unwrap();
-    let error = fixture.mounts.enter(&mount_id).await.err().unwrap();
+    let error = fixture.mounts.enter(&mount_id).err().unwrap();
     assert!(
         error.to_string().starts_with("QCOW2 file does not exist"),
         "{error}"
@@ -204,12 +203,12 @@ async fn mounts_survive_a_restart_with_the_time_they_had_left() {
 async fn a_deleted_backup_takes_its_mounts_with_it() {
     let fixture = Fixture::new();
     fixture.back_up("b1", &fat_image());
-    let mount_id = fixture.mount("b1").await;
+    let mount_id = fixture.mount("b1");
     fixture
         .store
         .with(|connection| connection.execute("DELETE FROM backup_jobs WHERE id = 'b1'", []))
         .unwrap();
-    let error = fixture.mounts.enter(&mount_id).await.err().unwrap();
+    let error = fixture.mounts.enter(&mount_id).err().unwrap();
     assert!(error.to_string().contains("mount not found"));
     assert_eq!(fixture.mounts.list().unwrap(), []);
 }
@@ -218,7 +217,7 @@ async fn a_deleted_backup_takes_its_mounts_with_it() {
 async fn an_image_that_is_deleted_while_it_is_open_stays_readable() {
     let fixture = Fixture::new();
     let image = fixture.back_up("b1", &fat_image());
-    let mount_id = fixture.mount("b1").await;
+    let mount_id = fixture.mount("b1");
     std::fs::remove_file(image).unwrap();
     let answer = fixture.download(&mount_id, "/Recovery/ReAgent.xml").await;
     assert_eq!(bytes(answer.unwrap()).await, b"<xml/>");
@@ -231,8 +230,8 @@ async fn the_root_lists_volumes_and_other_paths_lie_on_the_largest() {
     luks[..LUKS_MAGIC.len()].copy_from_slice(LUKS_MAGIC);
     let disk = partitioned(&[(0x83, &luks), (0x0c, &fat_image())]);
     fixture.back_up("b1", &disk);
-    let mount_id = fixture.mount("b1").await;
-    let mount = fixture.mounts.enter(&mount_id).await.unwrap();
+    let mount_id = fixture.mount("b1");
+    let mount = fixture.mounts.enter(&mount_id).unwrap();
     let rows = mount
         .list(path("/"), RowShape::Extended)
         .await
@@ -288,10 +287,10 @@ async fn the_documented_root_is_the_largest_volume() {
     let fixture = Fixture::with_layout(RootLayout::OneVolume);
     let disk = partitioned(&[(0x0c, &fat_image())]);
     fixture.back_up("b1", &disk);
-    let mount_id = fixture.mount("b1").await;
+    let mount_id = fixture.mount("b1");
     let names = fixture.names(&mount_id, "/").await;
     assert!(names.contains(&"Recovery".to_owned()), "{names:?}");
-    let mount = fixture.mounts.enter(&mount_id).await.unwrap();
+    let mount = fixture.mounts.enter(&mount_id).unwrap();
     let error = mount.list(path("/partition-1"), RowShape::Documented).await;
     assert!(matches!(error.unwrap_err(), Error::PathMissing { .. }));
 }
@@ -300,8 +299,8 @@ async fn the_documented_root_is_the_largest_volume() {
 async fn wrong_paths_are_answered_in_words() {
     let fixture = Fixture::new();
     fixture.back_up("b1", &fat_image());
-    let mount_id = fixture.mount("b1").await;
-    let mount = fixture.mounts.enter(&mount_id).await.unwrap();
+    let mount_id = fixture.mount("b1");
+    let mount = fixture.mounts.enter(&mount_id).unwrap();
     let missing = mount
         .list(path("/nope"), RowShape::Extended)
         .await
@@ -330,8 +329,8 @@ async fn a_part_of_a_file_is_read_and_the_same_file_is_known_again() {
     fixture.back_up("b1", &fat_image());
     let mut tags = Vec::new();
     for _ in 0..2 {
-        let mount_id = fixture.mount("b1").await;
-        let mount = fixture.mounts.enter(&mount_id).await.unwrap();
+        let mount_id = fixture.mount("b1");
+        let mount = fixture.mounts.enter(&mount_id).unwrap();
         let Target::File(head) = mount.target(path("/big.bin"), None).await.unwrap() else {
             panic!("it is a file");
         };
@@ -352,7 +351,7 @@ async fn a_part_of_a_file_is_read_and_the_same_file_is_known_again() {
 async fn a_folder_is_answered_with_a_zip_that_keeps_empty_folders() {
     let fixture = Fixture::new();
     fixture.back_up("b1", &fat_image());
-    let mount_id = fixture.mount("b1").await;
+    let mount_id = fixture.mount("b1");
     let answer = fixture.download(&mount_id, "/Recovery").await.unwrap();
     let archive = bytes(answer).await;
     let mut archive = zip::ZipArchive::new(Cursor::new(archive)).unwrap();
@@ -377,9 +376,9 @@ async fn the_whole_disk_is_archived_by_volume_with_a_note_on_the_rest() {
     let mut luks = vec![0; 1 << 20];
     luks[..LUKS_MAGIC.len()].copy_from_slice(LUKS_MAGIC);
     fixture.back_up("b1", &partitioned(&[(0x0c, &fat_image()), (0x83, &luks)]));
-    let mount_id = fixture.mount("b1").await;
+    let mount_id = fixture.mount("b1");
     let answer = fixture.download(&mount_id, "/").await.unwrap();
-    let mount = fixture.mounts.enter(&mount_id).await.unwrap();
+    let mount = fixture.mounts.enter(&mount_id).unwrap();
     let name = mount.archive_name(&path("/"), ArchiveFormat::Zip);
     assert_eq!(name, "b1-disk0.zip");
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes(answer).await)).unwrap();
@@ -406,7 +405,7 @@ async fn the_whole_disk_is_archived_by_volume_with_a_note_on_the_rest() {
 async fn an_open_download_holds_the_mount_and_frees_its_thread_when_it_is_dropped() {
     let fixture = Fixture::new();
     fixture.back_up("b1", &fat_image());
-    let mount_id = fixture.mount("b1").await;
+    let mount_id = fixture.mount("b1");
     let answer = fixture.download(&mount_id, "/big.bin").await.unwrap();
     assert_eq!(fixture.mounts.usage().unwrap().n_downloads, 1);
     fixture.clock.advance(SignedDuration::from_hours(5));
@@ -434,7 +433,7 @@ async fn an_open_download_holds_the_mount_and_frees_its_thread_when_it_is_droppe
 async fn many_downloads_of_one_mount_run_side_by_side() {
     let fixture = Fixture::new();
     fixture.back_up("b1", &fat_image());
-    let mount_id = fixture.mount("b1").await;
+    let mount_id = fixture.mount("b1");
     let downloads = (0..24).map(|_| async {
         let answer = fixture.download(&mount_id, "/big.bin").await.unwrap();
         bytes(answer).await
@@ -455,10 +454,10 @@ async fn damage_in_a_file_is_said_and_costs_an_archive_that_file() {
     let tables = n_reserved_sectors * 512..(n_reserved_sectors + 2 * n_table_sectors) * 512;
     image[tables][4..].fill(0);
     fixture.back_up("b1", &image);
-    let mount_id = fixture.mount("b1").await;
+    let mount_id = fixture.mount("b1");
 
     let whole = fixture.download(&mount_id, "/big.bin").await;
-    let mount = fixture.mounts.enter(&mount_id).await.unwrap();
+    let mount = fixture.mounts.enter(&mount_id).unwrap();
     let Target::File(head) = mount.target(path("/big.bin"), None).await.unwrap() else {
         panic!("it is a file");
     };
@@ -473,7 +472,7 @@ async fn damage_in_a_file_is_said_and_costs_an_archive_that_file() {
         ));
         assert!(error.to_string().contains("cannot be read"), "{error}");
     }
-    let mount = fixture.mounts.enter(&mount_id).await.unwrap();
+    let mount = fixture.mounts.enter(&mount_id).unwrap();
     for format in [ArchiveFormat::Zip, ArchiveFormat::TarGz] {
         let answer = mount.archive(path("/partition-1"), format).await.unwrap();
         let archive = bytes(answer).await;
@@ -512,8 +511,8 @@ async fn damage_in_the_middle_of_a_large_file_is_zeros_and_said() {
         image[table + 2 * (first + n_kept - 1)..][..2].fill(0);
     }
     fixture.back_up("b1", &image);
-    let mount_id = fixture.mount("b1").await;
-    let mount = fixture.mounts.enter(&mount_id).await.unwrap();
+    let mount_id = fixture.mount("b1");
+    let mount = fixture.mounts.enter(&mount_id).unwrap();
     let answer = mount
         .archive(path("/partition-1"), ArchiveFormat::TarGz)
         .await
@@ -565,8 +564,8 @@ fn untarred(archive: &[u8]) -> Vec<(String, Vec<u8>)> {
 async fn a_recursive_listing_is_one_json_document_with_everything_in_it() {
     let fixture = Fixture::new();
     fixture.back_up("b1", &fat_image());
-    let mount_id = fixture.mount("b1").await;
-    let mount = fixture.mounts.enter(&mount_id).await.unwrap();
+    let mount_id = fixture.mount("b1");
+    let mount = fixture.mounts.enter(&mount_id).unwrap();
     let body = mount
         .list_recursively(path("/"), "/".to_owned(), RowShape::Extended)
         .await

@@ -9,6 +9,7 @@ use std::{
 };
 
 use jiff::tz::TimeZone;
+use rusqlite::Transaction;
 
 use self::merge::merge;
 pub use self::rules::{Fate, Plan, Step};
@@ -185,17 +186,22 @@ impl Retention {
                 Some((into, disks))
             }
         };
-        store.transaction(|transaction| {
-            if let Some((into, disks)) = &merged {
-                let parent = doomed
-                    .first()
-                    .and_then(|oldest| oldest.parent_backup_id.as_deref());
-                jobs::merged(transaction, &into.backup_id, parent, disks)?;
-                manifest::record(transaction, &into.backup_id).map_err(Error::Failed)?;
-            }
+        let forget = |transaction: &Transaction<'_>| {
             require_expendable(transaction, &doomed)?;
             jobs::forget(transaction, &doomed).map_err(Error::from)
-        })?;
+        };
+        match &merged {
+            None => store.transaction(forget)?,
+            Some((into, disks)) => {
+                let oldest = doomed.first();
+                let parent = oldest.and_then(|oldest| oldest.parent_backup_id.as_deref());
+                let work = |transaction: &Transaction<'_>| {
+                    jobs::merged(transaction, &into.backup_id, parent, disks)?;
+                    forget(transaction)
+                };
+                manifest::record(store, &into.backup_id, work, || {})?;
+            }
+        }
         remove_files(store)?;
         tracing::info!(vm = vm.vm_name, ?expired, "retention removed backups");
         Ok(())

@@ -7,9 +7,10 @@ use std::{
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+use sendense_types::FailureCode;
 use serde::{Deserialize, Serialize};
 
-use super::{optional_time, time};
+use super::{failure_code, optional_time, time};
 
 /// What a backup holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +88,8 @@ pub struct Backup {
     pub total_bytes: u64,
     /// Why it failed, in words.
     pub error_message: Option<String>,
+    /// The same for programs.
+    pub error_code: Option<FailureCode>,
     /// What it is doing, in the hub's word.
     pub current_phase: String,
     /// Bytes read per second.
@@ -239,6 +242,7 @@ impl Backup {
             bytes_transferred: 0,
             total_bytes: 0,
             error_message: None,
+            error_code: None,
             current_phase: String::new(),
             transfer_speed_bps: 0,
             eta_seconds: None,
@@ -460,6 +464,7 @@ fn backup(row: &Row<'_>) -> rusqlite::Result<Backup> {
         bytes_transferred: row.get("bytes_transferred")?,
         total_bytes: row.get("total_bytes")?,
         error_message: row.get("error_message")?,
+        error_code: failure_code(row)?,
         current_phase: row.get("current_phase")?,
         transfer_speed_bps: row.get("transfer_speed_bps")?,
         eta_seconds: None,

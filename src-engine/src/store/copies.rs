@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, Row};
 
-use super::{optional_time, time, time_text};
+use sendense_types::FailureCode;
+
+use super::{Reason, failure_code, optional_time, time, time_text};
 
 /// A copy that was asked for, as it is on record.
 #[derive(Clone, Debug)]
@@ -28,6 +30,8 @@ pub struct ChainCopy {
     pub verification_status: String,
     /// Why it ended early, in words.
     pub error_message: Option<String>,
+    /// The same for programs.
+    pub error_code: Option<FailureCode>,
     /// When it was first asked for.
     pub created_at: Timestamp,
     /// The backup that it became.
@@ -48,7 +52,7 @@ pub(crate) fn begin(
          VALUES (?1, ?2, 'copying', ?3, ?3)
          ON CONFLICT (source_backup_id, repository_id) DO UPDATE SET status = 'copying',
             copy_started_at = ?3, copy_completed_at = NULL, verified_at = NULL,
-            verification_status = 'pending', error_message = NULL
+            verification_status = 'pending', error_message = NULL, error_code = NULL
          RETURNING id",
         (backup_id, repository_id, time_text(now)),
         |row| row.get(0),
@@ -68,15 +72,20 @@ pub(crate) fn set_size(connection: &Connection, id: i64, size_bytes: u64) -> rus
 pub(crate) fn end(
     connection: &Connection,
     id: i64,
-    error: Option<&str>,
+    error: Option<&Reason>,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     connection.execute(
         "UPDATE backup_copies SET status = iif(?2 IS NULL, 'completed', 'failed'), error_message = ?2,
             copy_completed_at = iif(?2 IS NULL, ?3, NULL), verified_at = iif(?2 IS NULL, ?3, NULL),
-            verification_status = iif(?2 IS NULL, 'passed', verification_status)
+            verification_status = iif(?2 IS NULL, 'passed', verification_status), error_code = ?4
          WHERE id = ?1",
-        (id, error, time_text(now)),
+        (
+            id,
+            error.map(|reason| &reason.text),
+            time_text(now),
+            error.and_then(Reason::code_text),
+        ),
     )?;
     Ok(())
 }
@@ -119,6 +128,7 @@ fn chain_copy(row: &Row<'_>) -> rusqlite::Result<ChainCopy> {
         verified_at: optional_time(row, "verified_at")?,
         verification_status: row.get("verification_status")?,
         error_message: row.get("error_message")?,
+        error_code: failure_code(row)?,
         created_at: time(row, "created_at")?,
         backup_id: row.get("backup_id")?,
         copied_bytes: 0,

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::{
+    Reason,
     backups::{Backup, Status, Verdict, find},
     removals, time_text,
     vms::Vm,
@@ -201,7 +202,7 @@ pub(crate) fn fail(
     connection: &Connection,
     backup_id: &str,
     status: Status,
-    reason: &str,
+    reason: &Reason,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     let completed_at = time_text(now);
@@ -213,13 +214,19 @@ pub(crate) fn fail(
         "UPDATE backup_disks SET status = 'failed', qcow2_path = NULL, error_message = ?2,
             completed_at = ?3
          WHERE backup_job_id = ?1",
-        (backup_id, reason, &completed_at),
+        (backup_id, &reason.text, &completed_at),
     )?;
     connection.execute(
-        "UPDATE backup_jobs SET status = ?2, current_phase = ?2, error_message = ?3,
-            completed_at = ?4
-         WHERE id = ?1",
-        (backup_id, status.as_str(), reason, &completed_at),
+        "UPDATE backup_jobs SET status = :status, current_phase = :status, error_message = :text,
+            error_code = :code, completed_at = :now
+         WHERE id = :job",
+        named_params! {
+            ":status": status.as_str(),
+            ":text": reason.text,
+            ":code": reason.code_text(),
+            ":now": completed_at,
+            ":job": backup_id,
+        },
     )?;
     connection.execute(
         "UPDATE vm_backup_contexts SET total_backups_run = total_backups_run + 1,

@@ -19,23 +19,25 @@ use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
     time::Duration,
 };
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior, types::Type};
 use rusqlite_migration::{M, Migrations};
+use sendense_types::FailureCode;
 
 use crate::files;
 
 /// Never changed once released; new ones are put behind.
-static MIGRATIONS: [M<'static>; 5] = [
+static MIGRATIONS: [M<'static>; 6] = [
     M::up(include_str!("migrations/0001-initial.sql")),
     M::up(include_str!("migrations/0002-upkeep.sql")),
     M::up(include_str!("migrations/0003-repositories.sql")),
     M::up(include_str!("migrations/0004-verification.sql")),
     M::up(include_str!("migrations/0005-source-format.sql")),
+    M::up(include_str!("migrations/0006-error-code.sql")),
 ];
 
 /// Another process may have the file open for a moment, a backup program for instance.
@@ -70,6 +72,9 @@ pub enum StoreError {
 #[derive(Clone)]
 pub(crate) struct Store {
     connection: Arc<Mutex<Connection>>,
+    /// Only asks whether the database answers, so that it never waits for what is being written.
+    watch: Arc<Mutex<Connection>>,
+    recording: Arc<Mutex<()>>,
 }
 
 impl Store {
@@ -88,21 +93,26 @@ impl Store {
         // A finished backup's row must survive a power cut: NORMAL may lose the last commits.
         connection.pragma_update(None, "synchronous", "FULL")?;
         keep_copy(&connection, path)?;
-        Self::prepare(connection)
+        Self::prepare(connection, || Connection::open(path))
     }
 
     /// A database that is gone with the value.
     #[cfg(test)]
     pub(crate) fn in_memory() -> Result<Self, StoreError> {
-        Self::prepare(Connection::open_in_memory()?)
+        Self::prepare(Connection::open_in_memory()?, Connection::open_in_memory)
     }
 
-    fn prepare(mut connection: Connection) -> Result<Self, StoreError> {
+    fn prepare(
+        mut connection: Connection,
+        another: impl FnOnce() -> rusqlite::Result<Connection>,
+    ) -> Result<Self, StoreError> {
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "foreign_keys", true)?;
         Migrations::from_slice(&MIGRATIONS).to_latest(&mut connection)?;
         Ok(Self {
             connection: Arc::new(Mutex::new(connection)),
+            watch: Arc::new(Mutex::new(another()?)),
+            recording: Arc::default(),
         })
     }
 
@@ -111,18 +121,19 @@ impl Store {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
-        // A panic under the lock leaves no open transaction: dropping one rolls it back.
-        work(
-            &self
-                .connection
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+        work(&locked(&self.connection))
     }
 
-    /// Whether the database answers.
-    pub(crate) fn check(&self) -> rusqlite::Result<()> {
-        self.with(|connection| connection.query_row("SELECT 1", [], |_| Ok(())))
+    /// Whether the database answers. `false` while it has not answered somebody who asked before.
+    pub(crate) fn check(&self) -> rusqlite::Result<bool> {
+        let watch = match self.watch.try_lock() {
+            Ok(watch) => watch,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // One thread that waits for a disk is enough.
+            Err(TryLockError::WouldBlock) => return Ok(false),
+        };
+        // Reads the file, unlike a query without a table.
+        watch.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(true))
     }
 
     /// Runs statements of which either all or none come to be, on the calling thread.
@@ -139,16 +150,37 @@ impl Store {
         work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
         committed: impl FnOnce(),
     ) -> Result<T, E> {
-        let mut connection = self
-            .connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut connection = locked(&self.connection);
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let outcome = work(&transaction)?;
         transaction.commit()?;
         committed();
         Ok(outcome)
     }
+
+    /// Runs statements for what they would lead to, and takes them back.
+    pub(crate) fn rehearse<T, E: From<rusqlite::Error>>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut connection = locked(&self.connection);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let outcome = work(&transaction)?;
+        transaction.rollback()?;
+        Ok(outcome)
+    }
+
+    /// Whoever writes a file that says what rows say holds this from the file until the rows are there, so that the
+    /// last file and the last rows are of the same writer. Taken before the lock of the database, which then is not
+    /// held while the file is written.
+    pub(crate) fn recording(&self) -> MutexGuard<'_, ()> {
+        locked(&self.recording)
+    }
+}
+
+/// A panic under one of these locks leaves nothing half-done: dropping a transaction takes it back.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether there is no room for what opening a database takes.
@@ -187,6 +219,39 @@ fn keep_copy(connection: &Connection, path: &Path) -> Result<(), StoreError> {
         .map_err(failed)?;
     tracing::info!(copy = %copy.display(), "kept the database as it was before this version");
     Ok(())
+}
+
+/// Why something ended early.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reason {
+    /// For programs.
+    pub(crate) code: Option<FailureCode>,
+    /// For people.
+    pub(crate) text: String,
+}
+
+impl Reason {
+    /// A reason that only people understand.
+    pub(crate) fn of_text(text: impl Into<String>) -> Self {
+        Self {
+            code: None,
+            text: text.into(),
+        }
+    }
+
+    /// The stored form of the code: its word in the contract.
+    fn code_text(&self) -> Option<String> {
+        match serde_json::to_value(self.code?) {
+            Ok(serde_json::Value::String(word)) => Some(word),
+            _ => None,
+        }
+    }
+}
+
+/// The code of a reason on record; one that a newer version wrote is [`FailureCode::Unknown`].
+pub(crate) fn failure_code(row: &Row<'_>) -> rusqlite::Result<Option<FailureCode>> {
+    let word: Option<String> = row.get("error_code")?;
+    Ok(word.and_then(|word| serde_json::from_value(word.into()).ok()))
 }
 
 /// The stored form of a time.

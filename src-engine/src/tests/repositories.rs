@@ -563,6 +563,7 @@ async fn a_cancelled_copy_ends_though_others_hold_it_up_and_goes_on_when_asked_a
     let cancelled = engine.copies().of_backup(source).unwrap().remove(0);
     assert_eq!(cancelled.status, "failed");
     assert_eq!(cancelled.error_message.as_deref(), Some("it was cancelled"));
+    assert_eq!(cancelled.error_code, Some(FailureCode::Cancelled));
     drop(slots);
     assert!(matches!(
         engine.copies().cancel(source, id),

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use sendense_engine::{
     self as engine, Backup, BackupDisk, BackupType, Chains, Filter, Started, Status,
 };
+use sendense_types::FailureCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -252,8 +253,13 @@ struct Deployed {
     /// No hub has it: the backup in another repository that this one is a copy of.
     #[serde(skip_serializing_if = "Option::is_none")]
     copied_from: Option<String>,
+    /// No hub has it in lists: what an incremental backup builds on; `null` for one that builds on nothing.
+    parent_backup_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_message: Option<String>,
+    /// No hub has it: the same for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_code: Option<FailureCode>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_telemetry_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -295,7 +301,9 @@ impl Deployed {
             verification_status: backup.verified.map(|verified| verified.verdict.as_str()),
             verified_at: backup.verified.map(|verified| verified.at),
             copied_from: backup.copied_from.clone(),
+            parent_backup_id: backup.parent_backup_id.clone(),
             error_message: backup.error_message.clone(),
+            error_code: backup.error_code,
             last_telemetry_at: backup.last_telemetry_at,
             started_at: backup.started_at,
         }

@@ -8,12 +8,13 @@ use axum::{
 };
 use jiff::Timestamp;
 use sendense_engine::ChainCopy;
+use sendense_types::FailureCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::request::JsonBody;
 use crate::{
-    Hub,
+    Hub, Profile,
     error::{Error, Result},
 };
 
@@ -44,6 +45,9 @@ struct CopyRow {
     verification_status: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_message: Option<String>,
+    /// No hub has it: the same for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_code: Option<FailureCode>,
     created_at: Timestamp,
     /// No hub has these: the backup that it became, and how far it is.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,6 +90,9 @@ fn row(hub: &Hub, copy: ChainCopy) -> Result<CopyRow> {
         verified_at: copy.verified_at,
         verification_status: copy.verification_status,
         error_message: copy.error_message,
+        error_code: copy
+            .error_code
+            .filter(|_| hub.profile() == Profile::Default),
         created_at: copy.created_at,
         backup_id: copy.backup_id,
     })

@@ -28,7 +28,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
     Hub,
-    error::{Error, Result},
+    error::{Error, Result, as_documented},
+    profile::Profile,
 };
 
 /// Bodies are short JSON texts; nothing is uploaded to a hub.
@@ -50,14 +51,19 @@ pub(crate) fn router(hub: Hub) -> Router {
         .merge(health::router())
         .merge(login::router())
         .merge(guarded);
-    Router::new()
+    let profile = hub.profile();
+    let router = Router::new()
         .merge(health::router())
         .nest("/api/v1", v1)
         .fallback(unknown_path)
         .method_not_allowed_fallback(async || Error::WrongMethod)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(CatchPanicLayer::custom(panicked))
-        .with_state(hub)
+        .with_state(hub);
+    match profile {
+        Profile::Default => router,
+        Profile::Documented => router.layer(middleware::map_response(as_documented)),
+    }
 }
 
 /// Lets a call through when its token is good.
@@ -66,7 +72,7 @@ async fn require_token(
     request: Request,
     next: Next,
 ) -> Result<Response<Body>> {
-    hub.gate().check(request.headers())?;
+    hub.gate().check(request.headers()).await?;
     Ok(next.run(request).await)
 }
 

@@ -81,7 +81,7 @@ impl Gate {
     }
 
     /// Checks the token of a call.
-    pub(crate) fn check(&self, headers: &HeaderMap) -> Result<()> {
+    pub(crate) async fn check(&self, headers: &HeaderMap) -> Result<()> {
         let Policy::Guarded { key } = &self.inner.policy else {
             return refuse_web_pages(headers);
         };
@@ -98,7 +98,8 @@ impl Gate {
         if hash == *key {
             return Ok(());
         }
-        match self.inner.users.has_token(&hash)? {
+        let gate = self.clone();
+        match tokio::task::spawn_blocking(move || gate.inner.users.has_token(&hash)).await?? {
             true => Ok(()),
             false => Err(Error::BadToken),
         }

@@ -15,7 +15,10 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("sendense-words", &[]),
     ("sendense-core", &["sendense-types", "sendense-words"]),
     ("sendense-engine", &["sendense-types", "sendense-disk"]),
-    ("sendense-hub", &["sendense-disk", "sendense-engine"]),
+    (
+        "sendense-hub",
+        &["sendense-types", "sendense-disk", "sendense-engine"],
+    ),
     (
         "sendense",
         &[

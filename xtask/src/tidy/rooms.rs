@@ -64,6 +64,7 @@ const ROOMS: &[(&str, Rooms)] = &[
                 ],
             ),
             ("chain", &["store"]),
+            ("code", &["error", "failure", "restore", "store"]),
             (
                 "copy",
                 &[

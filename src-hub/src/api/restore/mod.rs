@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use sendense_engine::restore::{
     self, ArchiveFormat, IDLE_TIMEOUT, MAX_MOUNTS, MountInUse, MountRow, REAP_INTERVAL,
-    RequestPath, RowShape,
+    RequestPath, RowShape, Usage,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -113,16 +113,21 @@ async fn mount(
     if request.backup_id.is_empty() {
         return Err(Error::Required("backup_id"));
     }
-    let row = hub
-        .engine()
-        .mounts()
-        .mount(&request.backup_id, request.disk_index.unwrap_or(0))
-        .await?;
-    Ok(Json(MountAnswer::new(row)))
+    hub.blocking(move |hub| {
+        let disk_index = request.disk_index.unwrap_or(0);
+        let row = hub
+            .engine()
+            .mounts()
+            .mount(&request.backup_id, disk_index)?;
+        Ok(Json(MountAnswer::new(row)))
+    })
+    .await
 }
 
 async fn list_mounts(State(hub): State<Hub>) -> Result<impl IntoResponse> {
-    let rows = hub.engine().mounts().list()?;
+    let rows = hub
+        .blocking(|hub| Ok(hub.engine().mounts().list()?))
+        .await?;
     let mounts: Vec<_> = rows
         .into_iter()
         .map(|row| MountAnswer::in_list(row, hub.profile()))
@@ -134,10 +139,13 @@ async fn unmount(
     State(hub): State<Hub>,
     Path(mount_id): Path<String>,
 ) -> Result<impl IntoResponse> {
-    hub.engine().mounts().unmount(&mount_id)?;
-    Ok(Json(
-        json!({ "message": "backup unmounted successfully", "mount_id": mount_id }),
-    ))
+    hub.blocking(move |hub| {
+        hub.engine().mounts().unmount(&mount_id)?;
+        Ok(Json(
+            json!({ "message": "backup unmounted successfully", "mount_id": mount_id }),
+        ))
+    })
+    .await
 }
 
 #[derive(Serialize)]
@@ -163,7 +171,7 @@ async fn list_files(
     let path_as_sent = query.get("path")?.unwrap_or_else(|| "/".to_owned());
     let path = RequestPath::parse(&path_as_sent).map_err(restore::Error::from)?;
     let shape = row_shape(&hub);
-    let mount = hub.engine().mounts().enter(&mount_id).await?;
+    let mount = enter_mount(&hub, mount_id.clone()).await?;
     if query.get("recursive")?.is_some_and(|value| value == "true") {
         let body = mount.list_recursively(path, path_as_sent, shape).await?;
         let body = Body::from_stream(body);
@@ -223,7 +231,7 @@ async fn download_directory(
 }
 
 async fn resources(State(hub): State<Hub>) -> Result<impl IntoResponse> {
-    let usage = hub.engine().mounts().usage()?;
+    let usage = usage(&hub).await?;
     let n_active = usage.devices.len();
     let n_free = MAX_MOUNTS.saturating_sub(n_active);
     let mut answer = json!({
@@ -242,7 +250,7 @@ async fn resources(State(hub): State<Hub>) -> Result<impl IntoResponse> {
 
 /// Durations are integer nanoseconds here (contract 2.5).
 async fn cleanup_status(State(hub): State<Hub>) -> Result<impl IntoResponse> {
-    let usage = hub.engine().mounts().usage()?;
+    let usage = usage(&hub).await?;
     Ok(Json(json!({
         "running": true,
         "cleanup_interval": nanoseconds(REAP_INTERVAL.as_nanos()),
@@ -269,7 +277,16 @@ async fn enter(hub: &Hub, mount_id: &str, query: &Parameters) -> Result<(MountIn
         .get("path")?
         .ok_or(Error::BadParameter("path query parameter is required"))?;
     let path = RequestPath::parse(&path).map_err(restore::Error::from)?;
-    Ok((hub.engine().mounts().enter(mount_id).await?, path))
+    Ok((enter_mount(hub, mount_id.to_owned()).await?, path))
+}
+
+async fn enter_mount(hub: &Hub, mount_id: String) -> Result<MountInUse> {
+    hub.blocking(move |hub| Ok(hub.engine().mounts().enter(&mount_id)?))
+        .await
+}
+
+async fn usage(hub: &Hub) -> Result<Usage> {
+    hub.blocking(|hub| Ok(hub.engine().mounts().usage()?)).await
 }
 
 /// A query string, decoded once and strictly: bytes that are no UTF-8 are refused instead of

@@ -47,9 +47,9 @@ impl Fixture {
         }
     }
 
-    async fn mount(&self) -> String {
+    fn mount(&self) -> String {
         let mount = self.engine.mounts().mount(&self.backup_id, 0);
-        mount.await.unwrap().mount_id
+        mount.unwrap().mount_id
     }
 
     async fn download(
@@ -58,7 +58,7 @@ impl Fixture {
         path: &str,
         headers: &[(header::HeaderName, &str)],
     ) -> restore::Result<Response<Body>> {
-        let mount = self.engine.mounts().enter(mount_id).await?;
+        let mount = self.engine.mounts().enter(mount_id)?;
         let headers: HeaderMap = headers
             .iter()
             .map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()))
@@ -212,7 +212,7 @@ fn parameters_are_found_in_any_order_and_may_be_missing() {
 #[tokio::test]
 async fn a_file_arrives_whole_with_its_headers() {
     let fixture = Fixture::new().await;
-    let mount_id = fixture.mount().await;
+    let mount_id = fixture.mount();
     let answer = fixture
         .download(&mount_id, "/Übersicht 漢.txt", &[])
         .await
@@ -244,7 +244,7 @@ async fn a_file_arrives_whole_with_its_headers() {
 #[tokio::test]
 async fn ranges_resume_where_the_file_is_still_the_same() {
     let fixture = Fixture::new().await;
-    let mount_id = fixture.mount().await;
+    let mount_id = fixture.mount();
     let range = (header::RANGE, "bytes=1000000-1999999");
     let answer = fixture
         .download(&mount_id, "/big.bin", std::slice::from_ref(&range))
@@ -259,7 +259,7 @@ async fn ranges_resume_where_the_file_is_still_the_same() {
     assert!(bytes(answer).await == big_content()[1_000_000..2_000_000]);
 
     fixture.engine.mounts().unmount(&mount_id).unwrap();
-    let mount_id = fixture.mount().await;
+    let mount_id = fixture.mount();
     for (condition, status) in [
         (etag.as_str(), StatusCode::PARTIAL_CONTENT),
         ("\"other\"", StatusCode::OK),
@@ -283,7 +283,7 @@ async fn ranges_resume_where_the_file_is_still_the_same() {
 #[tokio::test]
 async fn a_folder_is_answered_with_a_zip_of_its_name() {
     let fixture = Fixture::new().await;
-    let mount_id = fixture.mount().await;
+    let mount_id = fixture.mount();
     let answer = fixture.download(&mount_id, "/Recovery", &[]).await.unwrap();
     assert_eq!(header_of(&answer, header::CONTENT_TYPE), "application/zip");
     assert!(!answer.headers().contains_key(header::CONTENT_LENGTH));
