@@ -4,6 +4,7 @@ use sendense_types::commands::{
     Command, ConnectHub, GetSession, GetSettings, ListDownloads, ListMounts, ListRunningBackups,
 };
 use sendense_types::{AppError, HubId, Place, SessionState, Theme, Units};
+use sendense_words as words;
 use yew::prelude::*;
 use yew_router::prelude::*;
 
@@ -143,9 +144,7 @@ fn Frame() -> Html {
 
 /// The hub does not answer, said once above all pages.
 fn offline(error: &AppError, on_retry: Option<Callback<()>>) -> Html {
-    let error = error
-        .clone()
-        .with_hint("Nothing is lost. Sendense goes on trying by itself.");
+    let error = error.clone().with_hint(words::hubs::keeps_trying());
     error_notice(&error, on_retry.as_ref())
 }
 
@@ -154,12 +153,12 @@ fn signed_out(name: &str, error: Option<&AppError>, onclick: Callback<MouseEvent
     html! {
         <div class="error-notice" role="alert">
             <div class="error-notice__text">
-                <strong>{ format!("Sign in to {name} to go on.") }</strong>
+                <strong>{ words::hubs::signed_out(name) }</strong>
                 if let Some(error) = error {
                     <p>{ &error.message }</p>
                 }
             </div>
-            <button class="button is-primary" type="button" {onclick}>{ "Sign in…" }</button>
+            <button class="button is-primary" type="button" {onclick}>{ words::hubs::sign_in_asks() }</button>
         </div>
     }
 }

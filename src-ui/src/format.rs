@@ -2,25 +2,25 @@
 
 use jiff::Timestamp;
 use sendense_types::{FileEntry, FileKind, OpenMount};
+use sendense_words as words;
 
 use crate::dom;
-
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
 
 /// "8 Oct 2025 19:24", by this computer's zone.
 pub(crate) fn date(time: Timestamp) -> String {
     let (day, month, year, hour, minute) = dom::local(time.as_millisecond() as f64);
-    let month = MONTHS.get(month as usize).copied().unwrap_or("?");
-    format!("{day} {month} {year} {hour:02}:{minute:02}")
+    let time = format!("{hour:02}:{minute:02}");
+    words::common::date(day, words::common::month(month), year, time)
 }
 
 /// "pgtest1 · Disk 0"
 pub(crate) fn mount_title(mount: &OpenMount) -> String {
-    let name = mount.vm_name.as_deref().unwrap_or("Mount of somebody else");
+    let name = mount
+        .vm_name
+        .as_deref()
+        .unwrap_or(words::mounts::somebodys());
     match mount.disk_index {
-        Some(index) => format!("{name} · Disk {index}"),
+        Some(index) => format!("{name} · {}", words::common::disk(index)),
         None => name.to_owned(),
     }
 }
@@ -38,9 +38,9 @@ pub(crate) fn file_system(name: &str) -> String {
 /// "2 hours ago"; the date for what is older than a day.
 pub(crate) fn ago(time: Timestamp) -> String {
     match seconds_since(time) {
-        0..60 => "just now".to_owned(),
-        seconds @ 60..3600 => count(seconds / 60, "minute") + " ago",
-        seconds @ 3600..86400 => count(seconds / 3600, "hour") + " ago",
+        0..60 => words::common::just_now().to_owned(),
+        seconds @ 60..3600 => words::common::minutes_ago(seconds / 60),
+        seconds @ 3600..86400 => words::common::hours_ago(seconds / 3600),
         _ => date(time),
     }
 }
@@ -49,7 +49,7 @@ pub(crate) fn ago(time: Timestamp) -> String {
 pub(crate) fn when(time: Timestamp) -> String {
     match seconds_since(time) {
         0..86400 => ago(time),
-        _ => format!("on {}", date(time)),
+        _ => words::common::on_date(date(time)),
     }
 }
 
@@ -57,17 +57,12 @@ fn seconds_since(time: Timestamp) -> u64 {
     ((dom::now_ms() - time.as_millisecond() as f64) / 1000.0).max(0.0) as u64
 }
 
-/// "1 file", "2 files"
-pub(crate) fn count(number: u64, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
-}
-
 /// "48 s", "3 min 44 s", "2 h 5 min"
 pub(crate) fn span(seconds: u64) -> String {
     match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+        0..60 => words::common::seconds_short(seconds),
+        60..3600 => words::common::minutes_seconds(seconds / 60, seconds % 60),
+        _ => words::common::hours_minutes(seconds / 3600, seconds % 3600 / 60),
     }
 }
 
@@ -80,8 +75,8 @@ pub(crate) fn minutes_until(time: Timestamp) -> u64 {
 /// "expires in 52 min"; "expires now" in its last seconds.
 pub(crate) fn expires_in(minutes: u64) -> String {
     match minutes {
-        0 => "expires now".to_owned(),
-        _ => format!("expires in {minutes} min"),
+        0 => words::mounts::expires_now().to_owned(),
+        _ => words::mounts::expires_in(minutes),
     }
 }
 
@@ -92,7 +87,7 @@ pub(crate) fn is_soon(minutes: u64) -> bool {
 
 /// "Disk 0 · System"; "Disk 0" alone where the label says no more than that.
 pub(crate) fn disk(index: u32, label: &str) -> String {
-    let name = format!("Disk {index}");
+    let name = words::common::disk(index);
     let letters = |text: &str| -> String {
         let known = text.chars().filter(|character| character.is_alphanumeric());
         known.flat_map(char::to_lowercase).collect()
@@ -116,7 +111,7 @@ pub(crate) fn kind_of(file: &FileEntry) -> String {
     let kind = kind_alone(file);
     match file.streams.len() {
         0 => kind,
-        n => format!("{kind}, {}", count(n as u64, "stream")),
+        n => words::browser::with_streams(n as u64, kind),
     }
 }
 
@@ -125,28 +120,30 @@ fn kind_alone(file: &FileEntry) -> String {
         return reason.clone();
     }
     if file.is_symlink {
-        return "Link".to_owned();
+        return words::browser::link().to_owned();
     }
     if file.kind == FileKind::Directory {
-        return "Folder".to_owned();
+        return words::browser::folder().to_owned();
     }
     let ending = match file.name.rsplit_once('.') {
         Some((stem, ending)) if !stem.is_empty() && ending.len() <= 8 => ending.to_lowercase(),
-        _ => return "File".to_owned(),
+        _ => return words::browser::file().to_owned(),
     };
     match ending.as_str() {
-        "txt" | "log" | "md" => "Text document".to_owned(),
-        "xml" => "XML document".to_owned(),
-        "pdf" => "PDF document".to_owned(),
-        "doc" | "docx" | "odt" => "Text document".to_owned(),
-        "xls" | "xlsx" | "ods" => "Spreadsheet".to_owned(),
-        "zip" | "7z" | "rar" | "gz" | "tar" | "xz" | "zst" => "Archive".to_owned(),
-        "jpg" | "jpeg" | "png" | "gif" | "bmp" | "webp" => "Picture".to_owned(),
-        "exe" | "com" => "Program".to_owned(),
-        "dll" | "so" => "Library".to_owned(),
-        "wim" => "Windows image".to_owned(),
-        "ini" | "conf" | "cfg" | "toml" | "yaml" | "yml" | "json" => "Settings".to_owned(),
-        other => format!("{} file", other.to_uppercase()),
+        "txt" | "log" | "md" => words::browser::text_document().to_owned(),
+        "xml" => words::browser::xml_document().to_owned(),
+        "pdf" => words::browser::pdf_document().to_owned(),
+        "doc" | "docx" | "odt" => words::browser::text_document().to_owned(),
+        "xls" | "xlsx" | "ods" => words::browser::spreadsheet().to_owned(),
+        "zip" | "7z" | "rar" | "gz" | "tar" | "xz" | "zst" => words::browser::archive().to_owned(),
+        "jpg" | "jpeg" | "png" | "gif" | "bmp" | "webp" => words::browser::picture().to_owned(),
+        "exe" | "com" => words::browser::program().to_owned(),
+        "dll" | "so" => words::browser::library().to_owned(),
+        "wim" => words::browser::windows_image().to_owned(),
+        "ini" | "conf" | "cfg" | "toml" | "yaml" | "yml" | "json" => {
+            words::browser::settings_file().to_owned()
+        }
+        other => words::browser::file_of_kind(other.to_uppercase()),
     }
 }
 

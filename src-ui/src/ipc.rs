@@ -2,6 +2,7 @@
 
 use sendense_types::commands::Command;
 use sendense_types::{AppError, AppEvent, ErrorKind, Retry};
+use sendense_words as words;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
@@ -106,9 +107,9 @@ pub(crate) fn follow_news(
 fn misunderstood(what: &str, details: &dyn std::fmt::Display) -> AppError {
     AppError::new(
         ErrorKind::Internal,
-        "The window and the app behind it do not understand each other.",
+        words::frame::versions_differ(),
         Retry::Manual,
     )
-    .with_hint("Your backups are not affected. Quit Sendense and start it again.")
+    .with_hint(words::frame::versions_differ_hint())
     .with_details(format!("{what}: {details}"))
 }

@@ -2,6 +2,7 @@
 
 use sendense_types::commands::{AddRepository, ChooseRepositoryFolder};
 use sendense_types::{ChosenFolder, Repository};
+use sendense_words as words;
 use yew::prelude::*;
 
 use super::{Dialog, error_notice};
@@ -48,25 +49,25 @@ pub(crate) fn AddRepositoryDialog(props: &AddRepositoryDialogProps) -> Html {
     let error = add.error.clone().or_else(|| choose.error.clone());
     html! {
         <Dialog
-            title="Add repository" action="Add" {on_action} on_close={props.on_close.clone()} is_blocked={!is_ready}
+            title={words::repositories::add_title()} action={words::common::add()} {on_action} on_close={props.on_close.clone()} is_blocked={!is_ready}
             is_busy={add.is_running}
         >
-            <p class="faint">{ "Backups are kept in a folder of this computer, on another disk if there is one: what fails with the machine is no backup." }</p>
+            <p class="faint">{ words::repositories::add_hint() }</p>
             <div class="field">
-                <span>{ "Folder" }</span>
+                <span>{ words::repositories::folder() }</span>
                 <div class="dialog__line">
-                    <button class="button" type="button" onclick={on_choose} disabled={choose.is_running}>{ "Choose folder…" }</button>
-                    <span class="dialog__path">{ folder.as_ref().map_or("No folder chosen yet", |folder| folder.path.as_str()) }</span>
+                    <button class="button" type="button" onclick={on_choose} disabled={choose.is_running}>{ words::common::choose_folder() }</button>
+                    <span class="dialog__path">{ folder.as_ref().map_or(words::common::no_folder_yet(), |folder| folder.path.as_str()) }</span>
                 </div>
             </div>
             if let Some(problem) = problem {
                 <p class="is-problem" role="status">{ problem }</p>
             } else if folder.is_some() {
-                <p class="faint" role="status">{ "This folder can be written to." }</p>
+                <p class="faint" role="status">{ words::repositories::folder_works() }</p>
             }
             <label class="field">
-                <span>{ "Name" }</span>
-                <input type="text" aria-label="Name" value={(*name).clone()} {oninput} />
+                <span>{ words::common::name() }</span>
+                <input type="text" aria-label={words::common::name()} value={(*name).clone()} {oninput} />
             </label>
             if let Some(error) = &error {
                 { error_notice(error, None) }

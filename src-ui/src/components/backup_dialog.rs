@@ -4,6 +4,7 @@ use sendense_types::commands::{ListBackups, ListVmDisks, StartBackup};
 use sendense_types::{
     Backup, BackupStatus, BackupType, ByteSize, Repository, StartedBackup, Units, Vm, VmDisk,
 };
+use sendense_words as words;
 use yew::prelude::*;
 
 use super::repository_choice::{repository_choice, use_target};
@@ -72,7 +73,7 @@ pub(crate) fn BackupDialog(props: &BackupDialogProps) -> Html {
         .find_map(Clone::clone);
     html! {
         <Dialog
-            title={format!("Back up {}", vm.vm_name)} action="Start backup" {on_action}
+            title={words::backups::title(&vm.vm_name)} action={words::backups::start()} {on_action}
             on_close={props.on_close.clone()} is_blocked={repository.is_none() || backups.data.is_none()}
             is_busy={start.is_running}
         >
@@ -80,11 +81,11 @@ pub(crate) fn BackupDialog(props: &BackupDialogProps) -> Html {
             { repository_choice(&target) }
             if does_not_fit {
                 <p class="is-problem" role="status">
-                    { "The disks together are larger than what is free there. What is empty on them takes no room, so it may fit all the same." }
+                    { words::backups::may_not_fit() }
                 </p>
             }
             <div class="field">
-                <span>{ "Disks " }<small class="faint">{ "all disks are saved together, so that they fit each other" }</small></span>
+                <span>{ words::backups::disks() }{ " " }<small class="faint">{ words::backups::disks_hint() }</small></span>
                 <ul class="check-list">
                     for disk in disks.data.iter().flat_map(|disks| disks.iter()) {
                         <li key={disk.disk_index}>
@@ -100,11 +101,11 @@ pub(crate) fn BackupDialog(props: &BackupDialogProps) -> Html {
             </div>
             if can_verify {
                 <label class="check">
-                    <input type="checkbox" aria-label="Verify after the backup" checked={*verify} onchange={on_verify} />
-                    <span>{ "Verify after the backup" }<small class="faint dialog__note">{ "reads everything back before it counts as completed" }</small></span>
+                    <input type="checkbox" aria-label={words::backups::verify()} checked={*verify} onchange={on_verify} />
+                    <span>{ words::backups::verify() }<small class="faint dialog__note">{ words::backups::verify_hint() }</small></span>
                 </label>
             }
-            <div class="dialog__total"><strong>{ "Total" }</strong><strong><Size bytes={total} /></strong></div>
+            <div class="dialog__total"><strong>{ words::backups::total() }</strong><strong><Size bytes={total} /></strong></div>
             if let Some(error) = &error {
                 { error_notice(error, None) }
             }
@@ -126,21 +127,15 @@ struct TypeChoiceProps {
 fn TypeChoice(props: &TypeChoiceProps) -> Html {
     let units = use_context::<Units>().unwrap_or_default();
     let full = match props.total {
-        Some(total) => format!(
-            "Everything that is in use, up to {}",
-            ByteSize(total).in_units(units)
-        ),
-        None => "Everything that is in use".to_owned(),
+        Some(total) => words::backups::full_up_to(ByteSize(total).in_units(units)),
+        None => words::backups::full_hint().to_owned(),
     };
     let incremental = match &props.parent {
         Some(parent) => match parent.created_at {
-            Some(time) => format!(
-                "Only what changed since the last backup, {}",
-                format::ago(time)
-            ),
-            None => "Only what changed since the last backup".to_owned(),
+            Some(time) => words::backups::incremental_since(format::ago(time)),
+            None => words::backups::incremental_hint().to_owned(),
         },
-        None => "Not possible yet: this repository has no finished backup to build on.".to_owned(),
+        None => words::backups::incremental_not_yet().to_owned(),
     };
     // The dialog opens before the backups are known, and its focus then stands on what was chosen so far.
     let group = use_node_ref();
@@ -162,9 +157,9 @@ fn TypeChoice(props: &TypeChoiceProps) -> Html {
         }
     };
     html! {
-        <div class="choices" role="radiogroup" aria-label="Type" ref={group}>
-            { card(BackupType::Full, "Full", full, true) }
-            { card(BackupType::Incremental, "Incremental", incremental, props.parent.is_some()) }
+        <div class="choices" role="radiogroup" aria-label={words::common::kind()} ref={group}>
+            { card(BackupType::Full, words::backups::full(), full, true) }
+            { card(BackupType::Incremental, words::backups::incremental(), incremental, props.parent.is_some()) }
         </div>
     }
 }
@@ -222,7 +217,7 @@ mod tests {
     #[tokio::test(flavor = "current_thread")]
     async fn without_a_backup_to_build_on_incremental_says_why_it_is_off() {
         let html = choice(None).await;
-        assert!(html.contains("no finished backup to build on"), "{html}");
+        assert!(html.contains("no completed backup to build on"), "{html}");
         assert!(html.contains("up to 107 GiB"), "{html}");
         insta::assert_snapshot!(html);
     }

@@ -5,11 +5,12 @@ use std::rc::Rc;
 
 use sendense_types::commands::StartBackup;
 use sendense_types::{AppError, BackupType, ErrorKind, RepositoryId, Vm};
+use sendense_words as words;
 use yew::prelude::*;
 
 use super::repository_choice::{repository_choice, use_target};
 use super::{Dialog, Picture, error_notice, icon};
-use crate::{format, ipc};
+use crate::ipc;
 
 #[derive(Clone, PartialEq, Properties)]
 pub(crate) struct BackupSeveralDialogProps {
@@ -65,27 +66,27 @@ pub(crate) fn BackupSeveralDialog(props: &BackupSeveralDialogProps) -> Html {
         Callback::from(move |_: Event| is_incremental.set(value))
     };
     let action = match (*is_busy, refusals.is_empty()) {
-        (true, _) => "Starting…".to_owned(),
-        (false, true) => format!("Start {}", format::count(props.vms.len() as u64, "backup")),
-        (false, false) => "Done".to_owned(),
+        (true, _) => words::backups::starting().to_owned(),
+        (false, true) => words::backups::start_several(props.vms.len() as u64),
+        (false, false) => words::common::done().to_owned(),
     };
     html! {
         <Dialog
-            title={format!("Back up {}", format::count(props.vms.len() as u64, "machine"))} {action} {on_action}
+            title={words::backups::several_title(props.vms.len() as u64)} {action} {on_action}
             on_close={props.on_close.clone()} is_blocked={chosen.is_none()} is_busy={*is_busy}
         >
-            <div class="choices" role="radiogroup" aria-label="Type">
+            <div class="choices" role="radiogroup" aria-label={words::common::kind()}>
                 <label class={classes!("choice", (!*is_incremental).then_some("is-chosen"))}>
-                    <input type="radio" name="type" aria-label="Full" checked={!*is_incremental} onchange={choose(false)} />
-                    <span><strong>{ "Full" }</strong><small>{ "Everything that is in use" }</small></span>
+                    <input type="radio" name="type" aria-label={words::backups::full()} checked={!*is_incremental} onchange={choose(false)} />
+                    <span><strong>{ words::backups::full() }</strong><small>{ words::backups::full_hint() }</small></span>
                 </label>
                 <label class={classes!("choice", is_incremental.then_some("is-chosen"))}>
-                    <input type="radio" name="type" aria-label="Incremental" checked={*is_incremental} onchange={choose(true)} />
-                    <span><strong>{ "Incremental" }</strong><small>{ "Only what changed; full where there is nothing to build on" }</small></span>
+                    <input type="radio" name="type" aria-label={words::backups::incremental()} checked={*is_incremental} onchange={choose(true)} />
+                    <span><strong>{ words::backups::incremental() }</strong><small>{ words::backups::incremental_or_full_hint() }</small></span>
                 </label>
             </div>
             { repository_choice(&target) }
-            <ul class="check-list" aria-label="Machines">
+            <ul class="check-list" aria-label={words::vms::title()}>
                 for vm in &props.vms {
                     <li class="check-list__line" key={vm.context_id.to_string()}>
                         { icon(Picture::Machine) }
@@ -97,7 +98,7 @@ pub(crate) fn BackupSeveralDialog(props: &BackupSeveralDialogProps) -> Html {
                 }
             </ul>
             if !refusals.is_empty() {
-                <p role="status">{ "The others were started." }</p>
+                <p role="status">{ words::backups::others_started() }</p>
             }
             if let Some(error) = &target.error {
                 { error_notice(error, Some(&target.reload)) }

@@ -1,6 +1,7 @@
 //! States in colour, shape and word.
 
 use sendense_types::{BackupStatus, BackupType, VmState};
+use sendense_words as words;
 use yew::prelude::*;
 
 use super::{Picture, icon};
@@ -19,30 +20,40 @@ pub(crate) fn badge(
 /// How well a VM is protected.
 pub(crate) fn vm_state_badge(state: VmState) -> Html {
     match state {
-        VmState::NeverBackedUp => badge("is-plain", None, "Never backed up"),
-        VmState::Protected => badge("is-ok", Some(Picture::Check), "Protected"),
-        VmState::Running => badge("is-run", Some(Picture::Pulse), "Running"),
-        VmState::LastBackupFailed => badge("is-bad", Some(Picture::Cross), "Last backup failed"),
-        VmState::LastBackupDamaged => badge("is-bad", Some(Picture::Cross), "Last backup damaged"),
+        VmState::NeverBackedUp => badge("is-plain", None, words::vms::never_backed_up()),
+        VmState::Protected => badge("is-ok", Some(Picture::Check), words::vms::protected()),
+        VmState::Running => badge("is-run", Some(Picture::Pulse), words::backups::running()),
+        VmState::LastBackupFailed => {
+            badge("is-bad", Some(Picture::Cross), words::vms::last_failed())
+        }
+        VmState::LastBackupDamaged => {
+            badge("is-bad", Some(Picture::Cross), words::vms::last_damaged())
+        }
     }
 }
 
 /// How a backup stands.
 pub(crate) fn status_badge(status: BackupStatus) -> Html {
     match status {
-        BackupStatus::Completed => badge("is-ok", Some(Picture::Check), "Completed"),
-        BackupStatus::Failed => badge("is-bad", Some(Picture::Cross), "Failed"),
-        BackupStatus::Cancelled => badge("is-plain", Some(Picture::Close), "Cancelled"),
-        BackupStatus::Active => badge("is-run", Some(Picture::Pulse), "Running"),
-        BackupStatus::Unknown => badge("is-plain", None, "Unknown"),
+        BackupStatus::Completed => {
+            badge("is-ok", Some(Picture::Check), words::backups::completed())
+        }
+        BackupStatus::Failed => badge("is-bad", Some(Picture::Cross), words::backups::failed()),
+        BackupStatus::Cancelled => badge(
+            "is-plain",
+            Some(Picture::Close),
+            words::backups::cancelled(),
+        ),
+        BackupStatus::Active => badge("is-run", Some(Picture::Pulse), words::backups::running()),
+        BackupStatus::Unknown => badge("is-plain", None, words::backups::unknown()),
     }
 }
 
 /// Full or incremental.
 pub(crate) fn backup_type_badge(backup_type: BackupType) -> Html {
     match backup_type {
-        BackupType::Full => badge("is-full", None, "Full"),
-        BackupType::Incremental => badge("is-plain", None, "Incremental"),
-        BackupType::Unknown => badge("is-plain", None, "Other"),
+        BackupType::Full => badge("is-full", None, words::backups::full()),
+        BackupType::Incremental => badge("is-plain", None, words::backups::incremental()),
+        BackupType::Unknown => badge("is-plain", None, words::backups::other_type()),
     }
 }

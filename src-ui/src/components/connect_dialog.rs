@@ -2,6 +2,7 @@
 
 use sendense_types::commands::{AddHub, SignIn, TestHub};
 use sendense_types::{HubCheck, Session};
+use sendense_words as words;
 use yew::prelude::*;
 
 use super::{Dialog, error_notice};
@@ -48,26 +49,26 @@ pub(crate) fn AddHubDialog(props: &AddHubDialogProps) -> Html {
     };
     html! {
         <Dialog
-            title="Add hub" action="Connect" {on_action} on_close={props.on_close.clone()}
+            title={words::hubs::add_title()} action={words::common::connect()} {on_action} on_close={props.on_close.clone()}
             is_blocked={address.trim().is_empty()} is_busy={add.is_running}
         >
-            { field("Address", &address, "text", "http://hub.example:8082") }
-            { field("Name", &name, "text", "as you call it (optional)") }
-            { field("User name", &username, "text", "leave empty for a hub without sign-in") }
-            { field("Password", &password, "password", "") }
+            { field(words::hubs::address(), &address, "text", words::hubs::address_example()) }
+            { field(words::common::name(), &name, "text", words::hubs::name_hint()) }
+            { field(words::hubs::user(), &username, "text", words::hubs::user_hint()) }
+            { field(words::hubs::password(), &password, "password", "") }
             <div class="dialog__line">
                 <button
                     class="button" type="button" onclick={on_test}
                     disabled={test.is_running || address.trim().is_empty()}
                 >
-                    { if test.is_running { "Testing…" } else { "Test connection" } }
+                    { if test.is_running { words::hubs::testing() } else { words::hubs::test() } }
                 </button>
                 if let Some(check) = &*found {
                     <span role="status">
                         { if check.needs_sign_in {
-                            "A hub answers there; it wants a user name and a password."
+                            words::hubs::answers_sign_in()
                         } else {
-                            "A hub answers there; it needs no sign-in."
+                            words::hubs::answers_open()
                         } }
                     </span>
                 }
@@ -105,12 +106,12 @@ pub(crate) fn SignInDialog(props: &SignInDialogProps) -> Html {
     };
     html! {
         <Dialog
-            title={format!("Sign in to {}", props.hub)} action="Sign in" {on_action}
+            title={words::hubs::sign_in_to(&props.hub)} action={words::hubs::sign_in()} {on_action}
             on_close={props.on_close.clone()} is_blocked={username.trim().is_empty()}
             is_busy={sign_in.is_running}
         >
-            { field("User name", &username, "text", "") }
-            { field("Password", &password, "password", "") }
+            { field(words::hubs::user(), &username, "text", "") }
+            { field(words::hubs::password(), &password, "password", "") }
             if let Some(error) = &sign_in.error {
                 { error_notice(error, None) }
             }

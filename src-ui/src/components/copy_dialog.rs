@@ -2,6 +2,7 @@
 
 use sendense_types::Backup;
 use sendense_types::commands::CopyBackup;
+use sendense_words as words;
 use yew::prelude::*;
 
 use super::repository_choice::{repository_choice, use_target};
@@ -38,12 +39,12 @@ pub(crate) fn CopyDialog(props: &CopyDialogProps) -> Html {
     let time = backup.created_at.map(format::date).unwrap_or_default();
     html! {
         <Dialog
-            title={format!("Copy the backup of {time}")} action="Copy" {on_action} on_close={props.on_close.clone()}
+            title={words::repositories::copy_title(time)} action={words::common::copy()} {on_action} on_close={props.on_close.clone()}
             is_blocked={chosen.is_none()}
         >
-            <p>{ "It is copied with everything it builds on, and compared with what was backed up. What is there already is not copied again." }</p>
+            <p>{ words::repositories::copy_hint() }</p>
             if target.is_nowhere() {
-                <p class="is-problem" role="status">{ "There is no other repository that is connected. Add one on the page Repositories." }</p>
+                <p class="is-problem" role="status">{ words::repositories::copy_nowhere() }</p>
             } else {
                 { repository_choice(&target) }
             }

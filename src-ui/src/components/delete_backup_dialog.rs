@@ -2,6 +2,7 @@
 
 use sendense_types::commands::{DeleteBackup, GetBackup};
 use sendense_types::{Backup, BackupId};
+use sendense_words as words;
 use yew::prelude::*;
 
 use super::{Dialog, error_notice};
@@ -51,25 +52,25 @@ pub(crate) fn DeleteBackupDialog(props: &DeleteBackupDialogProps) -> Html {
             .map_or_else(|| id.to_string(), format::date)
     };
     let action = match dependents.len() {
-        0 => "Delete".to_owned(),
-        others => format!("Delete all {}", others + 1),
+        0 => words::common::delete().to_owned(),
+        others => words::history::delete_all(others + 1),
     };
     let error = delete.error.or(detail.error);
     html! {
         <Dialog
-            title={format!("Delete the backup of {}?", time_of(id))} {action} {on_action} on_close={props.on_close.clone()}
+            title={words::history::delete_question(time_of(id))} {action} {on_action} on_close={props.on_close.clone()}
             is_blocked={detail.data.is_none()} is_busy={delete.is_running}
         >
-            <p>{ format!("It holds {} as it was then. Once deleted it cannot be brought back.", backup.vm_name) }</p>
+            <p>{ words::history::delete_warning(&backup.vm_name) }</p>
             if !dependents.is_empty() {
-                <p>{ "These build on it and are deleted with it:" }</p>
+                <p>{ words::history::others_go() }</p>
                 <ul class="num">
                     for id in &dependents {
                         <li key={id.to_string()}>{ time_of(id) }</li>
                     }
                 </ul>
             } else if detail.data.is_some() {
-                <p class="faint">{ "No other recovery point builds on it." }</p>
+                <p class="faint">{ words::history::nothing_else_goes() }</p>
             }
             if let Some(error) = &error {
                 { error_notice(error, None) }

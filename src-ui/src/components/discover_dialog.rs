@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use sendense_types::commands::{AddVms, ChooseFolderOfImages, DiscoverVms};
 use sendense_types::{AddedVms, DiscoveredVm};
+use sendense_words as words;
 use yew::prelude::*;
 
 use super::{Dialog, Size, error_notice};
@@ -68,28 +69,28 @@ pub(crate) fn DiscoverDialog(props: &DiscoverDialogProps) -> Html {
         .find_map(Clone::clone);
     html! {
         <Dialog
-            title="Discover virtual machines"
-            action={if chosen.is_empty() { "Add".to_owned() } else { format!("Add {}", format::count(chosen.len() as u64, "machine")) }}
+            title={words::discovery::title()}
+            action={if chosen.is_empty() { words::common::add().to_owned() } else { words::discovery::add(chosen.len() as u64) }}
             {on_action} on_close={props.on_close.clone()}
             is_blocked={chosen.is_empty()} is_busy={add.is_running}
         >
             <p class="faint">
-                { "Every folder of disk images below the one you choose is a machine, and so is every loose image. Nothing is changed." }
+                { words::discovery::hint() }
             </p>
             <div class="dialog__line">
                 <button class="button" type="button" onclick={on_choose} disabled={choose.is_running || discover.is_running}>
-                    { "Choose folder…" }
+                    { words::common::choose_folder() }
                 </button>
-                <span class="dialog__path">{ folder.as_deref().unwrap_or("No folder chosen yet") }</span>
+                <span class="dialog__path">{ folder.as_deref().unwrap_or(words::common::no_folder_yet()) }</span>
             </div>
             if discover.is_running {
-                <p role="status">{ "Looking for disk images…" }</p>
+                <p role="status">{ words::discovery::looking() }</p>
             }
             if let Some(vms) = &*found {
                 if vms.is_empty() {
-                    <p role="status">{ "There is no disk image in this folder. Looked for raw, QCOW2 and machine descriptions." }</p>
+                    <p role="status">{ words::discovery::nothing() }</p>
                 }
-                <ul class="check-list" aria-label="Machines found">
+                <ul class="check-list" aria-label={words::discovery::found()}>
                     for vm in vms {
                         <li key={vm.path.clone()}>
                             <label>
@@ -98,16 +99,16 @@ pub(crate) fn DiscoverDialog(props: &DiscoverDialogProps) -> Html {
                                     disabled={!can_be_added(vm)} onchange={toggle(vm.name.clone())}
                                 />
                                 <span class="check-list__name">{ &vm.name }</span>
-                                <span class="faint">{ format::count(vm.disks.len() as u64, "disk") }{ " · " }<Size bytes={size_of(vm)} /></span>
+                                <span class="faint">{ words::common::disks(vm.disks.len() as u64) }{ " · " }<Size bytes={size_of(vm)} /></span>
                             </label>
                             if vm.existing {
-                                <small class="faint">{ "In the list already." }</small>
+                                <small class="faint">{ words::discovery::known() }</small>
                             } else if let Some(problem) = problem_of(vm) {
                                 <small class="is-problem">{ problem }</small>
                             }
                             for file in &vm.left_out {
                                 <small class="faint" title={file.path.clone()}>
-                                    { format!("Not backed up: {}, {}", format::last_part(&file.path), file.reason) }
+                                    { words::discovery::left_out(format::last_part(&file.path), &file.reason) }
                                 </small>
                             }
                         </li>

@@ -1,6 +1,7 @@
 //! An error as the user reads it: what happened, what to do, the other side's words in a fold.
 
 use sendense_types::{AppError, Retry};
+use sendense_words as words;
 use yew::prelude::*;
 
 use super::{Picture, icon};
@@ -10,7 +11,7 @@ pub(crate) fn error_notice(error: &AppError, on_retry: Option<&Callback<()>>) ->
     let retry = on_retry.filter(|_| error.retry != Retry::Never);
     let button = retry.map(|retry| {
         let onclick = retry.reform(|_: MouseEvent| ());
-        html! { <button class="button" type="button" {onclick}>{ "Retry" }</button> }
+        html! { <button class="button" type="button" {onclick}>{ words::common::retry() }</button> }
     });
     error_notice_with(error, button.unwrap_or_default())
 }
@@ -27,7 +28,7 @@ pub(crate) fn error_notice_with(error: &AppError, button: Html) -> Html {
                 }
                 if let Some(details) = &error.details {
                     <details>
-                        <summary>{ "Details" }</summary>
+                        <summary>{ words::common::details() }</summary>
                         <pre>{ details }</pre>
                     </details>
                 }

@@ -2,6 +2,7 @@
 
 use sendense_types::commands::{RemoveHub, SignOut};
 use sendense_types::{HubId, SavedHub, Session, SessionState};
+use sendense_words as words;
 use yew::prelude::*;
 
 use super::{Dialog, Picture, error_notice, icon};
@@ -40,12 +41,11 @@ pub(crate) fn HubChip(props: &HubChipProps) -> Html {
     let Some(hub) = session.current_hub() else {
         return Html::default();
     };
-    let (tone, words) = standing(session, hub);
-    let user = hub
-        .username
-        .as_ref()
-        .map(|user| format!(" as {user}"))
-        .unwrap_or_default();
+    let (tone, state) = standing(session, hub);
+    let state = match &hub.username {
+        Some(user) => words::hubs::state_as(state, user),
+        None => state.to_owned(),
+    };
     let close = {
         let (is_open, button) = (is_open.clone(), button.clone());
         Callback::from(move |()| {
@@ -94,7 +94,7 @@ pub(crate) fn HubChip(props: &HubChipProps) -> Html {
         <div class="hub-chip" {onkeydown}>
             if *is_open {
                 <div class="menu-backdrop" onclick={close.reform(|_: MouseEvent| ())}></div>
-                <div class="menu hub-chip__menu" role="menu" aria-label="Hubs" ref={menu}>
+                <div class="menu hub-chip__menu" role="menu" aria-label={words::hubs::menu()} ref={menu}>
                     for known in &session.hubs {
                         <button
                             key={known.id.0.clone()} type="button" role="menuitemradio"
@@ -104,24 +104,24 @@ pub(crate) fn HubChip(props: &HubChipProps) -> Html {
                             <span class="menu__text">{ &known.name }<small>{ address_of(known) }</small></span>
                         </button>
                     }
-                    <button class="menu__first" type="button" role="menuitem" onclick={then_close(props.on_add_hub.clone())}>{ "Add hub…" }</button>
+                    <button class="menu__first" type="button" role="menuitem" onclick={then_close(props.on_add_hub.clone())}>{ words::hubs::add() }</button>
                     if has_signed_in {
-                        <button type="button" role="menuitem" onclick={then_close(sign_out.run.reform(|()| SignOut {}))}>{ "Sign out" }</button>
+                        <button type="button" role="menuitem" onclick={then_close(sign_out.run.reform(|()| SignOut {}))}>{ words::hubs::sign_out() }</button>
                     }
                     if !hub.is_this_computer() {
-                        <button type="button" role="menuitem" onclick={then_close(ask_to_remove)}>{ format!("Remove {}…", hub.name) }</button>
+                        <button type="button" role="menuitem" onclick={then_close(ask_to_remove)}>{ words::hubs::remove_asks(&hub.name) }</button>
                     }
                 </div>
             }
             <button
                 class="hub-chip__button" type="button" onclick={toggle} ref={button}
                 aria-haspopup="menu" aria-expanded={is_open.to_string()}
-                aria-label={format!("Hub: {}, {words}{user}", hub.name)}
+                aria-label={words::hubs::chip(&hub.name, &state)}
             >
                 <span class={classes!("hub-chip__dot", tone)}></span>
                 <span class="sidebar__text">
                     <strong>{ &hub.name }</strong>
-                    <small>{ words }{ user.clone() }</small>
+                    <small>{ &state }</small>
                 </span>
                 <span class="hub-chip__more">{ icon(Picture::Chevron) }</span>
             </button>
@@ -160,10 +160,10 @@ fn RemoveHubDialog(props: &RemoveHubDialogProps) -> Html {
     };
     html! {
         <Dialog
-            title={format!("Remove {}?", hub.name)} action="Remove" {on_action} on_close={props.on_close.clone()}
+            title={words::hubs::remove_question(&hub.name)} action={words::common::remove()} {on_action} on_close={props.on_close.clone()}
             is_busy={remove.is_running}
         >
-            <p>{ "It is taken off this list, and its sign-in is forgotten. Nothing changes on the hub: its backups stay." }</p>
+            <p>{ words::hubs::removal() }</p>
             if let Some(error) = &remove.error {
                 { error_notice(error, None) }
             }
@@ -174,16 +174,16 @@ fn RemoveHubDialog(props: &RemoveHubDialogProps) -> Html {
 /// The colour of the dot, and the same in words.
 fn standing(session: &Session, hub: &SavedHub) -> (&'static str, &'static str) {
     match &session.state {
-        SessionState::Connecting => ("is-run", "connecting…"),
-        SessionState::Connected if hub.is_this_computer() => ("is-ok", "local hub · running"),
-        SessionState::Connected => ("is-ok", "connected"),
-        SessionState::SignedOut { .. } => ("is-warn", "signed out"),
-        SessionState::Offline { .. } => ("is-bad", "not reachable"),
+        SessionState::Connecting => ("is-run", words::hubs::connecting()),
+        SessionState::Connected if hub.is_this_computer() => ("is-ok", words::hubs::running_here()),
+        SessionState::Connected => ("is-ok", words::hubs::connected()),
+        SessionState::SignedOut { .. } => ("is-warn", words::hubs::signed_out_state()),
+        SessionState::Offline { .. } => ("is-bad", words::hubs::not_reachable()),
     }
 }
 
 fn address_of(hub: &SavedHub) -> String {
     hub.address
         .clone()
-        .unwrap_or_else(|| "the hub inside this app".to_owned())
+        .unwrap_or_else(|| words::hubs::inside().to_owned())
 }

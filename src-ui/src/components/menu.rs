@@ -261,7 +261,7 @@ mod tests {
             items: vec![
                 MenuItem::new("Copy name", Callback::noop()).with_keys("Ctrl+C"),
                 MenuItem::new("Restore latest…", Callback::noop())
-                    .unless("There is no recovery point yet"),
+                    .unless("There are no recovery points yet"),
             ],
             place: MenuPlace {
                 x: 0.0,

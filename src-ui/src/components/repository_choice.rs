@@ -2,6 +2,7 @@
 
 use sendense_types::commands::ListRepositories;
 use sendense_types::{AppError, ByteSize, Repository, RepositoryId, Units};
+use sendense_words as words;
 use yew::prelude::*;
 
 use crate::dom;
@@ -67,19 +68,18 @@ pub(super) fn repository_choice(target: &Target) -> Html {
         .reform(|event: Event| RepositoryId::new(dom::value_of(&event)));
     let line = |repository: &Repository| match (repository.available_bytes, repository.total_bytes)
     {
-        (Some(free), Some(total)) => format!(
-            "{} ({} of {} free)",
-            repository.name,
+        (Some(free), Some(total)) => words::repositories::with_room(
+            &repository.name,
             ByteSize(free).in_units(units),
-            ByteSize(total).in_units(units)
+            ByteSize(total).in_units(units),
         ),
         _ => repository.name.clone(),
     };
     html! {
         <>
         <label class="field">
-            <span>{ "Repository" }</span>
-            <select aria-label="Repository" {onchange}>
+            <span>{ words::repositories::repository() }</span>
+            <select aria-label={words::repositories::repository()} {onchange}>
                 for known in &target.usable {
                     <option
                         key={known.id.to_string()} value={known.id.to_string()}
@@ -91,7 +91,7 @@ pub(super) fn repository_choice(target: &Target) -> Html {
             </select>
         </label>
         if target.is_nowhere() {
-            <p class="is-problem">{ "No repository of this hub is connected and takes backups." }</p>
+            <p class="is-problem">{ words::repositories::none_usable() }</p>
         }
         </>
     }

@@ -4,6 +4,7 @@ use sendense_types::commands::{GetRetention, PreviewRetention, RunRetention, Set
 use sendense_types::{
     Backup, BackupId, Retention, RetentionAction, RetentionPoint, RetentionPolicy, Vm,
 };
+use sendense_words as words;
 use yew::prelude::*;
 
 use super::{Dialog, Picture, badge, error_notice, error_notices};
@@ -38,7 +39,7 @@ pub(crate) fn RetentionDialog(props: &RetentionDialogProps) -> Html {
         },
         0,
     );
-    let title = format!("Retention of {}", props.vm.vm_name);
+    let title = words::retention::title(&props.vm.vm_name);
     match &retention.data {
         Some(retention) => html! {
             <Rules
@@ -47,11 +48,11 @@ pub(crate) fn RetentionDialog(props: &RetentionDialogProps) -> Html {
             />
         },
         None => html! {
-            <Dialog {title} action="Save" on_action={Callback::noop()} on_close={props.on_close.clone()} is_blocked={true}>
+            <Dialog {title} action={words::common::save()} on_action={Callback::noop()} on_close={props.on_close.clone()} is_blocked={true}>
                 if let Some(error) = &retention.error {
                     { error_notice(error, Some(&retention.reload)) }
                 } else {
-                    <div class="skeleton" role="status" aria-label="Loading"></div>
+                    <div class="skeleton" role="status" aria-label={words::common::loading()}></div>
                 }
             </Dialog>
         },
@@ -78,7 +79,7 @@ fn Rules(props: &RulesProps) -> Html {
         let (app, on_close, name) = (app, props.on_close.clone(), props.vm.vm_name.clone());
         Callback::from(move |text: String| {
             if let Some(app) = &app {
-                app.dispatch(Change::done(format!("Retention of {name}"), text));
+                app.dispatch(Change::done(words::retention::title(&name), text));
                 app.dispatch(Change::ListsChanged);
             }
             on_close.emit(());
@@ -86,10 +87,10 @@ fn Rules(props: &RulesProps) -> Html {
     };
     let run = use_action::<RunRetention>(say.reform(|points: Vec<RetentionPoint>| {
         let gone = points.iter().filter(|point| is_going(point)).count();
-        format!("{} deleted.", format::count(gone as u64, "recovery point"))
+        words::retention::deleted(gone as u64)
     }));
     let save =
-        use_action::<SetRetention>(say.reform(|_| "It holds from the next backup on.".to_owned()));
+        use_action::<SetRetention>(say.reform(|_| words::retention::holds_next().to_owned()));
     let save_for_run = {
         let (run, vm) = (run.run.clone(), props.vm.clone());
         use_action::<SetRetention>(Callback::from(move |_| {
@@ -135,37 +136,37 @@ fn Rules(props: &RulesProps) -> Html {
     let errors = [&save.error, &save_for_run.error, &run.error];
     html! {
         <Dialog
-            title={props.title.clone()} action="Save" {on_action} on_close={props.on_close.clone()}
+            title={props.title.clone()} action={words::common::save()} {on_action} on_close={props.on_close.clone()}
             is_blocked={keeps_nothing} {is_busy}
         >
-            <div class="choices" role="radiogroup" aria-label="What is kept">
+            <div class="choices" role="radiogroup" aria-label={words::retention::kept()}>
                 <label class={classes!("choice", (!*is_limited).then_some("is-chosen"))}>
-                    <input type="radio" name="kept" aria-label="Keep everything" checked={!*is_limited} onchange={choose(false)} />
-                    <span><strong>{ "Keep everything" }</strong><small>{ "Nothing is deleted by itself" }</small></span>
+                    <input type="radio" name="kept" aria-label={words::retention::keep_all()} checked={!*is_limited} onchange={choose(false)} />
+                    <span><strong>{ words::retention::keep_all() }</strong><small>{ words::retention::keep_all_hint() }</small></span>
                 </label>
                 <label class={classes!("choice", is_limited.then_some("is-chosen"))}>
-                    <input type="radio" name="kept" aria-label="Keep only some" checked={*is_limited} onchange={choose(true)} />
-                    <span><strong>{ "Keep only some" }</strong><small>{ "Old ones go after each backup" }</small></span>
+                    <input type="radio" name="kept" aria-label={words::retention::keep_some()} checked={*is_limited} onchange={choose(true)} />
+                    <span><strong>{ words::retention::keep_some() }</strong><small>{ words::retention::keep_some_hint() }</small></span>
                 </label>
             </div>
             if *is_limited {
                 <div class="number-fields">
-                    { number("Last", policy.keep_last, |policy, count| policy.keep_last = count) }
-                    { number("Daily", policy.keep_daily, |policy, count| policy.keep_daily = count) }
-                    { number("Weekly", policy.keep_weekly, |policy, count| policy.keep_weekly = count) }
-                    { number("Monthly", policy.keep_monthly, |policy, count| policy.keep_monthly = count) }
+                    { number(words::retention::last(), policy.keep_last, |policy, count| policy.keep_last = count) }
+                    { number(words::retention::daily(), policy.keep_daily, |policy, count| policy.keep_daily = count) }
+                    { number(words::retention::weekly(), policy.keep_weekly, |policy, count| policy.keep_weekly = count) }
+                    { number(words::retention::monthly(), policy.keep_monthly, |policy, count| policy.keep_monthly = count) }
                 </div>
                 <p class="faint">
-                    { "A recovery point that any of these keeps is kept, and so is whatever is pinned, and always the newest. What goes is merged or deleted so that the others can be restored." }
+                    { words::retention::hint() }
                 </p>
                 if keeps_nothing {
-                    <p class="is-problem" role="status">{ "This would keep nothing: give one of them a number." }</p>
+                    <p class="is-problem" role="status">{ words::retention::keeps_nothing() }</p>
                 } else {
                     <Preview vm={props.vm.clone()} policy={*policy} known={props.known.clone()} {is_busy} {on_run} />
                 }
             }
             if let Some(why) = &props.retention.error_message {
-                <p class="is-problem">{ format!("The newest run ended early: {why}") }</p>
+                <p class="is-problem">{ words::retention::ended_early(why) }</p>
             }
             { error_notices(errors.into_iter().flatten(), None) }
         </Dialog>
@@ -194,7 +195,7 @@ fn Preview(props: &PreviewProps) -> Html {
         return error_notice(&error, Some(&preview.reload));
     }
     let Some(points) = preview.data else {
-        return html! { <p class="faint" role="status">{ "Looking what would go…" }</p> };
+        return html! { <p class="faint" role="status">{ words::retention::looking() }</p> };
     };
     fates(&points, &props.known, props.is_busy, &props.on_run)
 }
@@ -215,33 +216,30 @@ fn fates(
     };
     if going.is_empty() {
         let text = match points.len() {
-            0 => "There are no recovery points yet.".to_owned(),
-            n => format!(
-                "Nothing would go now: {} would stay.",
-                format::count(n as u64, "recovery point")
-            ),
+            0 => words::retention::none_yet().to_owned(),
+            n => words::retention::all_stay(n as u64),
         };
         return html! { <p role="status">{ text }</p> };
     }
     let onclick = on_run.reform(|_: MouseEvent| ());
     html! {
         <div class="field">
-            <span>{ format!("Would go now: {} of {}", going.len(), format::count(points.len() as u64, "recovery point")) }</span>
-            <ul class="check-list" aria-label="What would go">
+            <span>{ words::retention::going_now(points.len() as u64, going.len()) }</span>
+            <ul class="check-list" aria-label={words::retention::going()}>
                 for point in &going {
                     <li class="check-list__line" key={point.backup_id.to_string()}>
                         <span class="check-list__name num">{ time_of(&point.backup_id) }</span>
                         if point.action == RetentionAction::Merge {
-                            { badge("is-plain", Some(Picture::Link), "Merged into the next") }
+                            { badge("is-plain", Some(Picture::Link), words::retention::merged()) }
                         } else {
-                            { badge("is-warn", Some(Picture::Cross), "Deleted") }
+                            { badge("is-warn", Some(Picture::Cross), words::history::deleted()) }
                         }
                     </li>
                 }
             </ul>
             <div class="dialog__line">
                 <button class="button" type="button" disabled={is_busy} {onclick}>
-                    { if is_busy { "Deleting…" } else { "Save and delete them now" } }
+                    { if is_busy { words::retention::deleting() } else { words::retention::save_and_delete() } }
                 </button>
             </div>
         </div>
@@ -281,6 +279,6 @@ mod tests {
         assert!(!html.contains("b3"), "{html}");
         insta::assert_snapshot!(html);
         let html = fates(vec![point(3, RetentionAction::Keep)]).await;
-        assert!(html.contains("Nothing would go now"), "{html}");
+        assert!(html.contains("Nothing would be removed now"), "{html}");
     }
 }

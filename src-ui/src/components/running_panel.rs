@@ -1,6 +1,7 @@
 //! A running backup: how far, how fast, how long, disk by disk.
 
 use sendense_types::{BackupDisk, BackupId, BackupStatus, ByteSize, Units};
+use sendense_words as words;
 use yew::prelude::*;
 
 use super::{Picture, badge, bar};
@@ -17,26 +18,32 @@ fn line(running: &Running, units: Units) -> String {
         progress.backup.total_bytes,
     ) {
         (Some(done), Some(total)) if total > 0 => {
-            parts.push(format!("{} of {}", size(done), size(total)));
+            parts.push(words::common::part_of(size(done), size(total)));
         }
         (Some(done), _) => parts.push(size(done)),
         _ => {}
     }
     if progress.is_stalled {
-        parts.push("no progress for a minute".to_owned());
+        parts.push(words::backups::stalled().to_owned());
     } else {
-        parts.extend(progress.speed_bps.map(|speed| format!("{}/s", size(speed))));
+        parts.extend(
+            progress
+                .speed_bps
+                .map(|speed| words::common::per_second(size(speed))),
+        );
         parts.extend(
             progress
                 .eta_seconds
-                .map(|eta| format!("{} left", format::span(eta))),
+                .map(|eta| words::common::time_left(format::span(eta))),
         );
     }
     parts.join(" · ")
 }
 
 fn percent_text(percent: Option<f64>) -> String {
-    percent.map_or_else(String::new, |percent| format!("{percent:.0} %"))
+    percent.map_or_else(String::new, |percent| {
+        words::common::percent(format_args!("{percent:.0}"))
+    })
 }
 
 /// One line for the list of machines.
@@ -45,8 +52,8 @@ pub(crate) fn running_line(running: &Running, units: Units) -> Html {
     let percent = percent_text(backup.progress_percent);
     html! {
         <div class="running-line">
-            <span>{ badge("is-run", Some(Picture::Pulse), format!("Backing up {percent}")) }</span>
-            { bar(backup.progress_percent, format!("Backing up {}", backup.vm_name), "") }
+            <span>{ badge("is-run", Some(Picture::Pulse), words::backups::backing_up(percent)) }</span>
+            { bar(backup.progress_percent, words::backups::backing_up(&backup.vm_name), "") }
             <span class="num">{ line(running, units) }</span>
         </div>
     }
@@ -64,16 +71,16 @@ pub(crate) fn running_panel(
     let onclick = on_cancel.reform(move |_: MouseEvent| id.clone());
     let phase = backup.current_phase.clone().unwrap_or_default();
     html! {
-        <section class="panel" aria-label="Running now" key={backup.backup_id.to_string()}>
+        <section class="panel" aria-label={words::backups::running_now()} key={backup.backup_id.to_string()}>
             <header class="panel__head">
                 <h2>{ title.to_owned() }</h2>
                 <span class="num">{ percent_text(backup.progress_percent) }</span>
             </header>
-            { bar(backup.progress_percent, "Overall progress", "") }
+            { bar(backup.progress_percent, words::backups::overall_progress(), "") }
             <p class="num">{ line(running, units) }</p>
             for disk in &backup.disks {
                 <div class="panel__disk">
-                    <span>{ format!("Disk {}", disk.disk_index) }</span>
+                    <span>{ words::common::disk(disk.disk_index) }</span>
                     <span class="num">
                         { if disk.status == BackupStatus::Completed {
                             "complete".to_owned()
@@ -85,12 +92,12 @@ pub(crate) fn running_panel(
                 </div>
             }
             if running.speeds.len() > 1 {
-                <svg class="panel__chart" viewBox="0 0 100 30" preserveAspectRatio="none" role="img" aria-label="Speed over time">
+                <svg class="panel__chart" viewBox="0 0 100 30" preserveAspectRatio="none" role="img" aria-label={words::backups::speed_chart()}>
                     <path d={chart(&running.speeds)} />
                 </svg>
             }
             <p class="faint is-sentence">{ phase }</p>
-            <button class="button" type="button" {onclick}>{ "Cancel backup" }</button>
+            <button class="button" type="button" {onclick}>{ words::backups::cancel() }</button>
         </section>
     }
 }
@@ -102,7 +109,7 @@ fn disk_bar(disk: &BackupDisk) -> Html {
     };
     bar(
         percent,
-        format!("Progress of disk {}", disk.disk_index),
+        words::backups::disk_progress(disk.disk_index),
         tone,
     )
 }

@@ -1,6 +1,7 @@
 //! The way to every page.
 
 use sendense_types::{DownloadState, HubId};
+use sendense_words as words;
 use yew::prelude::*;
 use yew_router::prelude::*;
 
@@ -65,11 +66,11 @@ pub(crate) fn Sidebar(props: &SidebarProps) -> Html {
         }
     };
     html! {
-        <nav class="sidebar" aria-label="Main">
-            <div class="sidebar__brand">{ icon(Picture::Shield) }<span class="sidebar__text">{ "Sendense" }</span></div>
-            { entry(Route::Vms, Picture::Machine, "Virtual machines", 0) }
-            { entry(Route::Activity, Picture::Pulse, "Activity", state.running.len()) }
-            { entry(Route::Mounts, Picture::Clock, "Restore", open) }
+        <nav class="sidebar" aria-label={words::frame::main()}>
+            <div class="sidebar__brand">{ icon(Picture::Shield) }<span class="sidebar__text">{ words::common::app_name() }</span></div>
+            { entry(Route::Vms, Picture::Machine, words::vms::title(), 0) }
+            { entry(Route::Activity, Picture::Pulse, words::activity::title(), state.running.len()) }
+            { entry(Route::Mounts, Picture::Clock, words::mounts::title(), open) }
             <div class="sidebar__mounts">
                 for mount in state.mounts.iter().filter(|mount| mount.is_open) {
                     <Link<Route>
@@ -79,14 +80,14 @@ pub(crate) fn Sidebar(props: &SidebarProps) -> Html {
                     >
                         <span title={format::mount_title(mount)}>{ format::mount_title(mount) }</span>
                         if let Some(minutes) = mount.expires_at.map(format::minutes_until) {
-                            <span class={classes!("num", format::is_soon(minutes).then_some("is-soon"))}>{ format!("{minutes} min") }</span>
+                            <span class={classes!("num", format::is_soon(minutes).then_some("is-soon"))}>{ words::common::minutes_short(minutes) }</span>
                         }
                     </Link<Route>>
                 }
             </div>
-            { entry(Route::Downloads, Picture::Download, "Downloads", n_downloads) }
-            { entry(Route::Repositories, Picture::Stack, "Repositories", 0) }
-            { entry(Route::Settings, Picture::Gear, "Settings", 0) }
+            { entry(Route::Downloads, Picture::Download, words::downloads::title(), n_downloads) }
+            { entry(Route::Repositories, Picture::Stack, words::repositories::title(), 0) }
+            { entry(Route::Settings, Picture::Gear, words::settings::title(), 0) }
             if let Some(session) = &state.session {
                 <HubChip
                     session={session.clone()} on_connect={props.on_connect.clone()}

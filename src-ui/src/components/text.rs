@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use sendense_types::{ByteSize, Units};
+use sendense_words as words;
 use yew::prelude::*;
 
 use crate::format;
@@ -18,7 +19,7 @@ pub(crate) fn Size(props: &SizeProps) -> Html {
     let units = use_context::<Units>().unwrap_or_default();
     match props.bytes {
         Some(bytes) => html! {
-            <span class="num" title={format!("{bytes} bytes")}>{ ByteSize(bytes).in_units(units) }</span>
+            <span class="num" title={words::browser::bytes(bytes)}>{ ByteSize(bytes).in_units(units) }</span>
         },
         None => html! { <span class="num">{ "–" }</span> },
     }
@@ -30,6 +31,6 @@ pub(crate) fn ago(time: Option<Timestamp>) -> Html {
         Some(time) => html! {
             <span class="num" title={format::date(time)}>{ format::ago(time) }</span>
         },
-        None => html! { <span>{ "never" }</span> },
+        None => html! { <span>{ words::common::never() }</span> },
     }
 }

@@ -2,6 +2,7 @@
 
 use gloo_timers::callback::Timeout;
 use sendense_types::Place;
+use sendense_words as words;
 use yew::prelude::*;
 
 use super::{Picture, icon};
@@ -91,7 +92,7 @@ fn OneToast(props: &OneToastProps) -> Html {
                 }
                 { button }
             </div>
-            <button class="button is-quiet is-icon" type="button" aria-label="Dismiss" onclick={dismiss}>
+            <button class="button is-quiet is-icon" type="button" aria-label={words::frame::dismiss()} onclick={dismiss}>
                 { icon(Picture::Close) }
             </button>
         </div>

@@ -2,6 +2,7 @@
 
 use sendense_types::Vm;
 use sendense_types::commands::ListVmDisks;
+use sendense_words as words;
 use yew::prelude::*;
 
 use super::{Dialog, Picture, Size, error_notice, icon};
@@ -29,16 +30,16 @@ pub(crate) fn VmDisksDialog(props: &VmDisksDialogProps) -> Html {
     };
     html! {
         <Dialog
-            title={format!("Disks of {}", vm.vm_name)} action="Back up now" {on_action} on_close={props.on_close.clone()}
-            cancel="Close"
+            title={words::vms::disks_title(&vm.vm_name)} action={words::backups::back_up_now()} {on_action} on_close={props.on_close.clone()}
+            cancel={words::common::close()}
         >
             if !vm.vm_path.is_empty() {
                 <p class="dialog__path">{ &vm.vm_path }</p>
             }
             if disks.data.is_none() && disks.is_loading {
-                <div class="skeleton" role="status" aria-label="Loading the disks"></div>
+                <div class="skeleton" role="status" aria-label={words::vms::loading_disks()}></div>
             }
-            <ul class="check-list" aria-label="Disks">
+            <ul class="check-list" aria-label={words::backups::disks()}>
                 for disk in disks.data.iter().flat_map(|disks| disks.iter()) {
                     <li class="check-list__line" key={disk.disk_index}>
                         { icon(Picture::Drive) }
@@ -48,7 +49,7 @@ pub(crate) fn VmDisksDialog(props: &VmDisksDialogProps) -> Html {
                                 <small class="faint">{ path }</small>
                             }
                             if let Some(reason) = &disk.chosen_because {
-                                <small class="faint">{ format!("This file, because {reason}.") }</small>
+                                <small class="faint">{ words::vms::chosen_because(reason) }</small>
                             }
                         </span>
                         <Size bytes={disk.size_bytes()} />
@@ -57,7 +58,7 @@ pub(crate) fn VmDisksDialog(props: &VmDisksDialogProps) -> Html {
             </ul>
             for file in &vm.left_out {
                 <p class="dialog__path" key={file.path.clone()} title={file.path.clone()}>
-                    { format!("Not backed up: {}, {}", format::last_part(&file.path), file.reason) }
+                    { words::discovery::left_out(format::last_part(&file.path), &file.reason) }
                 </p>
             }
             if let Some(error) = &disks.error {

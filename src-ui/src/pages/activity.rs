@@ -2,6 +2,7 @@
 
 use sendense_types::commands::{CancelBackup, ListRecentBackups};
 use sendense_types::{Backup, Download};
+use sendense_words as words;
 use yew::prelude::*;
 use yew_router::prelude::*;
 
@@ -76,44 +77,44 @@ pub(crate) fn Activity() -> Html {
     html! {
         <>
         <header class="page__head">
-            <h1>{ "Activity" }</h1>
+            <h1>{ words::activity::title() }</h1>
             <span class="page__space"></span>
             <input
-                class="search" type="search" aria-label="Search machines" placeholder="Machine"
+                class="search" type="search" aria-label={words::vms::search()} placeholder={words::activity::vm()}
                 value={(*search).clone()} oninput={on_search}
             />
-            <select aria-label="Kind" onchange={on_kind}>
-                <option value="all">{ "All kinds" }</option>
-                <option value="backups">{ "Backups" }</option>
-                <option value="downloads">{ "Downloads" }</option>
+            <select aria-label={words::activity::kind()} onchange={on_kind}>
+                <option value="all">{ words::activity::all_kinds() }</option>
+                <option value="backups">{ words::activity::backups() }</option>
+                <option value="downloads">{ words::downloads::title() }</option>
             </select>
         </header>
         <div class="page__body">
             { error_notices(errors.into_iter().flatten(), Some(&recent.reload)) }
             if recent.data.is_none() && recent.is_loading {
-                <div class="skeleton" role="status" aria-label="Loading"></div>
+                <div class="skeleton" role="status" aria-label={words::common::loading()}></div>
             } else if is_empty && is_everything {
                 { empty_state(
-                    Picture::Pulse, "Nothing has happened yet",
-                    "Backups of this hub and what you save from them are listed here.", Html::default(),
+                    Picture::Pulse, words::activity::nothing_yet(),
+                    words::activity::nothing_yet_hint(), Html::default(),
                 ) }
             } else if is_empty {
-                { empty_state(Picture::Search, "Nothing matches", "Nothing of this kind or machine is known.", Html::default()) }
+                { empty_state(Picture::Search, words::common::nothing_matches(), words::activity::nothing_matches_hint(), Html::default()) }
             }
             for running in running {
                 { running_panel(&running.progress.backup.vm_name, &running, app.settings.units, &on_cancel) }
             }
             if !downloads.is_empty() {
-                <h2>{ "Downloads" }</h2>
-                <ul class="rows" aria-label="Downloads">
+                <h2>{ words::downloads::title() }</h2>
+                <ul class="rows" aria-label={words::downloads::title()}>
                     for download in downloads {
                         <DownloadRow key={download.download_id.0} download={download.clone()} />
                     }
                 </ul>
             }
             if !backups.is_empty() {
-                <h2>{ "Backups" }</h2>
-                <ul class="rows" aria-label="Finished backups">
+                <h2>{ words::activity::backups() }</h2>
+                <ul class="rows" aria-label={words::activity::finished()}>
                     for backup in backups {
                         { backup_entry(&backup) }
                     }
@@ -126,7 +127,7 @@ pub(crate) fn Activity() -> Html {
 
 /// One backup that is over; its name leads to the machine's backups.
 fn backup_entry(backup: &Backup) -> Html {
-    let title = format!("Backup of {}", backup.vm_name);
+    let title = words::activity::backup_of(&backup.vm_name);
     let title_or_link = match &backup.vm_context_id {
         Some(id) => {
             let to = Route::History { id: id.to_string() };

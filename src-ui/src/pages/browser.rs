@@ -15,6 +15,7 @@ use std::rc::Rc;
 
 use sendense_types::commands::{BrowseFolder, ListFiles, ListMounts, Remount};
 use sendense_types::{AppError, ErrorKind, FileEntry, FileKind, Listing, MountId, OpenMount};
+use sendense_words as words;
 use yew::prelude::*;
 use yew_router::prelude::*;
 
@@ -67,7 +68,7 @@ pub(crate) fn Browser(props: &BrowserProps) -> Html {
             <div class="page__body">{ error_notice(&unmounted(), None) }</div>
         },
         (None, None, None) => {
-            html! { <div class="skeleton" role="status" aria-label="Loading"></div> }
+            html! { <div class="skeleton" role="status" aria-label={words::common::loading()}></div> }
         }
     }
 }
@@ -186,7 +187,7 @@ fn Folder(props: &FolderProps) -> Html {
         }) }
         if let Some(place) = *menu {
             <OpenMenu
-                label="What is selected" items={menu_of(&chosen, &deeds)} {place}
+                label={words::browser::selected()} items={menu_of(&chosen, &deeds)} {place}
                 on_close={closing(menu.setter(), &table)}
             />
         }
@@ -320,8 +321,8 @@ fn name_of(path: &str, mount: &OpenMount) -> String {
 fn unmounted() -> AppError {
     AppError::new(
         ErrorKind::Expired,
-        "This mount is closed.",
+        words::mounts::closed(),
         sendense_types::Retry::Never,
     )
-    .with_hint("Open the backup again from the history of its machine.")
+    .with_hint(words::mounts::closed_hint())
 }

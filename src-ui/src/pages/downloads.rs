@@ -4,6 +4,7 @@ use sendense_types::commands::{
     CancelDownload, ForgetDownload, OpenDownload, RetryDownload, ShowDownload,
 };
 use sendense_types::{ByteSize, Download, DownloadKind, DownloadState, Units};
+use sendense_words as words;
 use yew::prelude::*;
 
 use crate::components::{Picture, badge, bar, empty_state, error_notice, error_notices};
@@ -19,15 +20,15 @@ pub(crate) fn Downloads() -> Html {
     };
     html! {
         <>
-        <header class="page__head"><h1>{ "Downloads" }</h1></header>
+        <header class="page__head"><h1>{ words::downloads::title() }</h1></header>
         <div class="page__body">
             if app.downloads.is_empty() {
                 { empty_state(
-                    Picture::Download, "Nothing was saved yet",
-                    "Files and folders that you save from a backup are listed here, with their progress.", Html::default(),
+                    Picture::Download, words::downloads::none(),
+                    words::downloads::none_hint(), Html::default(),
                 ) }
             }
-            <ul class="rows" aria-label="Downloads">
+            <ul class="rows" aria-label={words::downloads::title()}>
                 for download in app.downloads.clone() {
                     <DownloadRow key={download.download_id.0} download={download.clone()} />
                 }
@@ -79,9 +80,9 @@ pub(crate) fn DownloadRow(props: &DownloadRowProps) -> Html {
     let state = match &download.state {
         DownloadState::Queued | DownloadState::Running => html! {
             <>
-            { bar(percent(download), format!("Saving {}", download.name), "") }
+            { bar(percent(download), words::downloads::saving(&download.name), "") }
             <span class="num">{ progress_line(download, units) }</span>
-            <button class="button is-small" type="button" onclick={on_cancel}>{ "Cancel" }</button>
+            <button class="button is-small" type="button" onclick={on_cancel}>{ words::common::cancel() }</button>
             </>
         },
         DownloadState::Done {
@@ -91,30 +92,30 @@ pub(crate) fn DownloadRow(props: &DownloadRowProps) -> Html {
         } => html! {
             <>
             if notes.is_empty() {
-                { badge("is-ok", Some(Picture::Check), "Saved") }
+                { badge("is-ok", Some(Picture::Check), words::downloads::saved()) }
             } else {
-                { badge("is-warn", Some(Picture::Warning), "Saved") }
+                { badge("is-warn", Some(Picture::Warning), words::downloads::saved()) }
             }
             <span class="num">
                 { ByteSize(*size_bytes).in_units(units) }
-                { n_files.map(|n| format!(" · {}", format::count(n as u64, "file"))).unwrap_or_default() }
+                { n_files.map(|n| format!(" · {}", words::common::files(n as u64))).unwrap_or_default() }
             </span>
-            <button class="button is-small" type="button" onclick={on_show}>{ "Show in folder" }</button>
+            <button class="button is-small" type="button" onclick={on_show}>{ words::downloads::show_in_folder() }</button>
             if download.kind == DownloadKind::File {
-                <button class="button is-small" type="button" onclick={on_open}>{ "Open" }</button>
+                <button class="button is-small" type="button" onclick={on_open}>{ words::common::open() }</button>
             }
-            <button class="button is-small is-quiet" type="button" onclick={on_forget}>{ "Remove from list" }</button>
+            <button class="button is-small is-quiet" type="button" onclick={on_forget}>{ words::downloads::forget() }</button>
             </>
         },
         DownloadState::Failed { .. } | DownloadState::Cancelled => html! {
             <>
             if download.state == DownloadState::Cancelled {
-                { badge("is-plain", Some(Picture::Close), "Cancelled") }
+                { badge("is-plain", Some(Picture::Close), words::backups::cancelled()) }
             } else {
-                { badge("is-bad", Some(Picture::Cross), "Failed") }
+                { badge("is-bad", Some(Picture::Cross), words::backups::failed()) }
             }
-            <button class="button is-small" type="button" onclick={on_retry}>{ "Retry" }</button>
-            <button class="button is-small is-quiet" type="button" onclick={on_forget}>{ "Remove from list" }</button>
+            <button class="button is-small" type="button" onclick={on_retry}>{ words::common::retry() }</button>
+            <button class="button is-small is-quiet" type="button" onclick={on_forget}>{ words::downloads::forget() }</button>
             </>
         },
     };
@@ -149,21 +150,25 @@ fn percent(download: &Download) -> Option<f64> {
 /// "308 MiB of 482 MiB · 96 MiB/s · 2 s left"
 fn progress_line(download: &Download, units: Units) -> String {
     if download.state == DownloadState::Queued {
-        return "waiting for others".to_owned();
+        return words::downloads::waiting().to_owned();
     }
     let Some(progress) = &download.progress else {
-        return "beginning…".to_owned();
+        return words::downloads::beginning().to_owned();
     };
     let size = |bytes| ByteSize(bytes).in_units(units);
     let mut parts = vec![match progress.total_bytes {
-        Some(total) => format!("{} of {}", size(progress.received_bytes), size(total)),
+        Some(total) => words::common::part_of(size(progress.received_bytes), size(total)),
         None => size(progress.received_bytes),
     }];
-    parts.extend(progress.speed_bps.map(|speed| format!("{}/s", size(speed))));
+    parts.extend(
+        progress
+            .speed_bps
+            .map(|speed| words::common::per_second(size(speed))),
+    );
     parts.extend(
         progress
             .eta_seconds
-            .map(|eta| format!("{} left", format::span(eta))),
+            .map(|eta| words::common::time_left(format::span(eta))),
     );
     parts.join(" · ")
 }

@@ -10,22 +10,23 @@ use sendense_types::commands::{
     ListRepositories, PinBackup, VerifyBackup,
 };
 use sendense_types::{
-    AppError, Backup, BackupId, BackupStatus, BackupType, ChainLink, Repository, RepositoryId,
-    Retention, RetentionPolicy, StartedBackup, Vm, VmId,
+    AppError, Backup, BackupId, BackupStatus, BackupType, ByteSize, ChainLink, Repository,
+    RepositoryId, Retention, RetentionPolicy, StartedBackup, Units, Vm, VmId,
 };
+use sendense_words as words;
 use yew::prelude::*;
 use yew_router::prelude::*;
 
 use self::table::{Row, RowActions, backup_rows, backup_table, size_of};
 use crate::components::{
-    BackupDialog, CopyDialog, DeleteBackupDialog, Picture, RetentionDialog, Size, empty_state,
+    BackupDialog, CopyDialog, DeleteBackupDialog, Picture, RetentionDialog, empty_state,
     error_notice, error_notices, icon, running_panel,
 };
+use crate::dom;
 use crate::hooks::{use_action, use_query};
 use crate::route::Route;
 use crate::state::app::{AppContext, Change, Running};
 use crate::state::chain;
-use crate::{dom, format};
 
 #[derive(Clone, PartialEq, Properties)]
 pub(crate) struct HistoryProps {
@@ -45,7 +46,9 @@ pub(crate) fn History(props: &HistoryProps) -> Html {
         (None, Some(error)) => html! {
             <div class="page__body">{ error_notice(&error, Some(&vm.reload)) }</div>
         },
-        (None, None) => html! { <div class="skeleton" role="status" aria-label="Loading"></div> },
+        (None, None) => {
+            html! { <div class="skeleton" role="status" aria-label={words::common::loading()}></div> }
+        }
     }
 }
 
@@ -110,26 +113,26 @@ fn Backups(props: &BackupsProps) -> Html {
             }
             if retention.data.is_some() {
                 <button class="button" type="button" onclick={set_over.reform(|_: MouseEvent| Some(Over::Retention))}>
-                    { "Retention…" }
+                    { words::history::retention() }
                 </button>
             }
             <button
                 class="button is-primary" type="button" disabled={!running.is_empty()}
-                title={if running.is_empty() { "" } else { "A backup of this machine is running" }}
+                title={if running.is_empty() { "" } else { words::history::vm_busy() }}
                 onclick={set_over.reform(|_: MouseEvent| Some(Over::BackUp))}
             >
-                { "Back up now" }
+                { words::backups::back_up_now() }
             </button>
         </header>
         <div class="page__body history">
             <div class="history__list">
                 { error_notices(errors.chain(&upkeep.errors), Some(&backups.reload)) }
                 if backups.data.is_none() && backups.is_loading {
-                    <div class="skeleton" role="status" aria-label="Loading the backups"></div>
+                    <div class="skeleton" role="status" aria-label={words::history::loading()}></div>
                 } else if shown.is_empty() && backups.data.is_some() {
                     { empty_state(
-                        Picture::Clock, "No backups yet",
-                        "The first backup saves everything that is in use; later ones only what has changed.", Html::default(),
+                        Picture::Clock, words::history::none_yet(),
+                        words::history::none_yet_hint(), Html::default(),
                     ) }
                 } else if !shown.is_empty() {
                     { backup_table(sections(vm, &shown, places, &upkeep.actions)) }
@@ -138,12 +141,12 @@ fn Backups(props: &BackupsProps) -> Html {
             if !running.is_empty() {
                 <aside class="history__side">
                     for running in running {
-                        { running_panel("Running now", running, app.settings.units, &on_cancel) }
+                        { running_panel(words::backups::running_now(), running, app.settings.units, &on_cancel) }
                     }
                 </aside>
             }
         </div>
-        { status(&shown, retention.data.as_deref()) }
+        { status(&shown, retention.data.as_deref(), app.settings.units) }
         <Dialogs over={(*over).clone()} vm={vm.clone()} known={backups.data.clone().unwrap_or_default()} on_close={set_over.reform(|()| None)} />
         </>
     }
@@ -193,7 +196,7 @@ fn title(vm: &Vm) -> Html {
     html! {
         <>
         <Link<Route> to={Route::Vms} classes="button is-quiet is-icon">
-            { icon(Picture::Back) }<span class="sr-only">{ "Back to the list" }</span>
+            { icon(Picture::Back) }<span class="sr-only">{ words::history::back() }</span>
         </Link<Route>>
         <h1 title={vm.vm_name.clone()}>{ &vm.vm_name }</h1>
         <span class="faint page__aside">{ vm.os_type.clone().unwrap_or_default() }</span>
@@ -205,8 +208,8 @@ fn title(vm: &Vm) -> Html {
 /// One repository or all.
 fn choice(places: &[Repository], onchange: Callback<Event>) -> Html {
     html! {
-        <select aria-label="Repository" {onchange}>
-            <option value="">{ "All repositories" }</option>
+        <select aria-label={words::repositories::repository()} {onchange}>
+            <option value="">{ words::history::all_repositories() }</option>
             for known in places {
                 <option key={known.id.to_string()} value={known.id.to_string()}>{ &known.name }</option>
             }
@@ -230,7 +233,7 @@ fn sections(vm: &Vm, shown: &[&Backup], places: &[Repository], actions: &RowActi
 }
 
 /// How much there is, and how much of it is kept.
-fn status(shown: &[&Backup], retention: Option<&Retention>) -> Html {
+fn status(shown: &[&Backup], retention: Option<&Retention>, units: Units) -> Html {
     let finished = || {
         let is_finished = |backup: &&Backup| backup.status == BackupStatus::Completed;
         shown.iter().copied().filter(is_finished)
@@ -238,11 +241,11 @@ fn status(shown: &[&Backup], retention: Option<&Retention>) -> Html {
     let total: u64 = finished().filter_map(size_of).sum();
     let is_full = |backup: &&Backup| backup.backup_type == BackupType::Full;
     let n_chains = finished().filter(is_full).count();
-    let points = format::count(finished().count() as u64, "recovery point");
+    let n_points = finished().count() as u64;
     html! {
         <footer class="page__status num">
-            <span>{ "Total: " }<Size bytes={Some(total)} />{ format!(" across {points}") }</span>
-            <span>{ format::count(n_chains as u64, "chain") }</span>
+            <span title={words::browser::bytes(total)}>{ words::history::total(n_points, ByteSize(total).in_units(units)) }</span>
+            <span>{ words::history::chains(n_chains as u64) }</span>
             <span class="page__space"></span>
             if let Some(retention) = retention {
                 <span>{ kept(retention) }</span>
@@ -286,8 +289,8 @@ fn Dialogs(props: &DialogsProps) -> Html {
         },
         Some(Over::Delete(backup)) => {
             let on_deleted = say.reform(|gone: Vec<BackupId>| {
-                let text = format::count(gone.len().max(1) as u64, "recovery point");
-                Change::done("Deleted", text)
+                let text = words::common::recovery_points(gone.len().max(1) as u64);
+                Change::done(words::history::deleted(), text)
             });
             html! {
                 <DeleteBackupDialog {backup} known={(*props.known).clone()} {on_deleted} {on_close} />
@@ -369,7 +372,7 @@ fn by_repository(backups: &[&Backup]) -> Vec<(Option<RepositoryId>, Vec<Backup>)
 
 fn name_of(repositories: &[Repository], id: Option<&RepositoryId>) -> String {
     let Some(id) = id else {
-        return "Repository not known".to_owned();
+        return words::history::repository_unknown().to_owned();
     };
     repositories
         .iter()
@@ -380,7 +383,7 @@ fn name_of(repositories: &[Repository], id: Option<&RepositoryId>) -> String {
 /// "Keeps the last 7, 14 daily, 8 weekly, 12 monthly"
 fn kept(retention: &Retention) -> String {
     let Some(policy) = retention.policy else {
-        return "Keeps all recovery points".to_owned();
+        return words::history::keeps_all().to_owned();
     };
     let RetentionPolicy {
         keep_last,
@@ -389,16 +392,16 @@ fn kept(retention: &Retention) -> String {
         keep_monthly,
     } = policy;
     let rules: Vec<String> = [
-        (keep_last, format!("the last {keep_last}")),
-        (keep_daily, format!("{keep_daily} daily")),
-        (keep_weekly, format!("{keep_weekly} weekly")),
-        (keep_monthly, format!("{keep_monthly} monthly")),
+        (keep_last, words::history::rule_last(keep_last)),
+        (keep_daily, words::history::rule_daily(keep_daily)),
+        (keep_weekly, words::history::rule_weekly(keep_weekly)),
+        (keep_monthly, words::history::rule_monthly(keep_monthly)),
     ]
     .into_iter()
     .filter(|(count, _)| *count > 0)
     .map(|(_, rule)| rule)
     .collect();
-    format!("Keeps {}", rules.join(", "))
+    words::history::keeps(rules.join(", "))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use sendense_types::commands::{CloseMount, KeepMountOpen, ListMounts, Remount};
 use sendense_types::{Expiry, MountId, OpenMount};
+use sendense_words as words;
 use yew::prelude::*;
 use yew_router::prelude::*;
 
@@ -45,18 +46,18 @@ pub(crate) fn Mounts() -> Html {
     let errors = [&listed.error, &keep.error, &close.error, &remount.error];
     html! {
         <>
-        <header class="page__head"><h1>{ "Restore" }</h1></header>
+        <header class="page__head"><h1>{ words::mounts::title() }</h1></header>
         <div class="page__body">
             { error_notices(errors.into_iter().flatten(), Some(&listed.reload)) }
             if app.mounts.is_empty() && listed.data.is_some() {
                 { empty_state(
-                    Picture::Clock, "No backup is open",
-                    "Open one from the backups of a machine with Restore…, and get single files back.", Html::default(),
+                    Picture::Clock, words::mounts::none(),
+                    words::mounts::none_hint(), Html::default(),
                 ) }
             } else if listed.data.is_none() && listed.is_loading && app.mounts.is_empty() {
-                <div class="skeleton" role="status" aria-label="Loading"></div>
+                <div class="skeleton" role="status" aria-label={words::common::loading()}></div>
             }
-            <ul class="rows" aria-label="Open mounts">
+            <ul class="rows" aria-label={words::mounts::open()}>
                 for mount in &app.mounts {
                     { mount_row(mount, is_busy, &actions) }
                 }
@@ -97,21 +98,21 @@ fn mount_row(mount: &OpenMount, is_busy: bool, actions: &RowActions) -> Html {
             }
             { lasts(mount) }
             if mount.is_open {
-                <Link<Route> to={browse} classes="button is-small">{ "Browse" }</Link<Route>>
+                <Link<Route> to={browse} classes="button is-small">{ words::common::browse() }</Link<Route>>
                 <button
                     class="button is-small" type="button" disabled={is_fixed} onclick={with_id(&actions.on_keep)}
-                    title={if is_fixed { "This hub ends mounts at a fixed time; remount to get more" } else { "" }}
+                    title={if is_fixed { words::mounts::fixed_hint() } else { "" }}
                 >
-                    { "Keep open" }
+                    { words::mounts::keep_open() }
                 </button>
                 <button
                     class="button is-small" type="button" disabled={is_busy || !mount.is_ours} onclick={with_id(&actions.on_close)}
-                    title={if mount.is_ours { "" } else { "Somebody else has opened it" }}
+                    title={if mount.is_ours { "" } else { words::mounts::not_ours() }}
                 >
-                    { if is_busy { "Unmounting…" } else { "Unmount" } }
+                    { if is_busy { words::mounts::unmounting() } else { words::mounts::unmount() } }
                 </button>
             } else {
-                <button class="button is-small is-primary" type="button" onclick={with_id(&actions.on_remount)}>{ "Remount" }</button>
+                <button class="button is-small is-primary" type="button" onclick={with_id(&actions.on_remount)}>{ words::mounts::remount() }</button>
             }
         </li>
     }
@@ -120,7 +121,7 @@ fn mount_row(mount: &OpenMount, is_busy: bool, actions: &RowActions) -> Html {
 /// How long a mount lasts, or that it has not.
 fn lasts(mount: &OpenMount) -> Html {
     match (mount.is_open, mount.expires_at.map(format::minutes_until)) {
-        (false, _) => badge("is-bad", Some(Picture::Cross), "Expired"),
+        (false, _) => badge("is-bad", Some(Picture::Cross), words::mounts::expired()),
         (true, Some(minutes)) => expiry_badge(minutes),
         (true, None) => Html::default(),
     }

@@ -2,13 +2,13 @@
 
 use sendense_types::commands::{DeleteRepository, FindBackups, ListRepositories, TestRepository};
 use sendense_types::{ByteSize, Repository, RepositoryId, RepositoryTest, Rescan, SavedHub, Units};
+use sendense_words as words;
 use yew::prelude::*;
 
 use crate::components::{
     AddRepositoryDialog, Dialog, Menu, MenuItem, Picture, badge, bar, empty_state, error_notice,
     error_notices, icon,
 };
-use crate::format;
 use crate::hooks::{use_action, use_query};
 use crate::state::app::{AppContext, Change, Tone};
 
@@ -50,7 +50,7 @@ pub(crate) fn Repositories() -> Html {
     let added = {
         let (app, close) = (app.clone(), close.clone());
         Callback::from(move |added: Repository| {
-            app.dispatch(Change::done("Repository added", added.name));
+            app.dispatch(Change::done(words::repositories::added(), added.name));
             app.dispatch(Change::ListsChanged);
             close.emit(());
         })
@@ -59,8 +59,8 @@ pub(crate) fn Repositories() -> Html {
         let (app, close) = (app.clone(), close.clone());
         Callback::from(move |()| {
             app.dispatch(Change::done(
-                "Repository removed",
-                "Its folder is as it was.",
+                words::repositories::removed(),
+                words::repositories::folder_stays(),
             ));
             app.dispatch(Change::ListsChanged);
             close.emit(());
@@ -91,28 +91,28 @@ pub(crate) fn Repositories() -> Html {
     html! {
         <>
         <header class="page__head">
-            <h1>{ "Repositories" }</h1>
+            <h1>{ words::repositories::title() }</h1>
             <span class="page__space"></span>
             if is_local {
                 <button
                     class="button" type="button" disabled={find.is_running} onclick={find.run.reform(|_: MouseEvent| FindBackups {})}
-                    title="Takes a folder of backups into use, such as one from another computer or a disk that was away"
+                    title={words::repositories::find_hint()}
                 >
-                    { if find.is_running { "Looking for backups…" } else { "Find backups in a folder…" } }
+                    { if find.is_running { words::repositories::finding() } else { words::repositories::find() } }
                 </button>
                 <button class="button is-primary" type="button" onclick={set_over.reform(|_: MouseEvent| Some(Over::Add))}>
-                    { icon(Picture::Plus) }{ "Add repository" }
+                    { icon(Picture::Plus) }{ words::repositories::add_title() }
                 </button>
             }
         </header>
         <div class="page__body">
             { error_notices(errors.into_iter().flatten(), Some(&repositories.reload)) }
             if repositories.data.is_none() && repositories.is_loading {
-                <div class="skeleton" role="status" aria-label="Loading"></div>
+                <div class="skeleton" role="status" aria-label={words::common::loading()}></div>
             } else if repositories.data.is_some() && all.is_empty() {
-                { empty_state(Picture::Stack, "No repository", "This hub has no place for backups yet.", Html::default()) }
+                { empty_state(Picture::Stack, words::repositories::none(), words::repositories::none_hint(), Html::default()) }
             }
-            <ul class="rows" aria-label="Repositories">
+            <ul class="rows" aria-label={words::repositories::title()}>
                 for repository in all {
                     { repository_row(&repository, app.settings.units, &on_test, &on_delete) }
                 }
@@ -132,15 +132,23 @@ fn repository_row(
 ) -> Html {
     let is_away = repository.is_connected == Some(false);
     let is_able = repository.is_connected.is_some();
-    let cannot = if is_able { "" } else { "This hub cannot do it" };
+    let cannot = if is_able {
+        ""
+    } else {
+        words::common::not_offered()
+    };
     let id = repository.id.clone();
     let on_delete = {
         let repository = repository.clone();
         on_delete.reform(move |()| repository.clone())
     };
     let items = vec![
-        MenuItem::new("Test", on_test.reform(move |()| id.clone())).unless(cannot),
-        MenuItem::new("Remove…", on_delete).unless(cannot),
+        MenuItem::new(
+            words::repositories::test(),
+            on_test.reform(move |()| id.clone()),
+        )
+        .unless(cannot),
+        MenuItem::new(words::repositories::remove_asks(), on_delete).unless(cannot),
     ];
     html! {
         <li class="row" key={repository.id.to_string()} aria-label={repository.name.clone()}>
@@ -150,24 +158,24 @@ fn repository_row(
                 <small class="faint row__path" title={repository.path.clone()}>{ repository.path.clone().unwrap_or_default() }</small>
             </div>
             if !repository.enabled {
-                { badge("is-warn", Some(Picture::Warning), "Not in use") }
+                { badge("is-warn", Some(Picture::Warning), words::repositories::not_in_use()) }
             }
             if is_away {
-                { badge("is-warn", Some(Picture::Warning), "Not connected") }
+                { badge("is-warn", Some(Picture::Warning), words::repositories::not_connected()) }
             } else {
                 { room(repository, units) }
             }
-            <span class="num row__count">{ repository.backup_count.map(|n| format::count(n, "backup")).unwrap_or_default() }</span>
-            <Menu label={format!("More for {}", repository.name)} {items} />
+            <span class="num row__count">{ repository.backup_count.map(words::repositories::backups).unwrap_or_default() }</span>
+            <Menu label={words::common::more_for(&repository.name)} {items} />
             if is_away {
                 <small class="row__note is-sentence">
                     { repository.status_message.as_ref().map(|why| format!("{why}. ")).unwrap_or_default() }
-                    { "Nothing on it is lost: its backups are listed meanwhile, and can be restored when it is back." }
+                    { words::repositories::away_hint() }
                 </small>
             }
             if !repository.problems.is_empty() {
                 <details class="row__note is-problem">
-                    <summary>{ format!("{} not as the hub has it on record", format::count(repository.problems.len() as u64, "file")) }</summary>
+                    <summary>{ words::repositories::differences(repository.problems.len() as u64) }</summary>
                     <ul>
                         for problem in &repository.problems {
                             <li>{ format!("{}: {}", problem.path, problem.problem) }</li>
@@ -199,10 +207,10 @@ fn DeleteDialog(props: &DeleteDialogProps) -> Html {
     };
     html! {
         <Dialog
-            title={format!("Remove {}?", repository.name)} action="Remove" {on_action} on_close={props.on_close.clone()}
+            title={words::repositories::remove_question(&repository.name)} action={words::common::remove()} {on_action} on_close={props.on_close.clone()}
             is_busy={delete.is_running}
         >
-            <p>{ "No more backups go there. A repository that holds backups is not removed: delete or copy them first." }</p>
+            <p>{ words::repositories::removal() }</p>
             if let Some(error) = &delete.error {
                 { error_notice(error, None) }
             }
@@ -221,16 +229,15 @@ fn room(repository: &Repository, units: Units) -> Html {
     let used = used(repository);
     let (tone, warning) = fullness(used.unwrap_or(0.0));
     let text = match (repository.available_bytes, repository.total_bytes) {
-        (Some(free), Some(total)) => format!(
-            "{} of {} free",
+        (Some(free), Some(total)) => words::repositories::room(
             ByteSize(free).in_units(units),
-            ByteSize(total).in_units(units)
+            ByteSize(total).in_units(units),
         ),
-        _ => "room not known".to_owned(),
+        _ => words::repositories::room_unknown().to_owned(),
     };
     html! {
         <>
-        { bar(used, format!("Room used in {}", repository.name), tone) }
+        { bar(used, words::repositories::room_used(&repository.name), tone) }
         <span class={classes!("num", "row__room", tone)} title={warning}>
             if warning.is_some() {
                 { icon(Picture::Warning) }
@@ -244,8 +251,8 @@ fn room(repository: &Repository, units: Units) -> Html {
 /// The tone of so many percent used, and what to say of it; both are empty while there is room.
 fn fullness(used: f64) -> (&'static str, Option<&'static str>) {
     match used {
-        95.0.. => ("is-bad", Some("Almost full")),
-        85.0.. => ("is-warn", Some("Filling up")),
+        95.0.. => ("is-bad", Some(words::repositories::almost_full())),
+        85.0.. => ("is-warn", Some(words::repositories::filling_up())),
         _ => ("", None),
     }
 }
@@ -253,9 +260,9 @@ fn fullness(used: f64) -> (&'static str, Option<&'static str>) {
 /// What looking through a folder has found.
 fn said(found: &Rescan) -> Change {
     let text = match (found.adopted_backups.len() as u64, found.known_backups) {
-        (0, 0) => "There are no recovery points in it.".to_owned(),
-        (0, known) => format!("{} known already.", format::count(known, "recovery point")),
-        (adopted, _) => format!("{} found.", format::count(adopted, "recovery point")),
+        (0, 0) => words::repositories::nothing_found().to_owned(),
+        (0, known) => words::repositories::known(known),
+        (adopted, _) => words::repositories::found(adopted),
     };
     let problems = found.problems.len() as u64;
     Change::Say {
@@ -267,7 +274,7 @@ fn said(found: &Rescan) -> Change {
         title: found.repository.name.clone(),
         text: match problems {
             0 => text,
-            n => format!("{text} {} cannot be used.", format::count(n, "file")),
+            n => format!("{text} {}", words::repositories::unusable_files(n)),
         },
         place: None,
     }
@@ -276,10 +283,13 @@ fn said(found: &Rescan) -> Change {
 /// Whether a repository can be written to.
 fn tested(found: RepositoryTest) -> Change {
     match found.is_usable {
-        true => Change::done("The repository works", "It is there and can be written to."),
+        true => Change::done(
+            words::repositories::works(),
+            words::repositories::works_hint(),
+        ),
         false => Change::Say {
             tone: Tone::Bad,
-            title: "The repository cannot be used".to_owned(),
+            title: words::repositories::unusable().to_owned(),
             text: found.message.unwrap_or_default(),
             place: None,
         },
@@ -338,7 +348,7 @@ mod tests {
     async fn a_repository_that_is_away_is_not_connected_and_nothing_is_lost() {
         let html = row(Some(false)).await;
         assert!(html.contains("Not connected"), "{html}");
-        assert!(html.contains("Nothing on it is lost"), "{html}");
+        assert!(html.contains("Nothing is lost"), "{html}");
         assert!(!html.contains("progressbar"), "{html}");
         insta::assert_snapshot!(html);
         let html = row(Some(true)).await;

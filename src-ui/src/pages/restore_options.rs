@@ -2,6 +2,7 @@
 
 use sendense_types::commands::{GetBackup, OpenBackupDisk};
 use sendense_types::{Backup, BackupDisk, BackupId, OpenMount};
+use sendense_words as words;
 use yew::prelude::*;
 use yew_router::prelude::*;
 
@@ -67,10 +68,10 @@ pub(crate) fn RestoreOptions(props: &RestoreOptionsProps) -> Html {
             navigator.back();
         }
     });
-    let title = backup
-        .data
-        .as_ref()
-        .map_or_else(|| "Restore".to_owned(), |backup| title_of(backup));
+    let title = backup.data.as_ref().map_or_else(
+        || words::mounts::title().to_owned(),
+        |backup| title_of(backup),
+    );
     let again = {
         let (open, disk) = (open.clone(), *disk);
         Callback::from(move |()| open.emit(disk))
@@ -93,11 +94,11 @@ pub(crate) fn RestoreOptions(props: &RestoreOptionsProps) -> Html {
                 { error_notice(error, Some(&again)) }
             }
             if mount.is_running {
-                <p class="busy" role="status">{ "Mounting backup…" }</p>
+                <p class="busy" role="status">{ words::mounts::mounting() }</p>
             } else if let Some(disks) = disks {
-                <form class="panel restore-options" {onsubmit} aria-label="Restore options">
+                <form class="panel restore-options" {onsubmit} aria-label={words::mounts::options()}>
                     <fieldset>
-                        <legend>{ "Disk" }</legend>
+                        <legend>{ words::mounts::disk() }</legend>
                         for (index, text) in disks {
                             <label class="restore-options__choice">
                                 <input
@@ -109,17 +110,17 @@ pub(crate) fn RestoreOptions(props: &RestoreOptionsProps) -> Html {
                         }
                     </fieldset>
                     <fieldset>
-                        <legend>{ "Restore type" }</legend>
+                        <legend>{ words::mounts::kind() }</legend>
                         <label class="restore-options__choice">
-                            <input type="radio" name="kind" checked={true} />{ "Browse and download files" }
+                            <input type="radio" name="kind" checked={true} />{ words::mounts::files() }
                         </label>
-                        <label class="restore-options__choice faint" title="This hub does not offer it">
-                            <input type="radio" name="kind" disabled={true} />{ "Full VM restore (coming later)" }
+                        <label class="restore-options__choice faint" title={words::mounts::full_hint()}>
+                            <input type="radio" name="kind" disabled={true} />{ words::mounts::full() }
                         </label>
                     </fieldset>
                     <footer>
-                        <button class="button" type="button" onclick={back}>{ "Cancel" }</button>
-                        <button class="button is-primary" type="submit">{ "Continue" }</button>
+                        <button class="button" type="button" onclick={back}>{ words::common::cancel() }</button>
+                        <button class="button is-primary" type="submit">{ words::mounts::next() }</button>
                     </footer>
                 </form>
             }
@@ -140,12 +141,12 @@ fn title_of(backup: &Backup) -> String {
 fn disks_of(backup: &Backup) -> Vec<(u32, String)> {
     if backup.disks.is_empty() {
         return (0..backup.disk_count.unwrap_or(1).max(1))
-            .map(|index| (index, format!("Disk {index}")))
+            .map(|index| (index, words::common::disk(index)))
             .collect();
     }
     let text = |disk: &BackupDisk| match disk.size_gb {
-        Some(size) => format!("Disk {} ({size} GiB)", disk.disk_index),
-        None => format!("Disk {}", disk.disk_index),
+        Some(size) => words::mounts::disk_size(disk.disk_index, size),
+        None => words::common::disk(disk.disk_index),
     };
     backup
         .disks

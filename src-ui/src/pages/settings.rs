@@ -5,6 +5,7 @@ use sendense_types::commands::{
     ShowLogFolder,
 };
 use sendense_types::{Keychain, Settings as Values, Theme, Units};
+use sendense_words as words;
 use yew::prelude::*;
 
 use crate::components::error_notices;
@@ -33,8 +34,8 @@ pub(crate) fn Settings() -> Html {
         use_action::<GetDiagnostics>(Callback::from(move |text: String| {
             dom::copy(&text);
             app.dispatch(Change::done(
-                "Copied",
-                "What a supporter needs to know is on the clipboard.",
+                words::settings::copied(),
+                words::settings::copied_hint(),
             ));
         }))
     };
@@ -67,67 +68,67 @@ pub(crate) fn Settings() -> Html {
     ];
     html! {
         <>
-        <header class="page__head"><h1>{ "Settings" }</h1></header>
+        <header class="page__head"><h1>{ words::settings::title() }</h1></header>
         <div class="page__body settings">
             { error_notices(errors.into_iter().flatten(), None) }
-            <section class="panel" aria-label="Look">
-                <h2>{ "Look" }</h2>
+            <section class="panel" aria-label={words::settings::look()}>
+                <h2>{ words::settings::look() }</h2>
                 <label class="setting">
-                    <span>{ "Theme" }</span>
-                    <select aria-label="Theme" onchange={change(|values, chosen| values.theme = theme_named(&chosen))}>
-                        <option value="system" selected={values.theme == Theme::System}>{ "As the system" }</option>
-                        <option value="light" selected={values.theme == Theme::Light}>{ "Light" }</option>
-                        <option value="dark" selected={values.theme == Theme::Dark}>{ "Dark" }</option>
+                    <span>{ words::settings::theme() }</span>
+                    <select aria-label={words::settings::theme()} onchange={change(|values, chosen| values.theme = theme_named(&chosen))}>
+                        <option value="system" selected={values.theme == Theme::System}>{ words::settings::theme_system() }</option>
+                        <option value="light" selected={values.theme == Theme::Light}>{ words::settings::theme_light() }</option>
+                        <option value="dark" selected={values.theme == Theme::Dark}>{ words::settings::theme_dark() }</option>
                     </select>
                 </label>
                 <label class="setting">
-                    <span>{ "Sizes" }</span>
-                    <select aria-label="Sizes" onchange={change(|values, chosen| values.units = units_named(&chosen))}>
-                        <option value="binary" selected={values.units == Units::Binary}>{ "KiB, MiB, GiB (1024)" }</option>
-                        <option value="decimal" selected={values.units == Units::Decimal}>{ "kB, MB, GB (1000)" }</option>
+                    <span>{ words::settings::sizes() }</span>
+                    <select aria-label={words::settings::sizes()} onchange={change(|values, chosen| values.units = units_named(&chosen))}>
+                        <option value="binary" selected={values.units == Units::Binary}>{ words::settings::sizes_binary() }</option>
+                        <option value="decimal" selected={values.units == Units::Decimal}>{ words::settings::sizes_decimal() }</option>
                     </select>
                 </label>
             </section>
-            <section class="panel" aria-label="Downloads">
-                <h2>{ "Downloads" }</h2>
+            <section class="panel" aria-label={words::downloads::title()}>
+                <h2>{ words::downloads::title() }</h2>
                 <div class="setting">
-                    <span>{ values.download_folder.clone().unwrap_or_else(|| "Ask each time where to save".to_owned()) }</span>
+                    <span>{ values.download_folder.clone().unwrap_or_else(|| words::settings::ask_where().to_owned()) }</span>
                     <span class="actions">
-                        <button class="button is-small" type="button" onclick={choose.run.reform(|_: MouseEvent| ChooseDownloadFolder {})}>{ "Choose folder…" }</button>
+                        <button class="button is-small" type="button" onclick={choose.run.reform(|_: MouseEvent| ChooseDownloadFolder {})}>{ words::common::choose_folder() }</button>
                         if values.download_folder.is_some() {
-                            <button class="button is-small" type="button" onclick={forget.run.reform(|_: MouseEvent| ForgetDownloadFolder {})}>{ "Ask each time" }</button>
+                            <button class="button is-small" type="button" onclick={forget.run.reform(|_: MouseEvent| ForgetDownloadFolder {})}>{ words::settings::ask() }</button>
                         }
                     </span>
                 </div>
             </section>
-            <section class="panel" aria-label="Notifications and tray">
-                <h2>{ "Notifications and tray" }</h2>
-                { switch("Notify when a backup has finished", values.notify_success, |values, _| values.notify_success = !values.notify_success) }
-                { switch("Notify when a backup has failed", values.notify_failure, |values, _| values.notify_failure = !values.notify_failure) }
-                { switch("Closing the window while work runs leaves Sendense in the tray", values.close_to_tray, |values, _| values.close_to_tray = !values.close_to_tray) }
+            <section class="panel" aria-label={words::settings::notifications()}>
+                <h2>{ words::settings::notifications() }</h2>
+                { switch(words::settings::notify_success(), values.notify_success, |values, _| values.notify_success = !values.notify_success) }
+                { switch(words::settings::notify_failure(), values.notify_failure, |values, _| values.notify_failure = !values.notify_failure) }
+                { switch(words::settings::close_to_tray(), values.close_to_tray, |values, _| values.close_to_tray = !values.close_to_tray) }
             </section>
-            <section class="panel" aria-label="Mounts">
-                <h2>{ "Mounts" }</h2>
-                { switch("Keep mounts open while browsing", values.keep_mounts_open, |values, _| values.keep_mounts_open = !values.keep_mounts_open) }
-                { switch("Unmount when the file browser is left", values.unmount_on_close, |values, _| values.unmount_on_close = !values.unmount_on_close) }
+            <section class="panel" aria-label={words::settings::mounts()}>
+                <h2>{ words::settings::mounts() }</h2>
+                { switch(words::settings::keep_mounts_open(), values.keep_mounts_open, |values, _| values.keep_mounts_open = !values.keep_mounts_open) }
+                { switch(words::settings::unmount_on_close(), values.unmount_on_close, |values, _| values.unmount_on_close = !values.unmount_on_close) }
             </section>
-            <section class="panel" aria-label="About">
-                <h2>{ "About" }</h2>
+            <section class="panel" aria-label={words::settings::about()}>
+                <h2>{ words::settings::about() }</h2>
                 if let Some(about) = &about.data {
-                    <p>{ format!("Sendense {}", about.version) }</p>
-                    <p class="faint">{ format!("Backups of this computer: {}", about.data_folder) }</p>
-                    <p class="faint">{ format!("Logs: {}", about.log_folder) }</p>
+                    <p>{ words::settings::version(&about.version) }</p>
+                    <p class="faint">{ words::settings::data_folder(&about.data_folder) }</p>
+                    <p class="faint">{ words::settings::log_folder(&about.log_folder) }</p>
                 }
                 <p class="faint">
                     { match app.session.as_ref().map(|session| session.keychain) {
-                        Some(Keychain::MemoryOnly) => "This system has no keychain that answers: sign-ins are kept until Sendense ends.",
-                        _ => "Sign-ins are kept in the system's keychain.",
+                        Some(Keychain::MemoryOnly) => words::settings::memory_only(),
+                        _ => words::settings::keychain(),
                     } }
                 </p>
                 <div class="actions">
-                    <button class="button is-small" type="button" onclick={logs.run.reform(|_: MouseEvent| ShowLogFolder {})}>{ "Show log folder" }</button>
-                    <button class="button is-small" type="button" onclick={diagnostics.run.reform(|_: MouseEvent| GetDiagnostics {})}>{ "Copy diagnostics" }</button>
-                    <button class="button is-small" type="button" onclick={quit.run.reform(|_: MouseEvent| Quit {})}>{ "Quit Sendense" }</button>
+                    <button class="button is-small" type="button" onclick={logs.run.reform(|_: MouseEvent| ShowLogFolder {})}>{ words::settings::show_logs() }</button>
+                    <button class="button is-small" type="button" onclick={diagnostics.run.reform(|_: MouseEvent| GetDiagnostics {})}>{ words::settings::copy_diagnostics() }</button>
+                    <button class="button is-small" type="button" onclick={quit.run.reform(|_: MouseEvent| Quit {})}>{ words::settings::quit() }</button>
                 </div>
             </section>
         </div>

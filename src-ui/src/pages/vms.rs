@@ -11,6 +11,7 @@ use sendense_types::commands::{
     AddSampleVm, CancelBackup, ListVmProtection, ListVms, SaveSettings,
 };
 use sendense_types::{AddedVms, SavedHub, Settings, StartedBackup, Vm, VmId, VmState};
+use sendense_words as words;
 use yew::prelude::*;
 
 use self::row::{RowActions, VmCard};
@@ -19,11 +20,11 @@ use self::table::vm_table;
 use crate::components::{
     BackupDialog, BackupSeveralDialog, DiscoverDialog, Picture, empty_state, error_notices, icon,
 };
+use crate::dom;
 use crate::hooks::{use_action, use_query, use_stable};
 use crate::state::app::{AppContext, Change};
 use crate::state::order::Order;
 use crate::state::vms::{Column, Protection, arrange};
-use crate::{dom, format};
 
 /// What lies over the page.
 #[derive(Clone, PartialEq)]
@@ -91,7 +92,7 @@ pub(crate) fn Vms() -> Html {
     let as_table = app.settings.vms_as_table;
     let errors = [&vms.error, &sample.error, &cancel.error, &settings.error];
     let body = if vms.data.is_none() && vms.is_loading {
-        html! { <div class="skeleton" role="status" aria-label="Loading the list"></div> }
+        html! { <div class="skeleton" role="status" aria-label={words::vms::loading()}></div> }
     } else if vms.data.is_none() {
         // The error says it.
         Html::default()
@@ -104,8 +105,8 @@ pub(crate) fn Vms() -> Html {
     } else if rows.len() == 0 {
         empty_state(
             Picture::Search,
-            "Nothing matches",
-            "No machine has this in its name, system or place, or is in this state.",
+            words::common::nothing_matches(),
+            words::vms::nothing_matches_hint(),
             Html::default(),
         )
     } else if as_table {
@@ -124,7 +125,7 @@ pub(crate) fn Vms() -> Html {
     html! {
         <>
         <header class="page__head">
-            <h1>{ "Virtual machines" }</h1>
+            <h1>{ words::vms::title() }</h1>
             if vms.data.is_some() {
                 <span class="faint num">{ all.len() }</span>
             }
@@ -132,7 +133,7 @@ pub(crate) fn Vms() -> Html {
             { search(&look) }
             { view_choice(&app.settings, &settings.run) }
             if !all.is_empty() {
-                <button class="button is-narrow" type="button" onclick={discover} title="Discover VMs">{ icon(Picture::Plus) }{ "Discover VMs" }</button>
+                <button class="button is-narrow" type="button" onclick={discover} title={words::vms::discover()}>{ icon(Picture::Plus) }{ words::vms::discover() }</button>
                 { back_up_selected(&rows, &set_over) }
             }
         </header>
@@ -190,7 +191,7 @@ fn on_added(app: &AppContext) -> Callback<AddedVms> {
     Callback::from(move |added: AddedVms| {
         let names: Vec<_> = added.vms.iter().map(|vm| vm.vm_name.as_str()).collect();
         if !names.is_empty() {
-            app.dispatch(Change::done("Added to the list", names.join(", ")));
+            app.dispatch(Change::done(words::vms::added(), names.join(", ")));
         }
         for (name, reason) in &added.failed {
             app.dispatch(Change::failed(&not_added(name, reason.as_deref())));
@@ -202,14 +203,14 @@ fn on_added(app: &AppContext) -> Callback<AddedVms> {
 fn no_vms(discover: &Callback<MouseEvent>, add_sample: Option<Html>) -> Html {
     let buttons = html! {
         <>
-        <button class="button is-primary" type="button" onclick={discover.clone()}>{ "Discover VMs" }</button>
+        <button class="button is-primary" type="button" onclick={discover.clone()}>{ words::vms::discover() }</button>
         { add_sample }
         </>
     };
     empty_state(
         Picture::Machine,
-        "No virtual machines yet",
-        "Point Sendense at a folder of disk images, or try it with a small sample machine first.",
+        words::vms::none_yet(),
+        words::vms::none_yet_hint(),
         buttons,
     )
 }
@@ -217,7 +218,7 @@ fn no_vms(discover: &Callback<MouseEvent>, add_sample: Option<Html>) -> Html {
 fn add_sample(onclick: Callback<MouseEvent>, is_running: bool) -> Html {
     html! {
         <button class="button" type="button" {onclick} disabled={is_running}>
-            { if is_running { "Unpacking the sample…" } else { "Add sample VM" } }
+            { if is_running { words::vms::unpacking_sample() } else { words::vms::add_sample() } }
         </button>
     }
 }
@@ -255,16 +256,16 @@ fn search(look: &UseStateHandle<Look>) -> Html {
     html! {
         <>
         <input
-            class="search" type="search" aria-label="Search machines" placeholder="Search name, system, place"
+            class="search" type="search" aria-label={words::vms::search()} placeholder={words::vms::search_hint()}
             value={look.search.clone()} oninput={on_search}
         />
-        <select aria-label="Filter by state" onchange={on_filter}>
-            <option value="">{ "All states" }</option>
-            <option value="never">{ "Never backed up" }</option>
-            <option value="protected">{ "Protected" }</option>
-            <option value="running">{ "Running" }</option>
-            <option value="failed">{ "Last backup failed" }</option>
-            <option value="damaged">{ "Last backup damaged" }</option>
+        <select aria-label={words::vms::filter()} onchange={on_filter}>
+            <option value="">{ words::vms::all_states() }</option>
+            <option value="never">{ words::vms::never_backed_up() }</option>
+            <option value="protected">{ words::vms::protected() }</option>
+            <option value="running">{ words::backups::running() }</option>
+            <option value="failed">{ words::vms::last_failed() }</option>
+            <option value="damaged">{ words::vms::last_damaged() }</option>
         </select>
         </>
     }
@@ -286,9 +287,9 @@ fn view_choice(settings: &Settings, save: &Callback<SaveSettings>) -> Html {
         }
     };
     html! {
-        <div class="segmented" role="group" aria-label="View">
-            { button(true, "Table", Picture::Table) }
-            { button(false, "Cards", Picture::Cards) }
+        <div class="segmented" role="group" aria-label={words::vms::view()}>
+            { button(true, words::vms::table(), Picture::Table) }
+            { button(false, words::vms::cards(), Picture::Cards) }
         </div>
     }
 }
@@ -306,9 +307,9 @@ fn back_up_selected(rows: &Rc<Rows>, set_over: &Callback<Option<Over>>) -> Html 
     html! {
         <button
             class="button is-primary" type="button" {onclick} disabled={is_none_chosen}
-            title={if is_none_chosen { "Tick the machines to back up first" } else { "" }}
+            title={if is_none_chosen { words::vms::select_first() } else { "" }}
         >
-            { "Back up selected" }
+            { words::vms::back_up_selected() }
         </button>
     }
 }
@@ -327,20 +328,20 @@ fn status(n_all: Option<usize>, rows: &Rows, n_running: usize, protection: &Prot
     html! {
         <footer class="page__status num">
             if let Some(n_all) = n_all {
-                <span>{ format::count(n_all as u64, "machine") }</span>
+                <span>{ words::common::vms(n_all as u64) }</span>
             }
             if rows.len() != n_all.unwrap_or_default() {
-                <span>{ format!("{} shown", rows.len()) }</span>
+                <span>{ words::vms::shown(rows.len()) }</span>
             }
             if n_selected > 0 {
-                <span>{ format!("{n_selected} selected") }</span>
+                <span>{ words::vms::selected(n_selected) }</span>
             }
-            <span>{ format!("{n_running} running") }</span>
+            <span>{ words::vms::running(n_running) }</span>
             if n_failed > 0 {
-                <span class="is-problem">{ format!("{n_failed} failed") }</span>
+                <span class="is-problem">{ words::vms::failed(n_failed) }</span>
             }
             if n_damaged > 0 {
-                <span class="is-problem">{ format!("{n_damaged} damaged") }</span>
+                <span class="is-problem">{ words::vms::damaged(n_damaged) }</span>
             }
         </footer>
     }
@@ -384,8 +385,8 @@ fn Dialogs(props: &DialogsProps) -> Html {
                 (app.dispatcher(), on_close.clone(), props.on_started.clone());
             let on_done = Callback::from(move |n_started: usize| {
                 if n_started > 0 {
-                    let title = format!("{} started", format::count(n_started as u64, "backup"));
-                    let text = "You can leave this page or close the window.";
+                    let title = words::backups::several_started(n_started as u64);
+                    let text = words::backups::leave_hint();
                     app.dispatch(Change::done(title, text));
                     app.dispatch(Change::ListsChanged);
                 }
@@ -413,7 +414,7 @@ fn state_named(name: &str) -> Option<VmState> {
 fn not_added(name: &str, reason: Option<&str>) -> sendense_types::AppError {
     let error = sendense_types::AppError::new(
         sendense_types::ErrorKind::Conflict,
-        format!("{name} could not be added."),
+        words::vms::not_added(name),
         sendense_types::Retry::Never,
     );
     match reason {

@@ -7,6 +7,7 @@ use sendense_types::{
     AppError, AppEvent, BackupCopy, BackupId, BackupProgress, BackupStatus, CopyStatus, Download,
     Expiry, OpenMount, Place, Session, Settings, StartedBackup, Verification, VerificationStatus,
 };
+use sendense_words as words;
 use yew::{Reducible, UseReducerHandle};
 
 use crate::format;
@@ -106,10 +107,10 @@ impl Change {
         let name = &backup.vm_name;
         match &backup.full_reason {
             None => Self::done(
-                "Backup started",
-                format!("{name}: you can leave this page or close the window."),
+                words::backups::started(),
+                words::backups::started_hint(name),
             ),
-            Some(why) => Self::done("Full backup started", format!("{name}: {why}.")),
+            Some(why) => Self::done(words::backups::full_started(), format!("{name}: {why}.")),
         }
     }
 
@@ -164,24 +165,24 @@ impl AppState {
                 let place = backup
                     .vm_context_id
                     .clone()
-                    .map(|vm_id| ("View backups".to_owned(), Place::Backup { vm_id }));
+                    .map(|vm_id| (words::backups::view().to_owned(), Place::Backup { vm_id }));
                 let name = &backup.vm_name;
                 match backup.status {
                     BackupStatus::Completed => self.say(
                         Tone::Good,
-                        format!("Backup of {name} finished"),
-                        "A new recovery point is there.".to_owned(),
+                        words::backups::finished_toast(name),
+                        words::backups::new_point().to_owned(),
                         place,
                     ),
                     BackupStatus::Cancelled => self.say(
                         Tone::Warning,
-                        format!("Backup of {name} cancelled"),
-                        "Nothing of it stays; earlier recovery points are not touched.".to_owned(),
+                        words::backups::cancelled_toast(name),
+                        words::backups::nothing_stays().to_owned(),
                         None,
                     ),
                     _ => self.say(
                         Tone::Bad,
-                        format!("Backup of {name} failed"),
+                        words::backups::failed_toast(name),
                         backup.error_message.clone().unwrap_or_default(),
                         place,
                     ),
@@ -226,18 +227,15 @@ impl AppState {
             AppEvent::MountsChanged { mounts } => self.mounts = mounts,
             AppEvent::MountExpiring { mount, minutes } => {
                 let what_to_do = match mount.expiry {
-                    Expiry::Fixed => "This hub does not give more time: remount it to go on.",
-                    _ => "Browse it, or press Keep open.",
+                    Expiry::Fixed => words::mounts::fixed_toast(),
+                    _ => words::mounts::idle_toast(),
                 };
                 self.say(
                     Tone::Warning,
-                    format!(
-                        "{} closes in {minutes} minutes",
-                        format::mount_title(&mount)
-                    ),
+                    words::mounts::closes_soon(minutes.into(), format::mount_title(&mount)),
                     what_to_do.to_owned(),
                     Some((
-                        "Show".to_owned(),
+                        words::mounts::show().to_owned(),
                         Place::Mount {
                             mount_id: mount.mount_id.clone(),
                         },
@@ -299,37 +297,37 @@ impl AppState {
             VerificationStatus::Running => {}
             VerificationStatus::Cancelled => self.say(
                 Tone::Warning,
-                "Verifying was cancelled".to_owned(),
-                "What was known about the backup before still holds.".to_owned(),
+                words::history::verifying_cancelled().to_owned(),
+                words::history::verifying_cancelled_hint().to_owned(),
                 None,
             ),
             VerificationStatus::Sound => self.say(
                 Tone::Good,
-                "The backup is sound".to_owned(),
-                "Every cluster is what it was when it was backed up.".to_owned(),
+                words::history::sound().to_owned(),
+                words::history::sound_hint().to_owned(),
                 None,
             ),
             VerificationStatus::Damaged | VerificationStatus::Flawed => {
                 let problems: String = found
                     .problems
                     .iter()
-                    .map(|(disk, problem)| format!("Disk {disk}: {problem}. "))
+                    .map(|(disk, problem)| words::history::disk_problem(disk, problem) + " ")
                     .collect();
                 let broken = match found.broken_backups.len() as u64 {
-                    0 => "It can still be restored".to_owned(),
-                    n => format!("{} cannot be restored", format::count(n, "recovery point")),
+                    0 => words::history::still_restorable().to_owned(),
+                    n => words::history::n_broken(n),
                 };
                 self.say(
                     Tone::Bad,
-                    "The backup is damaged".to_owned(),
-                    format!("{problems}{broken}. Take a full backup now."),
+                    words::history::damaged().to_owned(),
+                    format!("{problems}{broken} {}", words::history::take_full()),
                     None,
                 );
             }
             VerificationStatus::Unproven => self.say(
                 Tone::Warning,
-                "It cannot be proven whether the backup is sound".to_owned(),
-                "There is nothing left to compare it with.".to_owned(),
+                words::history::not_provable().to_owned(),
+                words::history::not_provable_hint().to_owned(),
                 None,
             ),
         }
@@ -348,8 +346,8 @@ impl AppState {
             self.version += 1;
             self.say(
                 Tone::Good,
-                "The copy is there".to_owned(),
-                "It was compared with what was backed up.".to_owned(),
+                words::history::copied().to_owned(),
+                words::history::copied_hint().to_owned(),
                 None,
             );
         }

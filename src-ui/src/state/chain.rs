@@ -1,43 +1,43 @@
 //! How recovery points hang together, and which of them can be trusted.
 
-use sendense_types::{Backup, BackupStatus, BackupType, ChainLink, VerificationStatus};
+use std::collections::HashMap;
+
+use sendense_types::{Backup, BackupId, ChainLink, VerificationStatus};
+use sendense_words as words;
 
 use crate::format;
 
-/// How a row of a history hangs into its chain.
+/// The lines of a row of a history to those that it belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Hang {
-    /// A newer one builds on it.
-    pub(crate) has_child: bool,
-    /// It builds on an older one.
-    pub(crate) has_parent: bool,
+    /// A line begins here and goes up.
+    pub(crate) goes_up: bool,
+    /// A line begins here and goes down.
+    pub(crate) goes_down: bool,
     /// The line between two others passes by it.
     pub(crate) is_passed: bool,
 }
 
-/// How backups of one machine in one repository hang together; newest first, as they are given.
-///
-/// Incremental ones build on the newest finished one before them; what failed or was cancelled is passed by.
+/// How backups of one VM in one repository hang together, in the order in which they are listed: a line from each to
+/// what it builds on.
 pub(crate) fn hang(backups: &[Backup]) -> Vec<Hang> {
-    let is_finished = |backup: &Backup| backup.status == BackupStatus::Completed;
-    let oldest = backups.iter().rposition(is_finished);
-    let mut is_wanted = false;
-    let mut hung = Vec::with_capacity(backups.len());
+    let rows: HashMap<&BackupId, usize> = backups
+        .iter()
+        .map(|backup| &backup.backup_id)
+        .zip(0..)
+        .collect();
+    let mut hung = vec![Hang::default(); backups.len()];
     for (row, backup) in backups.iter().enumerate() {
-        if !is_finished(backup) {
-            hung.push(Hang {
-                is_passed: is_wanted,
-                ..Hang::default()
-            });
+        let Some(parent) = backup.parent_backup_id.as_ref().and_then(|id| rows.get(id)) else {
             continue;
+        };
+        // A clock that was put back lists a child below its parent.
+        let (upper, lower) = (row.min(*parent), row.max(*parent));
+        hung[upper].goes_down = true;
+        hung[lower].goes_up = true;
+        for passed in hung.iter_mut().take(lower).skip(upper + 1) {
+            passed.is_passed = true;
         }
-        let has_parent = backup.backup_type == BackupType::Incremental && Some(row) != oldest;
-        hung.push(Hang {
-            has_child: is_wanted,
-            has_parent,
-            is_passed: false,
-        });
-        is_wanted = has_parent;
     }
     hung
 }
@@ -74,7 +74,7 @@ pub(crate) fn standing(
     verifying: Option<f64>,
 ) -> Standing {
     if let Some(percent) = verifying {
-        let note = "It is read through and compared with what was backed up".to_owned();
+        let note = words::history::verifying_note().to_owned();
         return Standing {
             trust: Trust::Verifying(percent),
             note,
@@ -87,16 +87,10 @@ pub(crate) fn standing(
         };
     }
     let (trust, what) = match backup.verification {
-        Some(VerificationStatus::Sound) => (Trust::Verified, "Verified"),
-        Some(VerificationStatus::Flawed) => (
-            Trust::Flawed,
-            "It can be restored. Damage was found in its files",
-        ),
-        Some(VerificationStatus::Unproven) => (
-            Trust::Unproven,
-            "There was nothing to compare it with when it was verified",
-        ),
-        Some(VerificationStatus::Damaged) => (Trust::Broken, "Damage was found"),
+        Some(VerificationStatus::Sound) => (Trust::Verified, words::history::verified()),
+        Some(VerificationStatus::Flawed) => (Trust::Flawed, words::history::flawed_note()),
+        Some(VerificationStatus::Unproven) => (Trust::Unproven, words::history::unproven_note()),
+        Some(VerificationStatus::Damaged) => (Trust::Broken, words::history::damage_found()),
         Some(VerificationStatus::Running | VerificationStatus::Cancelled) | None => {
             (Trust::Unknown, "")
         }
@@ -123,19 +117,34 @@ mod tests {
         .unwrap()
     }
 
+    fn on(parent: &str, mut backup: Backup) -> Backup {
+        backup.parent_backup_id = Some(parent.into());
+        backup
+    }
+
     #[test]
-    fn incrementals_hang_on_what_was_finished_before_and_pass_by_what_failed() {
+    fn a_child_is_drawn_to_its_parent_also_where_a_clock_was_put_back() {
+        let backups = [
+            backup("a", "full", "completed"),
+            on("a", backup("b", "incremental", "completed")),
+        ];
+        let lines = hang(&backups);
+        assert!(lines[0].goes_down && lines[1].goes_up);
+    }
+
+    #[test]
+    fn incrementals_hang_on_what_they_build_on_and_pass_by_what_lies_between() {
         let backups = [
             backup("e", "full", "completed"),
-            backup("d", "incremental", "completed"),
+            on("b", backup("d", "incremental", "completed")),
             backup("c", "incremental", "failed"),
-            backup("b", "incremental", "completed"),
+            on("a", backup("b", "incremental", "completed")),
             backup("a", "full", "completed"),
             backup("0", "full", "failed"),
         ];
         let drawn: Vec<_> = hang(&backups)
             .into_iter()
-            .map(|hang| (hang.has_child, hang.has_parent, hang.is_passed))
+            .map(|hang| (hang.goes_up, hang.goes_down, hang.is_passed))
             .collect();
         assert_eq!(
             drawn,

@@ -41,7 +41,7 @@ async fn a_damaged_folder_is_marked_and_a_file_that_is_left_out_is_named() {
     desk.choose_folder("Choose a folder of disk images", &folder.path().join("vms"));
     desk.see("install.iso").await;
     pictures(&desk, "left-out").await;
-    desk.press("Add 1 machine").await;
+    desk.press("Add 1 VM").await;
     desk.press("Back up now").await;
     desk.press("Start backup").await;
     desk.see("Protected").await;

@@ -121,6 +121,6 @@ async fn from_the_first_start_to_a_restored_file() {
     assert!(listed.to_string().contains("ReAgent.xml"), "{listed}");
 
     desk.press("Close").await;
-    desk.see("No backup is open").await;
+    desk.see("No open mounts").await;
     desk.close().await;
 }

@@ -44,7 +44,7 @@ async fn until_page(desk: &Desk, script: &str, expected: Value) {
 async fn messages_hide_no_row_of_a_list() {
     let desk = Desk::start().await;
     desk.press("Add sample VM").await;
-    desk.see("Added to the list").await;
+    desk.see("VMs added").await;
     let ends = desk.page.execute(END_OF_LIST, Vec::new()).await.unwrap();
     let place = |n: usize| ends[n].as_f64().unwrap();
     assert!(place(0) <= place(1), "the last row ends below: {ends}");

@@ -92,7 +92,7 @@ async fn a_wrong_password_is_said_and_the_right_one_opens() {
     desk.find("//button[@aria-label='Hub: Elsewhere, connected as operator']")
         .await;
     desk.gone("//dialog").await;
-    desk.see("No virtual machines yet").await;
+    desk.see("No VMs yet").await;
     let kept = sendense_tests::tool("grep")
         .args(["-rl", PASSWORD])
         .arg(desk.home())
@@ -123,13 +123,13 @@ async fn a_hub_that_is_down_at_the_start_is_back_by_itself() {
     // The rest of the app is there nevertheless.
     desk.press("Settings").await;
     desk.see("Notifications and tray").await;
-    desk.press("Virtual machines").await;
+    desk.press("VMs").await;
     gate.set(Passage::Open);
     // Nobody signs in again: the token is in the keychain.
     desk.find("//button[@aria-label='Hub: Elsewhere, connected as operator']")
         .await;
     desk.gone(OFFLINE).await;
-    desk.see("No virtual machines yet").await;
+    desk.see("No VMs yet").await;
     desk.close().await;
 }
 
@@ -170,17 +170,17 @@ async fn a_slow_hub_blocks_nothing() {
     desk.press("Activity").await;
     gate.set(Passage::After(Duration::from_secs(20)));
 
-    desk.press("Virtual machines").await;
+    desk.press("VMs").await;
     desk.press("Repositories").await;
     desk.press("Settings").await;
     desk.click_on("//select[@aria-label='Theme']/option[@value='dark']")
         .await;
     desk.find("/html[@data-theme='dark']").await;
     desk.press("Downloads").await;
-    desk.see("Nothing was saved yet").await;
+    desk.see("No downloads yet").await;
     // All of that while the first questions still wait for their answers.
     assert!(gate.holds_something());
-    desk.press("Virtual machines").await;
+    desk.press("VMs").await;
     desk.find("//li[@aria-label='pgtest1']").await;
     desk.close().await;
 }

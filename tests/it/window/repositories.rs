@@ -26,20 +26,20 @@ async fn a_recovery_point_is_copied_to_a_repository_that_may_be_away() {
     desk.press("Add repository").await;
     desk.press("Choose folder…").await;
     desk.choose_folder("Choose a folder for backups", &folder);
-    desk.see("This folder can be written to.").await;
+    desk.see("Sendense can write to this folder.").await;
     desk.fill("Name", "Archive").await;
     desk.picture("add-repository");
     desk.press("Add").await;
     desk.find(ARCHIVE).await;
 
-    desk.press("Virtual machines").await;
+    desk.press("VMs").await;
     desk.press("View backups").await;
     desk.click_on("//tr[starts-with(@aria-label, 'Backup of')]//button[@aria-haspopup='menu']")
         .await;
     desk.press("Copy to another repository…").await;
     desk.see("Archive").await;
     desk.press("Copy").await;
-    desk.see("The copy is there").await;
+    desk.see("Copy complete").await;
     desk.find("//h2[.='Archive']").await;
     desk.picture("copied");
     assert_eq!(images_below(&folder).len(), 2, "one for each disk");
@@ -49,14 +49,14 @@ async fn a_recovery_point_is_copied_to_a_repository_that_may_be_away() {
     desk.find(&format!("{ARCHIVE}[contains(., 'Not connected')]"))
         .await;
     desk.picture("not-connected");
-    desk.press("Virtual machines").await;
+    desk.press("VMs").await;
     desk.press("View backups").await;
-    desk.see("Nothing in it is lost").await;
+    desk.see("Nothing is lost").await;
     // The disk is back, elsewhere.
     desk.press("Repositories").await;
     desk.press("Find backups in a folder…").await;
     desk.choose_folder("Choose a folder of backups", &away);
-    desk.see("1 recovery point known already.").await;
+    desk.see("1 recovery point, already listed.").await;
     let is_there = "not(contains(., 'Not connected'))";
     desk.find(&format!("{ARCHIVE}[contains(., '/away') and {is_there}]"))
         .await;

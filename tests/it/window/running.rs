@@ -49,7 +49,7 @@ async fn a_machine_is_discovered_and_its_backup_watched_and_cancelled() {
     desk.choose_folder("Choose a folder of disk images", &vms);
     desk.see("big-vm").await;
     desk.picture("discovered");
-    desk.press("Add 1 machine").await;
+    desk.press("Add 1 VM").await;
 
     desk.press("Back up now").await;
     desk.press("Start backup").await;
@@ -80,12 +80,12 @@ async fn several_machines_are_backed_up_by_one_dialog() {
     desk.press("Discover VMs").await;
     desk.press("Choose folder…").await;
     desk.choose_folder("Choose a folder of disk images", folder.path());
-    desk.press("Add 3 machines").await;
+    desk.press("Add 3 VMs").await;
     let row = |number: u32, name: &str| {
-        format!("(//ul[@aria-label='Virtual machines']/li)[{number}][@aria-label='{name}']")
+        format!("(//ul[@aria-label='VMs']/li)[{number}][@aria-label='{name}']")
     };
     desk.find(&row(3, "web10")).await;
-    desk.fill("Search machines", "web").await;
+    desk.fill("Search VMs", "web").await;
     desk.gone("//li[@aria-label='db']").await;
     desk.click("Select all").await;
     desk.press("Back up selected").await;
@@ -99,7 +99,7 @@ async fn several_machines_are_backed_up_by_one_dialog() {
         .await;
     }
     // The one without a backup is the one to look after.
-    desk.click("Search machines").await;
+    desk.click("Search VMs").await;
     desk.keys(CLEAR).await;
     desk.click("Sort by State").await;
     desk.find(&row(1, "db")).await;

@@ -55,7 +55,7 @@ async fn every_screen_in_light_and_dark() {
     restore_file(&desk, &folder.join("ReAgent.xml")).await;
 
     for (entry, name) in [
-        ("Virtual machines", "6-virtual-machines"),
+        ("VMs", "6-virtual-machines"),
         ("Activity", "7-activity"),
         ("Restore", "8-restore"),
         ("Downloads", "9-downloads"),
@@ -69,7 +69,7 @@ async fn every_screen_in_light_and_dark() {
         .await;
         pictures(&desk, name).await;
     }
-    desk.press("Virtual machines").await;
+    desk.press("VMs").await;
     desk.press("View backups").await;
     desk.find("//button[normalize-space()='Restore…']").await;
     pictures(&desk, "12-backups").await;
@@ -82,7 +82,7 @@ async fn every_screen_in_light_and_dark() {
     desk.see("Verified").await;
     desk.press("Retention…").await;
     desk.click("Keep only some").await;
-    desk.see("would stay").await;
+    desk.see("Nothing would be removed now").await;
     pictures(&desk, "14-retention").await;
     let taken = std::fs::read_dir(&folder).unwrap().count();
     assert!(taken > 14 * 4, "{taken} files in {}", folder.display());

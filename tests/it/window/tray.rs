@@ -151,8 +151,8 @@ async fn the_menu_says_how_things_are_and_leads_in_and_out() {
 
     // Else the mount would be gone soon after the page.
     desk.press("Settings").await;
-    desk.click("Unmount when the file browser is left").await;
-    desk.press("Virtual machines").await;
+    desk.click("Unmount when leaving the file browser").await;
+    desk.press("VMs").await;
     open_sample(&desk, true).await;
     // To another page, and by the tray back to the open backup.
     tray.entry("Mounted: pgtest1 · Disk 0");

@@ -65,7 +65,8 @@ async fn a_recovery_point_is_pinned_and_deleted_with_those_that_build_on_it() {
         .await;
     open_menu(&desk, 2).await;
     desk.press("Delete…").await;
-    desk.see("These build on it and are deleted with it:").await;
+    desk.see("These depend on it and are deleted with it:")
+        .await;
     desk.picture("delete");
     desk.press("Delete all 2").await;
     desk.see("No backups yet").await;
@@ -82,13 +83,14 @@ async fn rules_say_what_would_go_before_it_goes() {
     desk.see("Keeps all recovery points").await;
     desk.press("Retention…").await;
     desk.click("Keep only some").await;
-    desk.see("Nothing would go now: 2 recovery points would stay.")
+    desk.see("Nothing would be removed now: 2 recovery points stay.")
         .await;
     for rule in ["Daily", "Weekly", "Monthly"] {
         desk.fill(rule, "0").await;
     }
     desk.fill("Last", "1").await;
-    desk.see("Would go now: 1 of 2 recovery points").await;
+    desk.see("Would be removed now: 1 of 2 recovery points")
+        .await;
     desk.picture("retention");
     desk.press("Save and delete them now").await;
     desk.see("1 recovery point deleted.").await;

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use sendense_types::{FileEntry, FileKind};
+use sendense_words as words;
 use yew::prelude::*;
 
 use super::saving::Folder;
@@ -27,9 +28,9 @@ pub(super) fn why_not(chosen: &[Rc<FileEntry>]) -> &'static str {
         chosen.len() > 1 && chosen.iter().any(|file| file.kind == FileKind::Directory);
     let has_unreadable = chosen.iter().any(|file| file.unreadable.is_some());
     match (chosen.is_empty(), has_folders, has_unreadable) {
-        (true, ..) => "Select a file first",
-        (_, true, _) => "Folders are saved one at a time, as an archive",
-        (_, _, true) => "Some of what is selected cannot be read",
+        (true, ..) => words::browser::select_file(),
+        (_, true, _) => words::browser::one_folder(),
+        (_, _, true) => words::browser::some_unreadable(),
         _ => "",
     }
 }
@@ -58,17 +59,17 @@ pub(super) struct Deeds {
 pub(super) fn menu_of(chosen: &[Rc<FileEntry>], deeds: &Deeds) -> Vec<MenuItem> {
     let not_one_folder = match chosen_folder(chosen) {
         Some(_) => "",
-        None => "Select one folder",
+        None => words::browser::select_one_folder(),
     };
     vec![
-        MenuItem::new("Open", deeds.on_open.clone())
+        MenuItem::new(words::common::open(), deeds.on_open.clone())
             .with_keys("Enter")
             .unless(not_one_folder),
-        MenuItem::new("Download…", deeds.on_save.clone())
+        MenuItem::new(words::browser::download(), deeds.on_save.clone())
             .with_keys("Ctrl+S")
             .unless(why_not(chosen)),
-        MenuItem::new("Copy path", deeds.on_copy_paths.clone()).with_keys("Ctrl+C"),
-        MenuItem::new("Select all", deeds.on_select_all.clone()).with_keys("Ctrl+A"),
+        MenuItem::new(words::browser::copy_path(), deeds.on_copy_paths.clone()).with_keys("Ctrl+C"),
+        MenuItem::new(words::common::select_all(), deeds.on_select_all.clone()).with_keys("Ctrl+A"),
     ]
 }
 
@@ -115,6 +116,9 @@ mod tests {
         locked.unreadable = Some("BitLocker".to_owned());
         let locked = [Rc::new(locked)];
         assert_eq!(chosen_folder(&locked), None);
-        assert_eq!(why_not(&locked), "Some of what is selected cannot be read");
+        assert_eq!(
+            why_not(&locked),
+            "Some of the selected items cannot be read"
+        );
     }
 }

@@ -3,11 +3,11 @@
 use std::rc::Rc;
 
 use sendense_types::{ByteSize, Download, DownloadState, FileEntry, MountId, Units};
+use sendense_words as words;
 use yew::prelude::*;
 
 use super::chosen::{size_of, why_not};
 use crate::components::{Picture, icon};
-use crate::format;
 use crate::pages::DownloadRow;
 
 /// What is being saved from this mount.
@@ -24,7 +24,7 @@ pub(super) fn drawer(downloads: &[Download], mount_id: &MountId) -> Html {
         return Html::default();
     }
     html! {
-        <ul class="rows drawer" aria-label="Running downloads">
+        <ul class="rows drawer" aria-label={words::browser::running()}>
             for download in running {
                 <DownloadRow key={download.download_id.0} download={download.clone()} />
             }
@@ -50,22 +50,22 @@ pub(super) fn status(
     let (size, why_not) = (size_of(chosen), why_not(chosen));
     html! {
         <footer class="page__status num">
-            <span>{ format::count(n_files as u64, "item") }</span>
+            <span>{ words::browser::items(n_files as u64) }</span>
             if !chosen.is_empty() {
-                <span title={format!("{size} bytes")}>{ format!("{} selected, {}", chosen.len(), ByteSize(size).in_units(units)) }</span>
+                <span title={words::browser::bytes(size)}>{ words::browser::selected_size(chosen.len(), ByteSize(size).in_units(units)) }</span>
             }
             <span class="page__space"></span>
             <button
                 class="button is-small" type="button" onclick={saved.on_folder} disabled={saved.is_counting || saved.is_gone}
-                title="The selected folder, or else the one that is shown, as a ZIP archive"
+                title={words::browser::download_folder_hint()}
             >
-                { if saved.is_counting { "Counting…" } else { "Download folder" } }
+                { if saved.is_counting { words::browser::counting() } else { words::browser::download_folder() } }
             </button>
             <button
                 class="button is-small is-primary" type="button" disabled={!why_not.is_empty() || saved.is_gone} title={why_not}
                 onclick={on_save.reform(|_: MouseEvent| ())}
             >
-                { icon(Picture::Download) }{ "Download selected" }
+                { icon(Picture::Download) }{ words::browser::download_selected() }
             </button>
         </footer>
     }

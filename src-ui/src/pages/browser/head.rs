@@ -2,6 +2,7 @@
 
 use sendense_types::commands::{CloseMount, KeepMountOpen};
 use sendense_types::{BackupType, Expiry, OpenMount};
+use sendense_words as words;
 use yew::prelude::*;
 use yew_router::prelude::*;
 
@@ -26,7 +27,10 @@ pub(super) fn Head(props: &HeadProps) -> Html {
     let mount = &props.mount;
     let keep = use_action::<KeepMountOpen>(Callback::from(move |_: OpenMount| {
         if let Some(app) = &app {
-            app.dispatch(Change::done("Kept open", "The time starts anew."));
+            app.dispatch(Change::done(
+                words::mounts::kept_open(),
+                words::mounts::kept_open_hint(),
+            ));
         }
     }));
     let close = use_action::<CloseMount>(Callback::from(move |()| {
@@ -65,13 +69,13 @@ pub(super) fn Head(props: &HeadProps) -> Html {
             }
             <button
                 class="button" type="button" onclick={on_keep} disabled={is_fixed || props.is_gone || keep.is_running}
-                title={if is_fixed { "This hub ends mounts at a fixed time; remount to get more" } else { "" }}
+                title={if is_fixed { words::mounts::fixed_hint() } else { "" }}
             >
-                { "Keep open" }
+                { words::mounts::keep_open() }
             </button>
             <button class="button" type="button" onclick={on_close} disabled={close.is_running}>
                 { icon(Picture::Close) }
-                { if close.is_running { "Unmounting…" } else { "Close" } }
+                { if close.is_running { words::mounts::unmounting() } else { words::common::close() } }
             </button>
         </header>
         { error_notices(errors.into_iter().flatten(), None) }
@@ -82,9 +86,9 @@ pub(super) fn Head(props: &HeadProps) -> Html {
 /// "8 Oct 2025 19:24 · Full · NTFS · read-only"
 fn subtitle(mount: &OpenMount) -> String {
     let kind = mount.backup_type.map(|backup_type| match backup_type {
-        BackupType::Full => "Full",
-        BackupType::Incremental => "Incremental",
-        BackupType::Unknown => "Other",
+        BackupType::Full => words::backups::full(),
+        BackupType::Incremental => words::backups::incremental(),
+        BackupType::Unknown => words::backups::other_type(),
     });
     let parts = [
         mount.backup_time.map(format::date),

@@ -1,5 +1,6 @@
 //! What a user has to know of a folder beside its rows: what of it is damaged, and what else is on the disk.
 
+use sendense_words as words;
 use yew::prelude::*;
 
 use crate::components::{Picture, icon};
@@ -12,15 +13,15 @@ pub(super) fn remarks(damage: &[String], passed_over: &[String]) -> Html {
             <div class="error-notice" role="alert">
                 { icon(Picture::Warning) }
                 <div class="error-notice__text">
-                    <strong>{ "This folder is damaged in this backup: something is missing here." }</strong>
+                    <strong>{ words::browser::damaged() }</strong>
                     { sentences(damage) }
-                    <p>{ "What is shown can be restored. An older recovery point may hold the rest." }</p>
+                    <p>{ words::browser::damaged_hint() }</p>
                 </div>
             </div>
         }
         if !passed_over.is_empty() {
             <details class="remarks">
-                <summary>{ "Something else is on this disk that is not shown" }</summary>
+                <summary>{ words::browser::passed_over() }</summary>
                 { sentences(passed_over) }
             </details>
         }

@@ -4,11 +4,12 @@ use std::rc::Rc;
 
 use sendense_types::commands::{MeasureFolder, SaveFile, SaveFiles, SaveFolderAsZip};
 use sendense_types::{AppError, ByteSize, FileEntry, FileKind, FolderSize, MountId, Units};
+use sendense_words as words;
 use yew::prelude::*;
 
 use crate::components::Dialog;
 use crate::hooks::use_action;
-use crate::{format, ipc};
+use crate::ipc;
 
 /// Above this a folder is asked about before it is saved.
 const LARGE_BYTES: u64 = 1 << 30;
@@ -110,12 +111,9 @@ pub(super) fn use_saving(mount_id: &MountId) -> Saving {
                 })
             };
             html! {
-                <Dialog title="Save a large folder?" action="Save anyway" {on_action} on_close={close}>
+                <Dialog title={words::browser::large()} action={words::browser::save_anyway()} {on_action} on_close={close}>
                     <p>
-                        { format!(
-                            "{} holds {} in {}. Saving it takes a while and as much room on this computer.",
-                            folder.name, ByteSize(size.size_bytes).in_units(units), format::count(size.n_files, "file"),
-                        ) }
+                        { words::browser::large_hint(size.n_files, &folder.name, ByteSize(size.size_bytes).in_units(units)) }
                     </p>
                 </Dialog>
             }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use sendense_types::{FileEntry, FileKind};
+use sendense_words as words;
 use yew::prelude::*;
 
 use crate::components::{ListKind, LongList, Picture, Size, empty_state, icon};
@@ -53,15 +54,15 @@ pub(super) struct RowActions {
 pub(super) fn file_table(shown: FileTable) -> Html {
     let head = html! {
         <div class="file-table__head" role="row">
-            { column_head(&shown, Column::Name, "Name", "") }
-            { column_head(&shown, Column::Size, "Size", "is-right") }
-            { column_head(&shown, Column::Modified, "Modified", "") }
-            { column_head(&shown, Column::Type, "Type", "") }
+            { column_head(&shown, Column::Name, words::common::name(), "") }
+            { column_head(&shown, Column::Size, words::common::size(), "is-right") }
+            { column_head(&shown, Column::Modified, words::browser::modified(), "") }
+            { column_head(&shown, Column::Type, words::common::kind(), "") }
         </div>
     };
     let n_rows = shown.files.len();
     let kind = ListKind::Grid {
-        name: "Files",
+        name: words::browser::files(),
         node: shown.table.clone(),
         cursor: shown.selection.cursor,
         cursor_id: (n_rows > 0).then(|| row_id(shown.selection.cursor)),
@@ -105,12 +106,15 @@ fn no_rows(emptiness: Emptiness) -> Html {
     let (title, text) = match emptiness {
         Emptiness::Loading => {
             return html! {
-                <div class="skeleton" role="status" aria-label="Reading the folder"></div>
+                <div class="skeleton" role="status" aria-label={words::browser::reading()}></div>
             };
         }
-        Emptiness::Filtered => ("Nothing matches", "No name here has this in it."),
-        Emptiness::Damaged => ("Nothing in this folder can be shown", ""),
-        Emptiness::Empty => ("This folder is empty", ""),
+        Emptiness::Filtered => (
+            words::common::nothing_matches(),
+            words::browser::filter_nothing(),
+        ),
+        Emptiness::Damaged => (words::browser::nothing_shown(), ""),
+        Emptiness::Empty => (words::browser::empty(), ""),
     };
     empty_state(Picture::Folder, title, text, Html::default())
 }

@@ -1,6 +1,7 @@
 //! Where one is, and the ways elsewhere.
 
 use sendense_types::Listing;
+use sendense_words as words;
 use yew::prelude::*;
 
 use super::navigation::{Go, Navigation};
@@ -49,15 +50,15 @@ pub(super) fn toolbar(bar: &Toolbar<'_>) -> Html {
     html! {
         <div class="toolbar">
             <button class="button is-quiet" type="button" disabled={is_top} onclick={bar.on_go.reform(|_: MouseEvent| Go::Up)}>
-                { icon(Picture::Up) }{ "Up" }
+                { icon(Picture::Up) }{ words::browser::up() }
             </button>
             <button class="button is-quiet" type="button" disabled={is_top} onclick={go_to("/".to_owned())}>
-                { icon(Picture::Home) }{ "Root" }
+                { icon(Picture::Home) }{ words::browser::root() }
             </button>
             <button class="button is-quiet" type="button" aria-busy={bar.is_loading.to_string()} onclick={bar.on_refresh.reform(|_: MouseEvent| ())}>
-                { icon(Picture::Refresh) }{ "Refresh" }
+                { icon(Picture::Refresh) }{ words::browser::refresh() }
             </button>
-            <nav class="crumbs" aria-label="Path">
+            <nav class="crumbs" aria-label={words::browser::path()}>
                 for (n, (name, path)) in crumbs.into_iter().enumerate() {
                     if n > 0 {
                         <span aria-hidden="true">{ "›" }</span>
@@ -72,7 +73,7 @@ pub(super) fn toolbar(bar: &Toolbar<'_>) -> Html {
             </nav>
             <span class="page__space"></span>
             <input
-                ref={bar.filter_field.clone()} class="search" type="search" aria-label="Filter" placeholder="Filter"
+                ref={bar.filter_field.clone()} class="search" type="search" aria-label={words::browser::filter()} placeholder={words::browser::filter()}
                 value={bar.here.filter.clone()} {oninput} {onkeydown}
             />
         </div>
@@ -81,7 +82,7 @@ pub(super) fn toolbar(bar: &Toolbar<'_>) -> Html {
 
 /// Names and paths from the top to here. The volume has the name that the top gives it.
 fn crumbs(path: &str, top: Option<&Listing>) -> Vec<(String, String)> {
-    let mut crumbs = vec![("Disk".to_owned(), "/".to_owned())];
+    let mut crumbs = vec![(words::mounts::disk().to_owned(), "/".to_owned())];
     let mut so_far = String::new();
     for part in path.split('/').filter(|part| !part.is_empty()) {
         so_far.push('/');

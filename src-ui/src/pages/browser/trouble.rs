@@ -2,6 +2,7 @@
 
 use sendense_types::commands::Remount;
 use sendense_types::{AppError, ErrorKind, Listing, MountId, Retry};
+use sendense_words as words;
 use yew::prelude::*;
 
 use crate::components::{error_notice, error_notice_with};
@@ -21,7 +22,7 @@ pub(super) fn trouble(
         });
         let button = html! {
             <button class="button is-primary" type="button" {onclick} disabled={remount.is_running}>
-                { if remount.is_running { "Mounting backup…" } else { "Remount" } }
+                { if remount.is_running { words::mounts::mounting() } else { words::mounts::remount() } }
             </button>
         };
         return error_notice_with(&expired(), button);
@@ -35,8 +36,8 @@ pub(super) fn trouble(
 fn expired() -> AppError {
     AppError::new(
         ErrorKind::Expired,
-        "Mount expired, please remount.",
+        words::mounts::expired_error(),
         Retry::Never,
     )
-    .with_hint("The backup is not touched. You come back to this folder.")
+    .with_hint(words::mounts::expired_hint())
 }

@@ -1,6 +1,7 @@
 //! The backups of one machine in one repository, as a table with their chain beside it.
 
 use sendense_types::{Backup, BackupCopy, BackupId, BackupStatus, BackupType, RepositoryId};
+use sendense_words as words;
 use yew::prelude::*;
 use yew_router::prelude::*;
 
@@ -45,9 +46,9 @@ pub(super) fn backup_table(sections: Html) -> Html {
     html! {
         <table class="table">
             <thead><tr>
-                <th class="chain"><span class="sr-only">{ "Chain" }</span></th><th>{ "Recovery point" }</th><th>{ "Type" }</th>
-                <th class="is-right">{ "Size" }</th><th class="is-right is-wide-only">{ "Duration" }</th><th>{ "State" }</th>
-                <th><span class="sr-only">{ "Actions" }</span></th>
+                <th class="chain"><span class="sr-only">{ words::history::chain() }</span></th><th>{ words::history::recovery_point() }</th><th>{ words::common::kind() }</th>
+                <th class="is-right">{ words::common::size() }</th><th class="is-right is-wide-only">{ words::history::duration() }</th><th>{ words::common::state() }</th>
+                <th><span class="sr-only">{ words::common::actions() }</span></th>
             </tr></thead>
             { sections }
         </table>
@@ -70,7 +71,7 @@ pub(super) fn backup_rows(
                 <tr><td class="table__note" colspan="7">
                     <p class="is-away" role="status">
                         { icon(Picture::Warning) }
-                        { "This repository is not connected. Nothing in it is lost: connect its disk to restore from it." }
+                        { words::history::away_hint() }
                     </p>
                 </td></tr>
             }
@@ -122,15 +123,15 @@ fn BackupRow(props: &BackupRowProps) -> Html {
     let why = backup
         .error_message
         .clone()
-        .unwrap_or_else(|| "The hub gives no reason.".to_owned());
+        .unwrap_or_else(|| words::history::no_reason().to_owned());
     html! {
         <>
-        <tr aria-label={format!("Backup of {time}")} class={classes!((!is_good).then_some("is-off"))}>
+        <tr aria-label={words::activity::backup_of(&time)} class={classes!((!is_good).then_some("is-off"))}>
             { chain_mark(backup, *hang, trust == Trust::Broken) }
             <td class="num">
                 <strong title={backup.backup_id.to_string()}>{ &time }</strong>
                 if backup.is_pinned == Some(true) {
-                    <span class="pinned" title="Pinned: nothing deletes it">{ icon(Picture::Pin) }{ "Pinned" }</span>
+                    <span class="pinned" title={words::history::pinned_hint()}>{ icon(Picture::Pin) }{ words::history::pinned() }</span>
                 }
             </td>
             <td>{ backup_type_badge(backup.backup_type) }</td>
@@ -139,17 +140,17 @@ fn BackupRow(props: &BackupRowProps) -> Html {
             <td>
                 <span title={standing.note.clone()}>{ standing_badge(backup.status, trust) }</span>
                 if let Some(copy) = copy {
-                    { " " }{ badge("is-run", Some(Picture::Stack), format!("Copying {:.0} %", copy.progress_percent)) }
+                    { " " }{ badge("is-run", Some(Picture::Stack), words::history::copying(format_args!("{:.0}", copy.progress_percent))) }
                 }
             </td>
             <td>
                 <div class="actions">
                     if is_good {
-                        <button class="button is-small" type="button" onclick={restore}>{ "Restore…" }</button>
+                        <button class="button is-small" type="button" onclick={restore}>{ words::history::restore() }</button>
                     } else if backup.status == BackupStatus::Failed {
-                        <button class="button is-small" type="button" aria-expanded={is_open.to_string()} onclick={toggle}>{ "Why?" }</button>
+                        <button class="button is-small" type="button" aria-expanded={is_open.to_string()} onclick={toggle}>{ words::history::why() }</button>
                     }
-                    <Menu label={format!("More for the backup of {time}")} items={menu_of(backup, trust, copy, &props.actions)} />
+                    <Menu label={words::history::more_for(&time)} items={menu_of(backup, trust, copy, &props.actions)} />
                 </div>
             </td>
         </tr>
@@ -163,21 +164,21 @@ fn BackupRow(props: &BackupRowProps) -> Html {
 /// The mark of a backup and the lines to those it belongs to.
 fn chain_mark(backup: &Backup, hang: Hang, is_broken: bool) -> Html {
     let Hang {
-        has_child,
-        has_parent,
+        goes_up,
+        goes_down,
         is_passed,
     } = hang;
     let is_good = backup.status == BackupStatus::Completed;
     let (class, title) = match (is_good, is_broken, backup.backup_type) {
-        (false, ..) if !backup.status.is_over() => ("is-failed", "Not finished yet"),
-        (false, ..) => ("is-failed", "No recovery point"),
-        (_, true, _) => ("is-broken", "Cannot be restored"),
-        (_, _, BackupType::Full) => ("is-full", "Begins a chain"),
-        _ => ("is-incremental", "Builds on the one below"),
+        (false, ..) if !backup.status.is_over() => ("is-failed", words::history::not_finished()),
+        (false, ..) => ("is-failed", words::history::no_point()),
+        (_, true, _) => ("is-broken", words::history::cannot_restore()),
+        (_, _, BackupType::Full) => ("is-full", words::history::begins_chain()),
+        _ => ("is-incremental", words::history::builds_below()),
     };
     html! {
         <td class={classes!(
-            "chain", (has_child || is_passed).then_some("goes-up"), (has_parent || is_passed).then_some("goes-down"),
+            "chain", (goes_up || is_passed).then_some("goes-up"), (goes_down || is_passed).then_some("goes-down"),
             is_passed.then_some("is-passed"),
         )}>
             <span class={classes!("chain__mark", class)} {title}></span>
@@ -195,12 +196,20 @@ fn standing_badge(status: BackupStatus, trust: Trust) -> Html {
         Trust::Verifying(percent) => badge(
             "is-run",
             Some(Picture::Pulse),
-            format!("Verifying {percent:.0} %"),
+            words::history::verifying(format_args!("{percent:.0}")),
         ),
-        Trust::Verified => badge("is-ok", Some(Picture::Shield), "Verified"),
-        Trust::Flawed => badge("is-warn", Some(Picture::Warning), "Flawed"),
-        Trust::Unproven => badge("is-warn", Some(Picture::Warning), "Unproven"),
-        Trust::Broken => badge("is-bad", Some(Picture::Cross), "Cannot be restored"),
+        Trust::Verified => badge("is-ok", Some(Picture::Shield), words::history::verified()),
+        Trust::Flawed => badge("is-warn", Some(Picture::Warning), words::history::flawed()),
+        Trust::Unproven => badge(
+            "is-warn",
+            Some(Picture::Warning),
+            words::history::unproven(),
+        ),
+        Trust::Broken => badge(
+            "is-bad",
+            Some(Picture::Cross),
+            words::history::cannot_restore(),
+        ),
     }
 }
 
@@ -211,10 +220,13 @@ fn menu_of(
     copying: Option<&BackupCopy>,
     actions: &RowActions,
 ) -> Vec<MenuItem> {
-    const CANNOT: &str = "This hub cannot do it";
+    let cannot = words::common::not_offered();
     let copy = {
         let id = backup.backup_id.to_string();
-        MenuItem::new("Copy id", Callback::from(move |()| dom::copy(&id)))
+        MenuItem::new(
+            words::history::copy_id(),
+            Callback::from(move |()| dom::copy(&id)),
+        )
     };
     let is_able = backup.is_pinned.is_some();
     let is_pinned = backup.is_pinned == Some(true);
@@ -222,11 +234,13 @@ fn menu_of(
         let backup = backup.clone();
         actions.on_delete.reform(move |()| backup.clone())
     };
-    let delete = MenuItem::new("Delete…", on_delete).unless(match (is_able, is_pinned) {
-        (false, _) => CANNOT,
-        (true, true) => "It is pinned",
-        (true, false) => "",
-    });
+    let delete = MenuItem::new(words::history::delete_asks(), on_delete).unless(
+        match (is_able, is_pinned) {
+            (false, _) => cannot,
+            (true, true) => words::history::is_pinned(),
+            (true, false) => "",
+        },
+    );
     match backup.status {
         BackupStatus::Completed => {
             let id = backup.backup_id.clone();
@@ -235,17 +249,28 @@ fn menu_of(
                 match trust {
                     Trust::Verifying(_) => {
                         let on_cancel = actions.on_cancel_verification.reform(move |()| id.clone());
-                        MenuItem::new("Cancel verifying", on_cancel)
+                        MenuItem::new(words::history::cancel_verifying(), on_cancel)
                     }
                     _ => {
                         let on_verify = actions.on_verify.reform(move |()| id.clone());
-                        MenuItem::new("Verify", on_verify).unless(if is_able { "" } else { CANNOT })
+                        MenuItem::new(words::history::verify(), on_verify).unless(if is_able {
+                            ""
+                        } else {
+                            cannot
+                        })
                     }
                 }
             };
             let on_pin = actions.on_pin.reform(move |()| (id.clone(), !is_pinned));
-            let pin = MenuItem::new(if is_pinned { "Unpin" } else { "Pin" }, on_pin)
-                .unless(if is_able { "" } else { CANNOT });
+            let pin = MenuItem::new(
+                if is_pinned {
+                    words::history::unpin()
+                } else {
+                    words::history::pin()
+                },
+                on_pin,
+            )
+            .unless(if is_able { "" } else { cannot });
             let elsewhere = match copying {
                 Some(copying) => {
                     let what = (
@@ -253,15 +278,15 @@ fn menu_of(
                         copying.repository_id.clone(),
                     );
                     let on_cancel = actions.on_cancel_copy.reform(move |()| what.clone());
-                    MenuItem::new("Cancel copying", on_cancel)
+                    MenuItem::new(words::history::cancel_copying(), on_cancel)
                 }
                 None => {
                     let backup = backup.clone();
                     let on_copy = actions.on_copy.reform(move |()| backup.clone());
-                    MenuItem::new("Copy to another repository…", on_copy).unless(if is_able {
+                    MenuItem::new(words::history::copy_asks(), on_copy).unless(if is_able {
                         ""
                     } else {
-                        CANNOT
+                        cannot
                     })
                 }
             };
@@ -302,7 +327,7 @@ mod tests {
 
     fn backup(day: u32, backup_type: &str, status: &str) -> Backup {
         serde_json::from_value(serde_json::json!({
-            "backup_id": format!("b{day}"), "vm_context_id": "vm", "vm_name": "pgtest1",
+            "backup_id": format!("b{day}"), "parent_backup_id": (backup_type == "incremental").then_some("b1"), "vm_context_id": "vm", "vm_name": "pgtest1",
             "repository_id": "local", "backup_type": backup_type, "status": status,
             "hub_status": status, "disks": [], "disk_count": 1, "progress_percent": null,
             "bytes_transferred": null, "total_bytes": null, "stored_bytes": 57_671_680, "is_pinned": day == 4,
@@ -378,7 +403,7 @@ mod tests {
         assert_eq!(html.matches("<table").count(), 1, "{html}");
         assert_eq!(html.matches("<thead").count(), 1, "{html}");
         let (local, archive) = (html.find("Local").unwrap(), html.find("Archive").unwrap());
-        let away = html.find("Nothing in it is lost").unwrap();
+        let away = html.find("Nothing is lost").unwrap();
         assert!(local < archive && archive < away, "{html}");
     }
 
@@ -403,7 +428,7 @@ mod tests {
             let items = menu_of(&backup, trust, None, &no_actions());
             items.first().map(|item| item.text.to_string())
         };
-        assert_eq!(offers(Trust::Verifying(40.0)).unwrap(), "Cancel verifying");
+        assert_eq!(offers(Trust::Verifying(40.0)).unwrap(), "Stop verifying");
         assert_eq!(offers(Trust::Verified).unwrap(), "Verify");
     }
 
@@ -426,8 +451,8 @@ mod tests {
             let items = menu_of(&backup, Trust::Unknown, copying, &actions);
             items.iter().any(|item| item.text == text)
         };
-        assert!(offers(Some(&copy), "Cancel copying"));
+        assert!(offers(Some(&copy), "Stop copying"));
         assert!(!offers(Some(&copy), "Copy to another repository…"));
-        assert!(!offers(None, "Cancel copying"));
+        assert!(!offers(None, "Stop copying"));
     }
 }

@@ -5,16 +5,17 @@ use std::rc::Rc;
 use jiff::Timestamp;
 use sendense_types::commands::GetVmSummary;
 use sendense_types::{BackupId, ByteSize, Units, Vm, VmId, VmState, VmSummary};
+use sendense_words as words;
 use yew::prelude::*;
 use yew_router::prelude::*;
 
 use crate::components::{
     Menu, MenuItem, Picture, Size, VmDisksDialog, ago, icon, running_line, vm_state_badge,
 };
+use crate::dom;
 use crate::hooks::use_query;
 use crate::route::Route;
 use crate::state::app::Running;
-use crate::{dom, format};
 
 /// What can be done with a row. These stay the same from one drawing to the next.
 #[derive(Clone, PartialEq)]
@@ -65,7 +66,7 @@ pub(super) fn VmCard(props: &VmRowProps) -> Html {
             <header>{ name(vm) }{ tick(props) }</header>
             { state_cell(props, summary, units) }
             { hardware(vm, summary) }
-            <p class="faint">{ "Last backup: " }{ ago(last_good(props, summary)) }</p>
+            <p class="faint">{ words::vms::last_backup() }{ ": " }{ ago(last_good(props, summary)) }</p>
             { actions(props, summary) }
         </section>
     }
@@ -83,7 +84,7 @@ fn use_summary(props: &VmRowProps) -> Option<Rc<VmSummary>> {
 fn tick(props: &VmRowProps) -> Html {
     let id = props.vm.context_id.clone();
     let onchange = props.actions.on_toggle.reform(move |_: Event| id.clone());
-    let label = format!("Select {}", props.vm.vm_name);
+    let label = words::vms::select(&props.vm.vm_name);
     html! { <input type="checkbox" aria-label={label} checked={props.is_chosen} {onchange} /> }
 }
 
@@ -101,14 +102,15 @@ fn name(vm: &Vm) -> Html {
 fn hardware(vm: &Vm, summary: Option<&VmSummary>) -> Html {
     let memory = |memory_mb: u64| ByteSize(memory_mb.saturating_mul(1 << 20));
     let parts = [
-        vm.cpu_count.map(|count| format!("{count} CPU · ")),
+        vm.cpu_count
+            .map(|count| words::vms::processors(count.into()) + " · "),
         vm.memory_mb.map(|mb| format!("{} · ", memory(mb))),
     ];
     html! {
         <span class="num">
             { parts.into_iter().flatten().collect::<String>() }
             if let Some(summary) = summary {
-                { format::count(summary.disks.len() as u64, "disk") }{ " · " }<Size bytes={summary.size_bytes()} />
+                { words::common::disks(summary.disks.len() as u64) }{ " · " }<Size bytes={summary.size_bytes()} />
             }
         </span>
     }
@@ -175,11 +177,11 @@ fn Actions(props: &ActionsProps) -> Html {
         Some(id) => {
             let on_cancel = &props.actions.on_cancel;
             let onclick = on_cancel.reform(move |_: MouseEvent| id.clone());
-            html! { <button class="button is-small" type="button" {onclick}>{ "Cancel" }</button> }
+            html! { <button class="button is-small" type="button" {onclick}>{ words::common::cancel() }</button> }
         }
         None => {
             let onclick = back_up.reform(|_: MouseEvent| ());
-            html! { <button class="button is-small" type="button" {onclick}>{ "Back up now" }</button> }
+            html! { <button class="button is-small" type="button" {onclick}>{ words::backups::back_up_now() }</button> }
         }
     };
     let latest = props
@@ -190,22 +192,22 @@ fn Actions(props: &ActionsProps) -> Html {
         });
     let no_latest = match latest {
         Some(_) => "",
-        None => "There is no recovery point yet",
+        None => words::vms::no_point_yet(),
     };
     let copy = {
         let name = vm.vm_name.clone();
         Callback::from(move |()| dom::copy(&name))
     };
     let items = vec![
-        MenuItem::new("Restore latest…", go(latest)).unless(no_latest),
-        MenuItem::new("Show disks", set_disks(true)),
-        MenuItem::new("Copy name", copy),
+        MenuItem::new(words::vms::restore_latest(), go(latest)).unless(no_latest),
+        MenuItem::new(words::vms::show_disks(), set_disks(true)),
+        MenuItem::new(words::vms::copy_name(), copy),
     ];
     html! {
         <div class="actions">
             { main }
-            <button class="button is-small" type="button" onclick={history.reform(|_: MouseEvent| ())}>{ "View backups" }</button>
-            <Menu label={format!("More for {}", vm.vm_name)} {items} />
+            <button class="button is-small" type="button" onclick={history.reform(|_: MouseEvent| ())}>{ words::backups::view() }</button>
+            <Menu label={words::common::more_for(&vm.vm_name)} {items} />
             if *shows_disks {
                 <VmDisksDialog vm={(**vm).clone()} on_back_up={back_up} on_close={set_disks(false)} />
             }

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use sendense_words as words;
 use yew::prelude::*;
 
 use super::row::VmRow;
@@ -23,8 +24,8 @@ pub(super) fn vm_table(
     let head = |column: Column, text: &'static str| {
         let arrow = order.arrow(column);
         let label = match arrow {
-            "" => format!("Sort by {text}"),
-            _ => format!("Sort by {text}, the other way round"),
+            "" => words::common::sort_by(text),
+            _ => words::common::sort_by_reversed(text),
         };
         let onclick = on_order.reform(move |_: MouseEvent| column);
         html! { <button type="button" aria-label={label} {onclick}>{ text }{ arrow }</button> }
@@ -32,9 +33,9 @@ pub(super) fn vm_table(
     let onchange = on_toggle_all.reform(|_: Event| ());
     let head = html! {
         <div class="vm-table__head">
-            <input type="checkbox" aria-label="Select all" checked={rows.are_all_chosen()} {onchange} />
-            { head(Column::Name, "Name") }<span>{ "Hardware" }</span>{ head(Column::State, "State") }
-            { head(Column::LastBackup, "Last backup") }<span></span>
+            <input type="checkbox" aria-label={words::common::select_all()} checked={rows.are_all_chosen()} {onchange} />
+            { head(Column::Name, words::common::name()) }<span>{ words::vms::hardware() }</span>{ head(Column::State, words::common::state()) }
+            { head(Column::LastBackup, words::vms::last_backup()) }<span></span>
         </div>
     };
     let row = {
@@ -48,7 +49,7 @@ pub(super) fn vm_table(
     html! {
         <LongList
             class="vm-table" {head} n_rows={rows.len()} row_height={ROW_HEIGHT} {row}
-            kind={ListKind::List { name: "Virtual machines" }}
+            kind={ListKind::List { name: words::vms::title() }}
         />
     }
 }
