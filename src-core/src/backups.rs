@@ -1,4 +1,4 @@
-//! Backups that run, watched until they are over, whatever page the window shows.
+//! Running backups, watched until they end, whatever page the window shows.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -65,7 +65,7 @@ impl Backups {
         }
     }
 
-    /// Starts a backup of all disks of a machine and watches it.
+    /// Starts a backup of all disks of a VM and watches it.
     ///
     /// # Errors
     /// When the hub refuses; `NeedsFull` when an incremental one has nothing to build on.
@@ -154,7 +154,7 @@ impl Backups {
             .await
     }
 
-    /// What the list of machines says about one of them; a running backup that is met is watched.
+    /// What the list of VMs says about one of them; a running backup that is found is watched.
     ///
     /// # Errors
     /// When the hub does not answer.
@@ -164,7 +164,7 @@ impl Backups {
             .session
             .ask(async |hub| {
                 let (disks, backups) = tokio::join!(hub.vm_disks(vm), hub.backups(vm));
-                // Hubs may not know the disks of a machine that is gone; its backups count all the same.
+                // Hubs may not know the disks of a VM that is gone; its backups still count.
                 Ok((disks.unwrap_or_default(), backups?))
             })
             .await?;
@@ -179,7 +179,7 @@ impl Backups {
         })
     }
 
-    /// How well all machines are protected, by one look at all backups. Running ones are watched.
+    /// How well all VMs are protected, from one look at all backups. Running ones are watched.
     ///
     /// # Errors
     /// When the hub does not answer.
@@ -311,7 +311,7 @@ fn is_good(backup: &Backup) -> bool {
         && backup.verification != Some(VerificationStatus::Damaged)
 }
 
-/// How well a machine is protected, by its backups in any order. One that was cancelled says nothing.
+/// How well a VM is protected, from its backups in any order. One that was cancelled says nothing.
 fn state_of(backups: &[Backup]) -> VmState {
     if backups.iter().any(is_running) {
         return VmState::Running;
@@ -330,7 +330,7 @@ fn state_of(backups: &[Backup]) -> VmState {
     }
 }
 
-/// The backups of all machines, told apart by id where the hub says it, else by name as hubs compare them.
+/// The backups of all VMs, told apart by id where the hub gives it, else by name as hubs compare them.
 fn protection_of(vms: &[Vm], backups: Vec<Backup>) -> Vec<VmProtection> {
     let by_name: BTreeMap<String, &VmId> = vms
         .iter()
@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_is_as_well_protected_as_its_newest_backup_says() {
+    fn a_vm_is_as_well_protected_as_its_newest_backup_says() {
         let never: &[Backup] = &[];
         assert_eq!(state_of(never), VmState::NeverBackedUp);
         assert_eq!(state_of(&[backup(1, "cancelled")]), VmState::NeverBackedUp);
@@ -407,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn all_machines_are_judged_by_their_own_backups_by_id_or_name() {
+    fn all_vms_are_judged_by_their_own_backups_by_id_or_name() {
         let vm = |id: &str, name: &str| -> Vm {
             serde_json::from_value(serde_json::json!({
                 "context_id": id, "vm_name": name, "vm_path": "", "vcenter_host": "", "datacenter": "",

@@ -14,6 +14,7 @@ use std::time::Duration;
 use sendense_types::{
     AppError, AppEvent, ErrorKind, HubCheck, HubId, Retry, SavedHub, Session, SessionState,
 };
+use sendense_words as words;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
@@ -51,7 +52,7 @@ struct State {
     client: Option<HubClient>,
     /// So that an answer of the last hub changes nothing.
     generation: Generation,
-    /// Where the hub of this computer is, or why it is nowhere; `None` while it starts.
+    /// Where the hub of this computer is, or why it did not start; `None` while it starts.
     local: Option<Result<(String, Token)>>,
     /// Waits for an offline hub to come back.
     waiting: Option<AbortOnDropHandle<()>>,
@@ -148,10 +149,10 @@ impl HubSession {
         {
             return Err(AppError::new(
                 ErrorKind::Conflict,
-                format!("This hub is saved already, as {}.", known.name),
+                words::failures::hub_saved_already(&known.name),
                 Retry::Never,
             )
-            .with_hint("Choose it in the list of hubs."));
+            .with_hint(words::failures::choose_saved_hub()));
         }
         let token = enter(&client, username, password).await?;
         let hub = SavedHub {
@@ -220,7 +221,7 @@ impl HubSession {
         let Some(address) = &hub.address else {
             return Err(AppError::new(
                 ErrorKind::Invalid,
-                "The hub of this computer needs no sign-in.",
+                words::failures::needs_no_sign_in(),
                 Retry::Never,
             ));
         };
@@ -294,16 +295,16 @@ impl HubSession {
             (SessionState::SignedOut { error }, _) => Err(error.clone().unwrap_or_else(|| {
                 AppError::new(
                     ErrorKind::Unauthorized,
-                    "Nobody is signed in at this hub.",
+                    words::failures::not_signed_in(),
                     Retry::AfterSignIn,
                 )
-                .with_hint("Sign in to go on.")
+                .with_hint(words::failures::sign_in_to_continue())
             })),
             (_, Some(client)) => Ok((client.clone(), state.generation)),
             (SessionState::Offline { error }, None) => Err(error.clone()),
             (_, None) => Err(AppError::new(
                 ErrorKind::Offline,
-                "The hub is being reached.",
+                words::failures::connecting(),
                 Retry::AfterSeconds(1),
             )),
         }
@@ -417,7 +418,7 @@ impl HubSession {
         hub.cloned().ok_or_else(|| {
             AppError::new(
                 ErrorKind::NotFound,
-                "This hub is not in the list any more.",
+                words::failures::hub_unknown(),
                 Retry::Never,
             )
         })
@@ -429,7 +430,7 @@ impl HubSession {
             let (url, key) = local.unwrap_or_else(|| {
                 Err(AppError::new(
                     ErrorKind::Offline,
-                    "The hub of this computer is starting.",
+                    words::failures::local_hub_starting(),
                     Retry::AfterSeconds(1),
                 ))
             })?;
@@ -479,7 +480,7 @@ impl HubSession {
 }
 
 impl State {
-    /// Another hub, or the same one anew: what the last one still answers counts no more.
+    /// Another hub, or the same one again: late answers of the last one no longer count.
     fn begin(&mut self, client: Option<HubClient>) {
         self.generation += 1;
         self.waiting = None;
@@ -563,7 +564,7 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(|died| {
         AppError::new(
             ErrorKind::Internal,
-            "The keychain could not be asked.",
+            words::failures::keychain_died(),
             Retry::Manual,
         )
         .with_details(died.to_string())
@@ -573,7 +574,7 @@ async fn blocking<T: Send + 'static>(
 fn this_computer() -> SavedHub {
     SavedHub {
         id: HubId::this_computer(),
-        name: "This computer".to_owned(),
+        name: words::common::this_computer().to_owned(),
         address: None,
         username: None,
     }
@@ -582,7 +583,7 @@ fn this_computer() -> SavedHub {
 fn not_this_computer() -> AppError {
     AppError::new(
         ErrorKind::Invalid,
-        "The hub of this computer belongs to the app.",
+        words::failures::local_hub_fixed(),
         Retry::Never,
     )
 }

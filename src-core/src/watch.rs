@@ -27,7 +27,7 @@ const STALLED_AFTER: Duration = Duration::from_secs(60);
 const CONFIRM_WITHIN: Duration = Duration::from_secs(600);
 /// On hubs that cannot confirm disks, the later ones of a completed backup get this long.
 const SETTLE_WITHOUT_PROOF: Duration = Duration::from_secs(60);
-/// A hub that cannot be reached for so long is given up; the backup goes on without us.
+/// A hub that cannot be reached for this long is given up; the backup continues without us.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(600);
 
 /// Watches a backup until it is over, publishing what happens, and says how it ended.
@@ -36,7 +36,7 @@ const GIVE_UP_AFTER: Duration = Duration::from_secs(600);
 /// are: on deployed hubs a backup is called completed too early (contract H10).
 ///
 /// # Errors
-/// How the backup failed, in words; or that the hub has lost it or cannot be reached any more.
+/// Why the backup failed, in words; or that the hub has lost it or can no longer be reached.
 pub async fn watch_backup(
     hub: &HubClient,
     id: &BackupId,

@@ -35,6 +35,7 @@ words! {
     save = "Save";
     copy = "Copy";
     done = "Done";
+    this_computer = "This computer";
 
     disk(index) = "Disk {index}";
     part_of(part, whole) = "{part} of {whole}";

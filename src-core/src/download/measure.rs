@@ -1,4 +1,4 @@
-//! How much there is to save, and under which name it does not get in the way.
+//! How much there is to save, and a name for it that is still free.
 
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,8 @@
 //! Saving files and folders of a mount onto this computer.
 //!
-//! What has the wanted name is complete: everything arrives under `NAME.part`, is checked, written
-//! through to the disk and only then renamed. A download that fails or is stopped leaves nothing
-//! behind. Memory does not depend on the size of a file; for an archive it holds the names of what is in it.
+//! A file under the wanted name is complete: everything arrives under `NAME.part`, is checked, written
+//! through to the disk and only then renamed. A download that fails or is cancelled leaves nothing
+//! behind. Memory does not grow with the size of a file; for an archive it grows with the number of files in it.
 
 mod measure;
 mod part;
@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sendense_types::{AppError, DownloadProgress, ErrorKind, MountId, Retry};
+use sendense_words as words;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -121,14 +122,14 @@ pub async fn save_stream(
     let Some(found) = entry.streams.iter().find(|it| it.name == stream) else {
         return Err(AppError::new(
             ErrorKind::NotFound,
-            format!("{path} has no stream called {stream}."),
+            words::failures::no_stream(&path, stream),
             Retry::Never,
         ));
     };
     if let Some(reason) = &found.unreadable {
         return Err(AppError::new(
             ErrorKind::Unsupported,
-            format!("{path}:{stream} cannot be read: {reason}."),
+            words::failures::stream_unreadable(&path, stream, reason),
             Retry::Never,
         ));
     }
@@ -223,10 +224,10 @@ pub async fn save_zip(
         if entry.kind != sendense_types::FileKind::Directory {
             return Err(AppError::new(
                 ErrorKind::Invalid,
-                format!("{path} is a file, not a folder."),
+                words::failures::is_a_file(&path),
                 Retry::Never,
             )
-            .with_hint("Save it as a file instead."));
+            .with_hint(words::failures::save_as_file()));
         }
     }
     let part = PartFile::create(destination)?;
@@ -373,25 +374,25 @@ impl Progress {
 fn incomplete(received: u64, expected: u64) -> AppError {
     AppError::new(
         ErrorKind::Cut,
-        format!("Only {received} of {expected} bytes arrived."),
+        words::failures::incomplete(received, expected),
         Retry::Manual,
     )
-    .with_hint("What arrived was not kept.")
+    .with_hint(words::failures::not_kept())
 }
 
 fn cancelled() -> AppError {
     AppError::new(
         ErrorKind::Cancelled,
-        "The download was stopped.",
+        words::failures::download_cancelled(),
         Retry::Manual,
     )
-    .with_hint("Nothing of it was kept.")
+    .with_hint(words::failures::nothing_kept())
 }
 
 fn stopped(died: &tokio::task::JoinError) -> AppError {
     AppError::new(
         ErrorKind::Internal,
-        "The download stopped unexpectedly.",
+        words::failures::download_died(),
         Retry::Manual,
     )
     .with_details(died.to_string())
@@ -404,28 +405,28 @@ fn local_failure(path: &Path, error: &std::io::Error) -> AppError {
     let (kind, message, hint) = match error.kind() {
         Io::StorageFull | Io::QuotaExceeded => (
             ErrorKind::Full,
-            format!("There is no room left for {shown}: the disk is full."),
-            "Make room or save to another disk; nothing was kept.",
+            words::failures::disk_full(shown),
+            words::failures::disk_full_hint(),
         ),
         Io::FileTooLarge => (
             ErrorKind::Full,
-            format!("{shown} is larger than this filesystem allows."),
-            "Save to another disk; nothing was kept.",
+            words::failures::file_too_large(shown),
+            words::failures::save_to_another_disk(),
         ),
         Io::NotFound => (
             ErrorKind::NotFound,
-            format!("The folder for {shown} does not exist."),
-            "Create it or save elsewhere.",
+            words::failures::no_folder_for(shown),
+            words::failures::create_folder(),
         ),
         Io::PermissionDenied | Io::ReadOnlyFilesystem => (
             ErrorKind::Forbidden,
-            format!("{shown} cannot be written: you have no permission for that."),
-            "Save elsewhere.",
+            words::failures::write_forbidden(shown),
+            words::failures::save_elsewhere(),
         ),
         _ => (
             ErrorKind::Internal,
-            format!("{shown} cannot be written."),
-            "Save elsewhere; nothing was kept.",
+            words::failures::not_written(shown),
+            words::failures::save_elsewhere_nothing_kept(),
         ),
     };
     AppError::new(kind, message, Retry::Manual)

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 use sendense_types::{AppError, ErrorKind, Retry};
+use sendense_words as words;
 use tempfile::TempPath;
 
 use super::{Destination, Existing, local_failure};
@@ -43,7 +44,7 @@ impl PartFile {
             Err(TryLockError::WouldBlock) => {
                 return Err(AppError::new(
                     ErrorKind::Conflict,
-                    format!("{} is being saved already.", wanted.display()),
+                    words::failures::being_saved(wanted.display()),
                     Retry::Manual,
                 ));
             }
@@ -126,19 +127,19 @@ fn refuse_taken(destination: &Destination) -> Result<()> {
     if taken.is_dir() {
         return Err(AppError::new(
             ErrorKind::Conflict,
-            format!("{shown} is a folder."),
+            words::failures::name_is_folder(shown),
             Retry::Never,
         )
-        .with_hint("Name the file to write."));
+        .with_hint(words::failures::name_a_file()));
     }
     match destination.existing {
         Existing::Replace => Ok(()),
         Existing::Keep => Err(AppError::new(
             ErrorKind::Conflict,
-            format!("{shown} exists already."),
+            words::failures::file_exists(shown),
             Retry::Never,
         )
-        .with_hint("It was left as it is; choose another name, or replace it on purpose.")),
+        .with_hint(words::failures::file_exists_hint())),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Downloads that go on whatever page the window shows: a queue with a limit.
+//! Downloads that continue whatever page the window shows: a queue with a limit.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use sendense_types::{
     AppError, AppEvent, BackupId, ByteSize, Download, DownloadId, DownloadKind, DownloadProgress,
     DownloadState, ErrorKind, HubId, MountId, Retry,
 };
+use sendense_words as words;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -66,7 +67,7 @@ struct Source {
 pub struct NewDownload {
     /// The mount it comes from.
     pub mount_id: MountId,
-    /// Where it lies on that mount, as the hub says it.
+    /// Its path on that mount, as the hub gives it.
     pub path: String,
     /// A file, or a folder as an archive.
     pub kind: DownloadKind,
@@ -186,7 +187,7 @@ impl Downloads {
         if job.download.state.is_over() {
             return Err(AppError::new(
                 ErrorKind::Conflict,
-                "This download is over already.",
+                words::failures::download_over(),
                 Retry::Never,
             ));
         }
@@ -199,7 +200,7 @@ impl Downloads {
         Ok(())
     }
 
-    /// Starts a download that failed or was stopped again. When its mount is gone, its backup is opened
+    /// Restarts a download that failed or was cancelled. When its mount is gone, its backup is opened
     /// again for it.
     ///
     /// # Errors
@@ -212,7 +213,7 @@ impl Downloads {
             _ => {
                 return Err(AppError::new(
                     ErrorKind::Conflict,
-                    "There is nothing to repeat: this download did not fail.",
+                    words::failures::nothing_to_retry(),
                     Retry::Never,
                 ));
             }
@@ -237,10 +238,10 @@ impl Downloads {
         if !queue.job(id)?.download.state.is_over() {
             return Err(AppError::new(
                 ErrorKind::Conflict,
-                "This download is still on its way.",
+                words::failures::download_running(),
                 Retry::Never,
             )
-            .with_hint("Cancel it first."));
+            .with_hint(words::failures::cancel_first()));
         }
         queue.jobs.remove(&id);
         drop(queue);
@@ -253,7 +254,7 @@ impl Downloads {
     /// The file that a download has saved.
     ///
     /// # Errors
-    /// When there is none, or not any more.
+    /// When there is none, or it is no longer there.
     pub fn target(&self, id: DownloadId) -> Result<PathBuf> {
         let mut queue = self.queue();
         let job = queue.job(id)?;
@@ -261,10 +262,12 @@ impl Downloads {
         if matches!(job.download.state, DownloadState::Done { .. }) && path.exists() {
             return Ok(path);
         }
-        Err(
-            AppError::new(ErrorKind::NotFound, "The file is not there.", Retry::Never)
-                .with_hint("It was moved or deleted after it had been saved, or was never saved."),
+        Err(AppError::new(
+            ErrorKind::NotFound,
+            words::failures::file_gone(),
+            Retry::Never,
         )
+        .with_hint(words::failures::file_gone_why()))
     }
 
     /// Downloads that run or wait.
@@ -336,13 +339,17 @@ impl Downloads {
         let session = self.inner.session.state();
         if session.current != source.hub {
             let hub = session.hubs.iter().find(|hub| hub.id == source.hub);
-            let name = hub.map_or("a hub that is not in the list any more", |hub| &hub.name);
-            return Err(AppError::new(
-                ErrorKind::Conflict,
-                format!("This comes from {name}, and another hub is the current one."),
-                Retry::Manual,
-            )
-            .with_hint("Choose that hub, then retry."));
+            let (message, hint) = match hub {
+                Some(hub) => (
+                    words::failures::of_another_hub(&hub.name),
+                    words::failures::choose_hub_and_retry(),
+                ),
+                None => (
+                    words::failures::of_removed_hub().to_owned(),
+                    words::failures::add_hub_and_retry(),
+                ),
+            };
+            return Err(AppError::new(ErrorKind::Conflict, message, Retry::Manual).with_hint(hint));
         }
         let mounts = &self.inner.mounts;
         let is_open = mounts
@@ -441,7 +448,7 @@ impl Queue {
         self.jobs.get_mut(&id).ok_or_else(|| {
             AppError::new(
                 ErrorKind::NotFound,
-                "This download is not on the list any more.",
+                words::failures::download_unknown(),
                 Retry::Never,
             )
         })
@@ -459,10 +466,9 @@ fn done(archive: SavedArchive) -> DownloadState {
     let mut notes = Vec::new();
     notes.extend(not_restored);
     if let Some(error) = unchecked {
-        notes.push(format!(
-            "The archive was read through ({}), but it could not be compared with the folder: {}",
+        notes.push(words::failures::archive_unchecked(
             ByteSize(saved.size_bytes),
-            error.message
+            error.message,
         ));
     }
     DownloadState::Done {

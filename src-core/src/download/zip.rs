@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 
 use sendense_types::{AppError, ErrorKind, FileEntry, FileKind, Retry};
+use sendense_words as words;
 use zip::ZipArchive;
 
 use crate::Result;
@@ -104,14 +105,10 @@ fn compare(expected: &Expected, found: &BTreeMap<String, u64>, note: &str) -> Re
     };
     Err(AppError::new(
         ErrorKind::Cut,
-        format!(
-            "The archive is incomplete: {} of {} files are missing or cut short in it, such as {first}.",
-            missing.len(),
-            expected.len()
-        ),
+        words::failures::archive_incomplete(missing.len() as u64, expected.len(), first),
         Retry::Manual,
     )
-    .with_hint("It was not kept. Try again, or save smaller folders."))
+    .with_hint(words::failures::archive_not_kept()))
 }
 
 /// What a note names: lines of `/path: reason`, and how many there was no room for.
@@ -146,10 +143,10 @@ impl<'n> Excused<'n> {
 fn damaged(error: &dyn std::error::Error) -> AppError {
     AppError::new(
         ErrorKind::Cut,
-        "The archive that arrived is damaged.",
+        words::failures::archive_damaged(),
         Retry::Manual,
     )
-    .with_hint("It was not kept. Try again, or save smaller folders.")
+    .with_hint(words::failures::archive_not_kept())
     .with_details(error.to_string())
 }
 

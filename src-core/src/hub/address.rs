@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use reqwest::Url;
 use sendense_types::{AppError, ErrorKind, Retry};
+use sendense_words as words;
 
 use crate::Result;
 
@@ -13,13 +14,9 @@ const DEFAULT_PORT: u16 = 8082;
 /// Understands `host`, `host:port` and whole URLs, with or without `/api/v1` (contract 8.1).
 pub(super) fn parse(text: &str) -> Result<Url> {
     let text = text.trim();
-    let invalid = |why: &str| {
-        AppError::new(
-            ErrorKind::Invalid,
-            format!("'{text}' is not the address of a hub: {why}."),
-            Retry::Never,
-        )
-        .with_hint("An address looks like http://backup.example.com:8082.")
+    let invalid = |message: String| {
+        AppError::new(ErrorKind::Invalid, message, Retry::Never)
+            .with_hint(words::failures::address_example())
     };
     let has_scheme = text.contains("://");
     let full = if has_scheme {
@@ -27,20 +24,21 @@ pub(super) fn parse(text: &str) -> Result<Url> {
     } else {
         format!("http://{text}")
     };
-    let mut url = Url::parse(&full).map_err(|error| invalid(&error.to_string()))?;
+    let mut url = Url::parse(&full)
+        .map_err(|error| invalid(words::failures::address_invalid(text, error)))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(invalid("only http and https are spoken"));
+        return Err(invalid(words::failures::address_scheme(text)));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(invalid("names and passwords do not belong into it"));
+        return Err(invalid(words::failures::address_secret(text)));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(invalid("it ends with a query"));
+        return Err(invalid(words::failures::address_query(text)));
     }
     // Whoever wrote a scheme meant its port.
     if !has_scheme && url.port().is_none() {
         url.set_port(Some(DEFAULT_PORT))
-            .map_err(|()| invalid("it has no host"))?;
+            .map_err(|()| invalid(words::failures::address_hostless(text)))?;
     }
     let path = url.path().trim_end_matches('/');
     let path = path.strip_suffix("/api/v1").unwrap_or(path);
@@ -56,7 +54,7 @@ pub(super) fn below(base: &Url, segments: &[&str]) -> Result<Url> {
         if segment.contains('/') || matches!(*segment, "" | "." | "..") {
             return Err(AppError::new(
                 ErrorKind::Invalid,
-                format!("'{segment}' cannot be asked for: it is no id of a hub."),
+                words::failures::bad_id(segment),
                 Retry::Never,
             ));
         }
@@ -66,7 +64,7 @@ pub(super) fn below(base: &Url, segments: &[&str]) -> Result<Url> {
         .map_err(|()| {
             AppError::new(
                 ErrorKind::Invalid,
-                "The hub's address cannot be extended.",
+                words::failures::address_not_extended(),
                 Retry::Never,
             )
         })?

@@ -7,6 +7,7 @@ use sendense_types::{
     Retention, RetentionPoint, RetentionPolicy, RetentionStatus, Retry, StartedBackup,
     Verification, VerificationStatus, Vm,
 };
+use sendense_words as words;
 use serde_json::json;
 
 use super::{HubClient, error, pauses::Pauses, request::Effect, session::is_missing, wire};
@@ -36,13 +37,10 @@ impl HubClient {
         {
             return Err(AppError::new(
                 ErrorKind::Conflict,
-                format!("A backup of {} is already running.", vm.vm_name),
+                words::failures::backup_of_running(&vm.vm_name),
                 Retry::Manual,
             )
-            .with_hint(format!(
-                "It is {}; wait until it is done.",
-                running.backup_id
-            )));
+            .with_hint(words::failures::running_id(&running.backup_id)));
         }
         let mut body = json!({
             "vm_name": vm.vm_name,
@@ -91,7 +89,7 @@ impl HubClient {
     /// One backup, as it is now.
     ///
     /// # Errors
-    /// `NotFound` when the hub has not got it.
+    /// `NotFound` when the hub does not have it.
     pub async fn backup(&self, id: &BackupId) -> Result<Backup> {
         let answer = self.get(self.v1(&["backups", id.as_str()])?).await?;
         wire::backup(&answer)
@@ -121,7 +119,7 @@ impl HubClient {
         Ok(verification)
     }
 
-    /// Ends the verification of a backup; who waits for it hears of that.
+    /// Ends the verification of a backup; whoever waits for it is told.
     ///
     /// # Errors
     /// `NotFound` when it never began, `Conflict` when it is over.
@@ -144,11 +142,11 @@ impl HubClient {
             .map(drop)
     }
 
-    /// Deletes a backup, and those that build on it when asked to; gives all that is gone, as far as the
-    /// hub tells.
+    /// Deletes a backup, and when asked to those that build on it; returns all that were deleted, as far as
+    /// the hub says.
     ///
-    /// Deployed hubs take rows away without a look at who builds on them, and leave the files (contract
-    /// D64): there the answer is that they cannot.
+    /// Deployed hubs delete rows without checking what builds on them, and leave the files (contract D64):
+    /// there the answer is that they cannot.
     ///
     /// # Errors
     /// `Conflict` when others build on it, when it is pinned, or while it is being used; `Unsupported` on
@@ -161,12 +159,10 @@ impl HubClient {
         if self.backup(id).await?.is_pinned.is_none() {
             return Err(AppError::new(
                 ErrorKind::Unsupported,
-                "This hub cannot delete backups safely.",
+                words::failures::unsafe_delete(),
                 Retry::Never,
             )
-            .with_hint(
-                "It would forget the backup without looking at what builds on it, and leave its files.",
-            ));
+            .with_hint(words::failures::unsafe_delete_why()));
         }
         let mut url = self.v1(&["backups", id.as_str()])?;
         if with_dependents {
@@ -238,8 +234,8 @@ impl HubClient {
         Ok(points)
     }
 
-    /// Waits until what a backup has made expire is gone, on hubs with retention. A hub that ends with the
-    /// backup would never come to it.
+    /// Waits until what expired with a backup is gone, on hubs with retention. A hub that ends with the
+    /// backup would never get to it.
     ///
     /// # Errors
     /// As [`run_retention`](Self::run_retention).
@@ -270,10 +266,10 @@ impl HubClient {
                     let why = now.error_message.unwrap_or_default();
                     return Err(AppError::new(
                         ErrorKind::Conflict,
-                        format!("Not all expired recovery points could be removed: {why}."),
+                        words::failures::retention_failed(why),
                         Retry::Manual,
                     )
-                    .with_hint("Everything that is to be kept is there and can be restored."));
+                    .with_hint(words::failures::retention_kept()));
                 }
                 RetentionStatus::Idle | RetentionStatus::Done | RetentionStatus::Unknown => {
                     return Ok(());
@@ -327,13 +323,13 @@ impl HubClient {
     }
 }
 
-/// What a backup that failed means, in words; `None` for one that did not.
+/// Why a backup failed, in words; `None` for one that did not.
 pub(crate) fn failure_of(backup: &Backup) -> Option<AppError> {
     match backup.status {
         BackupStatus::Active | BackupStatus::Completed | BackupStatus::Unknown => None,
         BackupStatus::Cancelled => Some(AppError::new(
             ErrorKind::Cancelled,
-            format!("The backup of {} was cancelled.", backup.vm_name),
+            words::failures::backup_cancelled(&backup.vm_name),
             Retry::Manual,
         )),
         BackupStatus::Failed => {
@@ -344,13 +340,13 @@ pub(crate) fn failure_of(backup: &Backup) -> Option<AppError> {
                     .as_ref()
                     .map_or(ErrorKind::Internal, |known| known.kind),
                 if reason.is_empty() {
-                    format!("The backup of {} failed.", backup.vm_name)
+                    words::failures::backup_failed(&backup.vm_name)
                 } else {
-                    format!("The backup of {} failed: {reason}.", backup.vm_name)
+                    words::failures::backup_failed_because(&backup.vm_name, reason)
                 },
                 Retry::Manual,
             )
-            .with_hint("Nothing of it was kept; earlier backups are as they were.");
+            .with_hint(words::failures::earlier_unchanged());
             if let Some(hint) = known.and_then(|known| known.hint) {
                 failure = failure.with_hint(hint);
             }

@@ -1,9 +1,10 @@
 //! What the failures of hubs mean: one reader for the five shapes of error bodies (contract 2.4 and
-//! 8.5), over the table in [`meanings`](super::meanings). What a hub says in `code` counts; the texts of
-//! those that have none are searched for tokens.
+//! 8.5), over the table in [`meanings`](super::meanings). A hub's `code` decides; without one, its text is
+//! searched for tokens.
 
 use reqwest::StatusCode;
 use sendense_types::{AppError, ErrorKind, FailureCode, Retry};
+use sendense_words as words;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -19,13 +20,13 @@ pub(super) fn of_answer(status: StatusCode, body: &[u8]) -> AppError {
     }
 }
 
-/// What a failure means that a hub tells with a good status, such as `"success": false` or the
+/// The meaning of a failure that a hub reports with a good status, such as `"success": false` or the
 /// reason of a failed backup; `None` where neither code nor text is known.
 pub(super) fn of_failure(code: Option<FailureCode>, text: &str) -> Option<AppError> {
     let by_code = code.and_then(|code| MEANINGS.iter().find(|row| row.code == Some(code)));
     let meaning = by_code.or_else(|| by_text(text))?;
-    let mut error = AppError::new(meaning.kind, meaning.message, meaning.retry);
-    error.hint = meaning.hint.map(str::to_owned);
+    let mut error = AppError::new(meaning.kind, (meaning.message)(), meaning.retry);
+    error.hint = meaning.hint.map(|hint| hint().to_owned());
     Some(error.with_details(text))
 }
 
@@ -40,52 +41,52 @@ fn of_status(status: StatusCode) -> AppError {
         401 => (
             ErrorKind::Unauthorized,
             Retry::AfterSignIn,
-            "This hub wants you to sign in.",
+            words::failures::sign_in_required(),
         ),
         403 => (
             ErrorKind::Forbidden,
             Retry::Never,
-            "You are not allowed to do this on this hub.",
+            words::failures::forbidden(),
         ),
         404 => (
             ErrorKind::NotFound,
             Retry::Never,
-            "The hub has not got that.",
+            words::failures::not_found(),
         ),
         405 | 501 => (
             ErrorKind::Unsupported,
             Retry::Never,
-            "This hub does not offer that.",
+            words::failures::not_offered(),
         ),
         409 => (
             ErrorKind::Conflict,
             Retry::Manual,
-            "Something else on the hub is in the way.",
+            words::failures::in_the_way(),
         ),
         429 | 503 => (
             ErrorKind::Internal,
             Retry::AfterSeconds(10),
-            "The hub is busy.",
+            words::failures::hub_busy(),
         ),
         400..=499 => (
             ErrorKind::Invalid,
             Retry::Never,
-            "The hub did not accept this.",
+            words::failures::not_accepted(),
         ),
         500..=599 => (
             ErrorKind::Internal,
             Retry::Manual,
-            "Server error, please try again.",
+            words::failures::server_error(),
         ),
         _ => (
             ErrorKind::Internal,
             Retry::Never,
-            "This does not answer like a hub.",
+            words::failures::not_a_hub(),
         ),
     };
     let error = AppError::new(kind, message, retry);
     match kind {
-        ErrorKind::Unauthorized => error.with_hint("Sign in and try again."),
+        ErrorKind::Unauthorized => error.with_hint(words::failures::sign_in_and_retry()),
         _ => error,
     }
 }
@@ -428,8 +429,8 @@ mod tests {
     fn every_row_of_the_table_is_reached_by_its_own_token() {
         for meaning in MEANINGS {
             let error = of_failure(None, &meaning.token.to_uppercase()).unwrap();
-            assert_eq!(error.message, meaning.message, "{}", meaning.token);
-            assert!(meaning.message.ends_with('.'), "{}", meaning.message);
+            assert_eq!(error.message, (meaning.message)(), "{}", meaning.token);
+            assert!(error.message.ends_with('.'), "{}", error.message);
         }
     }
 

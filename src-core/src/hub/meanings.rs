@@ -1,7 +1,11 @@
-//! The table of failures: the codes of our hub, the tokens that texts of deployed hubs hold (contract 5),
-//! and what that is to a user.
+//! The table of failures: by the code that our hub gives, or by a token in the text of a deployed hub (contract 5),
+//! what a failure means to a user.
 
 use sendense_types::{ErrorKind, FailureCode, Retry};
+use sendense_words::{failures, mounts};
+
+/// A text of the catalogue.
+type Words = fn() -> &'static str;
 
 /// One row of the table: a failure of this code, or without one a text that holds `token`, means this.
 pub(super) struct Meaning {
@@ -10,8 +14,8 @@ pub(super) struct Meaning {
     /// Part of the hub's text, in lower case.
     pub(super) token: &'static str,
     pub(super) kind: ErrorKind,
-    pub(super) message: &'static str,
-    pub(super) hint: Option<&'static str>,
+    pub(super) message: Words,
+    pub(super) hint: Option<Words>,
     pub(super) retry: Retry,
 }
 
@@ -19,8 +23,8 @@ const fn row(
     token: &'static str,
     kind: ErrorKind,
     retry: Retry,
-    message: &'static str,
-    hint: Option<&'static str>,
+    message: Words,
+    hint: Option<Words>,
 ) -> Meaning {
     Meaning {
         code: None,
@@ -33,7 +37,7 @@ const fn row(
 }
 
 impl Meaning {
-    /// What our hub calls it, too.
+    /// With the code that our hub has for it.
     const fn coded(self, code: FailureCode) -> Self {
         Self {
             code: Some(code),
@@ -42,23 +46,23 @@ impl Meaning {
     }
 }
 
-/// Hubs chain their texts, so the more telling token stands first: `mount not found` before
-/// `record not found` before `not found`.
+/// Hubs chain their texts, so the more telling token stands first: `parent backup not found`
+/// before `backup not found`.
 pub(super) const MEANINGS: &[Meaning] = &[
     // Whatever was asked for.
     row(
         "is not connected:",
         ErrorKind::Conflict,
         Retry::Manual,
-        "The repository is not connected.",
-        Some("Connect the disk it lies on, then try again. What is in it is not lost."),
+        failures::repository_not_connected,
+        Some(failures::connect_repository),
     )
     .coded(FailureCode::RepositoryNotConnected),
     row(
         "it was cancelled",
         ErrorKind::Cancelled,
         Retry::Manual,
-        "It was cancelled.",
+        failures::cancelled,
         None,
     )
     .coded(FailureCode::Cancelled),
@@ -67,40 +71,40 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "missing authorization header",
         ErrorKind::Unauthorized,
         Retry::AfterSignIn,
-        "This hub wants you to sign in.",
-        Some("Sign in and try again."),
+        failures::sign_in_required,
+        Some(failures::sign_in_and_retry),
     )
     .coded(FailureCode::SignInRequired),
     row(
         "invalid authorization format",
         ErrorKind::Unauthorized,
         Retry::AfterSignIn,
-        "The hub did not understand the token.",
-        Some("Sign in again."),
+        failures::token_not_understood,
+        Some(failures::sign_in_again),
     )
     .coded(FailureCode::BadAuthorization),
     row(
         "expired token",
         ErrorKind::Unauthorized,
         Retry::AfterSignIn,
-        "The hub does not accept this sign-in any more.",
-        Some("Sign in again."),
+        failures::sign_in_expired,
+        Some(failures::sign_in_again),
     )
     .coded(FailureCode::SignInExpired),
     row(
         "invalid credentials",
         ErrorKind::Unauthorized,
         Retry::AfterSignIn,
-        "The hub does not accept this user name and password.",
-        Some("Check both and try again."),
+        failures::wrong_credentials,
+        Some(failures::check_credentials),
     )
     .coded(FailureCode::WrongCredentials),
     row(
         "too many failed sign-ins",
         ErrorKind::Unauthorized,
         Retry::Manual,
-        "There were too many failed sign-ins for this user.",
-        Some("Wait a moment, then try again."),
+        failures::too_many_sign_ins,
+        Some(failures::wait_a_moment),
     )
     .coded(FailureCode::TooManySignIns),
     // Keeping backups in order.
@@ -108,48 +112,48 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "other backups build on it",
         ErrorKind::Conflict,
         Retry::Never,
-        "Other recovery points cannot be restored without this one.",
-        Some("Delete them together with it, or keep it."),
+        failures::has_dependents,
+        Some(failures::delete_dependents),
     )
     .coded(FailureCode::HasDependents),
     row(
         "is pinned: unpin it first",
         ErrorKind::Conflict,
         Retry::Never,
-        "A pinned recovery point is not deleted.",
-        Some("Unpin it first."),
+        failures::pinned,
+        Some(failures::unpin_first),
     )
     .coded(FailureCode::BackupPinned),
     row(
         "try again when that is done",
         ErrorKind::Conflict,
         Retry::Manual,
-        "Something else is being done to the backups of this machine.",
-        Some("Try again when that is done."),
+        failures::vm_busy,
+        Some(failures::retry_when_done),
     )
     .coded(FailureCode::VmBusy),
     row(
         "is still running: cancel it first",
         ErrorKind::Conflict,
         Retry::Manual,
-        "This backup is still running.",
-        Some("Cancel it, or wait until it is done."),
+        failures::backup_not_over,
+        Some(failures::wait_or_cancel),
     )
     .coded(FailureCode::BackupNotOver),
     row(
         "is being downloaded",
         ErrorKind::Conflict,
         Retry::Manual,
-        "A file of this backup is being downloaded.",
-        Some("Wait until that is done, or stop it."),
+        failures::backup_downloading,
+        Some(failures::wait_or_cancel),
     )
     .coded(FailureCode::DownloadRunning),
     row(
         "no retention is set",
         ErrorKind::NotFound,
         Retry::Never,
-        "This machine has no retention: all its recovery points are kept.",
-        Some("Set one first."),
+        failures::no_retention,
+        Some(failures::set_retention_first),
     )
     .coded(FailureCode::NoRetention),
     // Mounts and files.
@@ -157,96 +161,96 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "mount not found",
         ErrorKind::Expired,
         Retry::Manual,
-        "Mount expired, please remount.",
-        Some("It was closed, it expired, or the hub knows no such mount."),
+        mounts::expired_error,
+        Some(failures::expired_why),
     )
     .coded(FailureCode::MountNotFound),
     row(
         "mount not ready: status=mounting",
         ErrorKind::Conflict,
         Retry::AfterSeconds(2),
-        "The hub is still opening this disk.",
+        failures::mount_opening,
         None,
     ),
     row(
         "mount not ready",
         ErrorKind::Expired,
         Retry::Manual,
-        "This mount cannot be used any more.",
-        Some("Mount the disk again."),
+        failures::mount_broken,
+        Some(failures::mount_again),
     ),
     row(
         "disk not found",
         ErrorKind::NotFound,
         Retry::Never,
-        "This disk of the backup cannot be restored.",
-        Some("The backup has no such disk, or the disk was never finished."),
+        failures::disk_not_found,
+        Some(failures::disk_not_found_why),
     )
     .coded(FailureCode::DiskNotFound),
     row(
         "qcow2 file does not exist",
         ErrorKind::NotFound,
         Retry::Never,
-        "The data of this backup is missing on the hub.",
-        Some("Restore from another backup, and look into the repository's folder."),
+        failures::image_missing,
+        Some(failures::image_missing_hint),
     )
     .coded(FailureCode::ImageMissing),
     row(
         "maximum concurrent mounts reached",
         ErrorKind::Full,
         Retry::Manual,
-        "The hub has no free place for another mount.",
-        Some("Close a mount, then try again."),
+        failures::too_many_mounts,
+        Some(failures::close_a_mount),
     )
     .coded(FailureCode::TooManyMounts),
     row(
         "no available nbd devices",
         ErrorKind::Full,
         Retry::Manual,
-        "The hub has no free device for another mount.",
-        Some("Close a mount, then try again."),
+        failures::no_mount_device,
+        Some(failures::close_a_mount),
     ),
     row(
         "failed to create mount record",
         ErrorKind::Conflict,
         Retry::AfterSeconds(2),
-        "The hub still holds a leftover of an earlier mount.",
-        Some("If it stays, the hub's administrator has to remove the stale row of restore_mounts."),
+        failures::leftover_mount,
+        Some(failures::leftover_mount_hint),
     ),
     row(
         "timeout waiting for nbd device",
         ErrorKind::Internal,
         Retry::Manual,
-        "The hub took too long to open this disk.",
-        Some("Try again later."),
+        failures::opening_too_long,
+        Some(failures::retry_later),
     ),
     row(
         "qemu-nbd failed",
         ErrorKind::Conflict,
         Retry::Manual,
-        "The hub could not open the image of this disk.",
-        Some("If the backup is still being written, wait until it is done."),
+        failures::image_not_opened,
+        Some(failures::image_in_use),
     ),
     row(
         "no mountable partitions found",
         ErrorKind::Unsupported,
         Retry::Never,
-        "There is nothing on this disk that can be browsed.",
-        Some("Its contents are backed up all the same; the whole image can be restored."),
+        failures::nothing_readable,
+        Some(failures::nothing_readable_hint),
     )
     .coded(FailureCode::NothingReadable),
     row(
         "invalid partition path",
         ErrorKind::NotFound,
         Retry::Never,
-        "There is no such partition on this disk.",
+        failures::no_partition,
         None,
     ),
     row(
         "path is not a directory",
         ErrorKind::Invalid,
         Retry::Never,
-        "This is a file, not a folder.",
+        failures::not_a_folder,
         None,
     )
     .coded(FailureCode::NotADirectory),
@@ -254,45 +258,45 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "not a directory",
         ErrorKind::Invalid,
         Retry::Never,
-        "This is a file, not a folder.",
+        failures::not_a_folder,
         None,
     ),
     row(
         "not a regular file",
         ErrorKind::Unsupported,
         Retry::Never,
-        "This cannot be downloaded as a file.",
-        Some("It is a link, a special file, or its content cannot be read."),
+        failures::not_a_file,
+        Some(failures::not_a_file_why),
     )
     .coded(FailureCode::NotAFile),
     row(
         "the content of",
         ErrorKind::Unsupported,
         Retry::Never,
-        "The content of this file cannot be read.",
-        Some("The rest of the disk can still be restored."),
+        failures::content_unreadable,
+        Some(failures::rest_restorable),
     )
     .coded(FailureCode::ContentUnreadable),
     row(
         "the disk is damaged",
         ErrorKind::Corrupt,
         Retry::Never,
-        "This part of the disk is damaged in this backup.",
-        Some("Other files can still be restored. An older recovery point may hold this one whole."),
+        failures::disk_damaged,
+        Some(failures::disk_damaged_hint),
     )
     .coded(FailureCode::DiskDamaged),
     row(
         "unsupported archive type",
         ErrorKind::Unsupported,
         Retry::Never,
-        "The hub does not offer this kind of archive.",
+        failures::no_such_archive,
         None,
     ),
     row(
         "path does not exist",
         ErrorKind::NotFound,
         Retry::Never,
-        "The path does not exist.",
+        failures::path_not_found,
         None,
     )
     .coded(FailureCode::PathNotFound),
@@ -300,41 +304,39 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "invalid path",
         ErrorKind::Invalid,
         Retry::Never,
-        "This path is not allowed.",
-        Some("Paths lead down from the root of the mount; '..' is refused."),
+        failures::path_refused,
+        Some(failures::path_rule),
     )
     .coded(FailureCode::PathRefused),
-    // Before what the system says, which is of another file where something is read.
+    // Ahead of the system's own texts, which follow it: on their own they are about what was read.
     row(
         "cannot write to the repository",
         ErrorKind::Internal,
         Retry::Manual,
-        "The hub could not write to the repository.",
-        Some(
-            "Look at the disk of the repository; nothing of the backup was kept, earlier ones are as they were.",
-        ),
+        failures::repository_write,
+        Some(failures::repository_write_hint),
     )
     .coded(FailureCode::RepositoryWrite),
     row(
         "permission denied",
         ErrorKind::Internal,
         Retry::Never,
-        "The hub is not allowed to read this.",
+        failures::read_refused,
         None,
     ),
     row(
         "input/output error",
         ErrorKind::Corrupt,
         Retry::Manual,
-        "The hub could not read this from its disk.",
-        Some("The backup may be damaged there; other files can still be restored."),
+        failures::read_failed,
+        Some(failures::read_failed_hint),
     ),
     row(
         "too many downloads",
         ErrorKind::Full,
         Retry::AfterSeconds(10),
-        "The hub is busy with other downloads.",
-        Some("Try again when one of them has finished."),
+        failures::too_many_downloads,
+        Some(failures::retry_when_finished),
     )
     .coded(FailureCode::TooManyDownloads),
     // Starting backups.
@@ -342,22 +344,22 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "is already running",
         ErrorKind::Conflict,
         Retry::Manual,
-        "A backup of this VM is already running.",
-        Some("Wait until it is done."),
+        failures::backup_running,
+        Some(failures::wait_until_done),
     )
     .coded(FailureCode::BackupRunning),
     row(
         "failed to create parent backup job",
         ErrorKind::Conflict,
         Retry::Manual,
-        "A backup of this VM is already starting.",
-        Some("Look at its backups before you try again."),
+        failures::backup_starting,
+        Some(failures::check_backups_first),
     ),
     row(
         "verifying this backup is over and cannot be cancelled",
         ErrorKind::Conflict,
         Retry::Never,
-        "This backup is not being verified any more.",
+        failures::verification_over,
         None,
     )
     .coded(FailureCode::VerificationOver),
@@ -365,7 +367,7 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "was not verified since the hub was started",
         ErrorKind::NotFound,
         Retry::Never,
-        "This backup is not being verified.",
+        failures::not_verified,
         None,
     )
     .coded(FailureCode::NotVerified),
@@ -373,7 +375,7 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "this copy is over",
         ErrorKind::Conflict,
         Retry::Never,
-        "This copy is over already.",
+        failures::copy_over,
         None,
     )
     .coded(FailureCode::CopyOver),
@@ -381,7 +383,7 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "is over and cannot be cancelled",
         ErrorKind::Conflict,
         Retry::Never,
-        "This backup is over already.",
+        failures::backup_over,
         None,
     )
     .coded(FailureCode::BackupOver),
@@ -389,23 +391,23 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "not enough room in the repository",
         ErrorKind::Full,
         Retry::Manual,
-        "There is not enough room in the repository.",
-        Some("Make room there, or choose another repository; nothing was backed up."),
+        failures::no_room,
+        Some(failures::make_room),
     )
     .coded(FailureCode::NoRoom),
     row(
         "the repository is full",
         ErrorKind::Full,
         Retry::Manual,
-        "The repository is full.",
-        Some("Make room there, or choose another repository; nothing was backed up."),
+        failures::repository_full,
+        Some(failures::make_room),
     )
     .coded(FailureCode::RepositoryFull),
     row(
         "there is nothing to verify",
         ErrorKind::Conflict,
         Retry::Never,
-        "This backup is not complete, so there is nothing to verify.",
+        failures::nothing_to_verify,
         None,
     )
     .coded(FailureCode::NothingToVerify),
@@ -413,136 +415,134 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "could not be verified after it was written",
         ErrorKind::Corrupt,
         Retry::Manual,
-        "What was written to the repository is not what was read.",
-        Some(
-            "Nothing of it was kept. Check the disk that the repository lies on before you trust it.",
-        ),
+        failures::not_proven,
+        Some(failures::not_proven_hint),
     )
     .coded(FailureCode::NotProven),
     row(
         "no previous backup found",
         ErrorKind::NeedsFull,
         Retry::Manual,
-        "There is no finished backup to build on.",
-        Some("Run a full backup first."),
+        failures::nothing_to_build_on,
+        Some(failures::run_full_first),
     )
     .coded(FailureCode::NoPreviousBackup),
     row(
         "backup chain not found",
         ErrorKind::NeedsFull,
         Retry::Manual,
-        "The hub has lost track of the last full backup.",
-        Some("Run a full backup."),
+        failures::full_backup_lost,
+        Some(failures::run_full),
     ),
     row(
         "no parent backup found",
         ErrorKind::NeedsFull,
         Retry::Manual,
-        "The hub has lost track of the last full backup.",
-        Some("Run a full backup."),
+        failures::full_backup_lost,
+        Some(failures::run_full),
     ),
     row(
         "parent backup not found",
         ErrorKind::NeedsFull,
         Retry::Manual,
-        "The last full backup lies in another repository.",
-        Some("Back up into that repository, or run a full backup into this one."),
+        failures::full_backup_elsewhere,
+        Some(failures::back_up_there),
     ),
     row(
         "no disks found for vm",
         ErrorKind::NotFound,
         Retry::Manual,
-        "The hub knows no disks of this VM.",
-        Some("Discover it again."),
+        failures::no_disks,
+        Some(failures::discover_again),
     )
     .coded(FailureCode::NoDisks),
     row(
         "total_bytes must be greater than 0",
         ErrorKind::Unsupported,
         Retry::Never,
-        "This hub cannot back up disks of less than 1 GiB.",
+        failures::disk_too_small,
         None,
     ),
     row(
         "no available ports",
         ErrorKind::Full,
         Retry::Manual,
-        "The hub has too many backups open.",
-        Some("Wait until one of them is done."),
+        failures::too_many_backups,
+        Some(failures::wait_for_one),
     ),
     row(
         "missing credential_id",
         ErrorKind::Invalid,
         Retry::Manual,
-        "The hub has no vCenter credential for this VM.",
-        Some("Add the VM again with a saved credential."),
+        failures::no_credential,
+        Some(failures::add_with_credential),
     ),
     row(
         "failed to get vmware credentials",
         ErrorKind::Invalid,
         Retry::Manual,
-        "The hub cannot use the vCenter credential of this VM.",
-        Some("Check the credential on the hub."),
+        failures::bad_credential,
+        Some(failures::check_credential),
     ),
     row(
         "failed to call sna api",
         ErrorKind::Offline,
         Retry::Manual,
-        "The hub cannot reach its capture appliance.",
-        Some("Nothing was backed up."),
+        failures::appliance_away,
+        Some(failures::nothing_backed_up),
     ),
     row(
         "sna api error",
         ErrorKind::Internal,
         Retry::Manual,
-        "The capture appliance refused the backup.",
-        Some("Nothing was backed up."),
+        failures::appliance_refused,
+        Some(failures::nothing_backed_up),
     ),
     row(
         "no repository lies in",
         ErrorKind::NotFound,
         Retry::Never,
-        "There is no repository in this folder.",
-        Some("Choose the folder that holds the file sendense-repository.json."),
+        failures::no_repository_there,
+        Some(failures::choose_repository_folder),
     )
     .coded(FailureCode::NoRepositoryThere),
     row(
         "second copy of it",
         ErrorKind::Conflict,
         Retry::Never,
-        "This repository is connected at another place already.",
-        Some("Disconnect that one first, or go on with it."),
+        failures::repository_elsewhere,
+        Some(failures::repository_elsewhere_hint),
     )
     .coded(FailureCode::RepositoryElsewhere),
     row(
         "a repository lies there already",
         ErrorKind::Conflict,
         Retry::Never,
-        "There is a repository in this folder already.",
-        Some("Rescan the folder to use what is in it, or choose another one."),
+        failures::repository_there,
+        Some(failures::rescan_folder),
     )
     .coded(FailureCode::RepositoryThere),
     row(
         "or the other way round",
         ErrorKind::Conflict,
         Retry::Never,
-        "This folder and that of another repository lie in one another.",
-        Some("Choose a folder of its own."),
+        failures::repository_inside,
+        Some(failures::choose_separate_folder),
     )
     .coded(FailureCode::RepositoryInside),
     row(
         "the first repository of a hub cannot be deleted",
         ErrorKind::Conflict,
         Retry::Never,
-        "The first repository of a hub cannot be deleted.",
-        Some("The hub would make it again."),
+        failures::first_repository,
+        Some(failures::first_repository_why),
     )
     .coded(FailureCode::FirstRepository),
     row(
         "invalid local repository config",
         ErrorKind::Invalid,
         Retry::Never,
-        "This folder cannot be a repository.",
+        failures::repository_config,
         None,
     )
     .coded(FailureCode::RepositoryConfig),
@@ -550,15 +550,15 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "is in that repository",
         ErrorKind::Conflict,
         Retry::Never,
-        "The recovery point is in that repository.",
-        Some("Choose another one."),
+        failures::copy_in_place,
+        Some(failures::choose_another),
     )
     .coded(FailureCode::CopyInPlace),
     row(
         "is being copied there already",
         ErrorKind::Conflict,
         Retry::Never,
-        "The recovery point is being copied there already.",
+        failures::copy_running,
         None,
     )
     .coded(FailureCode::CopyRunning),
@@ -566,15 +566,15 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "existing backups",
         ErrorKind::Conflict,
         Retry::Never,
-        "There are backups in this repository.",
-        Some("Delete them first."),
+        failures::repository_has_backups,
+        Some(failures::delete_backups_first),
     )
     .coded(FailureCode::RepositoryHasBackups),
     row(
         "repository not found",
         ErrorKind::NotFound,
         Retry::Never,
-        "The hub knows no such repository, or could not open it.",
+        failures::repository_not_found,
         None,
     )
     .coded(FailureCode::RepositoryNotFound),
@@ -582,21 +582,21 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "foreign key",
         ErrorKind::NotFound,
         Retry::Never,
-        "The repository no longer exists on the hub.",
+        failures::repository_gone,
         None,
     ),
     row(
         "failed to prepare backup disk",
         ErrorKind::Internal,
         Retry::Manual,
-        "The hub could not create the image of a disk.",
-        Some("Look for room in the repository; nothing was backed up."),
+        failures::image_not_created,
+        Some(failures::image_not_created_hint),
     ),
     row(
         "hub is stopping",
         ErrorKind::Offline,
         Retry::AfterSeconds(10),
-        "The hub is stopping and starts no more backups.",
+        failures::stopping,
         None,
     )
     .coded(FailureCode::Stopping),
@@ -604,7 +604,7 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "duplicate entry",
         ErrorKind::Conflict,
         Retry::Never,
-        "Something of that name is there already.",
+        failures::name_taken,
         None,
     )
     .coded(FailureCode::NameTaken),
@@ -612,7 +612,7 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "not writable",
         ErrorKind::Forbidden,
         Retry::Manual,
-        "The hub may not write into this folder.",
+        failures::folder_not_writable,
         None,
     )
     .coded(FailureCode::FolderNotWritable),
@@ -621,15 +621,15 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "vm context not found",
         ErrorKind::NotFound,
         Retry::Never,
-        "The hub knows no such VM.",
-        Some("Discover it first."),
+        failures::vm_not_found,
+        Some(failures::discover_first),
     )
     .coded(FailureCode::VmNotFound),
     row(
         "vm discovery failed",
         ErrorKind::Internal,
         Retry::Manual,
-        "The hub could not look for VMs.",
+        failures::discovery_failed,
         None,
     )
     .coded(FailureCode::DiscoveryFailed),
@@ -637,30 +637,30 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "sna discovery failed",
         ErrorKind::Internal,
         Retry::Manual,
-        "The capture appliance could not look for VMs.",
+        failures::appliance_discovery_failed,
         None,
     ),
     row(
         "backup not found",
         ErrorKind::NotFound,
         Retry::Never,
-        "Backup not found.",
-        Some("It was removed, or the id is wrong."),
+        failures::backup_not_found,
+        Some(failures::backup_not_found_why),
     )
     .coded(FailureCode::BackupNotFound),
-    // What Go's router says to a path it has not got.
+    // What Go's router says to a path that it does not have.
     row(
         "404 page not found",
         ErrorKind::Unsupported,
         Retry::Never,
-        "This hub does not offer that.",
+        failures::not_offered,
         None,
     ),
     row(
         "the hub has no such address",
         ErrorKind::Unsupported,
         Retry::Never,
-        "This hub does not offer that.",
+        failures::not_offered,
         None,
     )
     .coded(FailureCode::UnknownAddress),

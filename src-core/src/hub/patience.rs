@@ -1,4 +1,4 @@
-//! Waiting as a hub tells (`Retry-After`, contract 5), and how long a question puts up with it.
+//! Waiting as long as a hub asks for (`Retry-After`, contract 5), and how much of that a question puts up with.
 
 use std::time::Duration;
 

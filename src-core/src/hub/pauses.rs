@@ -1,4 +1,4 @@
-//! How often what a hub does is looked at.
+//! How often the work of a hub is looked at.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ const LONGEST: Duration = Duration::from_secs(2);
 /// A pause is that part of the time which has passed: the end is noticed in step with how long it took.
 const PART_OF_THE_TIME: u32 = 16;
 
-/// The pauses between looks at something that goes on.
+/// The pauses between looks at running work.
 pub(super) struct Pauses {
     began: Instant,
 }

@@ -4,6 +4,7 @@ use sendense_types::{
     AppError, BackupCopy, BackupId, ErrorKind, Repository, RepositoryId, RepositoryTest, Rescan,
     Retry,
 };
+use sendense_words as words;
 use serde_json::json;
 
 use super::{HubClient, error, pauses::Pauses, request::Effect, wire};
@@ -67,7 +68,7 @@ impl HubClient {
         if self.backup(id).await?.is_pinned.is_none() {
             return Err(AppError::new(
                 ErrorKind::Unsupported,
-                "This hub cannot copy backups.",
+                words::failures::no_copying(),
                 Retry::Never,
             ));
         }
@@ -82,7 +83,7 @@ impl HubClient {
         wire::copies(&self.get(url).await?)
     }
 
-    /// Ends the copy of a recovery point that is made to a repository; copied again, it goes on from there.
+    /// Cancels the copy of a recovery point to a repository; copied again, it continues from there.
     ///
     /// # Errors
     /// `NotFound` when there was none, `Conflict` when it is over.
@@ -103,7 +104,7 @@ impl HubClient {
             .ok_or_else(|| {
                 AppError::new(
                     ErrorKind::NotFound,
-                    "The hub knows of no such copy.",
+                    words::failures::copy_unknown(),
                     Retry::Manual,
                 )
             })
@@ -133,14 +134,14 @@ impl HubClient {
                 // The contract has no status of its own for what was cancelled.
                 let known = error::of_failure(copy.error_code, why);
                 let (kind, message) = match known.map(|known| known.kind) {
-                    Some(ErrorKind::Cancelled) => {
-                        (ErrorKind::Cancelled, "The copy was cancelled.".to_owned())
-                    }
-                    _ => (ErrorKind::Conflict, format!("The copy ended early: {why}.")),
+                    Some(ErrorKind::Cancelled) => (
+                        ErrorKind::Cancelled,
+                        words::failures::copy_cancelled().to_owned(),
+                    ),
+                    _ => (ErrorKind::Conflict, words::failures::copy_failed(why)),
                 };
-                return Err(AppError::new(kind, message, Retry::Manual).with_hint(
-                    "The original is as it was. Copied again, it goes on where it ended.",
-                ));
+                return Err(AppError::new(kind, message, Retry::Manual)
+                    .with_hint(words::failures::copy_resumes()));
             }
             if copy.status.is_over() {
                 return Ok(copy);

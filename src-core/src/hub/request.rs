@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use reqwest::header::DATE;
 use reqwest::{Client, Method, Request, RequestBuilder, Response, StatusCode, Url, redirect};
 use sendense_types::{AppError, ErrorKind, Retry};
+use sendense_words as words;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -40,7 +41,7 @@ pub(super) fn http_client(base: &Url) -> Result<Client> {
     builder.build().map_err(|error| {
         AppError::new(
             ErrorKind::Internal,
-            "This computer's network or certificate settings cannot be used.",
+            words::failures::network_settings(),
             Retry::Never,
         )
         .with_details(chain(&error))
@@ -196,37 +197,37 @@ impl HubClient {
         let error = if failure.is_builder() {
             AppError::new(
                 ErrorKind::Invalid,
-                "This request cannot be sent to a hub.",
+                words::failures::request_not_sent(),
                 Retry::Never,
             )
         } else if lower.contains("certificate") {
             AppError::new(
                 ErrorKind::Untrusted,
-                format!("The certificate of the hub at {address} is not trusted."),
+                words::failures::untrusted(address),
                 Retry::Never,
             )
-            .with_hint("Ask who runs the hub for the certificate of its authority.")
+            .with_hint(words::failures::untrusted_hint())
         } else if failure.is_connect() {
             AppError::new(
                 ErrorKind::Offline,
-                format!("The hub at {address} cannot be reached."),
+                words::failures::unreachable(address),
                 Retry::Manual,
             )
-            .with_hint("Check that it is running and that the address is right.")
+            .with_hint(words::failures::unreachable_hint())
         } else if effect == Effect::Once {
             AppError::new(
                 ErrorKind::OutcomeUnknown,
-                "The hub closed the connection before it answered.",
+                words::failures::outcome_unknown(),
                 Retry::Never,
             )
-            .with_hint("It may have done what it was asked: look before you try again.")
+            .with_hint(words::failures::outcome_unknown_hint())
         } else {
             AppError::new(
                 ErrorKind::Offline,
-                format!("The hub at {address} does not answer."),
+                words::failures::no_answer(address),
                 Retry::Manual,
             )
-            .with_hint("Nothing was changed.")
+            .with_hint(words::failures::nothing_changed())
         };
         error.with_details(details)
     }
@@ -247,15 +248,15 @@ async fn json(response: Response) -> Result<Value> {
         // Deployed hubs do that when they cannot encode an answer (contract H18).
         return Err(AppError::new(
             ErrorKind::Internal,
-            "The hub sent an empty answer.",
+            words::failures::answer_empty(),
             Retry::Manual,
         )
-        .with_hint("It may be unable to put this into words; other folders may work."));
+        .with_hint(words::failures::answer_empty_hint()));
     }
     let value: Value = serde_json::from_slice(&body).map_err(|error| {
         AppError::new(
             ErrorKind::Internal,
-            "This does not answer like a hub.",
+            words::failures::not_a_hub(),
             Retry::Never,
         )
         .with_details(error.to_string())
@@ -278,7 +279,7 @@ async fn whole(mut response: Response) -> Result<Vec<u8>> {
         if body.len() > LARGEST_JSON_BYTES {
             return Err(AppError::new(
                 ErrorKind::Unsupported,
-                "The hub's answer is too large.",
+                words::failures::answer_too_large(),
                 Retry::Never,
             ));
         }
@@ -290,10 +291,10 @@ async fn whole(mut response: Response) -> Result<Vec<u8>> {
 pub(crate) fn cut(error: &reqwest::Error) -> AppError {
     AppError::new(
         ErrorKind::Cut,
-        "The connection to the hub broke before everything had arrived.",
+        words::failures::connection_cut(),
         Retry::Manual,
     )
-    .with_hint("What arrived is incomplete and was not kept.")
+    .with_hint(words::failures::connection_cut_hint())
     .with_details(chain(error))
 }
 

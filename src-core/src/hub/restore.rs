@@ -8,6 +8,7 @@ use reqwest::{Method, RequestBuilder, Response};
 use sendense_types::{
     AppError, BackupId, ErrorKind, FileEntry, FileKind, Listing, Mount, MountId, MountStatus, Retry,
 };
+use sendense_words as words;
 use serde_json::json;
 
 use super::{
@@ -54,10 +55,10 @@ impl HubClient {
         }
         Err(AppError::new(
             ErrorKind::Internal,
-            "The hub took too long to open this disk.",
+            words::failures::opening_too_long(),
             Retry::Manual,
         )
-        .with_hint("Close the mount, then mount it again."))
+        .with_hint(words::failures::close_and_mount()))
     }
 
     async fn try_mount(&self, backup_id: &BackupId, disk_index: u32) -> Result<Mount> {
@@ -75,7 +76,7 @@ impl HubClient {
         wire::mounts(&self.get(self.v1(&["restore", "mounts"])?).await?)
     }
 
-    /// Closes a mount; one that is gone already counts as closed (contract 8.7).
+    /// Closes a mount; one that is already gone counts as closed (contract 8.7).
     pub async fn unmount(&self, mount_id: &MountId) -> Result<()> {
         let url = self.v1(&["restore", mount_id.as_str()])?;
         match self.delete(url).await {
@@ -128,7 +129,7 @@ impl HubClient {
             .ok_or_else(|| {
                 AppError::new(
                     ErrorKind::NotFound,
-                    format!("There is no {path} on this disk."),
+                    words::failures::not_on_disk(&path),
                     Retry::Never,
                 )
             })
@@ -213,10 +214,10 @@ pub(crate) fn normal_path(path: &str) -> Result<String> {
             ".." => {
                 return Err(AppError::new(
                     ErrorKind::Invalid,
-                    format!("The path '{path}' is not allowed."),
+                    words::failures::path_not_allowed(path),
                     Retry::Never,
                 )
-                .with_hint("Paths lead down from the root of the mount; '..' is refused."));
+                .with_hint(words::failures::path_rule()));
             }
             component => {
                 normal.push('/');
@@ -236,24 +237,24 @@ pub(crate) fn why_not_a_file(entry: &FileEntry) -> Option<AppError> {
     let (kind, message, hint) = if entry.kind == FileKind::Directory {
         (
             ErrorKind::Invalid,
-            format!("{path} is a folder, not a file."),
-            "Save it as an archive instead.".to_owned(),
+            words::failures::is_a_folder(path),
+            words::failures::save_as_archive().to_owned(),
         )
     } else if entry.is_symlink {
         // Deployed hubs follow links on their own filesystem (contract H16).
         (
             ErrorKind::Unsupported,
-            format!("{path} is a link and has no content of its own."),
+            words::failures::is_a_link(path),
             match &entry.symlink_target {
-                Some(target) => format!("It points to {target}; save that instead."),
-                None => "Save what it points to instead.".to_owned(),
+                Some(target) => words::failures::save_link_target(target),
+                None => words::failures::save_what_it_points_to().to_owned(),
             },
         )
     } else if let Some(reason) = &entry.unreadable {
         (
             ErrorKind::Unsupported,
-            format!("{path} cannot be read: {reason}."),
-            "The rest of the disk can still be restored.".to_owned(),
+            words::failures::unreadable(path, reason),
+            words::failures::rest_restorable().to_owned(),
         )
     } else {
         return None;

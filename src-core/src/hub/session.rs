@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use reqwest::Method;
 use sendense_types::{AppError, ErrorKind, Retry};
+use sendense_words as words;
 use serde_json::json;
 
 use super::{
@@ -45,10 +46,10 @@ impl HubClient {
         }
         Err(AppError::new(
             ErrorKind::Unsupported,
-            format!("There is no hub at {}.", self.address()),
+            words::failures::no_hub_at(self.address()),
             Retry::Never,
         )
-        .with_hint("Something answers there, but it is something else."))
+        .with_hint(words::failures::something_else_answers()))
     }
 
     /// Whether the token, or its absence, is good: not every call of a deployed hub looks at it, this
@@ -90,7 +91,7 @@ impl HubClient {
             .ok_or_else(|| {
                 AppError::new(
                     ErrorKind::Internal,
-                    "The hub accepted the sign-in but gave no token.",
+                    words::failures::no_token_given(),
                     Retry::Manual,
                 )
             })?;
@@ -101,7 +102,7 @@ impl HubClient {
     }
 }
 
-/// The hub has not got what was asked for, as opposed to: it failed.
+/// Whether the hub does not have what was asked for, as opposed to having failed.
 pub(super) fn is_missing(error: &AppError) -> bool {
     matches!(error.kind, ErrorKind::Unsupported | ErrorKind::NotFound)
 }

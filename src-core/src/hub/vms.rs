@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use sendense_types::{AddedVms, AppError, DiscoveredVm, ErrorKind, Retry, Vm, VmDisk};
+use sendense_words as words;
 use serde_json::json;
 
 use super::{HubClient, request::Effect, session::is_missing, wire};
@@ -35,21 +36,21 @@ impl HubClient {
                 None => Ok(vm.clone()),
                 Some(other) => Err(AppError::new(
                     ErrorKind::Conflict,
-                    format!("The hub knows several VMs called '{id_or_name}'."),
+                    words::failures::several_vms(id_or_name),
                     Retry::Never,
                 )
-                .with_hint(format!(
-                    "Name one by its id, such as {} or {}.",
-                    vm.context_id, other.context_id
+                .with_hint(words::failures::name_by_id(
+                    &vm.context_id,
+                    &other.context_id,
                 ))),
             };
         }
         Err(AppError::new(
             ErrorKind::NotFound,
-            format!("The hub knows no VM called '{id_or_name}'."),
+            words::failures::no_vm_called(id_or_name),
             Retry::Never,
         )
-        .with_hint("List the VMs it knows, or discover this one first."))
+        .with_hint(words::failures::list_vms()))
     }
 
     /// The disks of a VM in backup order: by id as deployed hubs want it, by name as documented (contract D12).

@@ -1,9 +1,9 @@
 //! Open mounts: who uses them, how long they last, and when they are closed.
 //!
 //! One task looks after all of them. It sleeps until the first deadline of the [`table`], which keeps them
-//! in order. When that is for each mount says [`plan`]: keep-alive while somebody browses or downloads,
-//! warnings before the end, a look when the end has come, unmounting when the browser is left. What the
-//! hub says is read by [`told`]. Those three know neither hub nor clock; what waits and asks is here.
+//! in order. [`plan`] decides when each mount is due: keep-alive while somebody browses or downloads, warnings
+//! before the end, a check when the end has come, unmounting when the browser is left. [`told`] reads what the
+//! hub says. Those three know neither hub nor clock; what waits and asks is here.
 
 mod plan;
 mod table;
@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use sendense_types::{
     AppError, AppEvent, BackupId, ErrorKind, Expiry, MountId, OpenMount, Retry, Settings,
 };
+use sendense_words as words;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
@@ -27,7 +28,7 @@ use self::table::{Known, Table};
 use crate::session::Generation;
 use crate::{Events, HubSession, Result};
 
-/// How long leaving waits for what still goes on, at the end of the app.
+/// How long quitting the app waits for mounts that are still being closed.
 const LAST_UNMOUNTS: Duration = Duration::from_secs(2);
 
 /// Tells the time of this computer; passed in so that tests can fix it.
@@ -132,15 +133,15 @@ impl Mounts {
         if mount.expiry == Expiry::Fixed {
             return Err(AppError::new(
                 ErrorKind::Unsupported,
-                "This hub gives a mount no more time than it had at first.",
+                words::failures::not_extended(),
                 Retry::Never,
             )
-            .with_hint("Remount it: you come back to the same folder with the full time."));
+            .with_hint(words::failures::remount_instead()));
         }
         Ok(mount)
     }
 
-    /// Mounts the same disk of the same backup again and goes on in the same folder.
+    /// Mounts the same disk of the same backup again and continues in the same folder.
     ///
     /// # Errors
     /// When it is not known what was mounted, or it cannot be mounted.
@@ -149,10 +150,10 @@ impl Mounts {
         let unknown = || {
             AppError::new(
                 ErrorKind::NotFound,
-                "It is not known which backup this mount was of.",
+                words::failures::mount_unknown(),
                 Retry::Never,
             )
-            .with_hint("Open the backup again from the history of its VM.")
+            .with_hint(words::failures::open_again())
         };
         let old = old.ok_or_else(unknown)?;
         let (Some(backup_id), Some(disk_index)) = (&old.mount.backup_id, old.mount.disk_index)
@@ -181,7 +182,7 @@ impl Mounts {
         Ok(new)
     }
 
-    /// Unmounts. One that is gone already counts as unmounted.
+    /// Unmounts. A mount that is already gone counts as unmounted.
     ///
     /// # Errors
     /// `Conflict` while a download reads from it.
@@ -235,7 +236,7 @@ impl Mounts {
         table.get(mount_id).map(|known| known.mount.clone())
     }
 
-    /// The mount that goes on where this one ended; itself if it did not end.
+    /// The mount that replaced this one when it ended; itself if it did not end.
     pub fn current_id(&self, mount_id: &MountId) -> MountId {
         self.inner.table().current_id(mount_id)
     }
@@ -363,7 +364,7 @@ impl Inner {
         let Some(mount) = used.filter(|mount| mount.is_open) else {
             return Err(AppError::new(
                 ErrorKind::Expired,
-                "Mount expired, please remount.",
+                words::mounts::expired_error(),
                 Retry::Never,
             ));
         };
@@ -445,7 +446,7 @@ impl Inner {
         if table.generation > generation {
             return Err(AppError::new(
                 ErrorKind::Cancelled,
-                "Another hub was chosen meanwhile.",
+                words::failures::another_hub_chosen(),
                 Retry::Never,
             ));
         }
@@ -456,7 +457,7 @@ impl Inner {
     }
 }
 
-/// Looks after mounts until nobody has them any more.
+/// Looks after mounts until nobody uses them any more.
 async fn look_after(inner: Weak<Inner>, mut rules: watch::Receiver<Settings>) {
     while let Some(strong) = inner.upgrade() {
         let (deeds, next) = strong.due();
@@ -488,8 +489,8 @@ async fn look_after(inner: Weak<Inner>, mut rules: watch::Receiver<Settings>) {
 fn in_use() -> AppError {
     AppError::new(
         ErrorKind::Conflict,
-        "A download is reading from this mount.",
+        words::failures::mount_downloading(),
         Retry::Manual,
     )
-    .with_hint("Wait until it is done, or cancel it first.")
+    .with_hint(words::failures::wait_or_cancel())
 }

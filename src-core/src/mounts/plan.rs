@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 /// A mount in use is used again at least so often, so that a hub does not think it forgotten.
 const PING_EVERY: Duration = Duration::from_secs(10 * 60);
-/// Somebody who has not moved for so long does not browse any more.
+/// Somebody who has not moved for this long is no longer browsing.
 const ACTIVE_FOR: Duration = Duration::from_secs(30 * 60);
 /// Minutes before the end at which a warning is due, in falling order.
 const WARNINGS: [u32; 2] = [10, 2];
@@ -131,7 +131,7 @@ impl Upkeep {
     }
 }
 
-/// How many warnings lie behind.
+/// How many warnings are already behind us.
 fn passed(end: Option<Instant>, now: Instant) -> usize {
     let Some(end) = end else { return 0 };
     (0..WARNINGS.len())

@@ -16,7 +16,7 @@ pub(super) struct Table {
     known: BTreeMap<MountId, Known>,
     /// When each open mount has to be thought of next, at most once each.
     deadlines: BTreeSet<(Instant, MountId)>,
-    /// Where a mount that is gone goes on.
+    /// The mount that replaced one that is gone.
     successors: HashMap<MountId, MountId>,
 }
 
@@ -64,7 +64,7 @@ impl Table {
         self.iter().map(|known| known.mount.clone()).collect()
     }
 
-    /// Gets to know a mount, or knows it anew.
+    /// Takes in a mount, known already or not.
     pub(super) fn put(&mut self, known: Known, now: Instant) {
         let id = known.mount.mount_id.clone();
         self.remove(&id);
@@ -78,7 +78,7 @@ impl Table {
         self.known.remove(id);
     }
 
-    /// Changes what is known of a mount, which is thought of again at once; `None` where it is not known.
+    /// Changes what is known of a mount and plans it again at once; `None` where it is not known.
     pub(super) fn change<T>(
         &mut self,
         id: &MountId,
@@ -125,13 +125,13 @@ impl Table {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
-    /// This mount goes on as that one.
+    /// This mount is replaced by that one.
     pub(super) fn succeed(&mut self, old: &MountId, new: MountId) {
         self.remove(old);
         self.successors.insert(old.clone(), new);
     }
 
-    /// The mount that goes on where this one ended; itself if it did not end.
+    /// The mount that replaced this one when it ended; itself if it did not end.
     pub(super) fn current_id(&self, id: &MountId) -> MountId {
         let mut current = id;
         // Each remount adds one step, and none leads back.

@@ -1,4 +1,4 @@
-//! What a hub says of a mount, made into what is shown. No hub, no clock: answers and moments are passed in.
+//! From what a hub says about a mount to what is shown. No hub, no clock: answers and moments are passed in.
 
 use std::time::Duration;
 

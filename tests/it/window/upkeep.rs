@@ -55,7 +55,8 @@ async fn a_recovery_point_is_pinned_and_deleted_with_those_that_build_on_it() {
     open_menu(&desk, 2).await;
     desk.press("Delete…").await;
     desk.press("Delete all 2").await;
-    desk.see("A pinned recovery point is not deleted.").await;
+    desk.see("This recovery point is pinned and cannot be deleted.")
+        .await;
     desk.picture("delete-refused");
     desk.press("Cancel").await;
 

@@ -3,6 +3,7 @@
 
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use sendense_types::{AppError, ErrorKind, FailureCode, Retry};
+use sendense_words as words;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -18,7 +19,7 @@ impl<'v> Fields<'v> {
         value
             .as_object()
             .map(Self)
-            .ok_or_else(|| incomplete("the answer is no JSON object"))
+            .ok_or_else(|| incomplete(words::failures::answer_no_object()))
     }
 
     /// A text; ids may be numbers.
@@ -33,7 +34,7 @@ impl<'v> Fields<'v> {
     /// A text without which the rest makes no sense.
     pub(in crate::hub) fn required(&self, name: &str) -> Result<String> {
         self.text(&[name])
-            .ok_or_else(|| incomplete(&format!("{name} is missing")))
+            .ok_or_else(|| incomplete(words::failures::answer_incomplete(name)))
     }
 
     /// A text that may be empty.
@@ -150,13 +151,13 @@ fn whole(number: f64) -> Option<u64> {
     (number.is_finite() && number >= 0.0).then_some(number as u64)
 }
 
-fn incomplete(why: &str) -> AppError {
+fn incomplete(why: impl Into<String>) -> AppError {
     AppError::new(
         ErrorKind::Internal,
-        "The hub's answer cannot be understood.",
+        words::failures::answer_not_understood(),
         Retry::Never,
     )
-    .with_hint("It may be of a version that this program does not know.")
+    .with_hint(words::failures::answer_not_understood_hint())
     .with_details(why)
 }
 

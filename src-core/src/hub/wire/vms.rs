@@ -1,6 +1,7 @@
-//! VMs and what discovery finds, as hubs send them (contract 3.3, 3.4).
+//! VMs, their disks and what discovery finds, as hubs send them (contract 3.3, 3.4).
 
 use sendense_types::{DiscoveredDisk, DiscoveredVm, LeftOut, Vm, VmDisk, VmId};
+use sendense_words as words;
 use serde_json::Value;
 
 use super::Fields;
@@ -53,7 +54,7 @@ pub(in crate::hub) fn vm_disks(answer: &Value) -> Result<Vec<VmDisk>> {
             disk.disk_index = position;
         }
         if disk.label.is_empty() {
-            disk.label = format!("Disk {}", disk.disk_index);
+            disk.label = words::common::disk(disk.disk_index);
         }
     }
     Ok(disks)
