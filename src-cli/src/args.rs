@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Back up virtual machines, and get single files back.
+/// Back up VMs and restore single files.
 #[derive(Debug, Parser)]
 #[command(name = "sendense", version, after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
@@ -16,10 +16,10 @@ pub(crate) struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-Without --hub, the hub that runs on the data directory is asked, else one is started for the command.
+Without --hub, the command uses the hub that runs on the data directory, or else starts one for itself.
 
 Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 not found, 4 sign-in refused, 5 hub not reached,
-6 something is in the way, 7 no room, 130 stopped by Ctrl-C.";
+6 something else is in the way, 7 no free space, 130 stopped by Ctrl-C.";
 
 /// Options of all commands.
 #[derive(Args, Clone, Debug)]
@@ -35,7 +35,7 @@ pub(crate) struct Global {
     /// Data directory of the hub on this computer.
     #[arg(long, global = true, value_name = "DIR", env = "SENDENSE_DATA")]
     pub(crate) data: Option<PathBuf>,
-    /// User to sign in as; the password is asked for unless it comes on standard input.
+    /// User to sign in as; prompts for the password unless it comes from standard input.
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) user: Option<String>,
     /// Read the password from standard input.
@@ -54,39 +54,39 @@ pub(crate) enum Command {
     /// Run a hub on this computer.
     #[command(subcommand)]
     Hub(HubCommand),
-    /// Sign in and print the token, or check that it is good.
+    /// Sign in and print the token, or check that a token is valid.
     Login,
-    /// Virtual machines.
+    /// Find and list VMs.
     #[command(subcommand)]
     Vm(VmCommand),
-    /// Backups.
+    /// Make, verify, pin and delete backups.
     #[command(subcommand)]
     Backup(BackupCommand),
-    /// How many recovery points are kept.
+    /// Decide how many recovery points are kept.
     #[command(subcommand)]
     Retention(RetentionCommand),
-    /// Places where backups are kept.
+    /// Manage where backups are kept, and copy them.
     #[command(subcommand)]
     Repository(RepositoryCommand),
-    /// Disks of backups, and the files on them.
+    /// Mount disks of backups, and save files from them.
     #[command(subcommand)]
     Restore(RestoreCommand),
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum HubCommand {
-    /// Run a hub until Ctrl-C. With --user, that user is created, or gets this password.
+    /// Run a hub until Ctrl-C. With --user, that user is created, or given a new password.
     Serve {
         /// Address and port to listen on.
         #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8082")]
         listen: SocketAddr,
-        /// Let in everybody who reaches it; only on this computer's own addresses.
+        /// Let everybody in without signing in; only on this computer's loopback addresses.
         #[arg(long, conflicts_with = "user")]
         no_auth: bool,
     },
-    /// Find the recovery points of a repository again, and take them on record.
+    /// Find the recovery points in a repository's folder and record them again.
     ///
-    /// For a repository whose hub has lost its database, or that comes from another computer. Nothing in the
+    /// For a repository whose hub has lost its database, or one that comes from another computer. Nothing in the
     /// folder is changed.
     Rescan {
         /// The folder of the repository, on the hub's computer.
@@ -98,14 +98,14 @@ pub(crate) enum HubCommand {
 pub(crate) enum VmCommand {
     /// Find VMs in a folder of disk images, and add them.
     Discover {
-        /// A folder of the hub's computer.
+        /// A folder on the hub's computer.
         dir: PathBuf,
     },
     /// List the VMs the hub knows.
     List,
     /// Show one VM and its disks.
     Show {
-        /// Name or id.
+        /// Name or ID.
         vm: String,
     },
 }
@@ -114,69 +114,69 @@ pub(crate) enum VmCommand {
 pub(crate) enum BackupCommand {
     /// Start a backup of all disks of a VM.
     Start {
-        /// Name or id.
+        /// Name or ID.
         vm: String,
         /// What to back up.
         #[arg(long = "type", value_enum, default_value_t = Kind::Full)]
         kind: Kind,
-        /// Where to keep it; by id or name, needed when there are several.
+        /// Repository to keep it in, by ID or name; needed when there are several.
         #[arg(long, value_name = "ID")]
         repository: Option<String>,
         /// Read everything back before the backup counts as done.
         #[arg(long)]
         verify: bool,
-        /// Wait until it is done, and fail if it does.
+        /// Wait until it is done, and fail if it fails.
         #[arg(long)]
         wait: bool,
     },
     /// List the backups of a VM, newest first.
     List {
-        /// Name or id.
+        /// Name or ID.
         vm: String,
     },
     /// Show one backup and its disks.
     Show {
-        /// Id of the backup.
+        /// ID of the backup.
         id: String,
     },
     /// Show the recovery points of a VM in a repository, and what builds on what.
     Chain {
-        /// Name or id.
+        /// Name or ID.
         vm: String,
-        /// By id or name, needed when there are several.
+        /// ID or name, needed when there are several.
         #[arg(long, value_name = "ID")]
         repository: Option<String>,
     },
-    /// Read a backup through and compare it with what was backed up; fails unless it is sound.
+    /// Read a backup and compare it with what was backed up; fails unless it is sound.
     Verify {
-        /// Id of the backup.
+        /// ID of the backup.
         id: String,
     },
-    /// End the verification of a backup.
+    /// Cancel the verification of a backup.
     CancelVerify {
-        /// Id of the backup.
+        /// ID of the backup.
         id: String,
     },
-    /// End a running backup; nothing of it stays.
+    /// Cancel a running backup; nothing of it is kept.
     Cancel {
-        /// Id of the backup.
+        /// ID of the backup.
         id: String,
     },
-    /// Keep a recovery point from being deleted, by retention too.
+    /// Keep a recovery point from being deleted, also by retention.
     Pin {
-        /// Id of the backup.
+        /// ID of the backup.
         id: String,
     },
-    /// Let a recovery point be deleted again.
+    /// Allow a recovery point to be deleted again.
     Unpin {
-        /// Id of the backup.
+        /// ID of the backup.
         id: String,
     },
-    /// Delete a backup for good.
+    /// Delete a backup permanently.
     Delete {
-        /// Id of the backup.
+        /// ID of the backup.
         id: String,
-        /// Also those that cannot be restored without it.
+        /// Also delete those that cannot be restored without it.
         #[arg(long)]
         with_dependents: bool,
     },
@@ -184,40 +184,40 @@ pub(crate) enum BackupCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RepositoryCommand {
-    /// List the repositories, with their room and what is wrong with them.
+    /// List the repositories, with their free space and any problems.
     List,
     /// Make a folder a repository.
     Add {
-        /// The name to know it by.
+        /// A name for it.
         name: String,
-        /// A folder of the hub's computer; made when it is not there.
+        /// A folder on the hub's computer; created if it does not exist.
         dir: PathBuf,
     },
-    /// Try whether a folder could be a repository; fails when it could not.
+    /// Test whether a folder can be a repository; fails if it cannot.
     Test {
-        /// A folder of the hub's computer.
+        /// A folder on the hub's computer.
         dir: PathBuf,
     },
-    /// Give up a repository without backups; its folder stays.
+    /// Remove a repository that holds no backups; its folder stays.
     Delete {
-        /// By id or name.
+        /// ID or name.
         repository: String,
     },
-    /// Copy a recovery point, with all it builds on, to another repository, and verify it there.
+    /// Copy a recovery point with everything it builds on to another repository, and verify it there.
     ///
-    /// A copy that was cut off or cancelled goes on where it ended.
+    /// A copy that was interrupted or cancelled continues where it stopped.
     Copy {
-        /// Id of the backup.
+        /// ID of the backup.
         backup: String,
-        /// The other repository, by id or name.
+        /// The other repository, by ID or name.
         #[arg(long, value_name = "ID")]
         to: String,
     },
-    /// End a copy that is being made; what is copied stays for the next one.
+    /// Cancel a running copy; what has been copied is kept for the next one.
     CancelCopy {
-        /// Id of the backup.
+        /// ID of the backup.
         backup: String,
-        /// The other repository, by id or name.
+        /// The other repository, by ID or name.
         #[arg(long, value_name = "ID")]
         to: String,
     },
@@ -227,33 +227,33 @@ pub(crate) enum RepositoryCommand {
 pub(crate) enum RetentionCommand {
     /// Show how many recovery points of a VM are kept.
     Show {
-        /// Name or id.
+        /// Name or ID.
         vm: String,
     },
-    /// Decide how many recovery points of a VM are kept; without a number, all are.
+    /// Set how many recovery points of a VM are kept; without any number, all are.
     ///
-    /// A point that any of the numbers keeps is kept. It is done after each backup.
+    /// A recovery point is kept if any of these rules keeps it. They are applied after each backup.
     Set {
-        /// Name or id.
+        /// Name or ID.
         vm: String,
-        /// The newest so many.
+        /// Keep the newest N.
         #[arg(long, value_name = "N", default_value_t = 0)]
         last: u32,
-        /// The newest of each of the last so many days.
+        /// Keep the newest of each of the last N days.
         #[arg(long, value_name = "N", default_value_t = 0)]
         daily: u32,
-        /// The newest of each of the last so many weeks.
+        /// Keep the newest of each of the last N weeks.
         #[arg(long, value_name = "N", default_value_t = 0)]
         weekly: u32,
-        /// The newest of each of the last so many months.
+        /// Keep the newest of each of the last N months.
         #[arg(long, value_name = "N", default_value_t = 0)]
         monthly: u32,
     },
-    /// Delete what has expired now.
+    /// Delete expired recovery points now.
     Run {
-        /// Name or id.
+        /// Name or ID.
         vm: String,
-        /// Only say what would be done.
+        /// Only show what would be done.
         #[arg(long)]
         dry_run: bool,
     },
@@ -271,7 +271,7 @@ pub(crate) enum Kind {
 pub(crate) enum RestoreCommand {
     /// Open a disk of a backup for browsing.
     Mount {
-        /// Id of the backup.
+        /// ID of the backup.
         backup: String,
         /// Number of the disk, from 0.
         #[arg(long, value_name = "N", default_value_t = 0)]
@@ -281,7 +281,7 @@ pub(crate) enum RestoreCommand {
     Mounts,
     /// List a folder.
     Ls {
-        /// Id of the mount.
+        /// ID of the mount.
         mount: String,
         /// Path of the folder.
         #[arg(default_value = "/")]
@@ -289,11 +289,11 @@ pub(crate) enum RestoreCommand {
     },
     /// Save a file.
     Get {
-        /// Id of the mount.
+        /// ID of the mount.
         mount: String,
         /// Path of the file.
         path: String,
-        /// An alternate data stream of it instead of its content.
+        /// Save this alternate data stream of it instead of its content.
         #[arg(long, value_name = "NAME")]
         stream: Option<String>,
         #[command(flatten)]
@@ -301,7 +301,7 @@ pub(crate) enum RestoreCommand {
     },
     /// Save a folder as an archive.
     GetDir {
-        /// Id of the mount.
+        /// ID of the mount.
         mount: String,
         /// Path of the folder.
         path: String,
@@ -313,7 +313,7 @@ pub(crate) enum RestoreCommand {
     },
     /// Close a mount.
     Unmount {
-        /// Id of the mount.
+        /// ID of the mount.
         mount: String,
     },
 }
@@ -321,10 +321,10 @@ pub(crate) enum RestoreCommand {
 /// Where to save.
 #[derive(Args, Debug)]
 pub(crate) struct Target {
-    /// File to write, or folder to write into; this folder unless given.
+    /// File to write, or folder to write to; the current folder by default.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Replace a file that is there already.
+    /// Replace a file that already exists.
     #[arg(long)]
     pub(crate) force: bool,
 }

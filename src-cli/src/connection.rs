@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use sendense_core::{HubClient, SignIn, Token};
 use sendense_hub::{Config, LocalHub, ServeError, default_data_dir, find_running};
 use sendense_types::{AppError, ErrorKind, Retry};
+use sendense_words as words;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Global;
@@ -68,7 +69,7 @@ pub(crate) async fn open(global: &Global) -> Result<(Connection, Option<LocalHub
 /// With what the options give; without any, as nobody.
 async fn sign_in(client: HubClient, global: &Global) -> Result<HubClient> {
     if global.token_stdin {
-        return Ok(client.with_token(Token::new(secrets::from_stdin("token")?)));
+        return Ok(client.with_token(Token::new(secrets::token_from_stdin()?)));
     }
     let Some(user) = &global.user else {
         return Ok(client);
@@ -85,12 +86,8 @@ pub(crate) fn data_dir(global: &Global) -> Result<PathBuf> {
     let chosen = match &global.data {
         Some(chosen) => chosen.clone(),
         None => default_data_dir().ok_or_else(|| {
-            AppError::new(
-                ErrorKind::Invalid,
-                "This user has no home folder to keep data in.",
-                Retry::Never,
-            )
-            .with_hint("Name a folder with --data.")
+            AppError::new(ErrorKind::Invalid, words::terminal::no_home(), Retry::Never)
+                .with_hint(words::terminal::give_data_dir())
         })?,
     };
     absolute(&chosen)
@@ -101,7 +98,7 @@ pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|error| {
         AppError::new(
             ErrorKind::Invalid,
-            format!("'{}' is no path.", path.display()),
+            words::terminal::bad_path(path.display()),
             Retry::Never,
         )
         .with_details(error.to_string())
@@ -110,32 +107,47 @@ pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
 
 /// A hub of this computer that cannot start.
 pub(crate) fn refused(error: ServeError) -> AppError {
-    let (kind, hint) = match &error {
-        ServeError::DataDirInUse(_) => (
+    let (kind, message, hint, details) = match &error {
+        ServeError::DataDirInUse(folder) => (
             ErrorKind::Conflict,
-            "Wait until it has ended, or choose another data directory.",
+            words::terminal::data_dir_in_use(folder.display()),
+            words::terminal::choose_free_data_dir(),
+            None,
         ),
-        ServeError::NoAuthNeedsLoopback(_) => (
+        ServeError::NoAuthNeedsLoopback(address) => (
             ErrorKind::Invalid,
-            "Create a user with --user, or listen on 127.0.0.1.",
+            words::terminal::loopback_only(address),
+            words::terminal::create_user(),
+            None,
         ),
-        ServeError::DataDir { .. } => (
+        ServeError::DataDir { path, source } => (
             ErrorKind::Forbidden,
-            "Choose another data directory with --data.",
+            words::terminal::bad_data_dir(path.display()),
+            words::terminal::choose_data_dir(),
+            Some(source.to_string()),
         ),
-        ServeError::Listen { .. } => (ErrorKind::Conflict, "Choose another address with --listen."),
+        ServeError::Listen { address, source } => (
+            ErrorKind::Conflict,
+            words::terminal::not_listening(address),
+            words::terminal::choose_address(),
+            Some(source.to_string()),
+        ),
         ServeError::Engine(_) | ServeError::Users(_) => (
             ErrorKind::Corrupt,
-            "Backups are not touched; the database is the file hub.db in the data directory.",
+            words::failures::local_hub_not_started().to_owned(),
+            words::terminal::database_unreadable(),
+            Some(error.to_string()),
         ),
-        ServeError::Password(_) => (ErrorKind::Invalid, "Choose another password."),
+        ServeError::Password(_) => (
+            ErrorKind::Invalid,
+            words::terminal::bad_password().to_owned(),
+            words::terminal::choose_password(),
+            Some(error.to_string()),
+        ),
     };
-    let text = error.to_string();
-    let mut letters = text.chars();
-    let message = letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).chain(['.']).collect()
-    });
-    AppError::new(kind, message, Retry::Manual).with_hint(hint)
+    let mut refusal = AppError::new(kind, message, Retry::Manual).with_hint(hint);
+    refusal.details = details;
+    refusal
 }
 
 /// Downloads and the like remove their unfinished files first.
@@ -145,5 +157,9 @@ async fn long_after(cancel: &CancellationToken) {
 }
 
 pub(crate) fn stopped() -> AppError {
-    AppError::new(ErrorKind::Cancelled, "Stopped.", Retry::Manual)
+    AppError::new(
+        ErrorKind::Cancelled,
+        words::terminal::stopped(),
+        Retry::Manual,
+    )
 }

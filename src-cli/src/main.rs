@@ -1,4 +1,4 @@
-//! `sendense`: the core from a terminal, for scripts and machines without a display.
+//! `sendense`: the core from a terminal, for scripts and computers without a display.
 //!
 //! Results go to standard output, everything else to standard error. Reading order: [`args`] (what
 //! can be asked), [`connection`] (of which hub), [`commands`] (a file for each subject), [`output`]
@@ -16,6 +16,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use sendense_types::AppError;
+use sendense_words as words;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Arguments, Command, HubCommand};
@@ -26,6 +27,9 @@ type Result<T, E = AppError> = std::result::Result<T, E>;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    if std::env::var_os("SENDENSE_PSEUDO_LOCALE").is_some_and(|on| on == "1") {
+        words::use_pseudo_locale();
+    }
     let arguments = Arguments::parse();
     log_to_stderr();
     match run(arguments).await {

@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind as Io, Write};
 use comfy_table::{CellAlignment, Table, presets};
 use jiff::{Timestamp, tz::TimeZone};
 use sendense_types::{AppError, ByteSize, ErrorKind, Retry};
+use sendense_words as words;
 use serde::Serialize;
 
 use crate::Result;
@@ -31,7 +32,7 @@ impl Output {
             serde_json::to_string_pretty(value).map_err(|error| {
                 AppError::new(
                     ErrorKind::Internal,
-                    "The result cannot be written as JSON.",
+                    words::terminal::not_json(),
                     Retry::Never,
                 )
                 .with_details(error.to_string())
@@ -45,7 +46,7 @@ impl Output {
             Err(error) if error.kind() == Io::BrokenPipe => Ok(()),
             Err(error) => Err(AppError::new(
                 ErrorKind::Internal,
-                "The result could not be written to standard output.",
+                words::terminal::not_printed(),
                 Retry::Never,
             )
             .with_details(error.to_string())),
@@ -63,7 +64,7 @@ impl Output {
 
 /// Prints a failure in the words that the app shows.
 pub(crate) fn print_error(error: &AppError) {
-    say(format_args!("error: {}", printable(&error.message)));
+    say(words::terminal::error(printable(&error.message)));
     if let Some(hint) = &error.hint {
         say(format_args!("       {}", printable(hint)));
     }
@@ -111,7 +112,12 @@ pub(crate) fn table<const N: usize>(
 
 /// Names and values below each other; what is not known is left out.
 pub(crate) fn sheet(rows: &[(&str, Option<String>)]) -> String {
-    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0) + 2;
+    let width = rows
+        .iter()
+        .map(|(name, _)| name.chars().count())
+        .max()
+        .unwrap_or(0)
+        + 2;
     rows.iter()
         .filter_map(|(name, value)| {
             let value = value.as_deref().filter(|value| !value.is_empty())?;

@@ -4,15 +4,25 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sendense_types::{AppEvent, DownloadProgress};
+use sendense_words as words;
 
 use crate::output::{self, Output};
 
-/// A bar as long as the total is known, a counter otherwise.
-const BAR: &str =
-    "{msg}  {bar:30} {binary_bytes} of {binary_total_bytes}  {binary_bytes_per_sec}  {eta} left";
+/// Shown while the total is not known.
 const COUNTER: &str = "{msg}  {spinner} {binary_bytes}  {binary_bytes_per_sec}";
 
-const PERCENT: &str = "{msg}  {bar:30} {percent} %";
+/// Shown as soon as the total is known.
+fn bar() -> String {
+    let bytes = words::common::part_of("{binary_bytes}", "{binary_total_bytes}");
+    let left = words::common::time_left("{eta}");
+    format!("{{msg}}  {{bar:30}} {bytes}  {{binary_bytes_per_sec}}  {left}")
+}
+
+/// Shown where only the share is known that is done.
+fn share() -> String {
+    let percent = words::common::percent("{percent}");
+    format!("{{msg}}  {{bar:30}} {percent}")
+}
 
 /// One line that shows how far something is; gone when it is dropped.
 pub(crate) struct Line {
@@ -55,10 +65,8 @@ impl Line {
             }
             AppEvent::BackupUnreachable { error, .. } => {
                 self.bar.suspend(|| {
-                    output::say(format_args!(
-                        "{} Asking again.",
-                        output::printable(&error.message)
-                    ));
+                    let problem = output::printable(&error.message);
+                    output::say(words::terminal::retrying(problem));
                 });
             }
             // How it ended is the command's result; everything else is news for the window.
@@ -69,7 +77,7 @@ impl Line {
     /// Shows how far something is of which only that is known.
     pub(crate) fn percent(&mut self, percent: f64) {
         self.bar.set_length(100);
-        self.bar.set_style(style(PERCENT));
+        self.bar.set_style(style(&share()));
         self.bar.set_position(percent as u64);
     }
 
@@ -79,7 +87,7 @@ impl Line {
             match total_bytes {
                 Some(total_bytes) => {
                     self.bar.set_length(total_bytes);
-                    self.bar.set_style(style(BAR));
+                    self.bar.set_style(style(&bar()));
                 }
                 None => self.bar.set_style(style(COUNTER)),
             }
@@ -104,7 +112,7 @@ mod tests {
 
     #[test]
     fn the_templates_are_valid() {
-        for template in [BAR, COUNTER, PERCENT] {
+        for template in [&bar(), COUNTER, &share()] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
     }

@@ -1,3 +1,148 @@
 //! What only the terminal says.
 
-words! {}
+words! {
+    error(problem) = "error: {problem}";
+    warning(problem) = "warning: {problem}";
+    retrying(problem) = "{problem} Trying again.";
+    about(name, what) = "{name}: {what}.";
+    stopped = "Stopped.";
+    not_json = "The result cannot be written as JSON.";
+    not_printed = "The result could not be written to standard output.";
+    bad_path(path) = "“{path}” is not a path.";
+    not_unicode(path) = "“{path}” is not valid Unicode text.";
+
+    id = "ID";
+    status = "Status";
+    reason = "Reason";
+    started = "Started";
+    ended = "Ended";
+    taken = "Taken";
+    copy_of = "Copy of";
+    lost_with_it = "Lost with it";
+    yes = "yes";
+    image = "Image";
+    label = "Label";
+    because = "Because";
+    power = "Power";
+    vcenter = "vCenter";
+    datacenter = "Datacenter";
+    processors = "Processors";
+    memory = "Memory";
+    system = "System";
+    known_since = "Known since";
+    free = "Free";
+    mount = "Mount";
+    backup = "Backup";
+    filesystem = "Filesystem";
+    expires = "Expires";
+
+    full = "full";
+    incremental = "incremental";
+    keep = "keep";
+    delete = "delete";
+    merge = "merge";
+    running = "running";
+    running_at(percent) = "running, {percent}%";
+    completed = "completed";
+    failed = "failed";
+    cancelled = "cancelled";
+    unknown = "unknown";
+
+    ready_on(url, folder) = "The hub is ready on {url} and keeps its data in {folder}.";
+    ctrl_c = "Press Ctrl-C to stop it.";
+    not_listening(address) = "The hub cannot listen on {address}.";
+    choose_address = "Choose another address with --listen.";
+    data_dir_in_use(folder) = "Another hub is already using {folder}.";
+    choose_free_data_dir = "Wait until it has ended, or choose another data directory.";
+    loopback_only(address) = "A hub without sign-in may only listen on this computer’s loopback address, not on {address}.";
+    create_user = "Create a user with --user, or listen on 127.0.0.1.";
+    bad_data_dir(folder) = "The hub cannot use the data directory {folder}.";
+    choose_data_dir = "Choose another data directory with --data.";
+    database_unreadable = "Your backups are not affected. The database is the file hub.db in the data directory.";
+    bad_password = "This password cannot be used.";
+    choose_password = "Choose another password.";
+    no_home = "This user has no home folder to keep data in.";
+    give_data_dir = "Choose a folder with --data.";
+
+    password_for(user) = "Password for {user}:";
+    password_again = "Repeat the password:";
+    passwords_differ = "The two passwords differ.";
+    no_password = "There is no password on standard input.";
+    no_token = "There is no token on standard input.";
+    one_line = "Enter it as a single line.";
+    token_good(hub) = "The token is valid for {hub}.";
+    needs_no_sign_in(hub) = "The hub at {hub} needs no sign-in.";
+    give_user_or_token = "Give a user with --user, or a token with --token-stdin.";
+    signed_in(user, time) = "Signed in as {user} until {time}. The token:";
+
+    no_images = "There are no disk images in this folder.";
+    known_already = "already known";
+    new = "new";
+    not_added(name, why) = "{name} was not added: {why}";
+    not_added_unexplained(name) = "{name} was not added. The hub gives no reason.";
+    can_be_backed_up(count) = "{count} VM can be backed up." | "{count} VMs can be backed up.";
+    no_vms(command) = "The hub knows no VMs yet. Find some with “{command}”.";
+    about_size(size) = "about {size} GiB";
+
+    full_because(why) = "This is a full backup: {why}.";
+    backup_started(vm, id) = "Backup of {vm} started: {id}";
+    waiting_for_backup = "No hub is running here, so this command waits until the backup is done.";
+    retention_failed(problem) = "The backup is done, but retention failed: {problem}";
+    backup_done(vm, id) = "Backup of {vm} is done: {id}";
+    verifying(id) = "Verifying {id}";
+    sound(id) = "{id} is sound: every cluster is unchanged since it was backed up.";
+    cancelling_verification(id) = "Verification of {id} is being cancelled. Its last result still counts.";
+    cancelling_backup(id) = "{id} is being cancelled; nothing of it will be kept.";
+    pinned(id) = "{id} is pinned and will not be deleted.";
+    unpinned(id) = "{id} is no longer pinned.";
+    deleted(ids) = "Deleted: {ids}";
+    never_backed_up(vm) = "{vm} was never backed up.";
+    verified_sound(time) = "sound ({time})";
+    verified_flawed(time) = "its disks are sound, but some files are damaged ({time})";
+    verified_damaged(time) = "damaged: it cannot be restored as it was ({time})";
+    verified_unproven(time) = "could not be verified ({time})";
+    verification_cancelled(id) = "Verification of {id} was cancelled.";
+    unproven(id, problems) = "{id} could not be verified: {problems}.";
+    unproven_hint = "Its images may still be sound. Run a full backup to have one that can be verified.";
+    damaged(id, problems) = "{id} is damaged: {problems}.";
+    broken(ids) = "These cannot be restored as they were: {ids}.";
+    intact(ids) = "These can be restored: {ids}.";
+    disk_problem(index, problem) = "disk {index}: {problem}";
+    no_points(vm) = "{vm} has no recovery points in this repository.";
+    not_restorable = "not restorable";
+    not_restorable_because(why) = "not restorable: {why}";
+
+    no_repository_called(name) = "The hub knows no repository called “{name}”.";
+    repositories(names) = "It has: {names}.";
+    several_repositories = "The hub has several repositories.";
+    choose_repository(names) = "Choose one with --repository: {names}.";
+    no_repository = "The hub has no repository to back up to.";
+    repository_added(name, id) = "{name} is now a repository: {id}";
+    repository_unusable(folder, why) = "{folder} cannot be a repository: {why}.";
+    repository_usable(folder) = "Backups can be kept in {folder}.";
+    repository_removed(name) = "{name} is no longer a repository. Its folder was not changed.";
+    copying_to(repository) = "Copying to {repository}";
+    copied_to(repository, id) = "Copied to {repository} and verified there: {id}";
+    cancelling_copy(repository) = "The copy to {repository} is being cancelled. If you copy it again, it continues from there.";
+    problems_in(repository) = "In {repository}:";
+    not_connected = "not connected";
+    not_in_use = "not in use";
+    has_problems = "has problems";
+    ready = "ready";
+    rescanned(count, repository, known) = "{repository}: {count} new recovery point found, {known} already on record." | "{repository}: {count} new recovery points found, {known} already on record.";
+    not_used = "Not used:";
+
+    keeps_all(vm) = "{vm}: all recovery points are kept.";
+    keeps(vm, rules) = "{vm}: keeps {rules}, and everything that is pinned.";
+    no_recovery_points = "There are no recovery points.";
+
+    saved(file, size) = "{file} saved, {size}.";
+    saved_archive(count, file, size) = "{file} saved, {count} file, {size}." | "{file} saved, {count} files, {size}.";
+    not_all_restored = "not everything was restored; the archive contains this note:";
+    mount_closed(mount) = "{mount} is closed.";
+    none_mounted = "Nothing is mounted.";
+    folder_empty = "This folder is empty.";
+    nothing_shown = "Nothing in this folder can be shown.";
+    link = "link";
+    stream(name, size) = "stream {name} ({size})";
+}

@@ -381,7 +381,7 @@ fn chain_a_damaged_backup_is_told_by_the_command_and_its_exit_code() {
     let unproven = run(&["backup", "verify", id]).outcome();
     assert_eq!(unproven.code, Some(1), "{unproven}");
     let words = unproven.error_text();
-    assert!(words.contains("could not be proven"), "{words}");
+    assert!(words.contains("could not be verified"), "{words}");
     fs::rename(folder.path().join("map"), &map).unwrap();
 
     let image = File::options().write(true).open(image_of(&backup)).unwrap();

@@ -5,6 +5,7 @@ use sendense_types::{
     AppError, Backup, BackupId, BackupStatus, BackupType, Chain, ErrorKind, Repository, Retry,
     Verification, VerificationStatus,
 };
+use sendense_words as words;
 use serde_json::json;
 
 use crate::Result;
@@ -37,41 +38,30 @@ pub(crate) async fn run(
                 .start_backup(&vm, &repository.id, backup_type, verify)
                 .await?;
             if let Some(why) = &started.full_reason {
-                output.note(format!("This is a full backup: {}.", printable(why)));
+                output.note(words::terminal::full_because(printable(why)));
             }
             if !wait && !connection.ends_with_command {
                 return output.show(&started, || {
-                    format!(
-                        "Backup of {} started: {}",
-                        printable(&vm.vm_name),
-                        started.backup_id
-                    )
+                    words::terminal::backup_started(printable(&vm.vm_name), &started.backup_id)
                 });
             }
             if !wait {
-                output.note(
-                    "No hub is running here, so this command waits until the backup is done.",
-                );
+                output.note(words::terminal::waiting_for_backup());
             }
             let finished = {
-                let mut line = Line::new(*output, format!("Backing up {}", printable(&vm.vm_name)));
+                let mut line =
+                    Line::new(*output, words::backups::backing_up(printable(&vm.vm_name)));
                 watch_backup(hub, &started.backup_id, &mut |event| line.backup(&event)).await?
             };
             if connection.ends_with_command
                 && let Err(error) = hub.settle_retention(&vm).await
             {
-                output.note(format!(
-                    "The backup is done, but {}",
-                    printable(&error.message)
-                ));
+                output.note(words::terminal::retention_failed(printable(&error.message)));
             }
             output.show(&finished, || {
-                format!(
-                    "Backup of {} is done: {}\n\n{}",
-                    printable(&vm.vm_name),
-                    finished.backup_id,
-                    show(&finished)
-                )
+                let done =
+                    words::terminal::backup_done(printable(&vm.vm_name), &finished.backup_id);
+                format!("{done}\n\n{}", show(&finished))
             })
         }
         BackupCommand::List { vm } => {
@@ -93,7 +83,7 @@ pub(crate) async fn run(
         }
         BackupCommand::Verify { id } => {
             let verification = {
-                let mut line = Line::new(*output, format!("Verifying {}", printable(&id)));
+                let mut line = Line::new(*output, words::terminal::verifying(printable(&id)));
                 let id = BackupId::new(id);
                 hub.verify_backup(&id, &mut |state| {
                     line.percent(state.progress_percent);
@@ -104,22 +94,21 @@ pub(crate) async fn run(
                 return Err(failure);
             }
             output.show(&verification, || {
-                let id = &verification.backup_id;
-                format!("{id} is sound: every cluster is what was backed up.")
+                words::terminal::sound(&verification.backup_id)
             })
         }
         BackupCommand::CancelVerify { id } => {
             let id = BackupId::new(id);
             hub.cancel_verification(&id).await?;
             output.show(&json!({ "backup_id": id }), || {
-                format!("Verifying {id} is being cancelled; what was known about it before holds.")
+                words::terminal::cancelling_verification(&id)
             })
         }
         BackupCommand::Cancel { id } => {
             let id = BackupId::new(id);
             hub.cancel_backup(&id).await?;
             output.show(&json!({ "backup_id": id }), || {
-                format!("{id} is being cancelled; nothing of it will stay.")
+                words::terminal::cancelling_backup(&id)
             })
         }
         BackupCommand::Pin { id } => pin(hub, id, true, output).await,
@@ -133,7 +122,7 @@ pub(crate) async fn run(
                 .await?;
             output.show(&json!({ "deleted_backups": deleted }), || {
                 let ids: Vec<_> = deleted.iter().map(ToString::to_string).collect();
-                format!("Deleted: {}", ids.join(", "))
+                words::terminal::deleted(ids.join(", "))
             })
         }
     }
@@ -145,8 +134,8 @@ async fn pin(hub: &HubClient, id: String, is_pinned: bool, output: &Output) -> R
     output.show(
         &json!({ "backup_id": id, "is_pinned": is_pinned }),
         || match is_pinned {
-            true => format!("{id} is pinned: nothing deletes it."),
-            false => format!("{id} is not pinned any more."),
+            true => words::terminal::pinned(&id),
+            false => words::terminal::unpinned(&id),
         },
     )
 }
@@ -172,25 +161,25 @@ pub(crate) async fn choose_repository(hub: &HubClient, named: Option<&str>) -> R
             Some(position) => Ok(repositories.swap_remove(position)),
             None => Err(AppError::new(
                 ErrorKind::NotFound,
-                format!("The hub knows no repository called '{named}'."),
+                words::terminal::no_repository_called(named),
                 Retry::Never,
             )
-            .with_hint(format!("It has: {names}."))),
+            .with_hint(words::terminal::repositories(names))),
         };
     }
     repositories.retain(|repository| repository.enabled);
     if repositories.len() > 1 {
         return Err(AppError::new(
             ErrorKind::Invalid,
-            "The hub has several repositories.",
+            words::terminal::several_repositories(),
             Retry::Never,
         )
-        .with_hint(format!("Choose one with --repository: {names}.")));
+        .with_hint(words::terminal::choose_repository(names)));
     }
     repositories.pop().ok_or_else(|| {
         AppError::new(
             ErrorKind::NotFound,
-            "The hub has no repository to back up into.",
+            words::terminal::no_repository(),
             Retry::Never,
         )
     })
@@ -198,44 +187,66 @@ pub(crate) async fn choose_repository(hub: &HubClient, named: Option<&str>) -> R
 
 fn list(vm_name: &str, backups: &[Backup]) -> String {
     if backups.is_empty() {
-        return format!("{} was never backed up.", printable(vm_name));
+        return words::terminal::never_backed_up(printable(vm_name));
     }
     let rows = backups.iter().map(|backup| {
         [
             output::time(backup.created_at),
-            backup.backup_type.as_str().to_owned(),
+            kind(backup.backup_type).to_owned(),
             status(backup),
             size(backup),
             backup.backup_id.to_string(),
         ]
     });
-    output::table(["started", "type", "status", "size", "id"], &[3], rows)
+    output::table(
+        [
+            words::terminal::started(),
+            words::common::kind(),
+            words::terminal::status(),
+            words::common::size(),
+            words::terminal::id(),
+        ],
+        &[3],
+        rows,
+    )
 }
 
 fn show(backup: &Backup) -> String {
     let sheet = output::sheet(&[
-        ("Id", Some(backup.backup_id.to_string())),
-        ("VM", Some(backup.vm_name.clone())),
-        ("Type", Some(backup.backup_type.as_str().to_owned())),
-        ("Status", Some(status(backup))),
-        ("Reason", backup.error_message.clone()),
+        (words::terminal::id(), Some(backup.backup_id.to_string())),
+        (words::activity::vm(), Some(backup.vm_name.clone())),
         (
-            "Repository",
+            words::common::kind(),
+            Some(kind(backup.backup_type).to_owned()),
+        ),
+        (words::terminal::status(), Some(status(backup))),
+        (words::terminal::reason(), backup.error_message.clone()),
+        (
+            words::repositories::repository(),
             backup.repository_id.as_ref().map(ToString::to_string),
         ),
-        ("Size", Some(size(backup))),
-        ("Started", Some(output::time(backup.created_at))),
-        ("Ended", Some(output::time(backup.completed_at))),
+        (words::common::size(), Some(size(backup))),
         (
-            "Pinned",
-            backup.is_pinned.filter(|is| *is).map(|_| "yes".to_owned()),
+            words::terminal::started(),
+            Some(output::time(backup.created_at)),
         ),
-        ("Verified", last_verified(backup)),
         (
-            "Copy of",
+            words::terminal::ended(),
+            Some(output::time(backup.completed_at)),
+        ),
+        (
+            words::history::pinned(),
+            backup
+                .is_pinned
+                .filter(|is| *is)
+                .map(|_| words::terminal::yes().to_owned()),
+        ),
+        (words::history::verified(), last_verified(backup)),
+        (
+            words::terminal::copy_of(),
             backup.copied_from.as_ref().map(ToString::to_string),
         ),
-        ("Lost with it", dependents(backup)),
+        (words::terminal::lost_with_it(), dependents(backup)),
     ]);
     if backup.disks.is_empty() {
         return sheet;
@@ -248,20 +259,31 @@ fn show(backup: &Backup) -> String {
             disk.qcow2_path.clone().unwrap_or_default(),
         ]
     });
-    sheet + "\n" + &output::table(["disk", "status", "size", "image"], &[0, 2], rows)
+    sheet
+        + "\n"
+        + &output::table(
+            [
+                words::mounts::disk(),
+                words::terminal::status(),
+                words::common::size(),
+                words::terminal::image(),
+            ],
+            &[0, 2],
+            rows,
+        )
 }
 
 /// What verifying found last, and when.
 fn last_verified(backup: &Backup) -> Option<String> {
-    let found = match backup.verification? {
-        VerificationStatus::Sound => "sound",
-        VerificationStatus::Flawed => "its disks are sound, its files have damage",
-        VerificationStatus::Damaged => "damaged: it cannot be restored as it was",
+    let time = output::time(backup.verified_at);
+    Some(match backup.verification? {
+        VerificationStatus::Sound => words::terminal::verified_sound(time),
+        VerificationStatus::Flawed => words::terminal::verified_flawed(time),
+        VerificationStatus::Damaged => words::terminal::verified_damaged(time),
         VerificationStatus::Unproven
         | VerificationStatus::Running
-        | VerificationStatus::Cancelled => "could not be proven",
-    };
-    Some(format!("{found} ({})", output::time(backup.verified_at)))
+        | VerificationStatus::Cancelled => words::terminal::verified_unproven(time),
+    })
 }
 
 /// What cannot be restored without it.
@@ -278,16 +300,16 @@ fn not_sound(verification: &Verification) -> Option<AppError> {
         VerificationStatus::Damaged | VerificationStatus::Flawed => Some(damaged(verification)),
         VerificationStatus::Cancelled => Some(AppError::new(
             ErrorKind::Cancelled,
-            format!("Verifying {id} was cancelled."),
+            words::terminal::verification_cancelled(id),
             Retry::Manual,
         )),
         VerificationStatus::Unproven | VerificationStatus::Running => Some(
             AppError::new(
                 ErrorKind::Unsupported,
-                format!("{id} could not be proven: {}.", problems(verification)),
+                words::terminal::unproven(id, problems(verification)),
                 Retry::Never,
             )
-            .with_hint("Its images may be sound all the same. Run a full backup to have one that can be verified."),
+            .with_hint(words::terminal::unproven_hint()),
         ),
     }
 }
@@ -298,30 +320,27 @@ fn damaged(verification: &Verification) -> AppError {
         ids.join(", ")
     };
     let (broken, intact) = (&verification.broken_backups, &verification.intact_backups);
-    let mut hint = String::new();
+    let mut hints = Vec::new();
     if !broken.is_empty() {
-        hint += &format!("These cannot be restored as they were: {}. ", list(broken));
+        hints.push(words::terminal::broken(list(broken)));
     }
     if !intact.is_empty() {
-        hint += &format!("These can be restored: {}. ", list(intact));
+        hints.push(words::terminal::intact(list(intact)));
     }
+    hints.push(words::failures::run_full().to_owned());
     AppError::new(
         ErrorKind::Corrupt,
-        format!(
-            "{} is damaged: {}.",
-            verification.backup_id,
-            problems(verification)
-        ),
+        words::terminal::damaged(&verification.backup_id, problems(verification)),
         Retry::Never,
     )
-    .with_hint(hint + "Run a full backup.")
+    .with_hint(hints.join(" "))
 }
 
 fn problems(verification: &Verification) -> String {
     let problems: Vec<_> = verification
         .problems
         .iter()
-        .map(|(disk, problem)| format!("disk {disk}: {problem}"))
+        .map(|(disk, problem)| words::terminal::disk_problem(disk, problem))
         .collect();
     problems.join("; ")
 }
@@ -329,7 +348,7 @@ fn problems(verification: &Verification) -> String {
 /// Incremental backups are indented below the full one that they build on.
 fn show_chain(chain: &Chain) -> String {
     if chain.chain.is_empty() {
-        return format!("{} has no recovery point here.", printable(&chain.vm_name));
+        return words::terminal::no_points(printable(&chain.vm_name));
     }
     let rows = chain.chain.iter().map(|link| {
         let indent = match link.backup_type {
@@ -338,37 +357,57 @@ fn show_chain(chain: &Chain) -> String {
         };
         let restorable = match (link.is_restorable, &link.problem) {
             (Some(true), _) => String::new(),
-            (Some(false), None) => "not restorable".to_owned(),
-            (Some(false), Some(why)) => format!("not restorable: {why}"),
-            (None, _) => "unknown".to_owned(),
+            (Some(false), None) => words::terminal::not_restorable().to_owned(),
+            (Some(false), Some(why)) => words::terminal::not_restorable_because(why),
+            (None, _) => words::terminal::unknown().to_owned(),
         };
         [
             output::time(link.created_at),
-            format!("{indent}{}", link.backup_type.as_str()),
+            format!("{indent}{}", kind(link.backup_type)),
             link.size_gb.map_or_else(String::new, gibibytes),
             link.backup_id.to_string(),
             restorable,
         ]
     });
-    output::table(["taken", "type", "size", "id", ""], &[2], rows)
+    output::table(
+        [
+            words::terminal::taken(),
+            words::common::kind(),
+            words::common::size(),
+            words::terminal::id(),
+            "",
+        ],
+        &[2],
+        rows,
+    )
 }
 
 /// Ours first, with how far it is; the hub's own word where it says more.
 fn status(backup: &Backup) -> String {
     match (backup.status, backup.progress_percent) {
-        (BackupStatus::Active, Some(percent)) => format!("running, {percent:.0} %"),
+        (BackupStatus::Active, Some(percent)) => {
+            words::terminal::running_at(format_args!("{percent:.0}"))
+        }
         (BackupStatus::Unknown, _) => backup.hub_status.clone(),
         (status, _) => word(status).to_owned(),
     }
 }
 
+fn kind(kind: BackupType) -> &'static str {
+    match kind {
+        BackupType::Full => words::terminal::full(),
+        BackupType::Incremental => words::terminal::incremental(),
+        BackupType::Unknown => words::terminal::unknown(),
+    }
+}
+
 fn word(status: BackupStatus) -> &'static str {
     match status {
-        BackupStatus::Active => "running",
-        BackupStatus::Completed => "completed",
-        BackupStatus::Failed => "failed",
-        BackupStatus::Cancelled => "cancelled",
-        BackupStatus::Unknown => "unknown",
+        BackupStatus::Active => words::terminal::running(),
+        BackupStatus::Completed => words::terminal::completed(),
+        BackupStatus::Failed => words::terminal::failed(),
+        BackupStatus::Cancelled => words::terminal::cancelled(),
+        BackupStatus::Unknown => words::terminal::unknown(),
     }
 }
 

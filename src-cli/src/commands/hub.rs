@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use sendense_hub::{Auth, Config, NewUser, Password};
 use sendense_types::{AppError, ErrorKind, Retry};
+use sendense_words as words;
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -30,10 +31,10 @@ pub(crate) async fn serve(
     let listener = TcpListener::bind(listen).await.map_err(|error| {
         AppError::new(
             ErrorKind::Conflict,
-            format!("The hub cannot listen on {listen}."),
+            words::terminal::not_listening(listen),
             Retry::Manual,
         )
-        .with_hint("Choose another address with --listen.")
+        .with_hint(words::terminal::choose_address())
         .with_details(error.to_string())
     })?;
     let address = listener.local_addr().unwrap_or(listen);
@@ -43,12 +44,12 @@ pub(crate) async fn serve(
     let until_told = async move {
         let url = format!("http://{address}");
         let shown = output.show(&json!({ "url": url, "data": data }), || {
-            format!("The hub is ready on {url}; it keeps its data in {data}.")
+            words::terminal::ready_on(&url, &data)
         });
         if let Err(error) = shown {
             output::print_error(&error);
         }
-        output.note("Ctrl-C stops it.");
+        output.note(words::terminal::ctrl_c());
         told_to_stop().await;
     };
     sendense_hub::serve(listener, config, until_told)

@@ -2,6 +2,7 @@
 
 use sendense_core::{HubClient, SignIn, Token};
 use sendense_types::{AppError, ErrorKind, Retry};
+use sendense_words as words;
 use serde_json::json;
 
 use crate::args::Global;
@@ -18,21 +19,21 @@ pub(crate) async fn run(global: &Global, output: &Output) -> Result<()> {
         }
         checked?;
         return output.show(&json!({ "signed_in": true }), || {
-            "The hub of this computer needs no sign-in.".to_owned()
+            words::failures::needs_no_sign_in().to_owned()
         });
     };
     let client = HubClient::new(address, None)?;
     client.health().await?;
     if global.token_stdin {
-        let token = Token::new(secrets::from_stdin("token")?);
+        let token = Token::new(secrets::token_from_stdin()?);
         client.clone().with_token(token).check_sign_in().await?;
         return output.show(&json!({ "signed_in": true }), || {
-            format!("The token is good for {}.", client.address())
+            words::terminal::token_good(client.address())
         });
     }
     let not_needed = || {
         output.show(&json!({ "signed_in": true }), || {
-            format!("The hub at {} needs no sign-in.", client.address())
+            words::terminal::needs_no_sign_in(client.address())
         })
     };
     let Some(user) = &global.user else {
@@ -40,10 +41,10 @@ pub(crate) async fn run(global: &Global, output: &Output) -> Result<()> {
             Ok(()) => not_needed(),
             Err(error) if error.kind == ErrorKind::Unauthorized => Err(AppError::new(
                 ErrorKind::Unauthorized,
-                "This hub wants you to sign in.",
+                words::failures::sign_in_required(),
                 Retry::AfterSignIn,
             )
-            .with_hint("Name a user with --user, or give a token with --token-stdin.")),
+            .with_hint(words::terminal::give_user_or_token())),
             Err(error) => Err(error),
         };
     };
@@ -53,9 +54,7 @@ pub(crate) async fn run(global: &Global, output: &Output) -> Result<()> {
         SignIn::Token { token, expires_at } => {
             let until = output::time(expires_at);
             if !until.is_empty() {
-                output.note(format_args!(
-                    "Signed in as {user} until {until}. The token:"
-                ));
+                output.note(words::terminal::signed_in(user, until));
             }
             output.show(
                 &json!({ "token": token.reveal(), "expires_at": expires_at }),

@@ -5,6 +5,7 @@ use std::path::Path;
 use sendense_types::{
     AppError, BackupCopy, BackupId, ErrorKind, Repository, RepositoryProblem, Rescan, Retry,
 };
+use sendense_words as words;
 use serde_json::json;
 
 use super::backup::choose_repository;
@@ -30,7 +31,7 @@ pub(crate) async fn run(
         RepositoryCommand::Add { name, dir } => {
             let created = hub.create_repository(&name, &text(&dir)?).await?;
             output.show(&created, || {
-                format!("{} is a repository now: {}", printable(&name), created.id)
+                words::terminal::repository_added(printable(&name), &created.id)
             })
         }
         RepositoryCommand::Test { dir } => {
@@ -39,28 +40,25 @@ pub(crate) async fn run(
             if let Some(why) = &test.message {
                 return Err(AppError::new(
                     ErrorKind::Invalid,
-                    format!("{} cannot be a repository: {why}.", printable(&dir)),
+                    words::terminal::repository_unusable(printable(&dir), why),
                     Retry::Manual,
                 ));
             }
             output.show(&test, || {
-                format!("Backups could be kept in {}.", printable(&dir))
+                words::terminal::repository_usable(printable(&dir))
             })
         }
         RepositoryCommand::Delete { repository } => {
             let doomed = choose_repository(hub, Some(&repository)).await?;
             hub.delete_repository(&doomed.id).await?;
             output.show(&json!({ "id": doomed.id }), || {
-                format!(
-                    "{} is no repository any more; its folder is as it was.",
-                    printable(&doomed.name)
-                )
+                words::terminal::repository_removed(printable(&doomed.name))
             })
         }
         RepositoryCommand::Copy { backup, to } => {
             let target = choose_repository(hub, Some(&to)).await?;
             let copy = {
-                let label = format!("Copying to {}", printable(&target.name));
+                let label = words::terminal::copying_to(printable(&target.name));
                 let mut line = Line::new(*output, label);
                 let id = BackupId::new(backup);
                 hub.copy_backup(&id, &target.id, &mut |copy| {
@@ -76,10 +74,7 @@ pub(crate) async fn run(
             hub.cancel_copy(&id, &target.id).await?;
             let ended = json!({ "backup_id": id, "repository_id": target.id });
             output.show(&ended, || {
-                let name = printable(&target.name);
-                format!(
-                    "The copy to {name} is being cancelled; copied again, it goes on from there."
-                )
+                words::terminal::cancelling_copy(printable(&target.name))
             })
         }
     }
@@ -97,7 +92,7 @@ fn text(path: &Path) -> Result<String> {
     path.to_str().map(str::to_owned).ok_or_else(|| {
         AppError::new(
             ErrorKind::Invalid,
-            format!("'{}' is not valid Unicode text.", path.display()),
+            words::terminal::not_unicode(path.display()),
             Retry::Never,
         )
     })
@@ -118,16 +113,26 @@ fn list(repositories: &[Repository]) -> String {
         ]
     });
     let mut text = output::table(
-        ["name", "state", "free", "of", "backups", "id", "folder"],
+        [
+            words::common::name(),
+            words::common::state(),
+            words::terminal::free(),
+            words::backups::total(),
+            words::activity::backups(),
+            words::terminal::id(),
+            words::repositories::folder(),
+        ],
         &[2, 3, 4],
         rows,
     );
     for repository in repositories {
         if let Some(why) = &repository.status_message {
-            text += &format!("\n\n{}: {}.", printable(&repository.name), printable(why));
+            let what = words::terminal::about(printable(&repository.name), printable(why));
+            text += &format!("\n\n{what}");
         }
         if !repository.problems.is_empty() {
-            text += &format!("\n\nIn {}:", printable(&repository.name));
+            let head = words::terminal::problems_in(printable(&repository.name));
+            text += &format!("\n\n{head}");
             text += &problems(&repository.problems);
         }
     }
@@ -136,31 +141,28 @@ fn list(repositories: &[Repository]) -> String {
 
 fn state(repository: &Repository) -> String {
     match (repository.is_connected, repository.enabled) {
-        (Some(false), _) => "not connected",
-        (_, false) => "not in use",
-        _ if !repository.problems.is_empty() => "has problems",
-        _ => "ready",
+        (Some(false), _) => words::terminal::not_connected(),
+        (_, false) => words::terminal::not_in_use(),
+        _ if !repository.problems.is_empty() => words::terminal::has_problems(),
+        _ => words::terminal::ready(),
     }
     .to_owned()
 }
 
 fn copied(copy: &BackupCopy, target: &Repository) -> String {
     let id = copy.backup_id.as_ref().unwrap_or(&copy.source_backup_id);
-    format!(
-        "Copied to {} and verified there: {id}",
-        printable(&target.name)
-    )
+    words::terminal::copied_to(printable(&target.name), id)
 }
 
 fn rescanned(found: &Rescan) -> String {
-    let mut text = format!(
-        "{}: {} recovery points found that were not on record, {} that were.",
+    let mut text = words::terminal::rescanned(
+        found.adopted_backups.len() as u64,
         printable(&found.repository.name),
-        found.adopted_backups.len(),
         found.known_backups,
     );
     if !found.problems.is_empty() {
-        text += "\nNot used:";
+        text += "\n";
+        text += words::terminal::not_used();
         text += &problems(&found.problems);
     }
     text

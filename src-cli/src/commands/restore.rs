@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use sendense_core::download::{Destination, Existing, save_file, save_stream, save_zip};
 use sendense_core::{Platform, local_name};
 use sendense_types::{BackupId, ByteSize, FileEntry, FileKind, Listing, Mount, MountId};
+use sendense_words as words;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -33,7 +34,7 @@ pub(crate) async fn run(
         RestoreCommand::Ls { mount, path } => {
             let listing = hub.list_files(&MountId::new(mount), &path).await?;
             for sentence in listing.damage.iter().chain(&listing.passed_over) {
-                output::say(format_args!("warning: {}", printable(sentence)));
+                output::say(words::terminal::warning(printable(sentence)));
             }
             output.show(&listing, || list_files(&listing))
         }
@@ -45,7 +46,7 @@ pub(crate) async fn run(
         } => {
             let extension = stream.as_ref().map(|stream| format!(".{stream}"));
             let destination = destination(&target, &path, &extension.unwrap_or_default());
-            let mut line = Line::new(*output, format!("Saving {}", printable(&path)));
+            let mut line = Line::new(*output, words::downloads::saving(printable(&path)));
             let mount = MountId::new(mount);
             let report = &mut |progress| line.download(&progress);
             let saved = match stream {
@@ -58,11 +59,7 @@ pub(crate) async fn run(
             drop(line);
             let document = json!({ "path": saved.path, "size_bytes": saved.size_bytes });
             output.show(&document, || {
-                format!(
-                    "{} saved, {}.",
-                    saved.path.display(),
-                    ByteSize(saved.size_bytes)
-                )
+                words::terminal::saved(saved.path.display(), ByteSize(saved.size_bytes))
             })
         }
         RestoreCommand::GetDir {
@@ -72,7 +69,7 @@ pub(crate) async fn run(
             format: Format::Zip,
         } => {
             let destination = destination(&target, &path, ".zip");
-            let mut line = Line::new(*output, format!("Saving {}", printable(&path)));
+            let mut line = Line::new(*output, words::downloads::saving(printable(&path)));
             let archive = save_zip(
                 hub,
                 &MountId::new(mount),
@@ -84,13 +81,14 @@ pub(crate) async fn run(
             .await?;
             drop(line);
             if let Some(error) = &archive.unchecked {
-                output::say(format_args!(
-                    "warning: the archive is sound, but the hub could not say what has to be in it: {}",
-                    printable(&error.message)
-                ));
+                let problem = words::failures::archive_unchecked(
+                    ByteSize(archive.saved.size_bytes),
+                    printable(&error.message),
+                );
+                output::say(words::terminal::warning(problem));
             }
             if let Some(note) = &archive.not_restored {
-                output::say("warning: not everything was restored; the archive holds this note:");
+                output::say(words::terminal::warning(words::terminal::not_all_restored()));
                 note.lines().for_each(|line| output::say(printable(line)));
             }
             let saved = &archive.saved;
@@ -101,11 +99,10 @@ pub(crate) async fn run(
                 "not_restored": archive.not_restored,
             });
             output.show(&document, || {
-                format!(
-                    "{} saved, {} files, {}.",
+                words::terminal::saved_archive(
+                    archive.n_files as u64,
                     saved.path.display(),
-                    archive.n_files,
-                    ByteSize(saved.size_bytes)
+                    ByteSize(saved.size_bytes),
                 )
             })
         }
@@ -113,7 +110,7 @@ pub(crate) async fn run(
             let mount = MountId::new(mount);
             hub.unmount(&mount).await?;
             output.show(&json!({ "mount_id": mount }), || {
-                format!("{mount} is closed.")
+                words::terminal::mount_closed(&mount)
             })
         }
     }
@@ -143,17 +140,26 @@ fn destination(target: &Target, path: &str, extension: &str) -> Destination {
 
 fn opened(mount: &Mount) -> String {
     output::sheet(&[
-        ("Mount", Some(mount.mount_id.to_string())),
-        ("Backup", mount.backup_id.as_ref().map(ToString::to_string)),
-        ("Disk", mount.disk_index.map(|index| index.to_string())),
-        ("Filesystem", mount.filesystem_type.clone()),
-        ("Expires", Some(output::time(mount.expires_at))),
+        (words::terminal::mount(), Some(mount.mount_id.to_string())),
+        (
+            words::terminal::backup(),
+            mount.backup_id.as_ref().map(ToString::to_string),
+        ),
+        (
+            words::mounts::disk(),
+            mount.disk_index.map(|index| index.to_string()),
+        ),
+        (words::terminal::filesystem(), mount.filesystem_type.clone()),
+        (
+            words::terminal::expires(),
+            Some(output::time(mount.expires_at)),
+        ),
     ])
 }
 
 fn list_mounts(mounts: &[Mount]) -> String {
     if mounts.is_empty() {
-        return "Nothing is mounted.".to_owned();
+        return words::terminal::none_mounted().to_owned();
     }
     let rows = mounts.iter().map(|mount| {
         [
@@ -171,7 +177,13 @@ fn list_mounts(mounts: &[Mount]) -> String {
         ]
     });
     output::table(
-        ["mount", "backup", "disk", "filesystem", "expires"],
+        [
+            words::terminal::mount(),
+            words::terminal::backup(),
+            words::mounts::disk(),
+            words::terminal::filesystem(),
+            words::terminal::expires(),
+        ],
         &[2],
         rows,
     )
@@ -180,8 +192,8 @@ fn list_mounts(mounts: &[Mount]) -> String {
 fn list_files(listing: &Listing) -> String {
     if listing.files.is_empty() {
         return match listing.damage.is_empty() {
-            true => "This folder is empty.".to_owned(),
-            false => "Nothing in this folder can be shown.".to_owned(),
+            true => words::terminal::folder_empty().to_owned(),
+            false => words::terminal::nothing_shown().to_owned(),
         };
     }
     let rows = listing.files.iter().map(|file| {
@@ -192,7 +204,16 @@ fn list_files(listing: &Listing) -> String {
             remark(file),
         ]
     });
-    output::table(["modified", "size", "name", ""], &[1], rows)
+    output::table(
+        [
+            words::browser::modified(),
+            words::common::size(),
+            words::common::name(),
+            "",
+        ],
+        &[1],
+        rows,
+    )
 }
 
 /// Folders end with a slash. Where a name is for the eye only, the path says what to ask for.
@@ -213,13 +234,13 @@ fn remark(file: &FileEntry) -> String {
     let mut remarks: Vec<String> = match (&file.unreadable, &file.symlink_target, file.is_symlink) {
         (Some(reason), _, _) => vec![reason.clone()],
         (None, Some(target), _) => vec![format!("-> {target}")],
-        (None, None, true) => vec!["link".to_owned()],
+        (None, None, true) => vec![words::terminal::link().to_owned()],
         (None, None, false) => Vec::new(),
     };
     remarks.extend(
         file.streams
             .iter()
-            .map(|stream| format!("stream {} ({})", stream.name, output::size(stream.size))),
+            .map(|stream| words::terminal::stream(&stream.name, output::size(stream.size))),
     );
     remarks.join(", ")
 }

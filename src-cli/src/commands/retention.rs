@@ -1,6 +1,7 @@
 //! `sendense retention`: how many recovery points are kept, and deleting the others.
 
-use sendense_types::{Retention, RetentionPoint, RetentionPolicy};
+use sendense_types::{Retention, RetentionAction, RetentionPoint, RetentionPolicy};
+use sendense_words as words;
 use serde_json::json;
 
 use crate::Result;
@@ -51,42 +52,56 @@ pub(crate) async fn run(
 fn show(vm_name: &str, retention: &Retention) -> String {
     let name = printable(vm_name);
     let Some(policy) = retention.policy else {
-        return format!("{name}: all recovery points are kept.");
+        return words::terminal::keeps_all(name);
     };
     let rules: Vec<String> = [
-        (policy.keep_last, "the last"),
-        (policy.keep_daily, "daily"),
-        (policy.keep_weekly, "weekly"),
-        (policy.keep_monthly, "monthly"),
+        (
+            policy.keep_last,
+            words::history::rule_last as fn(u32) -> String,
+        ),
+        (policy.keep_daily, words::history::rule_daily),
+        (policy.keep_weekly, words::history::rule_weekly),
+        (policy.keep_monthly, words::history::rule_monthly),
     ]
     .into_iter()
     .filter(|(count, _)| *count > 0)
-    .map(|(count, rule)| format!("{rule} {count}"))
+    .map(|(count, rule)| rule(count))
     .collect();
-    let mut text = format!(
-        "{name}: kept are {}, and whatever is pinned.",
-        rules.join(", ")
-    );
+    let mut text = words::terminal::keeps(name, rules.join(", "));
     if let Some(why) = &retention.error_message {
-        text += &format!("\nThe newest run ended early: {}", printable(why));
+        text += "\n";
+        text += &words::retention::ended_early(printable(why));
     }
     text
 }
 
 fn outcome(points: &[RetentionPoint], dry_run: bool) -> String {
     if points.is_empty() {
-        return "There are no recovery points.".to_owned();
+        return words::terminal::no_recovery_points().to_owned();
     }
     let rows = points.iter().map(|point| {
         [
             point.backup_id.to_string(),
-            point.action.as_str().to_owned(),
+            action(point.action).to_owned(),
             point.reason.clone(),
         ]
     });
-    let table = output::table(["id", "", "why"], &[], rows);
+    let table = output::table(
+        [words::terminal::id(), "", words::terminal::reason()],
+        &[],
+        rows,
+    );
     match dry_run {
-        true => format!("{table}\n\nNothing was changed."),
+        true => format!("{table}\n\n{}", words::failures::nothing_changed()),
         false => table,
+    }
+}
+
+fn action(action: RetentionAction) -> &'static str {
+    match action {
+        RetentionAction::Keep => words::terminal::keep(),
+        RetentionAction::Delete => words::terminal::delete(),
+        RetentionAction::Merge => words::terminal::merge(),
+        RetentionAction::Unknown => words::terminal::unknown(),
     }
 }

@@ -1,6 +1,7 @@
 //! `sendense vm`: finding and listing VMs.
 
 use sendense_types::{DiscoveredVm, LeftOut, Vm, VmDisk};
+use sendense_words as words;
 use serde::Serialize;
 use serde_json::json;
 
@@ -35,10 +36,14 @@ pub(crate) async fn run(
             output.show(&document, || {
                 let mut text = discovered(&found);
                 for (name, why) in &added.failed {
-                    let why = why.as_deref().unwrap_or("the hub does not say why");
-                    text += &format!("{} was not added: {}\n", printable(name), printable(why));
+                    let name = printable(name);
+                    text += &match why {
+                        Some(why) => words::terminal::not_added(name, printable(why)),
+                        None => words::terminal::not_added_unexplained(name),
+                    };
+                    text += "\n";
                 }
-                text + &format!("{} VMs can be backed up.", added.vms.len())
+                text + &words::terminal::can_be_backed_up(added.vms.len() as u64)
             })
         }
         VmCommand::List => {
@@ -63,15 +68,15 @@ struct WithDisks {
 
 fn discovered(found: &[DiscoveredVm]) -> String {
     if found.is_empty() {
-        return "There are no disk images in this folder.\n".to_owned();
+        return format!("{}\n", words::terminal::no_images());
     }
     let rows = found.iter().map(|vm| {
         // Part of a size would look like the whole.
         let size: Option<u64> = vm.disks.iter().map(|disk| disk.capacity_bytes).sum();
         let remark = match (&vm.problem, vm.existing) {
             (Some(problem), _) => problem.clone(),
-            (None, true) => "known already".to_owned(),
-            (None, false) => "new".to_owned(),
+            (None, true) => words::terminal::known_already().to_owned(),
+            (None, false) => words::terminal::new().to_owned(),
         };
         [
             vm.name.clone(),
@@ -80,7 +85,16 @@ fn discovered(found: &[DiscoveredVm]) -> String {
             remark,
         ]
     });
-    let table = output::table(["name", "disks", "size", ""], &[1, 2], rows);
+    let table = output::table(
+        [
+            words::common::name(),
+            words::backups::disks(),
+            words::common::size(),
+            "",
+        ],
+        &[1, 2],
+        rows,
+    );
     let left_out = found.iter().map(|vm| not_backed_up(&vm.left_out));
     table + "\n" + &left_out.collect::<String>() + "\n"
 }
@@ -88,18 +102,14 @@ fn discovered(found: &[DiscoveredVm]) -> String {
 /// The files that are in no backup, a line each.
 fn not_backed_up(left_out: &[LeftOut]) -> String {
     let lines = left_out.iter().map(|file| {
-        format!(
-            "not backed up: {}: {}\n",
-            printable(&file.path),
-            printable(&file.reason)
-        )
+        words::discovery::left_out(printable(&file.path), printable(&file.reason)) + "\n"
     });
     lines.collect()
 }
 
 fn list(vms: &[Vm]) -> String {
     if vms.is_empty() {
-        return "The hub knows no VMs yet. Find some with: sendense vm discover DIR".to_owned();
+        return words::terminal::no_vms("sendense vm discover DIR");
     }
     let rows = vms.iter().map(|vm| {
         [
@@ -110,31 +120,47 @@ fn list(vms: &[Vm]) -> String {
             vm.vm_path.clone(),
         ]
     });
-    output::table(["name", "status", "power", "id", "path"], &[], rows)
+    output::table(
+        [
+            words::common::name(),
+            words::terminal::status(),
+            words::terminal::power(),
+            words::terminal::id(),
+            words::browser::path(),
+        ],
+        &[],
+        rows,
+    )
 }
 
 fn show(vm: &Vm, disks: &[VmDisk]) -> String {
     let sheet = output::sheet(&[
-        ("Name", Some(vm.vm_name.clone())),
-        ("Id", Some(vm.context_id.to_string())),
-        ("Path", Some(vm.vm_path.clone())),
-        ("vCenter", Some(vm.vcenter_host.clone())),
-        ("Data centre", Some(vm.datacenter.clone())),
-        ("Status", Some(vm.current_status.clone())),
-        ("Processors", vm.cpu_count.map(|count| count.to_string())),
+        (words::common::name(), Some(vm.vm_name.clone())),
+        (words::terminal::id(), Some(vm.context_id.to_string())),
+        (words::browser::path(), Some(vm.vm_path.clone())),
+        (words::terminal::vcenter(), Some(vm.vcenter_host.clone())),
+        (words::terminal::datacenter(), Some(vm.datacenter.clone())),
+        (words::terminal::status(), Some(vm.current_status.clone())),
         (
-            "Memory",
+            words::terminal::processors(),
+            vm.cpu_count.map(|count| count.to_string()),
+        ),
+        (
+            words::terminal::memory(),
             vm.memory_mb.map(|mib| output::size(Some(mib << 20))),
         ),
-        ("System", vm.os_type.clone()),
-        ("Power", vm.power_state.clone()),
-        ("Known since", Some(output::time(vm.created_at))),
+        (words::terminal::system(), vm.os_type.clone()),
+        (words::terminal::power(), vm.power_state.clone()),
+        (
+            words::terminal::known_since(),
+            Some(output::time(vm.created_at)),
+        ),
     ]);
     let rows = disks.iter().map(|disk| {
         let size = match (disk.capacity_bytes, disk.size_gb) {
             (Some(bytes), _) => output::size(Some(bytes)),
             // Deployed hubs round (contract H27).
-            (None, Some(gib)) => format!("about {gib} GiB"),
+            (None, Some(gib)) => words::terminal::about_size(gib),
             (None, None) => String::new(),
         };
         [
@@ -145,7 +171,17 @@ fn show(vm: &Vm, disks: &[VmDisk]) -> String {
             disk.chosen_because.clone().unwrap_or_default(),
         ]
     });
-    let table = output::table(["disk", "label", "size", "image", "because"], &[0, 2], rows);
+    let table = output::table(
+        [
+            words::mounts::disk(),
+            words::terminal::label(),
+            words::common::size(),
+            words::terminal::image(),
+            words::terminal::because(),
+        ],
+        &[0, 2],
+        rows,
+    );
     let left_out = not_backed_up(&vm.left_out);
     format!("{sheet}\n{table}\n{left_out}")
         .trim_end()
