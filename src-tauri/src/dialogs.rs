@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use sendense_types::{AppError, ErrorKind, Retry};
+use sendense_words as words;
 use tauri::{AppHandle, Manager, Runtime};
 use tauri_plugin_dialog::{
     DialogExt, FileDialogBuilder, FilePath, MessageDialogButtons, MessageDialogKind,
@@ -12,7 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::{Result, window};
 
-/// Asks where to save a file; `None` when the user thinks better of it.
+/// Asks where to save a file; `None` when the user cancels.
 pub(crate) async fn choose_file<R: Runtime>(
     app: &AppHandle<R>,
     title: &str,
@@ -26,7 +27,7 @@ pub(crate) async fn choose_file<R: Runtime>(
     local(choice.await.ok().flatten())
 }
 
-/// Asks for a folder; `None` when the user thinks better of it.
+/// Asks for a folder; `None` when the user cancels.
 pub(crate) async fn choose_folder<R: Runtime>(
     app: &AppHandle<R>,
     title: &str,
@@ -37,7 +38,7 @@ pub(crate) async fn choose_folder<R: Runtime>(
     local(choice.await.ok().flatten())
 }
 
-/// Asks whether to go on. `yes` is the button that does it.
+/// Asks whether to continue. `yes` is the button that does.
 pub(crate) async fn confirm<R: Runtime>(
     app: &AppHandle<R>,
     title: &str,
@@ -96,10 +97,10 @@ fn local(chosen: Option<FilePath>) -> Result<Option<PathBuf>> {
         .map_err(|error| {
             AppError::new(
                 ErrorKind::Invalid,
-                "This place is no folder of this computer.",
+                words::failures::not_a_local_folder(),
                 Retry::Manual,
             )
-            .with_hint("Choose another one.")
+            .with_hint(words::failures::choose_another())
             .with_details(error.to_string())
         })
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use keyring::{Entry, Error};
 use sendense_core::{MemorySecrets, Result, Secrets, Token};
 use sendense_types::{AppError, ErrorKind, HubId, Keychain, Retry};
+use sendense_words as words;
 
 /// What our entries are filed under.
 const SERVICE: &str = "Sendense";
@@ -33,20 +34,20 @@ impl Secrets for SystemKeychain {
         match entry(hub).and_then(|entry| entry.get_password()) {
             Ok(token) => Ok(Some(Token::new(token))),
             Err(Error::NoEntry) => Ok(None),
-            Err(error) => Err(refused("could not be read from", &error)),
+            Err(error) => Err(refused(words::failures::keychain_read(), &error)),
         }
     }
 
     fn store(&self, hub: &HubId, token: &Token) -> Result<()> {
         entry(hub)
             .and_then(|entry| entry.set_password(token.reveal()))
-            .map_err(|error| refused("could not be kept in", &error))
+            .map_err(|error| refused(words::failures::keychain_stored(), &error))
     }
 
     fn forget(&self, hub: &HubId) -> Result<()> {
         match entry(hub).and_then(|entry| entry.delete_credential()) {
             Ok(()) | Err(Error::NoEntry) => Ok(()),
-            Err(error) => Err(refused("could not be removed from", &error)),
+            Err(error) => Err(refused(words::failures::keychain_removed(), &error)),
         }
     }
 }
@@ -55,12 +56,8 @@ fn entry(hub: &HubId) -> keyring::Result<Entry> {
     Entry::new(SERVICE, &hub.0)
 }
 
-fn refused(what: &str, error: &Error) -> AppError {
-    AppError::new(
-        ErrorKind::Internal,
-        format!("The sign-in {what} the system's keychain."),
-        Retry::Manual,
-    )
-    .with_hint("Unlock the keychain and try again.")
-    .with_details(error.to_string())
+fn refused(message: &str, error: &Error) -> AppError {
+    AppError::new(ErrorKind::Internal, message, Retry::Manual)
+        .with_hint(words::failures::unlock_keychain())
+        .with_details(error.to_string())
 }

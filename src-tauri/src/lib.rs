@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 use sendense_core::{Backups, Downloads, Events, HubSession, Mounts, Secrets};
 use sendense_hub::default_data_dir;
+use sendense_words as words;
 use tauri::{App, AppHandle, Builder, Manager, RunEvent, Runtime};
 use tauri_plugin_log::TargetKind;
 
@@ -40,6 +41,9 @@ type Result<T, E = sendense_types::AppError> = std::result::Result<T, E>;
 
 /// Runs the app until it is quit.
 pub fn run() -> ExitCode {
+    if std::env::var_os("SENDENSE_PSEUDO_LOCALE").is_some_and(|on| on == "1") {
+        words::use_pseudo_locale();
+    }
     let builder = Builder::default()
         // First, so that a second start does nothing but raise the window of the first.
         .plugin(tauri_plugin_single_instance::init(|app, _, _| {

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use sendense_core::{Result, Token};
 use sendense_hub::{Config, LocalHub, ServeError, find_running};
 use sendense_types::{AppError, ErrorKind, Retry};
+use sendense_words as words;
 
 /// The place of that hub, and the hub itself unless one ran there already.
 pub(crate) struct OwnHub {
@@ -60,22 +61,15 @@ impl OwnHub {
 
 fn refused(error: ServeError) -> AppError {
     let (kind, hint) = match &error {
-        ServeError::DataDirInUse(_) => (
-            ErrorKind::Conflict,
-            "Another program uses its data folder. Wait until that has ended, then try again.",
-        ),
-        ServeError::Engine(_) | ServeError::Users(_) => (
-            ErrorKind::Corrupt,
-            "Backups are not touched; the database is the file hub.db in the data folder.",
-        ),
-        _ => (
-            ErrorKind::Internal,
-            "Hubs elsewhere can be used all the same.",
-        ),
+        ServeError::DataDirInUse(_) => (ErrorKind::Conflict, words::failures::data_folder_in_use()),
+        ServeError::Engine(_) | ServeError::Users(_) => {
+            (ErrorKind::Corrupt, words::failures::database_unreadable())
+        }
+        _ => (ErrorKind::Internal, words::failures::other_hubs_work()),
     };
     AppError::new(
         kind,
-        "The hub of this computer cannot start.",
+        words::failures::local_hub_not_started(),
         Retry::Manual,
     )
     .with_hint(hint)

@@ -5,6 +5,7 @@ mod linux;
 
 use sendense_core::Events;
 use sendense_types::{AppEvent, Backup, BackupStatus, ByteSize, OpenMount, Place};
+use sendense_words as words;
 use tauri::{AppHandle, Manager, Runtime};
 
 use crate::window;
@@ -13,23 +14,17 @@ use crate::window;
 pub(crate) fn backup_over<R: Runtime>(app: &AppHandle<R>, backup: &Backup) {
     let name = &backup.vm_name;
     let (title, text) = if backup.status == BackupStatus::Completed {
-        let size = backup
-            .total_bytes
-            .map(|bytes| format!(" {}.", ByteSize(bytes)))
-            .unwrap_or_default();
-        (
-            format!("Backup of {name} finished"),
-            format!("A new recovery point is there.{size}"),
-        )
+        let text = match backup.total_bytes {
+            Some(bytes) => words::frame::new_point_of(ByteSize(bytes)),
+            None => words::backups::new_point().to_owned(),
+        };
+        (words::backups::finished_toast(name), text)
     } else {
-        let reason = backup
-            .error_message
-            .as_deref()
-            .unwrap_or("No reason is known.");
-        (
-            format!("Backup of {name} failed"),
-            format!("{reason} Earlier recovery points are not touched."),
-        )
+        let text = match backup.error_message.as_deref() {
+            Some(reason) => words::frame::backup_failed(reason.trim_end_matches('.')),
+            None => words::frame::backup_failed_unexplained().to_owned(),
+        };
+        (words::backups::failed_toast(name), text)
     };
     let place = backup
         .vm_context_id
@@ -40,15 +35,18 @@ pub(crate) fn backup_over<R: Runtime>(app: &AppHandle<R>, backup: &Backup) {
 
 /// A mount ends soon.
 pub(crate) fn mount_expiring<R: Runtime>(app: &AppHandle<R>, mount: &OpenMount, minutes: u32) {
-    let name = mount.vm_name.as_deref().unwrap_or("an unknown VM");
-    let disk = mount
-        .disk_index
-        .map(|index| format!(" · Disk {index}"))
-        .unwrap_or_default();
+    let name = mount
+        .vm_name
+        .as_deref()
+        .unwrap_or(words::frame::unknown_vm());
+    let shown = match mount.disk_index {
+        Some(index) => words::frame::disk_of(name, index),
+        None => name.to_owned(),
+    };
     say(
         app,
-        &format!("Mount expires in {minutes} minutes"),
-        &format!("{name}{disk}. Remount it to go on browsing."),
+        &words::frame::mount_expires(minutes.into()),
+        &words::frame::mount_expires_hint(shown),
         Some(Place::Mount {
             mount_id: mount.mount_id.clone(),
         }),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use sendense_types::{AppError, ErrorKind, Retry};
+use sendense_words as words;
 use tauri::{AppHandle, Runtime};
 use tauri_plugin_opener::{Opener, OpenerExt};
 
@@ -36,9 +37,9 @@ async fn by_system<R: Runtime>(
 fn not_opened(error: &dyn std::fmt::Display) -> AppError {
     AppError::new(
         ErrorKind::Internal,
-        "The system could not open it.",
+        words::failures::not_opened(),
         Retry::Manual,
     )
-    .with_hint("It is still where it was saved.")
+    .with_hint(words::failures::still_where_saved())
     .with_details(error.to_string())
 }

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use sendense_core::download::{Destination, Existing, free_name};
+use sendense_words as words;
 use tauri::{AppHandle, Manager, Runtime};
 
 use crate::preferences::Preferences;
 use crate::{Result, dialogs};
 
-/// A place for one file; `None` when the user thinks better of it.
+/// A place for one file; `None` when the user cancels.
 pub(crate) async fn for_file<R: Runtime>(
     app: &AppHandle<R>,
     title: &str,
@@ -33,7 +34,7 @@ pub(crate) async fn for_file<R: Runtime>(
     }))
 }
 
-/// A folder for so many files; `None` when the user thinks better of it.
+/// A folder for so many files; `None` when the user cancels.
 pub(crate) async fn for_files<R: Runtime>(
     app: &AppHandle<R>,
     n_files: usize,
@@ -42,7 +43,7 @@ pub(crate) async fn for_files<R: Runtime>(
     let folder = match preferences.settings().download_folder {
         Some(folder) => Some(PathBuf::from(folder)),
         None => {
-            let title = format!("Save {n_files} files to a folder");
+            let title = words::frame::save_files(n_files as u64);
             let last = preferences.last_folder();
             dialogs::choose_folder(app, &title, last.as_deref()).await?
         }

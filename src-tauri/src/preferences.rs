@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use sendense_core::Events;
 use sendense_types::{AppError, AppEvent, ErrorKind, HubId, Retry, SavedHub, Session, Settings};
+use sendense_words as words;
 use serde::{Serialize, de::DeserializeOwned};
 use tauri::{AppHandle, Runtime};
 use tauri_plugin_store::{Store, StoreExt};
@@ -109,9 +110,9 @@ fn read<R: Runtime, T: DeserializeOwned>(store: &Store<R>, key: &str) -> Option<
 fn not_kept(error: &dyn std::error::Error) -> AppError {
     AppError::new(
         ErrorKind::Internal,
-        "The settings could not be written.",
+        words::failures::settings_not_saved(),
         Retry::Manual,
     )
-    .with_hint("They hold until the app ends.")
+    .with_hint(words::failures::settings_hold())
     .with_details(error.to_string())
 }

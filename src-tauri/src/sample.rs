@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use sendense_core::HubSession;
 use sendense_fixtures::{SAMPLE_VM, unpack_sample_from};
 use sendense_types::{AddedVms, AppError, ErrorKind, Retry, SavedHub};
+use sendense_words as words;
 use tauri::path::BaseDirectory;
 use tauri::{AppHandle, Manager, Runtime};
 
@@ -17,10 +18,10 @@ pub(crate) async fn add<R: Runtime>(app: &AppHandle<R>, session: &HubSession) ->
     if !state.current_hub().is_some_and(SavedHub::is_this_computer) {
         return Err(AppError::new(
             ErrorKind::Unsupported,
-            "The sample VM lies on this computer, where another hub cannot read it.",
+            words::failures::sample_elsewhere(),
             Retry::Never,
         )
-        .with_hint("Switch to the hub \"This computer\"."));
+        .with_hint(words::failures::switch_to(words::common::this_computer())));
     }
     let folder = unpack(app.clone()).await?;
     let names = [SAMPLE_VM.to_owned()];
@@ -59,9 +60,9 @@ fn packed<R: Runtime>(app: &AppHandle<R>) -> Result<PathBuf> {
 fn not_unpacked(error: &dyn std::fmt::Display) -> AppError {
     AppError::new(
         ErrorKind::Internal,
-        "The sample VM could not be unpacked.",
+        words::failures::sample_not_unpacked(),
         Retry::Manual,
     )
-    .with_hint("It needs about 600 MiB on this user's disk.")
+    .with_hint(words::failures::sample_size())
     .with_details(format!("{error:#}"))
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use sendense_types::{AppEvent, BackupProgress, BackupStatus, HubId, OpenMount, Place};
+use sendense_words as words;
 use tauri::image::Image;
 use tauri::menu::{IsMenuItem, Menu, MenuItem, PredefinedMenuItem};
 use tauri::tray::TrayIconBuilder;
@@ -20,11 +21,11 @@ const MOUNT: &str = "mount:";
 /// What the tray shows.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Shown {
-    /// Line and machine of each running backup, by backup.
+    /// Line and VM of each running backup, by backup.
     backups: BTreeMap<String, (String, Option<String>)>,
     /// Line of each mount, by mount.
     mounts: BTreeMap<String, String>,
-    /// Machines whose last backup failed.
+    /// VMs whose last backup failed.
     failed: BTreeSet<String>,
     /// The hub that all this is of.
     hub: Option<HubId>,
@@ -38,7 +39,7 @@ pub(crate) fn create<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<()> {
     app.manage(TrayState::default());
     let shown = Shown::default();
     TrayIconBuilder::with_id(ID)
-        .tooltip("Sendense")
+        .tooltip(words::common::app_name())
         .icon(shown.icon()?)
         .menu(&shown.menu(app)?)
         .on_menu_event(|app, event| chosen(app, event.id().as_ref()))
@@ -143,11 +144,9 @@ impl Shown {
     /// The state in words, for whoever reads or hears it.
     fn state(&self) -> String {
         match (self.backups.len(), self.failed.len()) {
-            (0, 0) => "Sendense: idle".to_owned(),
-            (0, 1) => "Sendense: the last backup of 1 machine failed".to_owned(),
-            (0, count) => format!("Sendense: the last backups of {count} machines failed"),
-            (1, _) => "Sendense: 1 backup running".to_owned(),
-            (count, _) => format!("Sendense: {count} backups running"),
+            (0, 0) => words::frame::tray_idle().to_owned(),
+            (0, count) => words::frame::tray_failed(count as u64),
+            (count, _) => words::frame::tray_running(count as u64),
         }
     }
 
@@ -167,7 +166,7 @@ impl Shown {
             |id: &str, text: &str, enabled| MenuItem::with_id(app, id, text, enabled, None::<&str>);
         let mut items: Vec<Box<dyn IsMenuItem<R>>> = vec![
             Box::new(item("state", &self.state(), false)?),
-            Box::new(item(OPEN, "Open Sendense", true)?),
+            Box::new(item(OPEN, words::frame::tray_open(), true)?),
         ];
         if !self.backups.is_empty() {
             items.push(Box::new(line()?));
@@ -182,28 +181,33 @@ impl Shown {
             items.push(Box::new(item(&format!("{MOUNT}{mount_id}"), text, true)?));
         }
         items.push(Box::new(line()?));
-        items.push(Box::new(item(QUIT, "Quit", true)?));
+        items.push(Box::new(item(QUIT, words::frame::tray_quit(), true)?));
         let items: Vec<&dyn IsMenuItem<R>> = items.iter().map(AsRef::as_ref).collect();
         Menu::with_items(app, &items)
     }
 }
 
-/// "Backing up pgtest1: 40 %"
+/// "Backing up pgtest1: 40%"
 fn backup_line(progress: &BackupProgress) -> String {
     let name = text(&progress.backup.vm_name);
     match progress.backup.progress_percent {
-        Some(percent) => format!("Backing up {name}: {percent:.0} %"),
-        None => format!("Backing up {name}"),
+        Some(percent) => words::frame::backing_up_at(name, format_args!("{percent:.0}")),
+        None => words::backups::backing_up(name),
     }
 }
 
 /// "Mounted: pgtest1 · Disk 0"
 fn mount_line(mount: &OpenMount) -> String {
-    let name = mount.vm_name.as_deref().unwrap_or("unknown VM");
-    match mount.disk_index {
-        Some(index) => format!("Mounted: {} · Disk {index}", text(name)),
-        None => format!("Mounted: {}", text(name)),
-    }
+    let name = text(
+        mount
+            .vm_name
+            .as_deref()
+            .unwrap_or(words::frame::unknown_vm()),
+    );
+    words::frame::mounted(match mount.disk_index {
+        Some(index) => words::frame::disk_of(name, index),
+        None => name,
+    })
 }
 
 /// Menus take `&` for a mark of the key to press.
@@ -238,10 +242,7 @@ mod tests {
         shown.take_in(&finished("db", "failed"));
         // What happens to another one does not make up for it.
         shown.take_in(&finished("web", "completed"));
-        assert_eq!(
-            shown.state(),
-            "Sendense: the last backup of 1 machine failed"
-        );
+        assert_eq!(shown.state(), "Sendense: the last backup of 1 VM failed");
         shown.take_in(&finished("db", "completed"));
         assert_eq!(shown.state(), "Sendense: idle");
     }

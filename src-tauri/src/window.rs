@@ -1,5 +1,6 @@
 //! The one window.
 
+use sendense_words as words;
 use tauri::webview::Url;
 use tauri::{AppHandle, Manager, Runtime, WebviewUrl, WebviewWindowBuilder, WindowEvent};
 
@@ -11,7 +12,12 @@ pub(crate) fn create<R: Runtime>(
     app: &AppHandle<R>,
     on_close: impl Fn(&AppHandle<R>) + Send + 'static,
 ) -> tauri::Result<()> {
-    let window = WebviewWindowBuilder::new(app, LABEL, WebviewUrl::default())
+    let page = if words::is_pseudo_locale() {
+        WebviewUrl::App("index.html?pseudo-locale".into())
+    } else {
+        WebviewUrl::default()
+    };
+    let window = WebviewWindowBuilder::new(app, LABEL, page)
         .title("Sendense")
         .inner_size(1280.0, 800.0)
         .min_inner_size(800.0, 560.0)

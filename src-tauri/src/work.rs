@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sendense_core::{Backups, Downloads, HubSession, Mounts};
+use sendense_words as words;
 use tauri::{AppHandle, Manager, Runtime};
 
 use crate::local_hub::OwnHub;
@@ -66,28 +67,23 @@ impl Running {
     /// "1 backup, 1 copy and 2 downloads"
     fn words(self) -> String {
         let kinds = [
-            (self.backups, "backup", "backups"),
-            (self.verifications, "verification", "verifications"),
-            (self.copies, "copy", "copies"),
-            (self.downloads, "download", "downloads"),
+            (
+                self.backups,
+                words::repositories::backups as fn(u64) -> String,
+            ),
+            (self.verifications, words::frame::verifications),
+            (self.copies, words::frame::copies),
+            (self.downloads, words::frame::downloads),
         ];
         let parts: Vec<String> = kinds
             .into_iter()
-            .filter(|(count, ..)| *count > 0)
-            .map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many }))
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, words)| words(count as u64))
             .collect();
         match parts.split_last() {
             Some((last, [])) => last.clone(),
-            Some((last, others)) => format!("{} and {last}", others.join(", ")),
+            Some((last, others)) => words::frame::and(others.join(", "), last),
             None => String::new(),
-        }
-    }
-
-    fn verb(self) -> &'static str {
-        if self.backups + self.downloads + self.verifications + self.copies == 1 {
-            "is"
-        } else {
-            "are"
         }
     }
 }
@@ -107,12 +103,8 @@ pub(crate) fn close<R: Runtime>(app: &AppHandle<R>) {
     if !told.swap(true, Ordering::Relaxed) {
         notifications::say(
             app,
-            "Sendense goes on in the tray",
-            &format!(
-                "{} {} running. Open or quit Sendense by its tray icon, or start it again.",
-                running.words(),
-                running.verb()
-            ),
+            words::frame::in_tray(),
+            &words::frame::in_tray_hint(running.words()),
             None,
         );
     }
@@ -131,15 +123,20 @@ pub(crate) fn quit<R: Runtime>(app: &AppHandle<R>) {
     tauri::async_runtime::spawn(async move {
         let running = Running::of(&app);
         if !running.is_nothing() {
-            let mut text = format!(
-                "{} {} running and will be stopped. Nothing half-done stays behind; finished backups and files are safe.",
-                running.words(),
-                running.verb()
-            );
+            let mut text = words::frame::quit_hint(running.words());
             if running.copies > 0 {
-                text += " A copy that is made again goes on where it ended.";
+                text += " ";
+                text += words::frame::quit_copies_resume();
             }
-            if !dialogs::confirm(&app, "Quit Sendense?", &text, "Quit", "Keep running").await {
+            if !dialogs::confirm(
+                &app,
+                words::frame::quit_question(),
+                &text,
+                words::frame::tray_quit(),
+                words::frame::keep_running(),
+            )
+            .await
+            {
                 app.state::<Quitting>()
                     .is_asking
                     .store(false, Ordering::Relaxed);
@@ -167,7 +164,6 @@ mod tests {
         assert!(running(0, 0).is_nothing());
         assert_eq!(running(1, 0).words(), "1 backup");
         assert_eq!(running(2, 1).words(), "2 backups and 1 download");
-        assert_eq!((running(0, 1).verb(), running(1, 1).verb()), ("is", "are"));
         let copying = Running {
             copies: 1,
             verifications: 2,

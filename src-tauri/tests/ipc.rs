@@ -193,7 +193,11 @@ fn settings_that_cannot_be_kept_hold_until_the_app_ends() {
     };
     let error = shell.ask(&request).unwrap_err();
     let hint = error.hint.as_deref();
-    assert_eq!(hint, Some("They hold until the app ends."), "{error:?}");
+    assert_eq!(
+        hint,
+        Some("They apply until you quit the app."),
+        "{error:?}"
+    );
     assert_eq!(shell.ask(&GetSettings {}).unwrap(), settings);
 }
 

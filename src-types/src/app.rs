@@ -96,7 +96,7 @@ pub struct HubCheck {
     pub needs_sign_in: bool,
 }
 
-/// What the list of machines says about one of them beside its name.
+/// What the list of VMs shows about one of them beside its name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VmSummary {
     /// Its disks, in backup order.
@@ -126,10 +126,10 @@ pub struct ChosenFolder {
     pub test: RepositoryTest,
 }
 
-/// How well a machine is protected, from a look at the backups of all machines.
+/// How well a VM is protected, from one look at the backups of all VMs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VmProtection {
-    /// The machine.
+    /// The VM.
     pub vm_id: VmId,
     /// How well.
     pub state: VmState,
@@ -138,7 +138,7 @@ pub struct VmProtection {
     pub latest_good: Option<Timestamp>,
 }
 
-/// How well a machine is protected, in the app's words.
+/// How well a VM is protected, in the app's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VmState {
@@ -163,7 +163,7 @@ pub struct OpenMount {
     pub backup_id: Option<BackupId>,
     /// The disk within the backup, as above.
     pub disk_index: Option<u32>,
-    /// The machine, as above.
+    /// The VM, as above.
     pub vm_id: Option<VmId>,
     /// Its name, as above.
     pub vm_name: Option<String>,
@@ -217,7 +217,7 @@ pub struct Download {
     pub mount_id: MountId,
     /// Where it lies on that mount.
     pub path: String,
-    /// The machine it comes from, where that is known.
+    /// The VM it comes from, where that is known.
     pub vm_name: Option<String>,
     /// A file, or a folder as an archive.
     pub kind: DownloadKind,

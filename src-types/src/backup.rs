@@ -69,9 +69,9 @@ impl BackupStatus {
 pub struct Backup {
     /// What the hub calls it.
     pub backup_id: BackupId,
-    /// The machine it is of; empty on hubs that do not say.
+    /// The VM it is of; empty on hubs that do not say.
     pub vm_context_id: Option<VmId>,
-    /// The machine's name.
+    /// The VM's name.
     pub vm_name: String,
     /// Where it is kept; `None` on hubs that do not say.
     pub repository_id: Option<RepositoryId>,
@@ -157,9 +157,9 @@ pub struct BackupDisk {
 pub struct StartedBackup {
     /// What the hub calls the new job.
     pub backup_id: BackupId,
-    /// The machine it is of.
+    /// The VM it is of.
     pub vm_context_id: Option<VmId>,
-    /// The machine's name.
+    /// The VM's name.
     pub vm_name: String,
     /// Full or incremental.
     pub backup_type: BackupType,
@@ -182,10 +182,10 @@ pub struct StartedDisk {
     pub qcow2_path: Option<String>,
 }
 
-/// The recovery points of one machine in one repository, oldest first.
+/// The recovery points of one VM in one repository, oldest first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Chain {
-    /// The machine's name.
+    /// The VM's name.
     pub vm_name: String,
     /// The repository.
     pub repository_id: Option<RepositoryId>,
@@ -216,7 +216,7 @@ pub struct ChainLink {
     pub problem: Option<String>,
 }
 
-/// How many recovery points of a machine are kept; a point that any number keeps is kept. Only the local
+/// How many recovery points of a VM are kept; a point that any number keeps is kept. Only the local
 /// hub knows retention.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetentionPolicy {
@@ -234,7 +234,7 @@ pub struct RetentionPolicy {
     pub keep_monthly: u32,
 }
 
-/// The retention of one machine, and how its newest run went.
+/// The retention of one VM, and how its newest run went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retention {
     /// `None`: all recovery points are kept.

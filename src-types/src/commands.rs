@@ -70,7 +70,7 @@ commands! { $
     sign_in(SignIn) -> Session;
     sign_out(SignOut) -> Session;
     remove_hub(RemoveHub) -> Session;
-    // Virtual machines
+    // VMs
     list_vms(ListVms) -> Vec<Vm>;
     list_vm_protection(ListVmProtection) -> Vec<VmProtection>;
     get_vm(GetVm) -> Vm;
@@ -186,32 +186,32 @@ pub struct RemoveHub {
     pub hub_id: HubId,
 }
 
-/// All machines of the hub.
+/// All VMs of the hub.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ListVms {}
 
-/// How well all machines are protected, as far as the hub says it at once.
+/// How well all VMs are protected, as far as the hub says in one answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ListVmProtection {}
 
-/// One machine.
+/// One VM.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GetVm {
     /// Which one.
     pub vm_id: VmId,
 }
 
-/// What the list of machines says about one of them beside its name.
+/// What the list of VMs shows about one of them beside its name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GetVmSummary {
-    /// The machine, whole, because hubs key some answers by name.
+    /// The whole VM, because hubs key some answers by name.
     pub vm: Vm,
 }
 
-/// The disks of a machine.
+/// The disks of a VM.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ListVmDisks {
-    /// The machine.
+    /// The VM.
     pub vm: Vm,
 }
 
@@ -233,36 +233,36 @@ pub struct DeleteBackup {
     pub with_dependents: bool,
 }
 
-/// How many recovery points of a machine are kept.
+/// How many recovery points of a VM are kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GetRetention {
-    /// The machine.
+    /// The VM.
     pub vm: Vm,
 }
 
-/// Decides how many recovery points of a machine are kept from now on. Nothing is deleted before the next
+/// Decides how many recovery points of a VM are kept from now on. Nothing is deleted before the next
 /// backup, or before [`RunRetention`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SetRetention {
-    /// The machine.
+    /// The VM.
     pub vm: Vm,
     /// `None`: all of them.
     pub policy: Option<RetentionPolicy>,
 }
 
-/// What retention would do with each recovery point of a machine under these rules. Changes nothing.
+/// What retention would do with each recovery point of a VM under these rules. Changes nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PreviewRetention {
-    /// The machine.
+    /// The VM.
     pub vm: Vm,
     /// The rules.
     pub policy: RetentionPolicy,
 }
 
-/// Deletes the recovery points of a machine that the rules do not keep; answers when it is done.
+/// Deletes the recovery points of a VM that the rules do not keep; answers when it is done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunRetention {
-    /// The machine.
+    /// The VM.
     pub vm: Vm,
 }
 
@@ -270,14 +270,14 @@ pub struct RunRetention {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChooseFolderOfImages {}
 
-/// Looks for machines in a folder of the hub's computer. Adds nothing.
+/// Looks for VMs in a folder of the hub's computer. Adds nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DiscoverVms {
     /// The folder.
     pub folder: String,
 }
 
-/// Adds machines that discovery found.
+/// Adds VMs that discovery found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AddVms {
     /// The folder they were found in.
@@ -286,7 +286,7 @@ pub struct AddVms {
     pub names: Vec<String>,
 }
 
-/// Unpacks the sample machine that comes with the app and adds it.
+/// Unpacks the sample VM that comes with the app and adds it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AddSampleVm {}
 
@@ -342,10 +342,10 @@ pub struct CancelCopy {
     pub repository_id: RepositoryId,
 }
 
-/// Starts a backup of all disks of a machine; its progress comes as events.
+/// Starts a backup of all disks of a VM; its progress comes as events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StartBackup {
-    /// The machine.
+    /// The VM.
     pub vm: Vm,
     /// Full or incremental.
     pub backup_type: BackupType,
@@ -366,14 +366,14 @@ pub struct CancelBackup {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ListRunningBackups {}
 
-/// The newest backups of all machines, newest first.
+/// The newest backups of all VMs, newest first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ListRecentBackups {}
 
-/// Backups of a machine in all repositories, newest first.
+/// Backups of a VM in all repositories, newest first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ListBackups {
-    /// The machine.
+    /// The VM.
     pub vm: Vm,
 }
 
@@ -384,10 +384,10 @@ pub struct GetBackup {
     pub backup_id: BackupId,
 }
 
-/// The recovery points of a machine in one repository.
+/// The recovery points of a VM in one repository.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GetChain {
-    /// The machine.
+    /// The VM.
     pub vm: Vm,
     /// The repository.
     pub repository_id: RepositoryId,

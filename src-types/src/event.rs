@@ -100,9 +100,9 @@ pub enum AppEvent {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
-    /// The history of a machine, where this backup is.
+    /// The history of a VM, where this backup is.
     Backup {
-        /// The machine.
+        /// The VM.
         vm_id: VmId,
     },
     /// The file browser on a mount.

@@ -31,15 +31,15 @@ failure_codes! {
     SignInRequired,
     /// The header of the token is not understood.
     BadAuthorization,
-    /// The token is not accepted any more.
+    /// The token is no longer accepted.
     SignInExpired,
-    /// User name and password do not fit.
+    /// User name and password do not match.
     WrongCredentials,
     /// Too many sign-ins of this user failed; `Retry-After` says when the next one is looked at.
     TooManySignIns,
     /// The hub does not offer that.
     UnknownAddress,
-    /// The hub is stopping and begins nothing new.
+    /// The hub is stopping and starts nothing new.
     Stopping,
     /// There is no such VM.
     VmNotFound,
@@ -55,11 +55,11 @@ failure_codes! {
     RepositoryNotConnected,
     /// The folder holds no repository.
     NoRepositoryThere,
-    /// The repository is connected at another folder.
+    /// The repository is already connected in another folder.
     RepositoryElsewhere,
-    /// The folder holds a repository already.
+    /// The folder already holds a repository.
     RepositoryThere,
-    /// The folder and that of another repository lie in one another.
+    /// The folder contains that of another repository, or is inside it.
     RepositoryInside,
     /// The repository holds backups.
     RepositoryHasBackups,
@@ -67,9 +67,9 @@ failure_codes! {
     RepositoryConfig,
     /// The first repository of a hub stays.
     FirstRepository,
-    /// Something of that name is there already.
+    /// The name is already in use.
     NameTaken,
-    /// The hub may not write into the folder.
+    /// The hub is not allowed to write to the folder.
     FolderNotWritable,
     /// The hub could not write to the repository.
     RepositoryWrite,
@@ -101,15 +101,15 @@ failure_codes! {
     NotProven,
     /// No retention is set for the VM.
     NoRetention,
-    /// A copy to that repository is being made.
+    /// The recovery point is already being copied to that repository.
     CopyRunning,
-    /// The recovery point is in that repository.
+    /// The recovery point is already in that repository.
     CopyInPlace,
     /// The copy is over and cannot be cancelled.
     CopyOver,
     /// The backup has no such disk.
     DiskNotFound,
-    /// The image of the disk is not in its place.
+    /// The image of the disk is missing.
     ImageMissing,
     /// No further mount is possible.
     TooManyMounts,
@@ -117,9 +117,9 @@ failure_codes! {
     MountNotFound,
     /// Nothing on the disk can be browsed.
     NothingReadable,
-    /// Nothing lies at the path.
+    /// There is nothing at the path.
     PathNotFound,
-    /// The path is none.
+    /// The path is not allowed.
     PathRefused,
     /// A file, where a folder was meant.
     NotADirectory,
@@ -131,7 +131,7 @@ failure_codes! {
     DiskDamaged,
     /// A file of the backup is being downloaded.
     DownloadRunning,
-    /// All places for downloads are taken.
+    /// The hub is busy with as many downloads as it allows.
     TooManyDownloads,
 }
 

@@ -44,7 +44,7 @@ macro_rules! id {
 }
 
 id! {
-    /// A virtual machine on a hub (`context_id`). Names need not be unique, ids are (contract H32).
+    /// A VM on a hub (`context_id`). Names need not be unique, ids are (contract H32).
     VmId
 }
 id! {

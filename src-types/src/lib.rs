@@ -1,4 +1,4 @@
-//! The words that hub, core, app and terminal share: virtual machines, backups, mounts, files,
+//! The words that hub, core, app and terminal share: VMs, backups, mounts, files,
 //! and the one error type and the one event type that reach a user.
 //!
 //! Only serde types live here, no I/O, so that the crate builds for WebAssembly. Field names are

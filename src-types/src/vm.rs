@@ -1,11 +1,11 @@
-//! Virtual machines a hub knows, and those it finds on request.
+//! VMs that a hub knows, and those it finds on request.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::VmId;
 
-/// A virtual machine that can be backed up (contract 3.3).
+/// A VM that can be backed up (contract 3.3).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vm {
     /// What the hub calls it; the key for everything else.
@@ -36,7 +36,7 @@ pub struct Vm {
     pub left_out: Vec<LeftOut>,
 }
 
-/// A file that lies where a virtual machine does and is not backed up.
+/// A file beside those of a VM that is not backed up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
     /// The file.
@@ -45,7 +45,7 @@ pub struct LeftOut {
     pub reason: String,
 }
 
-/// One disk of a virtual machine, in the order in which backups number them.
+/// One disk of a VM, in the order in which backups number them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VmDisk {
     /// Position, counted from 0; what a mount asks for.
@@ -75,7 +75,7 @@ impl VmDisk {
     }
 }
 
-/// A virtual machine that discovery found; not necessarily known to the hub yet (contract 3.4).
+/// A VM that discovery found; not necessarily known to the hub yet (contract 3.4).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DiscoveredVm {
     /// The name it would be added under.
@@ -103,7 +103,7 @@ pub struct DiscoveredVm {
     pub left_out: Vec<LeftOut>,
 }
 
-/// One disk of a virtual machine that discovery found.
+/// One disk of a VM that discovery found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DiscoveredDisk {
     /// `Hard disk 1` and the like.
@@ -116,7 +116,7 @@ pub struct DiscoveredDisk {
     pub problem: Option<String>,
 }
 
-/// What came of adding virtual machines. A hub may leave names out of its answer (contract 3.4),
+/// What came of adding VMs. A hub may leave names out of its answer (contract 3.4),
 /// so this is made by reading the list again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AddedVms {

@@ -265,7 +265,7 @@ words! {
     settings_not_saved = "The settings could not be saved.";
     settings_hold = "They apply until you quit the app.";
     sample_elsewhere = "The sample VM is on this computer, where another hub cannot read it.";
-    switch_to_this_computer = "Switch to the hub “This computer”.";
+    switch_to(hub) = "Switch to the hub “{hub}”.";
     sample_not_unpacked = "The sample VM could not be unpacked.";
     sample_size = "It needs about 600 MiB on your disk.";
     not_opened = "The system could not open it.";

@@ -5,4 +5,36 @@ words! {
     dismiss = "Dismiss";
     versions_differ = "The window and the app behind it do not match.";
     versions_differ_hint = "Your backups are not affected. Quit Sendense and start it again.";
+
+    tray_idle = "Sendense: idle";
+    tray_failed(count) = "Sendense: the last backup of {count} VM failed" | "Sendense: the last backups of {count} VMs failed";
+    tray_running(count) = "Sendense: {count} backup running" | "Sendense: {count} backups running";
+    tray_open = "Open Sendense";
+    tray_quit = "Quit";
+    backing_up_at(vm, percent) = "Backing up {vm}: {percent}%";
+    mounted(mount) = "Mounted: {mount}";
+    disk_of(vm, index) = "{vm} · Disk {index}";
+    unknown_vm = "Unknown VM";
+    new_point_of(size) = "New recovery point, {size}.";
+    backup_failed(reason) = "{reason}. Earlier recovery points are unchanged.";
+    backup_failed_unexplained = "The hub gives no reason. Earlier recovery points are unchanged.";
+    mount_expires(minutes) = "Mount expires in {minutes} minute" | "Mount expires in {minutes} minutes";
+    mount_expires_hint(mount) = "{mount}: remount it to continue browsing.";
+    in_tray = "Sendense keeps running in the tray";
+    in_tray_hint(work) = "Still running: {work}. Open or quit Sendense from its tray icon, or start it again to open it.";
+    quit_question = "Quit Sendense?";
+    quit_hint(work) = "Still running: {work}. Quitting stops this. Nothing unfinished is left behind, and completed backups and saved files are safe.";
+    quit_copies_resume = "If you start a copy again, it continues where it stopped.";
+    keep_running = "Keep running";
+    verifications(count) = "{count} verification" | "{count} verifications";
+    copies(count) = "{count} copy" | "{count} copies";
+    downloads(count) = "{count} download" | "{count} downloads";
+    and(others, last) = "{others} and {last}";
+    choose_downloads = "Choose a folder for downloads";
+    choose_repository = "Choose a folder for backups";
+    choose_backups = "Choose a folder of backups";
+    choose_images = "Choose a folder of disk images";
+    save_file = "Save file";
+    save_zip = "Save folder as ZIP";
+    save_files(count) = "Save {count} file to a folder" | "Save {count} files to a folder";
 }

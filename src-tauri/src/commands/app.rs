@@ -6,6 +6,7 @@ use sendense_types::commands::{
     ChooseDownloadFolder, ForgetDownloadFolder, GetAbout, GetDiagnostics, GetSettings, Quit, Reply,
     SaveSettings, ShowLogFolder,
 };
+use sendense_words as words;
 use tauri::{AppHandle, Manager, Runtime, State, command};
 
 use crate::logs::LogFolder;
@@ -42,7 +43,7 @@ pub(crate) async fn choose_download_folder<R: Runtime>(
 ) -> Result<Reply<ChooseDownloadFolder>> {
     let ChooseDownloadFolder {} = request;
     let now = preferences.settings().download_folder.map(PathBuf::from);
-    match dialogs::choose_folder(&app, "Choose a folder for downloads", now.as_deref()).await? {
+    match dialogs::choose_folder(&app, words::frame::choose_downloads(), now.as_deref()).await? {
         Some(folder) => preferences.change(|settings| {
             settings.download_folder = Some(folder.to_string_lossy().into_owned());
         }),

@@ -10,7 +10,7 @@ use tauri::{State, command};
 
 use crate::Result;
 
-/// More of the past than this nobody looks through in one list; machines have their own.
+/// Nobody looks through more of the past than this in one list; each VM has its own.
 const RECENT: usize = 200;
 
 #[command]

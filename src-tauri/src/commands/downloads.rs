@@ -7,6 +7,7 @@ use sendense_types::commands::{
     CancelDownload, ForgetDownload, ListDownloads, OpenDownload, Reply, RetryDownload, SaveFile,
     SaveFiles, SaveFolderAsZip, ShowDownload,
 };
+use sendense_words as words;
 use tauri::{AppHandle, Runtime, State, command};
 
 use crate::{Result, opening, places};
@@ -18,7 +19,7 @@ pub(crate) async fn save_file<R: Runtime>(
     request: SaveFile,
 ) -> Result<Reply<SaveFile>> {
     let name = local_name(&request.name, Platform::current());
-    let Some(destination) = places::for_file(&app, "Save file", &name).await? else {
+    let Some(destination) = places::for_file(&app, words::frame::save_file(), &name).await? else {
         return Ok(None);
     };
     Ok(Some(downloads.add(NewDownload {
@@ -49,7 +50,7 @@ pub(crate) async fn save_folder_as_zip<R: Runtime>(
     request: SaveFolderAsZip,
 ) -> Result<Reply<SaveFolderAsZip>> {
     let name = format!("{}.zip", local_name(&request.name, Platform::current()));
-    let Some(destination) = places::for_file(&app, "Save folder as ZIP", &name).await? else {
+    let Some(destination) = places::for_file(&app, words::frame::save_zip(), &name).await? else {
         return Ok(None);
     };
     Ok(Some(downloads.add(NewDownload {

@@ -8,6 +8,7 @@ use sendense_types::commands::{
     TestRepository,
 };
 use sendense_types::{AppError, ChosenFolder, ErrorKind, Retry};
+use sendense_words as words;
 use tauri::{AppHandle, Runtime, State, command};
 
 use crate::{Result, dialogs};
@@ -40,7 +41,7 @@ pub(crate) async fn choose_repository_folder<R: Runtime>(
     request: ChooseRepositoryFolder,
 ) -> Result<Reply<ChooseRepositoryFolder>> {
     let ChooseRepositoryFolder {} = request;
-    let title = "Choose a folder for backups";
+    let title = words::frame::choose_repository();
     let Some(folder) = dialogs::choose_folder(&app, title, None).await? else {
         return Ok(None);
     };
@@ -61,10 +62,10 @@ pub(crate) async fn add_repository(
     let folder = chosen.keep(None).ok_or_else(|| {
         AppError::new(
             ErrorKind::Invalid,
-            "No folder was chosen for the repository.",
+            words::failures::no_folder_chosen(),
             Retry::Never,
         )
-        .with_hint("Choose one first.")
+        .with_hint(words::failures::choose_first())
     })?;
     let added = session
         .ask(async |hub| hub.create_repository(&request.name, &folder).await)
@@ -109,7 +110,7 @@ pub(crate) async fn find_backups<R: Runtime>(
     request: FindBackups,
 ) -> Result<Reply<FindBackups>> {
     let FindBackups {} = request;
-    let title = "Choose a folder of backups";
+    let title = words::frame::choose_backups();
     let Some(folder) = dialogs::choose_folder(&app, title, None).await? else {
         return Ok(None);
     };

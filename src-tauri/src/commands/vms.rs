@@ -1,4 +1,4 @@
-//! Virtual machines: the list, what is known of each, and finding new ones.
+//! VMs: the list, what is known about each, and finding new ones.
 
 use std::path::Path;
 
@@ -7,6 +7,7 @@ use sendense_types::commands::{
     AddSampleVm, AddVms, ChooseFolderOfImages, DiscoverVms, GetVm, GetVmSummary, ListVmDisks,
     ListVmProtection, ListVms, Reply,
 };
+use sendense_words as words;
 use tauri::{AppHandle, Runtime, State, command};
 
 use crate::{Result, dialogs, sample};
@@ -60,7 +61,7 @@ pub(crate) async fn choose_folder_of_images<R: Runtime>(
     request: ChooseFolderOfImages,
 ) -> Result<Reply<ChooseFolderOfImages>> {
     let ChooseFolderOfImages {} = request;
-    let folder = dialogs::choose_folder(&app, "Choose a folder of disk images", None).await?;
+    let folder = dialogs::choose_folder(&app, words::frame::choose_images(), None).await?;
     Ok(folder.map(|folder| folder.to_string_lossy().into_owned()))
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use futures::StreamExt;
 use sendense_types::Place;
+use sendense_words as words;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 use zbus::zvariant::Value;
@@ -126,7 +127,7 @@ async fn show(daemon: &DaemonProxy<'_>, notice: &Notice) -> zbus::Result<u32> {
             "sendense-desktop",
             &notice.title,
             &body,
-            &[CLICK, "Open"],
+            &[CLICK, words::common::open()],
             HashMap::new(),
             AS_LONG_AS_USUAL,
         )

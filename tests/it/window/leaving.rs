@@ -65,7 +65,7 @@ async fn closing_while_a_download_runs_goes_to_the_tray_and_a_second_start_comes
     begin_download(&desk, &gate, &file).await;
     desk.close_window();
     desk.window_is_shown(false);
-    desk.notified("Sendense goes on in the tray");
+    desk.notified("Sendense keeps running in the tray");
     desk.start_a_second_time();
     desk.window_is_shown(true);
     // The first one, as it was.
