@@ -236,8 +236,8 @@ fn last_good(row: &VmRowProps, summary: Option<&VmSummary>) -> Option<Timestamp>
 /// "windows · on", as far as the hub knows; "ready" is what every machine without trouble is.
 fn system_of(vm: &Vm) -> String {
     let power = match vm.power_state.as_deref() {
-        Some("poweredOn") => Some("on"),
-        Some("poweredOff") => Some("off"),
+        Some("poweredOn") => Some(words::vms::power_on()),
+        Some("poweredOff") => Some(words::vms::power_off()),
         other => other,
     };
     let parts = [
