@@ -4,11 +4,11 @@ words! {
     title = "Downloads";
     none = "No downloads yet";
     none_hint = "Files and folders that you save from a backup appear here.";
+
+    saving(name) = "Saving {name}";
+    waiting = "waiting for other downloads";
+    beginning = "starting…";
     saved = "Saved";
     show_in_folder = "Show in folder";
     forget = "Remove from list";
-    beginning = "starting…";
-
-    saving(name) = "Saving {name}";
-    waiting = "waiting";
 }

@@ -1,73 +1,79 @@
 //! The recovery points of a VM: the list, verifying, pinning, deleting.
 
 words! {
-    nothing_else_goes = "No other recovery point depends on it.";
-    others_go = "These depend on it and are deleted with it:";
+    back = "Back to VMs";
     retention = "Retention…";
     vm_busy = "A backup of this VM is running";
+    all_repositories = "All repositories";
+    repository_unknown = "Unknown repository";
+    away_hint = "This repository is not connected. Nothing is lost: connect its disk to restore from it.";
     loading = "Loading the backups";
     none_yet = "No backups yet";
     none_yet_hint = "The first backup saves all data in use; later ones save only what changed.";
-    back = "Back to VMs";
-    all_repositories = "All repositories";
-    deleted = "Deleted";
-    repository_unknown = "Unknown repository";
-    keeps_all = "Keeps all recovery points";
+
     chain = "Chain";
     recovery_point = "Recovery point";
     duration = "Duration";
-    away_hint = "This repository is not connected. Nothing is lost: connect its disk to restore from it.";
-    no_reason = "The hub gives no reason.";
     pinned = "Pinned";
-    pinned_hint = "Pinned: it is not deleted";
+    pinned_hint = "Pinned: kept until you unpin it";
     restore = "Restore…";
     why = "Why?";
+    no_reason = "The hub gave no reason.";
+    copying(percent) = "Copying {percent}%";
+    more_for(time) = "More for the backup of {time}";
+
     not_finished = "Not finished yet";
     no_point = "No recovery point";
     cannot_restore = "Cannot be restored";
     begins_chain = "Starts a chain";
     builds_below = "Builds on the one below";
+
     verified = "Verified";
     flawed = "Flawed";
+    flawed_note = "It can be restored, but damage was found in its files";
     unproven = "Unproven";
+    unproven_note = "There was nothing to compare it with when it was verified";
+    damage_found = "Damage was found";
+    verifying(percent) = "Verifying {percent}%";
+    verifying_note = "Reading it and comparing it with what was backed up";
+
+    verify = "Verify";
+    cancel_verifying = "Stop verifying";
+    pin = "Pin";
+    unpin = "Unpin";
+    is_pinned = "Unpin it first";
+    copy_asks = "Copy to another repository…";
+    cancel_copying = "Stop copying";
     copy_id = "Copy ID";
     delete_asks = "Delete…";
-    is_pinned = "It is pinned";
-    cancel_verifying = "Stop verifying";
-    verify = "Verify";
-    unpin = "Unpin";
-    pin = "Pin";
-    cancel_copying = "Stop copying";
-    copy_asks = "Copy to another repository…";
-    verifying_note = "It is being read and compared with what was backed up";
-    damage_found = "Damage was found";
-    flawed_note = "It can be restored, but some files in it were damaged";
-    unproven_note = "There was nothing to compare it with when it was verified";
-    verifying_cancelled = "Verification stopped";
-    verifying_cancelled_hint = "The last result still counts.";
-    sound = "The backup is sound";
-    sound_hint = "Every cluster is unchanged since it was backed up.";
-    still_restorable = "It can still be restored";
-    damaged = "The backup is damaged";
-    not_provable = "The backup could not be verified";
-    not_provable_hint = "There is nothing left to compare it with, so it may or may not be sound.";
-    copied = "Copy complete";
-    copied_hint = "The copy matches what was backed up.";
 
-    delete_all(count) = "Delete all {count}";
-    delete_question(time) = "Delete the backup of {time}?";
-    delete_warning(vm) = "It holds {vm} as it was at that time. Deleting it cannot be undone.";
     total(count, size) = "Total: {size} in {count} recovery point" | "Total: {size} in {count} recovery points";
     chains(count) = "{count} chain" | "{count} chains";
+    keeps_all = "Keeps all recovery points";
     keeps(rules) = "Keeps {rules}";
     rule_last(count) = "the last {count}";
     rule_daily(count) = "{count} daily";
     rule_weekly(count) = "{count} weekly";
     rule_monthly(count) = "{count} monthly";
-    copying(percent) = "Copying {percent}%";
-    verifying(percent) = "Verifying {percent}%";
-    more_for(time) = "More for the backup of {time}";
+
+    delete_question(time) = "Delete the backup of {time}?";
+    delete_warning(vm) = "It holds {vm} as it was at that time. Deleting it cannot be undone.";
+    others_go = "These depend on it and are deleted with it:";
+    nothing_else_goes = "No other recovery point depends on it.";
+    delete_all(count) = "Delete all {count}";
+    deleted = "Deleted";
+
+    sound = "The backup is sound";
+    sound_hint = "Every cluster is unchanged since it was backed up.";
+    damaged = "The backup is damaged";
     disk_problem(index, problem) = "Disk {index}: {problem}.";
+    still_restorable = "It can still be restored";
     n_broken(count) = "{count} recovery point cannot be restored." | "{count} recovery points cannot be restored.";
     take_full = "Make a full backup now.";
+    not_provable = "The backup could not be verified";
+    not_provable_hint = "There is nothing left to compare it with, so it may or may not be sound.";
+    verifying_cancelled = "Verification stopped";
+    verifying_cancelled_hint = "The last result still counts.";
+    copied = "Copy complete";
+    copied_hint = "The copy matches what was backed up.";
 }

@@ -3,37 +3,40 @@
 words! {
     title = "Restore";
     none = "No open mounts";
-    none_hint = "To get files back, open the backups of a VM and choose Restore….";
+    none_hint = "To get files back, open the backups of a VM and choose Restore… beside one of them.";
     open = "Open mounts";
-    fixed_hint = "This hub closes mounts at a fixed time. Remount to get more time.";
-    keep_open = "Keep open";
-    not_ours = "Somebody else opened it";
-    unmounting = "Unmounting…";
-    unmount = "Unmount";
-    remount = "Remount";
+    somebodys = "Somebody else’s mount";
     expired = "Expired";
     expires_now = "expires now";
-    mounting = "Mounting backup…";
-    expired_error = "Mount expired, please remount.";
-    expired_hint = "The backup is unchanged, and you return to this folder.";
+    expires_in(minutes) = "expires in {minutes} min";
+    read_only = "read-only";
+
+    keep_open = "Keep open";
+    fixed_hint = "This hub closes mounts at a fixed time. Remount to get more time.";
     kept_open = "Kept open";
     kept_open_hint = "The timer restarts.";
-    somebodys = "Somebody else’s mount";
-    options = "Restore options";
-    disk = "Disk";
-    kind = "Restore type";
-    files = "Browse and download files";
-    full_hint = "This hub does not offer this";
-    full = "Full VM restore (coming later)";
-    next = "Continue";
+    unmount = "Unmount";
+    unmounting = "Unmounting…";
+    not_ours = "Somebody else opened it";
+    remount = "Remount";
+
+    closes_soon(minutes, mount) = "{mount} closes in {minutes} minute" | "{mount} closes in {minutes} minutes";
     fixed_toast = "This hub does not extend mounts. Remount it to continue.";
     idle_toast = "Browse it, or press Keep open.";
     show = "Show";
+
+    expired_error = "Mount expired, please remount.";
+    expired_hint = "The backup is unchanged, and you return to this folder.";
     closed = "This mount is closed.";
-    closed_hint = "Open the backup again from the backups of its VM.";
+    closed_hint = "Open it again from the backups of its VM.";
 
+    mounting = "Mounting backup…";
+    options = "Restore options";
+    disk = "Disk";
     disk_size(index, size) = "Disk {index} ({size} GiB)";
-    closes_soon(minutes, mount) = "{mount} closes in {minutes} minute" | "{mount} closes in {minutes} minutes";
-
-    expires_in(minutes) = "expires in {minutes} min";
+    kind = "Restore type";
+    files = "Browse and download files";
+    full = "Full VM restore (coming later)";
+    full_hint = "This hub does not offer it";
+    next = "Continue";
 }

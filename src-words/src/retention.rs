@@ -1,7 +1,7 @@
 //! What a retention keeps and removes.
 
 words! {
-    holds_next = "It applies from the next backup on.";
+    title(vm) = "Retention for {vm}";
     kept = "What is kept";
     keep_all = "Keep everything";
     keep_all_hint = "Nothing is deleted automatically";
@@ -13,16 +13,17 @@ words! {
     monthly = "Monthly";
     hint = "A recovery point is kept if any of these rules keeps it, if it is pinned, or if it is the newest. The others are merged or deleted in a way that keeps the rest restorable.";
     keeps_nothing = "This would keep nothing. Enter a number in at least one field.";
+    ended_early(why) = "The last run stopped early: {why}";
+
     looking = "Checking what would be removed…";
     none_yet = "There are no recovery points yet.";
-    going = "What would be removed";
-    merged = "Merged into the next";
-    deleting = "Deleting…";
-    save_and_delete = "Save and delete them now";
-
-    title(vm) = "Retention for {vm}";
-    deleted(count) = "{count} recovery point deleted." | "{count} recovery points deleted.";
-    ended_early(why) = "The last run stopped early: {why}";
     all_stay(count) = "Nothing would be removed now: {count} recovery point stays." | "Nothing would be removed now: {count} recovery points stay.";
     going_now(count, going) = "Would be removed now: {going} of {count} recovery point" | "Would be removed now: {going} of {count} recovery points";
+    going = "What would be removed";
+    merged = "Merged into the next";
+
+    save_and_delete = "Save and delete them now";
+    deleting = "Deleting…";
+    deleted(count) = "{count} recovery point deleted." | "{count} recovery points deleted.";
+    holds_next = "It applies from the next backup on.";
 }

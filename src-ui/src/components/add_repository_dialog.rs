@@ -1,4 +1,4 @@
-//! Adding a repository: a name, and a folder from the system's dialog.
+//! Adding a repository: a name, and a folder chosen in the system's dialog.
 
 use sendense_types::commands::{AddRepository, ChooseRepositoryFolder};
 use sendense_types::{ChosenFolder, Repository};
@@ -15,7 +15,7 @@ pub(crate) struct AddRepositoryDialogProps {
     pub(crate) on_close: Callback<()>,
 }
 
-/// Asks for both; which folder was chosen is kept on the other side.
+/// Asks for both; the shell keeps the path of the chosen folder.
 #[component]
 pub(crate) fn AddRepositoryDialog(props: &AddRepositoryDialogProps) -> Html {
     let name = use_state(String::new);

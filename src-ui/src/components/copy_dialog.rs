@@ -1,4 +1,4 @@
-//! Copying a recovery point, with all it builds on, to another repository.
+//! Copying a recovery point, with everything it builds on, to another repository.
 
 use sendense_types::Backup;
 use sendense_types::commands::CopyBackup;
@@ -16,7 +16,7 @@ pub(crate) struct CopyDialogProps {
     pub(crate) on_close: Callback<()>,
 }
 
-/// Asks where to; how far the copy is stands in the row and outlasts the dialog.
+/// Asks where to, then closes; the row shows the progress.
 #[component]
 pub(crate) fn CopyDialog(props: &CopyDialogProps) -> Html {
     let backup = &props.backup;

@@ -1,4 +1,4 @@
-//! Asks before a recovery point is deleted, and says what goes with it.
+//! Asks before a recovery point is deleted, and says which others are deleted with it.
 
 use sendense_types::commands::{DeleteBackup, GetBackup};
 use sendense_types::{Backup, BackupId};
@@ -12,14 +12,14 @@ use crate::hooks::{use_action, use_query};
 #[derive(Clone, PartialEq, Properties)]
 pub(crate) struct DeleteBackupDialogProps {
     pub(crate) backup: Backup,
-    /// The machine's backups: the times of those that go with it.
+    /// All backups of the VM, to tell the times of those that are deleted with it.
     pub(crate) known: Vec<Backup>,
-    /// It is gone, with these.
+    /// These were deleted.
     pub(crate) on_deleted: Callback<Vec<BackupId>>,
     pub(crate) on_close: Callback<()>,
 }
 
-/// Deletes only what it has named.
+/// Deletes only what it lists.
 #[component]
 pub(crate) fn DeleteBackupDialog(props: &DeleteBackupDialogProps) -> Html {
     let backup = &props.backup;

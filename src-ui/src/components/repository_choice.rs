@@ -1,4 +1,4 @@
-//! Choosing where backups go.
+//! Choosing a repository for backups.
 
 use sendense_types::commands::ListRepositories;
 use sendense_types::{AppError, ByteSize, Repository, RepositoryId, Units};
@@ -8,16 +8,16 @@ use yew::prelude::*;
 use crate::dom;
 use crate::hooks::use_query;
 
-/// Where backups can go, and where they shall.
+/// The repositories to choose from, and the chosen one.
 #[derive(Clone, PartialEq)]
 pub(super) struct Target {
-    /// Repositories that take backups.
+    /// Repositories that accept backups.
     usable: Vec<Repository>,
-    /// The first of them, until the user says otherwise.
+    /// The first of them until the user chooses another.
     pub(super) chosen: Option<Repository>,
-    /// Whether the hub has said which there are.
+    /// Whether the hub has listed them.
     pub(super) is_known: bool,
-    /// Why it has not.
+    /// Why it could not.
     pub(super) error: Option<AppError>,
     pub(super) reload: Callback<()>,
     on_choice: Callback<RepositoryId>,
@@ -25,13 +25,13 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// The hub has said which there are, and there is none.
+    /// The hub has listed its repositories, and none is usable.
     pub(super) fn is_nowhere(&self) -> bool {
         self.is_known && self.usable.is_empty()
     }
 }
 
-/// Asks the hub for its repositories, but for one, and keeps which of them is chosen.
+/// Lists the hub's repositories except `but`, and remembers the chosen one.
 #[hook]
 pub(super) fn use_target(but: Option<RepositoryId>) -> Target {
     let repositories = use_query(ListRepositories {}, 0);
@@ -59,7 +59,7 @@ pub(super) fn use_target(but: Option<RepositoryId>) -> Target {
     }
 }
 
-/// Where backups go, with the room there.
+/// A list of the repositories with their free space.
 pub(super) fn repository_choice(target: &Target) -> Html {
     let units = target.units;
     let chosen = target.chosen.as_ref().map(|known| &known.id);

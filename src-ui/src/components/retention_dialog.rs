@@ -1,4 +1,4 @@
-//! How many recovery points of a machine are kept, and which go by these rules.
+//! How many recovery points of a VM are kept, and which of them the rules would remove.
 
 use sendense_types::commands::{GetRetention, PreviewRetention, RunRetention, SetRetention};
 use sendense_types::{
@@ -12,9 +12,9 @@ use crate::hooks::{use_action, use_query};
 use crate::state::app::{AppContext, Change};
 use crate::{dom, format};
 
-/// More of one kind nobody keeps; the hub takes larger numbers all the same.
+/// Nobody keeps more of one kind, although the hub would accept larger numbers.
 const MOST: u32 = 999;
-/// What is proposed to whoever keeps everything so far: a week of days, then fewer and fewer.
+/// Proposed to a user who keeps everything so far: many recent ones, fewer of the older.
 const PROPOSAL: RetentionPolicy = RetentionPolicy {
     keep_last: 7,
     keep_daily: 14,
@@ -25,7 +25,7 @@ const PROPOSAL: RetentionPolicy = RetentionPolicy {
 #[derive(Clone, PartialEq, Properties)]
 pub(crate) struct RetentionDialogProps {
     pub(crate) vm: Vm,
-    /// The machine's backups: the times of those that go.
+    /// All backups of the VM, to tell the times of those that would be removed.
     pub(crate) known: Vec<Backup>,
     pub(crate) on_close: Callback<()>,
 }
@@ -179,11 +179,11 @@ struct PreviewProps {
     policy: RetentionPolicy,
     known: Vec<Backup>,
     is_busy: bool,
-    /// Not only from the next backup on, but now.
+    /// Saves the rules and applies them now, not only from the next backup on.
     on_run: Callback<()>,
 }
 
-/// What would go by these rules now.
+/// What these rules would remove now.
 #[component]
 fn Preview(props: &PreviewProps) -> Html {
     let request = PreviewRetention {
@@ -200,7 +200,7 @@ fn Preview(props: &PreviewProps) -> Html {
     fates(&points, &props.known, props.is_busy, &props.on_run)
 }
 
-/// What becomes of the recovery points that are there.
+/// What would become of the present recovery points.
 fn fates(
     points: &[RetentionPoint],
     known: &[Backup],

@@ -1,4 +1,4 @@
-//! What runs and what ran on this hub, newest first.
+//! Running and past work on this hub, newest first.
 
 use sendense_types::commands::{CancelBackup, ListRecentBackups};
 use sendense_types::{Backup, Download};
@@ -125,7 +125,7 @@ pub(crate) fn Activity() -> Html {
     }
 }
 
-/// One backup that is over; its name leads to the machine's backups.
+/// One backup that is over; its name leads to the backups of its VM.
 fn backup_entry(backup: &Backup) -> Html {
     let title = words::activity::backup_of(&backup.vm_name);
     let title_or_link = match &backup.vm_context_id {

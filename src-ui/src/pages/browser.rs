@@ -1,4 +1,4 @@
-//! The file browser: one mount, one folder, what is selected, and the ways to save it.
+//! The file browser: one folder of a mount, the selection in it, and the ways to save that.
 
 mod chosen;
 mod foot;
@@ -198,7 +198,7 @@ fn Folder(props: &FolderProps) -> Html {
     }
 }
 
-/// Why there may be no rows.
+/// What to say if there are no rows.
 fn emptiness(listing: Option<&Listing>, is_loading: bool, filter: &str) -> Emptiness {
     match listing {
         None if is_loading => Emptiness::Loading,
@@ -208,7 +208,7 @@ fn emptiness(listing: Option<&Listing>, is_loading: bool, filter: &str) -> Empti
     }
 }
 
-/// Those whose names contain this, in order.
+/// The files whose names contain the filter, in order.
 fn arranged(files: &[FileEntry], order: Order<Column>, filter: &str) -> Vec<Rc<FileEntry>> {
     let needle = filter.to_lowercase();
     let mut files: Vec<Rc<FileEntry>> = files
@@ -220,7 +220,7 @@ fn arranged(files: &[FileEntry], order: Order<Column>, filter: &str) -> Vec<Rc<F
     files
 }
 
-/// What changes this, to be handed on.
+/// A callback that dispatches actions to this state.
 fn dispatching<T: Reducible + 'static>(state: &UseReducerHandle<T>) -> Callback<T::Action> {
     let state = state.dispatcher();
     Callback::from(move |action| state.dispatch(action))
@@ -241,7 +241,7 @@ fn opening(
     })
 }
 
-/// Saves what is selected, if that can be saved.
+/// Saves the selection, if it can be saved.
 fn on_save(chosen: &[Rc<FileEntry>], save: &Callback<Vec<Rc<FileEntry>>>) -> Callback<()> {
     let files = match why_not(chosen) {
         "" => chosen.to_vec(),
@@ -263,7 +263,7 @@ fn on_order(order: &UseStateHandle<Order<Column>>) -> Callback<Column> {
     Callback::from(move |column| order.set(order.clicked(column)))
 }
 
-/// Opens the menu where the pointer asked for it.
+/// Opens the menu at the pointer.
 fn pointed_at(
     select: &Callback<Select>,
     menu: UseStateSetter<Option<MenuPlace>>,
@@ -276,7 +276,7 @@ fn pointed_at(
     })
 }
 
-/// Closes the menu; the keys go back to the table.
+/// Closes the menu and gives the focus back to the table.
 fn closing(menu: UseStateSetter<Option<MenuPlace>>, table: &NodeRef) -> Callback<()> {
     let table = table.clone();
     Callback::from(move |()| {
@@ -285,7 +285,7 @@ fn closing(menu: UseStateSetter<Option<MenuPlace>>, table: &NodeRef) -> Callback
     })
 }
 
-/// Tells the core which folder is looked at, and that nobody looks any more at the end.
+/// Tells the core which folder is being browsed, and at the end that none is any more.
 #[hook]
 fn use_keep_open(mount_id: &MountId, path: &str) {
     let tell = |mount_id: MountId, path: Option<String>| {
@@ -304,7 +304,7 @@ fn use_keep_open(mount_id: &MountId, path: &str) {
     });
 }
 
-/// What an archive of a folder is called.
+/// The name for an archive of a folder.
 fn name_of(path: &str, mount: &OpenMount) -> String {
     let last = path
         .trim_end_matches('/')

@@ -1,4 +1,4 @@
-//! What is being saved and what was.
+//! The downloads that run and those that are over.
 
 use sendense_types::commands::{
     CancelDownload, ForgetDownload, OpenDownload, RetryDownload, ShowDownload,
@@ -43,7 +43,7 @@ pub(crate) struct DownloadRowProps {
     pub(crate) download: Download,
 }
 
-/// One download with what can be done about it.
+/// One download with its actions.
 #[component]
 pub(crate) fn DownloadRow(props: &DownloadRowProps) -> Html {
     let units = use_context::<Units>().unwrap_or_default();

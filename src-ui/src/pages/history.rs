@@ -1,4 +1,4 @@
-//! The backups of one machine, newest first, with what runs now.
+//! The backups of one VM, newest first, and those that run now.
 
 mod table;
 
@@ -33,7 +33,7 @@ pub(crate) struct HistoryProps {
     pub(crate) vm_id: AttrValue,
 }
 
-/// Finds the machine, then shows its backups.
+/// Finds the VM, then shows its backups.
 #[component]
 pub(crate) fn History(props: &HistoryProps) -> Html {
     let version = use_context::<AppContext>().map_or(0, |app| app.version);
@@ -52,7 +52,7 @@ pub(crate) fn History(props: &HistoryProps) -> Html {
     }
 }
 
-/// What lies over the page.
+/// The dialog over the page.
 #[derive(Clone, PartialEq)]
 enum Over {
     BackUp,
@@ -152,7 +152,7 @@ fn Backups(props: &BackupsProps) -> Html {
     }
 }
 
-/// What can be done with the rows, and what of it has failed.
+/// The actions of the rows, and which of them failed.
 struct Upkeep {
     actions: RowActions,
     errors: Vec<AppError>,
@@ -191,7 +191,7 @@ fn use_upkeep(app: &AppContext, set_over: &Callback<Option<Over>>) -> Upkeep {
     }
 }
 
-/// The way back, and whose backups these are.
+/// A link back to the list, and the name of the VM.
 fn title(vm: &Vm) -> Html {
     html! {
         <>
@@ -205,7 +205,7 @@ fn title(vm: &Vm) -> Html {
     }
 }
 
-/// One repository or all.
+/// Chooses one repository, or all.
 fn choice(places: &[Repository], onchange: Callback<Event>) -> Html {
     html! {
         <select aria-label={words::repositories::repository()} {onchange}>
@@ -217,7 +217,7 @@ fn choice(places: &[Repository], onchange: Callback<Event>) -> Html {
     }
 }
 
-/// The backups of each repository; with more than one each has its name above.
+/// The backups of each repository, below its name if there are several.
 fn sections(vm: &Vm, shown: &[&Backup], places: &[Repository], actions: &RowActions) -> Html {
     let sections = by_repository(shown);
     let has_titles = sections.len() > 1;
@@ -232,7 +232,7 @@ fn sections(vm: &Vm, shown: &[&Backup], places: &[Repository], actions: &RowActi
     }
 }
 
-/// How much there is, and how much of it is kept.
+/// How much there is, and how much the retention keeps.
 fn status(shown: &[&Backup], retention: Option<&Retention>, units: Units) -> Html {
     let finished = || {
         let is_finished = |backup: &&Backup| backup.status == BackupStatus::Completed;
@@ -263,7 +263,7 @@ struct DialogsProps {
     on_close: Callback<()>,
 }
 
-/// What lies over the page, if anything does.
+/// The open dialog, if there is one.
 #[component]
 fn Dialogs(props: &DialogsProps) -> Html {
     let app = use_context::<AppContext>();
@@ -305,15 +305,15 @@ fn Dialogs(props: &DialogsProps) -> Html {
 struct SectionProps {
     vm: Vm,
     repository_id: Option<RepositoryId>,
-    /// Its name, where there are several.
+    /// Its name, if there are several.
     title: Option<String>,
-    /// What is on a disk that is away can be restored when it is back.
+    /// Whether its disk is there. If not, its backups can be restored once it is connected again.
     is_connected: bool,
     backups: Rc<Vec<Backup>>,
     actions: RowActions,
 }
 
-/// The backups in one repository, with what the hub says of the images there.
+/// The backups in one repository, with what the hub says about the images there.
 #[component]
 fn Section(props: &SectionProps) -> Html {
     let app = use_context::<AppContext>();
@@ -355,7 +355,7 @@ fn is_connected(repositories: &[Repository], id: Option<&RepositoryId>) -> bool 
     known.is_none_or(|known| known.is_connected != Some(false))
 }
 
-/// The backups of each repository, in the order in which the repositories occur.
+/// The backups grouped by repository, in order of first appearance.
 fn by_repository(backups: &[&Backup]) -> Vec<(Option<RepositoryId>, Vec<Backup>)> {
     let mut sections: Vec<(Option<RepositoryId>, Vec<Backup>)> = Vec::new();
     for backup in backups {

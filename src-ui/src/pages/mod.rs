@@ -1,4 +1,5 @@
-//! One page for each place in the window. Pages load; what they show is made of components.
+//! The pages of the window, one for each entry of the sidebar and each view below one. Pages load data and show it
+//! with components.
 
 mod activity;
 mod browser;

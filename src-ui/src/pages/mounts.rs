@@ -1,4 +1,4 @@
-//! The open mounts: how long they last, back to them, and away with them.
+//! The open mounts: how long they last, and the buttons to browse, keep and close them.
 
 use sendense_types::commands::{CloseMount, KeepMountOpen, ListMounts, Remount};
 use sendense_types::{Expiry, MountId, OpenMount};
@@ -67,7 +67,7 @@ pub(crate) fn Mounts() -> Html {
     }
 }
 
-/// What can be done with a mount.
+/// The actions of a mount.
 struct RowActions {
     on_keep: Callback<MountId>,
     on_close: Callback<MountId>,
@@ -118,7 +118,7 @@ fn mount_row(mount: &OpenMount, is_busy: bool, actions: &RowActions) -> Html {
     }
 }
 
-/// How long a mount lasts, or that it has not.
+/// How long a mount lasts, or that it has expired.
 fn lasts(mount: &OpenMount) -> Html {
     match (mount.is_open, mount.expires_at.map(format::minutes_until)) {
         (false, _) => badge("is-bad", Some(Picture::Cross), words::mounts::expired()),
@@ -127,7 +127,7 @@ fn lasts(mount: &OpenMount) -> Html {
     }
 }
 
-/// "expires in 52 min", in the colour of a warning when that is soon.
+/// "expires in 52 min", as a warning if that is soon.
 pub(crate) fn expiry_badge(minutes: u64) -> Html {
     let tone = if format::is_soon(minutes) {
         "is-warn"

@@ -1,4 +1,4 @@
-//! Where backups go, how much room is left there, and adding and removing such places.
+//! The repositories of a hub and the room in each; adding, testing and removing them.
 
 use sendense_types::commands::{DeleteRepository, FindBackups, ListRepositories, TestRepository};
 use sendense_types::{ByteSize, Repository, RepositoryId, RepositoryTest, Rescan, SavedHub, Units};
@@ -12,7 +12,7 @@ use crate::components::{
 use crate::hooks::{use_action, use_query};
 use crate::state::app::{AppContext, Change, Tone};
 
-/// What lies over the page.
+/// The dialog over the page.
 #[derive(Clone, PartialEq)]
 enum Over {
     Add,
@@ -123,7 +123,7 @@ pub(crate) fn Repositories() -> Html {
     }
 }
 
-/// One repository: where it is, whether it is there, and its room.
+/// One repository: its path, whether it is connected, and its free space.
 fn repository_row(
     repository: &Repository,
     units: Units,
@@ -224,7 +224,7 @@ fn used(repository: &Repository) -> Option<f64> {
     Some(100.0 - free.min(total) as f64 * 100.0 / total as f64)
 }
 
-/// How full a repository is, as a bar and in words.
+/// How full a repository is, as a bar and as text.
 fn room(repository: &Repository, units: Units) -> Html {
     let used = used(repository);
     let (tone, warning) = fullness(used.unwrap_or(0.0));
@@ -248,7 +248,7 @@ fn room(repository: &Repository, units: Units) -> Html {
     }
 }
 
-/// The tone of so many percent used, and what to say of it; both are empty while there is room.
+/// Tone and warning at this percentage used; neither while there is enough space.
 fn fullness(used: f64) -> (&'static str, Option<&'static str>) {
     match used {
         95.0.. => ("is-bad", Some(words::repositories::almost_full())),
@@ -257,7 +257,7 @@ fn fullness(used: f64) -> (&'static str, Option<&'static str>) {
     }
 }
 
-/// What looking through a folder has found.
+/// What was found in a folder.
 fn said(found: &Rescan) -> Change {
     let text = match (found.adopted_backups.len() as u64, found.known_backups) {
         (0, 0) => words::repositories::nothing_found().to_owned(),

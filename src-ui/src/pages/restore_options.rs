@@ -1,4 +1,4 @@
-//! What of a backup is opened: with one disk that is clear, else the user says which.
+//! Which disk of a backup is opened. If there is only one, it is opened without asking.
 
 use sendense_types::commands::{GetBackup, OpenBackupDisk};
 use sendense_types::{Backup, BackupDisk, BackupId, OpenMount};
@@ -137,7 +137,7 @@ fn title_of(backup: &Backup) -> String {
     }
 }
 
-/// The disks with what is known of each; hubs that list none still have as many as they count.
+/// The disks with their sizes; for hubs that only give a count, as many numbered ones.
 fn disks_of(backup: &Backup) -> Vec<(u32, String)> {
     if backup.disks.is_empty() {
         return (0..backup.disk_count.unwrap_or(1).max(1))

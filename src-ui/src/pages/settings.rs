@@ -1,4 +1,4 @@
-//! What the user decides about the app.
+//! The settings of the app.
 
 use sendense_types::commands::{
     ChooseDownloadFolder, ForgetDownloadFolder, GetAbout, GetDiagnostics, Quit, SaveSettings,
@@ -13,7 +13,7 @@ use crate::dom;
 use crate::hooks::{use_action, use_query};
 use crate::state::app::{AppContext, Change};
 
-/// The settings; each holds as soon as it is changed.
+/// The settings. A change applies at once.
 #[component]
 pub(crate) fn Settings() -> Html {
     let Some(app) = use_context::<AppContext>() else {

@@ -1,4 +1,4 @@
-//! The virtual machines: what there is, how well each is protected, and what to do.
+//! The VMs of a hub, how well each is protected, and what can be done with them.
 
 mod row;
 mod rows;
@@ -26,7 +26,7 @@ use crate::state::app::{AppContext, Change};
 use crate::state::order::Order;
 use crate::state::vms::{Column, Protection, arrange};
 
-/// What lies over the page.
+/// The dialog over the page.
 #[derive(Clone, PartialEq)]
 enum Over {
     Discover,
@@ -34,7 +34,7 @@ enum Over {
     BackUpSeveral(Vec<Rc<Vm>>),
 }
 
-/// What of the list is looked for, and how it is sorted.
+/// Search, filter and order of the list.
 #[derive(Clone, Default, PartialEq)]
 struct Look {
     search: String,
@@ -147,7 +147,7 @@ pub(crate) fn Vms() -> Html {
     }
 }
 
-/// Ticks a VM, or no longer.
+/// Selects a VM, or deselects it.
 fn toggle(chosen: &UseStateHandle<BTreeSet<VmId>>) -> Callback<VmId> {
     let chosen = chosen.clone();
     Callback::from(move |id: VmId| {
@@ -159,7 +159,7 @@ fn toggle(chosen: &UseStateHandle<BTreeSet<VmId>>) -> Callback<VmId> {
     })
 }
 
-/// Ticks all that are shown, or none.
+/// Selects all that are shown, or none.
 fn toggle_all(rows: &Rc<Rows>, chosen: &UseStateHandle<BTreeSet<VmId>>) -> Callback<()> {
     let (rows, chosen) = (Rc::clone(rows), chosen.setter());
     Callback::from(move |()| {
@@ -171,7 +171,7 @@ fn toggle_all(rows: &Rc<Rows>, chosen: &UseStateHandle<BTreeSet<VmId>>) -> Callb
     })
 }
 
-/// Ticks none.
+/// Selects none.
 fn clear(chosen: &UseStateHandle<BTreeSet<VmId>>) -> Callback<()> {
     let chosen = chosen.setter();
     Callback::from(move |()| chosen.set(BTreeSet::new()))
@@ -185,7 +185,7 @@ fn is_local(app: &AppContext) -> bool {
     hub.is_some_and(SavedHub::is_this_computer)
 }
 
-/// Says what was added and what was not.
+/// Says which VMs were added and which were not.
 fn on_added(app: &AppContext) -> Callback<AddedVms> {
     let app = app.dispatcher();
     Callback::from(move |added: AddedVms| {
@@ -233,7 +233,7 @@ fn cards(rows: &Rows) -> Html {
     }
 }
 
-/// The field and the list that say which VMs are shown.
+/// The search field and the filter.
 fn search(look: &UseStateHandle<Look>) -> Html {
     let on_search = {
         let look = look.clone();
@@ -271,7 +271,7 @@ fn search(look: &UseStateHandle<Look>) -> Html {
     }
 }
 
-/// Table or cards, which is a setting.
+/// Switches between table and cards, and saves that as a setting.
 fn view_choice(settings: &Settings, save: &Callback<SaveSettings>) -> Html {
     let button = |as_table: bool, name: &'static str, picture: Picture| {
         let mut changed = settings.clone();
@@ -314,7 +314,7 @@ fn back_up_selected(rows: &Rc<Rows>, set_over: &Callback<Option<Over>>) -> Html 
     }
 }
 
-/// How many there are, and how they stand; `n_all` once that is known.
+/// How many VMs there are, by state; `n_all` once that is known.
 fn status(n_all: Option<usize>, rows: &Rows, n_running: usize, protection: &Protection) -> Html {
     let n_in = |state: VmState| {
         let there = protection.values().filter(|known| known.state == state);
@@ -351,11 +351,11 @@ fn status(n_all: Option<usize>, rows: &Rows, n_running: usize, protection: &Prot
 struct DialogsProps {
     over: Option<Over>,
     on_close: Callback<()>,
-    /// What was ticked is being backed up.
+    /// Backups of the selected VMs were started.
     on_started: Callback<()>,
 }
 
-/// What lies over the page, if anything does.
+/// The open dialog, if there is one.
 #[component]
 fn Dialogs(props: &DialogsProps) -> Html {
     let Some(app) = use_context::<AppContext>() else {

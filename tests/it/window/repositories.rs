@@ -56,7 +56,7 @@ async fn a_recovery_point_is_copied_to_a_repository_that_may_be_away() {
     desk.press("Repositories").await;
     desk.press("Find backups in a folder…").await;
     desk.choose_folder("Choose a folder of backups", &away);
-    desk.see("1 recovery point, already listed.").await;
+    desk.see("1 recovery point is already listed.").await;
     let is_there = "not(contains(., 'Not connected'))";
     desk.find(&format!("{ARCHIVE}[contains(., '/away') and {is_there}]"))
         .await;

@@ -16,13 +16,13 @@ pub(super) fn chosen(files: &[Rc<FileEntry>], selection: &Selection) -> Vec<Rc<F
     rows.filter_map(|row| files.get(row).cloned()).collect()
 }
 
-/// How much the selected files hold.
+/// The size of the selected files.
 pub(super) fn size_of(chosen: &[Rc<FileEntry>]) -> u64 {
     let files = chosen.iter().filter(|file| file.kind == FileKind::File);
     files.filter_map(|file| file.size).sum()
 }
 
-/// Why these cannot be saved; empty when they can.
+/// Why these cannot be saved; empty if they can.
 pub(super) fn why_not(chosen: &[Rc<FileEntry>]) -> &'static str {
     let has_folders =
         chosen.len() > 1 && chosen.iter().any(|file| file.kind == FileKind::Directory);
@@ -35,7 +35,7 @@ pub(super) fn why_not(chosen: &[Rc<FileEntry>]) -> &'static str {
     }
 }
 
-/// The folder that is selected, when it is the only thing.
+/// The selected folder, if nothing else is selected.
 pub(super) fn chosen_folder(chosen: &[Rc<FileEntry>]) -> Option<Folder> {
     match chosen {
         [file] if file.kind == FileKind::Directory && file.unreadable.is_none() => Some(Folder {

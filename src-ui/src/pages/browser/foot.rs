@@ -1,4 +1,4 @@
-//! Below the rows: what is being saved, how much is selected, and the buttons that save.
+//! Below the rows: running downloads, the size of the selection, and the download buttons.
 
 use std::rc::Rc;
 
@@ -10,7 +10,7 @@ use super::chosen::{size_of, why_not};
 use crate::components::{Picture, icon};
 use crate::pages::DownloadRow;
 
-/// What is being saved from this mount.
+/// The running downloads from this mount.
 pub(super) fn drawer(downloads: &[Download], mount_id: &MountId) -> Html {
     let is_running = |download: &&Download| {
         let state = &download.state;
@@ -32,14 +32,14 @@ pub(super) fn drawer(downloads: &[Download], mount_id: &MountId) -> Html {
     }
 }
 
-/// How saving stands.
+/// What the button for a folder needs.
 pub(super) struct Saved {
     pub(super) on_folder: Callback<MouseEvent>,
     pub(super) is_counting: bool,
     pub(super) is_gone: bool,
 }
 
-/// How many there are and are selected, and the buttons that save.
+/// The number of items, the selection, and the download buttons.
 pub(super) fn status(
     n_files: usize,
     chosen: &[Rc<FileEntry>],

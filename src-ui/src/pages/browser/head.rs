@@ -1,4 +1,4 @@
-//! What is open, how long it stays so, and the ways to keep and to close it.
+//! Which mount is open, how long it lasts, and the buttons to keep it open and to close it.
 
 use sendense_types::commands::{CloseMount, KeepMountOpen};
 use sendense_types::{BackupType, Expiry, OpenMount};
@@ -94,7 +94,7 @@ fn subtitle(mount: &OpenMount) -> String {
         mount.backup_time.map(format::date),
         kind.map(str::to_owned),
         mount.filesystem_type.as_deref().map(format::file_system),
-        Some("read-only".to_owned()),
+        Some(words::mounts::read_only().to_owned()),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }

@@ -1,4 +1,4 @@
-//! What the keys do in the file browser, as file managers have them.
+//! What the keys do in the file browser: the same as in other file managers.
 
 use std::rc::Rc;
 
@@ -13,13 +13,13 @@ use crate::dom;
 use crate::state::selection::{Held, Select};
 use crate::state::type_ahead::TypeAhead;
 
-/// Rows that PgUp and PgDn move by.
+/// Rows that Page Up and Page Down move by.
 const PAGE: isize = 15;
 
-/// A key that was pressed, and what it depends on.
+/// A key that was pressed, and what its meaning depends on.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Press<'a> {
-    /// As the browser names it.
+    /// As the web view names it.
     pub(super) key: &'a str,
     pub(super) held: Held,
     pub(super) alt: bool,
@@ -29,25 +29,25 @@ pub(super) struct Press<'a> {
     pub(super) in_word: bool,
 }
 
-/// What a key asks for.
+/// What a key does.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Deed {
     Go(Go),
-    /// Moves by so many rows.
+    /// Moves by this many rows.
     Step(isize),
     Open,
     SelectAll,
     Save,
     CopyPaths,
     Refresh,
-    /// To the field that filters.
+    /// Focuses the filter.
     Filter,
     Menu,
-    /// Goes to the name that begins so.
+    /// Goes to the next name that starts with what was typed.
     Type(String),
 }
 
-/// What a key does in a folder of so many rows; `None` leaves it to the browser.
+/// What a key does in a folder of `n_rows` rows; `None` leaves it to the web view.
 pub(super) fn deed_of(press: Press<'_>, n_rows: usize) -> Option<Deed> {
     let all = isize::try_from(n_rows).unwrap_or(isize::MAX);
     Some(match (press.key, press.held.ctrl, press.alt) {
@@ -75,7 +75,7 @@ pub(super) fn deed_of(press: Press<'_>, n_rows: usize) -> Option<Deed> {
     })
 }
 
-/// What the keys of a folder need.
+/// What the keys act on.
 pub(super) struct Keys {
     pub(super) files: Rc<Vec<Rc<FileEntry>>>,
     pub(super) cursor: usize,
@@ -88,7 +88,7 @@ pub(super) struct Keys {
     pub(super) table: NodeRef,
 }
 
-/// Does what keys ask for.
+/// Handles the keys of a folder.
 #[hook]
 pub(super) fn use_keys(keys: Keys) -> Callback<KeyboardEvent> {
     let typed = use_mut_ref(TypeAhead::default);
@@ -130,7 +130,7 @@ pub(super) fn use_keys(keys: Keys) -> Callback<KeyboardEvent> {
     })
 }
 
-/// Below the row with the focus, for a menu that was asked for by key.
+/// Below the row with the focus, for a menu opened by a key.
 fn place_of_row(table: &NodeRef, row: usize) -> Option<MenuPlace> {
     let (left, _, top, bottom) = dom::bounds(table)?;
     let scrolled = table.cast::<web_sys::Element>()?.scroll_top();

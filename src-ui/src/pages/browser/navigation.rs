@@ -1,14 +1,14 @@
-//! Where one is on a mount, and the ways up, back and forth.
+//! The current folder of a mount, and the ways up, back and forward.
 
 use std::rc::Rc;
 
 use yew::Reducible;
 
-/// The folder that is shown, and those before and after it.
+/// The folder that is shown, and the history in both directions.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Navigation {
     pub(super) path: String,
-    /// What the names in it have to contain.
+    /// What names have to contain to be shown.
     pub(super) filter: String,
     past: Vec<String>,
     future: Vec<String>,
@@ -21,7 +21,7 @@ pub(super) enum Go {
     Up,
     Back,
     Forward,
-    /// Stays, and shows only some of it.
+    /// Stays in the folder and filters it.
     Filter(String),
 }
 
@@ -70,7 +70,7 @@ impl Reducible for Navigation {
     }
 }
 
-/// The folder above, by the path that the hub gave; `None` at the top.
+/// The folder above a path of the hub; `None` at the top.
 fn parent_of(path: &str) -> Option<String> {
     let path = path.trim_end_matches('/');
     let (parent, _) = path.rsplit_once('/')?;
@@ -85,7 +85,7 @@ fn parent_of(path: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// Where these ways lead from the top, one after the other.
+    /// The paths that these ways lead to from the top, one after the other.
     fn walk(ways: &[Go]) -> Vec<String> {
         let mut here = Rc::new(Navigation::at("/"));
         let mut visited = Vec::new();

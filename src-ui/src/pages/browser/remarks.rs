@@ -1,11 +1,11 @@
-//! What a user has to know of a folder beside its rows: what of it is damaged, and what else is on the disk.
+//! What a user has to know about a folder besides its rows: what is damaged in it, and what else is on the disk.
 
 use sendense_words as words;
 use yew::prelude::*;
 
 use crate::components::{Picture, icon};
 
-/// What of a folder could not be read, and what is on the disk and is not shown, a sentence each.
+/// What could not be read in a folder, and what is on the disk but not shown, one sentence each.
 pub(super) fn remarks(damage: &[String], passed_over: &[String]) -> Html {
     html! {
         <>

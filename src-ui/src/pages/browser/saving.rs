@@ -1,4 +1,4 @@
-//! Saving what is selected: one file, several, or a folder as an archive, large ones after a question.
+//! Saving the selection: one file, several, or a folder as an archive. A large folder is asked about first.
 
 use std::rc::Rc;
 
@@ -11,17 +11,17 @@ use crate::components::Dialog;
 use crate::hooks::use_action;
 use crate::ipc;
 
-/// Above this a folder is asked about before it is saved.
+/// Folders larger than this are asked about before they are saved.
 const LARGE_BYTES: u64 = 1 << 30;
 
-/// A folder on the mount, and what its archive is called.
+/// A folder on the mount, and the name of its archive.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Folder {
     pub(super) path: String,
     pub(super) name: String,
 }
 
-/// The ways to save, and how they fare.
+/// The ways to save, and what became of them.
 pub(super) struct Saving {
     /// Saves files, or one folder.
     pub(super) on_save: Callback<Vec<Rc<FileEntry>>>,
@@ -29,11 +29,11 @@ pub(super) struct Saving {
     /// A folder is being measured.
     pub(super) is_counting: bool,
     pub(super) errors: Vec<AppError>,
-    /// The question about a large folder, while it is asked.
+    /// The dialog about a large folder, while it is open.
     pub(super) question: Html,
 }
 
-/// Saves from one mount; where to is asked on the other side.
+/// Saves from one mount; the shell asks where to.
 #[hook]
 pub(super) fn use_saving(mount_id: &MountId) -> Saving {
     let units = use_context::<Units>().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The entries of a folder. Only the rows that are to be seen are drawn.
+//! The entries of a folder. Only visible rows are rendered.
 
 use std::rc::Rc;
 
@@ -12,19 +12,19 @@ use crate::state::order::Order;
 use crate::state::selection::{Held, Selection};
 use crate::state::sort::Column;
 
-/// Pixels of a row; the style sheet says the same.
+/// Height of a row in pixels, as in the style sheet.
 pub(super) const ROW_HEIGHT: f64 = 30.0;
 
-/// The files of a folder, how they are shown, and what is done about them.
+/// The files of a folder, how they are shown, and their actions.
 #[derive(Clone)]
 pub(super) struct FileTable {
-    /// The element that scrolls and has the keys.
+    /// The element that scrolls and takes the keys.
     pub(super) table: NodeRef,
     pub(super) files: Rc<Vec<Rc<FileEntry>>>,
     pub(super) selection: Rc<Selection>,
     pub(super) order: Order<Column>,
     pub(super) on_order: Callback<Column>,
-    /// What stands there when there are no rows.
+    /// What is shown when there are no rows.
     pub(super) emptiness: Emptiness,
     pub(super) actions: RowActions,
 }
@@ -36,21 +36,21 @@ pub(super) enum Emptiness {
     Loading,
     /// No name matches the filter.
     Filtered,
-    /// Something of it could not be read.
+    /// Some of it could not be read.
     Damaged,
     Empty,
 }
 
-/// What is done about a row. These stay the same from one drawing to the next.
+/// The actions of a row. They stay the same across renders.
 #[derive(Clone, PartialEq)]
 pub(super) struct RowActions {
     pub(super) on_select: Callback<(usize, Held)>,
     pub(super) on_open: Callback<usize>,
-    /// A menu was asked for by the pointer.
+    /// The context menu was opened with the pointer.
     pub(super) on_menu: Callback<(usize, MouseEvent)>,
 }
 
-/// Name, size, modified, type. Only the rows that are to be seen are drawn.
+/// Name, size, modified, type. Only visible rows are rendered.
 pub(super) fn file_table(shown: FileTable) -> Html {
     let head = html! {
         <div class="file-table__head" role="row">
@@ -124,7 +124,7 @@ struct FileRowProps {
     row: usize,
     file: Rc<FileEntry>,
     is_selected: bool,
-    /// The keyboard is here.
+    /// It has the keyboard's focus.
     is_cursor: bool,
     actions: RowActions,
 }

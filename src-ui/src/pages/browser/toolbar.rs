@@ -1,4 +1,4 @@
-//! Where one is, and the ways elsewhere.
+//! The path of the current folder, and the ways to others.
 
 use sendense_types::Listing;
 use sendense_words as words;
@@ -8,13 +8,13 @@ use super::navigation::{Go, Navigation};
 use crate::components::{Picture, icon};
 use crate::dom;
 
-/// What the bar above a folder shows, and what it asks for.
+/// What the bar above a folder shows and does.
 pub(super) struct Toolbar<'a> {
     pub(super) here: &'a Navigation,
-    /// The top of the mount, which knows the names of its volumes.
+    /// The top folder of the mount, which holds the names of its volumes.
     pub(super) top: Option<&'a Listing>,
     pub(super) filter_field: &'a NodeRef,
-    /// Where the keyboard goes from the filter.
+    /// Gets the focus when the filter loses it.
     pub(super) table: &'a NodeRef,
     pub(super) on_go: &'a Callback<Go>,
     pub(super) on_refresh: &'a Callback<()>,
@@ -80,7 +80,7 @@ pub(super) fn toolbar(bar: &Toolbar<'_>) -> Html {
     }
 }
 
-/// Names and paths from the top to here. The volume has the name that the top gives it.
+/// Names and paths from the top to here. A volume is named as in the listing of the top.
 fn crumbs(path: &str, top: Option<&Listing>) -> Vec<(String, String)> {
     let mut crumbs = vec![(words::mounts::disk().to_owned(), "/".to_owned())];
     let mut so_far = String::new();

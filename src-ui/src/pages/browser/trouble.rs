@@ -1,4 +1,4 @@
-//! What is said when a folder cannot be shown, and the way back to it.
+//! What is shown instead of a folder that cannot be listed, and the way back to it.
 
 use sendense_types::commands::Remount;
 use sendense_types::{AppError, ErrorKind, Listing, MountId, Retry};

@@ -1,4 +1,4 @@
-//! The backups of one machine in one repository, as a table with their chain beside it.
+//! The backups of one VM in one repository, as a table with their chain beside it.
 
 use sendense_types::{Backup, BackupCopy, BackupId, BackupStatus, BackupType, RepositoryId};
 use sendense_words as words;
@@ -12,36 +12,36 @@ use crate::route::Route;
 use crate::state::chain::{Hang, Standing, Trust};
 use crate::{dom, format};
 
-/// What can be done with a row.
+/// The actions of a row.
 #[derive(Clone, PartialEq)]
 pub(super) struct RowActions {
     pub(super) on_verify: Callback<BackupId>,
-    /// No longer to be verified.
+    /// Stops verifying.
     pub(super) on_cancel_verification: Callback<BackupId>,
-    /// To be pinned, or no longer.
+    /// Pins (`true`) or unpins.
     pub(super) on_pin: Callback<(BackupId, bool)>,
-    /// To be deleted, after a question.
+    /// Asks, then deletes.
     pub(super) on_delete: Callback<Backup>,
-    /// To be copied elsewhere; where to is asked.
+    /// Asks for a repository, then copies there.
     pub(super) on_copy: Callback<Backup>,
-    /// No longer to be copied there.
+    /// Stops copying to that repository.
     pub(super) on_cancel_copy: Callback<(BackupId, RepositoryId)>,
 }
 
-/// A backup with what else is known of it.
+/// A backup, and what else is known about it.
 #[derive(Clone, PartialEq, Properties)]
 pub(super) struct Row {
     pub(super) backup: Backup,
-    /// How it hangs in its chain.
+    /// How it is connected to its chain.
     pub(super) hang: Hang,
     /// How far it can be relied on.
     pub(super) standing: Standing,
-    /// Where it is copied to, or was.
+    /// The copy that runs, or the last one.
     pub(super) copy: Option<BackupCopy>,
 }
 
 /// Chain, recovery point, type, size, duration, state: one table for all repositories, so that their columns
-/// stand below each other.
+/// line up.
 pub(super) fn backup_table(sections: Html) -> Html {
     html! {
         <table class="table">
@@ -55,7 +55,7 @@ pub(super) fn backup_table(sections: Html) -> Html {
     }
 }
 
-/// The rows of one repository, newest first, below its name where there is one.
+/// The rows of one repository, newest first, below its name if it has a title row.
 pub(super) fn backup_rows(
     title: Option<&str>,
     is_connected: bool,
@@ -88,7 +88,7 @@ struct BackupRowProps {
     actions: RowActions,
 }
 
-/// One backup. Its mark hangs it into its chain: a disc begins one, a ring goes on.
+/// One backup. Its mark shows its place in the chain: a disc starts one, a ring continues it.
 #[component]
 fn BackupRow(props: &BackupRowProps) -> Html {
     let navigator = use_navigator();
@@ -161,7 +161,7 @@ fn BackupRow(props: &BackupRowProps) -> Html {
     }
 }
 
-/// The mark of a backup and the lines to those it belongs to.
+/// The mark of a backup and the lines to its parent and children.
 fn chain_mark(backup: &Backup, hang: Hang, is_broken: bool) -> Html {
     let Hang {
         goes_up,
@@ -186,7 +186,7 @@ fn chain_mark(backup: &Backup, hang: Hang, is_broken: bool) -> Html {
     }
 }
 
-/// How a backup stands, with what verifying says.
+/// The status of a backup, or what verifying found.
 fn standing_badge(status: BackupStatus, trust: Trust) -> Html {
     if status != BackupStatus::Completed {
         return status_badge(status);
@@ -213,7 +213,7 @@ fn standing_badge(status: BackupStatus, trust: Trust) -> Html {
     }
 }
 
-/// What can be done with a backup beside restoring it, and why not where the hub cannot.
+/// The actions besides restoring; those that are off say why.
 fn menu_of(
     backup: &Backup,
     trust: Trust,
@@ -297,7 +297,7 @@ fn menu_of(
     }
 }
 
-/// Room that a backup takes, as far as the hub tells.
+/// The space that a backup takes, if the hub reports it.
 pub(super) fn size_of(backup: &Backup) -> Option<u64> {
     let gib = |size: f64| (size * 1024.0 * 1024.0 * 1024.0) as u64;
     backup

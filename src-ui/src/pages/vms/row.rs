@@ -1,4 +1,4 @@
-//! One machine, as a row or as a card.
+//! One VM, as a row or as a card.
 
 use std::rc::Rc;
 
@@ -17,7 +17,7 @@ use crate::hooks::use_query;
 use crate::route::Route;
 use crate::state::app::Running;
 
-/// What can be done with a row. These stay the same from one drawing to the next.
+/// What can be done with a row. The callbacks stay the same across renders.
 #[derive(Clone, PartialEq)]
 pub(super) struct RowActions {
     pub(super) on_toggle: Callback<VmId>,
@@ -30,7 +30,7 @@ pub(super) struct VmRowProps {
     pub(super) vm: Rc<Vm>,
     pub(super) version: u64,
     pub(super) running: Option<Rc<Running>>,
-    /// From the look at all VMs; `None` as long as that is not there.
+    /// From the query for all VMs; `None` until it is answered.
     pub(super) state: Option<VmState>,
     pub(super) latest_good: Option<Timestamp>,
     pub(super) is_chosen: bool,
@@ -147,7 +147,7 @@ struct ActionsProps {
     actions: RowActions,
 }
 
-/// What can be done with a machine.
+/// What can be done with a VM.
 #[component]
 fn Actions(props: &ActionsProps) -> Html {
     let navigator = use_navigator();
@@ -215,7 +215,7 @@ fn Actions(props: &ActionsProps) -> Html {
     }
 }
 
-/// "…/images/web01": the end of a path says more than its beginning.
+/// "…/images/web01": the end of a path says more than its start.
 fn end_of(path: &str) -> String {
     let is_separator = |character: char| matches!(character, '/' | '\\');
     let mut separators = path.rmatch_indices(is_separator);
@@ -225,7 +225,7 @@ fn end_of(path: &str) -> String {
     }
 }
 
-/// The newest of both looks: either may come first.
+/// The newest that either query knows: either may be answered first.
 fn last_good(row: &VmRowProps, summary: Option<&VmSummary>) -> Option<Timestamp> {
     let of_row = summary
         .and_then(|summary| summary.latest_good.as_ref())
@@ -233,11 +233,11 @@ fn last_good(row: &VmRowProps, summary: Option<&VmSummary>) -> Option<Timestamp>
     of_row.max(row.latest_good)
 }
 
-/// "windows · on", as far as the hub knows; "ready" is what every machine without trouble is.
+/// "windows · on", as far as the hub knows. Status "ready" is left out: nearly every VM has it.
 fn system_of(vm: &Vm) -> String {
     let power = match vm.power_state.as_deref() {
-        Some("poweredOn") => Some("on"),
-        Some("poweredOff") => Some("off"),
+        Some("poweredOn") => Some(words::vms::power_on()),
+        Some("poweredOff") => Some(words::vms::power_off()),
         other => other,
     };
     let parts = [

@@ -1,4 +1,4 @@
-//! What the rows of the list are given: as little as they show, so that progress of one draws no other anew.
+//! The properties of the rows: no more than a row shows, so that progress of one VM renders no other row.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -52,7 +52,8 @@ impl Rows {
         self.shown.iter()
     }
 
-    /// The VMs that are shown and ticked. What the search hides may have been ticked long ago, and does not count.
+    /// The VMs that are shown and selected. Those that the search hides do not count: they may have been selected
+    /// long ago.
     pub(super) fn chosen(&self) -> impl Iterator<Item = &Rc<Vm>> {
         let is_chosen = |vm: &&Rc<Vm>| self.chosen.contains(&vm.context_id);
         self.shown.iter().filter(is_chosen)
@@ -62,7 +63,7 @@ impl Rows {
         !self.shown.is_empty() && self.chosen().count() == self.len()
     }
 
-    /// What the row in this place is given.
+    /// The properties of the row at this index.
     pub(super) fn row(&self, place: usize) -> VmRowProps {
         let vm = Rc::clone(&self.shown[place]);
         let known = self.protection.get(&vm.context_id);
@@ -113,7 +114,7 @@ mod tests {
         }))
     }
 
-    /// How many rows Yew draws when the app goes from one state to the other: those that are given something else.
+    /// How many rows Yew renders when the app goes from one state to the other: those whose properties change.
     fn n_drawn(before: &Rc<AppState>, after: &Rc<AppState>, chosen: [&[usize]; 2]) -> usize {
         let shown: Rc<Vec<_>> = Rc::new((0..N_VMS).map(vm).collect());
         let actions = RowActions {

@@ -1,4 +1,4 @@
-//! The VMs as rows; only those that are to be seen are drawn and asked about.
+//! The VMs as rows; only visible rows are rendered and queried.
 
 use std::rc::Rc;
 
@@ -11,10 +11,10 @@ use crate::components::{ListKind, LongList};
 use crate::state::order::Order;
 use crate::state::vms::Column;
 
-/// Pixels of a row; the style sheet says the same.
+/// Height of a row in pixels, as in the style sheet.
 const ROW_HEIGHT: f64 = 60.0;
 
-/// Name, hardware, state, last backup, and what to do.
+/// Name, hardware, state, last backup and actions.
 pub(super) fn vm_table(
     rows: &Rc<Rows>,
     order: Order<Column>,
