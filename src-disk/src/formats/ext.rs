@@ -8,6 +8,7 @@ mod checksum;
 mod fast;
 mod inode;
 mod journal;
+mod layout;
 mod map;
 mod newer;
 mod volume;
@@ -18,6 +19,7 @@ use std::collections::HashMap;
 
 use self::{
     inode::{Inode, ROOT, Run},
+    layout::dir_entry,
     volume::Volume,
 };
 use super::{
@@ -353,11 +355,17 @@ impl Ext {
 /// Whether a block of an indexed folder is part of its index: the first one, which holds `.` and `..` before it,
 /// and those that look like a single unused entry.
 fn is_index(block: &[u8], is_first: bool) -> bool {
-    let len_at = |place: usize| u16_at(block, place + 4).map(|len| entry_len(len, block.len()));
+    let len_at = |place: usize| {
+        u16_at(block, place + dir_entry::REC_LEN).map(|len| entry_len(len, block.len()))
+    };
     if is_first {
-        len_at(0) == Some(12) && len_at(12) == Some(block.len().saturating_sub(12))
+        len_at(0) == Some(dir_entry::DOT_BYTES)
+            && len_at(dir_entry::DOT_BYTES)
+                == Some(block.len().saturating_sub(dir_entry::DOT_BYTES))
     } else {
-        u32_at(block, 0) == Some(0) && block.get(6) == Some(&0) && len_at(0) == Some(block.len())
+        u32_at(block, dir_entry::INODE) == Some(0)
+            && block.get(dir_entry::NAME_LEN) == Some(&0)
+            && len_at(0) == Some(block.len())
     }
 }
 
@@ -387,12 +395,13 @@ fn entry_len(written: u16, block_bytes: usize) -> usize {
 
 /// The first entry of a folder's block: name, inode and length of the entry.
 fn split_entry(block: &[u8]) -> Option<(&[u8], u32, usize)> {
-    let number = u32_at(block, 0)?;
-    let len = entry_len(u16_at(block, 4)?, 1 << 16);
-    let name_len = usize::from(*block.get(6)?);
-    let is_sound = len >= 8 + name_len && len.is_multiple_of(4) && len <= block.len();
+    let number = u32_at(block, dir_entry::INODE)?;
+    let len = entry_len(u16_at(block, dir_entry::REC_LEN)?, 1 << 16);
+    let name_len = usize::from(*block.get(dir_entry::NAME_LEN)?);
+    let name_end = dir_entry::NAME + name_len;
+    let is_sound = len >= name_end && len.is_multiple_of(4) && len <= block.len();
     is_sound.then_some(())?;
-    Some((block.get(8..8 + name_len)?, number, len))
+    Some((block.get(dir_entry::NAME..name_end)?, number, len))
 }
 
 fn row(name: Name, inode: &Inode) -> Entry {

@@ -2,6 +2,7 @@
 
 use super::{
     inode::{Inode, Run},
+    layout::extent,
     volume::Volume,
 };
 use crate::formats::bytes::{joined, u16_at, u32_at};
@@ -9,8 +10,6 @@ use crate::{Error, Result};
 
 const EXTENT_MAGIC: u16 = 0xF30A;
 const MAX_DEPTH: u16 = 5;
-/// The header and the entries of extent trees are of one size.
-const EXTENT_BYTES: usize = 12;
 /// Longer ones are shorter ones that were reserved and never written.
 const MAX_EXTENT: u16 = 1 << 15;
 /// The kernel's limit for extents.
@@ -66,7 +65,10 @@ fn extent_at(volume: &mut Volume, inode: &Inode, block: u64) -> Result<Option<Ru
             return Ok(Some(hole));
         };
         if found.depth > 0 {
-            let (Some(low), Some(high)) = (u32_at(entry, 4), u16_at(entry, 8)) else {
+            let (Some(low), Some(high)) = (
+                u32_at(entry, extent::INDEX_LEAF_LO),
+                u16_at(entry, extent::INDEX_LEAF_HI),
+            ) else {
                 return Ok(None);
             };
             node = volume.read_block(joined(low, u32::from(high)))?;
@@ -75,10 +77,14 @@ fn extent_at(volume: &mut Volume, inode: &Inode, block: u64) -> Result<Option<Ru
             }
             continue;
         }
-        let (Some(start), Some(len)) = (u32_at(entry, 0), u16_at(entry, 4)) else {
+        let (Some(start), Some(len)) = (u32_at(entry, extent::FIRST), u16_at(entry, extent::LEN))
+        else {
             return Ok(None);
         };
-        let (Some(high), Some(low)) = (u16_at(entry, 6), u32_at(entry, 8)) else {
+        let (Some(high), Some(low)) = (
+            u16_at(entry, extent::START_HI),
+            u32_at(entry, extent::START_LO),
+        ) else {
             return Ok(None);
         };
         let is_written = len <= MAX_EXTENT;
@@ -104,22 +110,22 @@ struct Found<'node> {
 
 /// Looks into one node, and draws `end` nearer where another entry begins.
 fn search<'node>(node: &'node [u8], block: u64, end: &mut u64) -> Option<Found<'node>> {
-    let n_entries = usize::from(u16_at(node, 2)?);
-    let depth = u16_at(node, 6)?;
-    if u16_at(node, 0)? != EXTENT_MAGIC {
+    let n_entries = usize::from(u16_at(node, extent::HEADER_ENTRIES)?);
+    let depth = u16_at(node, extent::HEADER_DEPTH)?;
+    if u16_at(node, extent::HEADER_MAGIC)? != EXTENT_MAGIC {
         return None;
     }
-    let entries = node.get(EXTENT_BYTES..)?.chunks_exact(EXTENT_BYTES);
+    let entries = node.get(extent::BYTES..)?.chunks_exact(extent::BYTES);
     if entries.len() < n_entries {
         return None;
     }
     let mut found = None;
     let mut next = 0;
     for entry in entries.take(n_entries) {
-        let start = u64::from(u32_at(entry, 0)?);
+        let start = u64::from(u32_at(entry, extent::FIRST)?);
         // In order and without overlaps, as the kernel demands: else a place would have two contents.
         (start >= next).then_some(())?;
-        let len = match (depth, u16_at(entry, 4)?) {
+        let len = match (depth, u16_at(entry, extent::LEN)?) {
             (0, len) if len > MAX_EXTENT => u64::from(len - MAX_EXTENT),
             (0, len) => u64::from(len),
             _ => 1,

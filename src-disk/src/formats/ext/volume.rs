@@ -4,12 +4,12 @@ use super::{
     checksum::{Checksum, is_old_group},
     fast::Fast,
     inode::Inode,
+    layout::{group, inode, superblock},
     newer::Newer,
 };
 use crate::formats::bytes::{joined, u16_at, u32_at};
 use crate::{Error, Result, Slice};
 
-const SUPERBLOCK: u64 = 1024;
 const MAGIC: u16 = 0xEF53;
 /// The largest block is 64 KiB.
 const MAX_LOG_BLOCK_KIB: u32 = 6;
@@ -69,11 +69,12 @@ pub(super) struct Volume {
 
 impl Volume {
     pub(super) fn open(mut slice: Slice) -> Result<Self> {
-        let (superblock, copied_from) = sound_superblock(&mut slice)?;
-        // All places below lie within these 1024 bytes.
-        let word = |at: usize| u32_at(&superblock, at).unwrap_or(0);
-        let half = |at: usize| u16_at(&superblock, at).unwrap_or(0);
-        let incompatible = word(0x60);
+        let (bytes, copied_from) = sound_superblock(&mut slice)?;
+        // All places below lie within the superblock.
+        let word = |at: usize| u32_at(&bytes, at).unwrap_or(0);
+        let half = |at: usize| u16_at(&bytes, at).unwrap_or(0);
+        let incompatible = word(superblock::FEATURE_INCOMPAT);
+        let read_only = word(superblock::FEATURE_RO_COMPAT);
         if incompatible & JOURNAL_DEVICE != 0 {
             return Err(Error::unsupported(
                 "this is the journal of an ext filesystem on another disk; it holds no files of its own",
@@ -85,54 +86,59 @@ impl Volume {
                 incompatible & !READABLE
             )));
         }
-        let log_block_kib = word(0x18);
-        let inodes_per_group = word(0x28);
-        let is_old = word(0x4C) == 0;
-        let inode_bytes = if is_old { 128 } else { half(0x58) };
+        let log_block_kib = word(superblock::LOG_BLOCK_SIZE);
+        let blocks_per_group = u64::from(word(superblock::BLOCKS_PER_GROUP));
+        let inodes_per_group = word(superblock::INODES_PER_GROUP);
+        let is_old = word(superblock::REV_LEVEL) == 0;
+        let inode_bytes = match is_old {
+            true => inode::OLD_BYTES,
+            false => usize::from(half(superblock::INODE_SIZE)),
+        };
         let block_bytes = 1024 << log_block_kib.min(MAX_LOG_BLOCK_KIB);
         let descriptor_bytes = match incompatible & IS_64BIT {
-            0 => 32,
-            _ => u64::from(half(0xFE)),
+            0 => group::OLD_BYTES,
+            _ => u64::from(half(superblock::DESC_SIZE)),
         };
         if log_block_kib > MAX_LOG_BLOCK_KIB
             || inodes_per_group == 0
-            || word(0x20) == 0
-            || !(128..=block_bytes).contains(&u64::from(inode_bytes))
-            || !(32..=block_bytes).contains(&descriptor_bytes)
+            || blocks_per_group == 0
+            || !(inode::OLD_BYTES as u64..=block_bytes).contains(&(inode_bytes as u64))
+            || !(group::OLD_BYTES..=block_bytes).contains(&descriptor_bytes)
         {
             return Err(Error::corrupt(
                 "ext filesystem: its superblock makes no sense",
             ));
         }
-        let has_checksums = word(0x64) & CHECKSUMS != 0;
-        let uuid = superblock.get(0x68..0x78).unwrap_or_default();
+        let has_checksums = read_only & CHECKSUMS != 0;
+        let uuid = bytes.get(superblock::UUID).unwrap_or_default();
         let seed = match incompatible & CHECKSUM_SEED {
             0 => Checksum::new().of(uuid),
-            _ => Checksum::seeded(word(0x270)),
+            _ => Checksum::seeded(word(superblock::CHECKSUM_SEED)),
         };
-        let name = superblock.get(0x78..0x88).unwrap_or_default();
-        let journal = word(0x5C) & HAS_JOURNAL != 0 && incompatible & RECOVER != 0;
+        let name = bytes.get(superblock::VOLUME_NAME).unwrap_or_default();
+        let journal =
+            word(superblock::FEATURE_COMPAT) & HAS_JOURNAL != 0 && incompatible & RECOVER != 0;
         Ok(Self {
             label: String::from_utf8_lossy(name).into_owned(),
             block_bytes,
             slice,
-            first_block: u64::from(word(0x14)),
-            superblock: SUPERBLOCK / block_bytes,
-            inode_bytes: usize::from(inode_bytes),
+            first_block: u64::from(word(superblock::FIRST_DATA_BLOCK)),
+            superblock: superblock::PLACE / block_bytes,
+            inode_bytes,
             inodes_per_group,
-            n_inodes: word(0x00),
-            blocks_per_group: u64::from(word(0x20)),
+            n_inodes: word(superblock::INODES_COUNT),
+            blocks_per_group,
             descriptor_bytes,
-            first_meta_group: (incompatible & META_BG != 0)
-                .then(|| u64::from(word(0x104)) * (block_bytes / descriptor_bytes)),
+            first_meta_group: (incompatible & META_BG != 0).then(|| {
+                u64::from(word(superblock::FIRST_META_BG)) * (block_bytes / descriptor_bytes)
+            }),
             checksum: has_checksums.then_some(seed),
             newer: Newer::default(),
             fast: Fast::default(),
             last_group: None,
             notes: copied_from.into_iter().collect(),
-            group_uuid: (!has_checksums && word(0x64) & GROUP_CHECKSUMS != 0)
-                .then(|| uuid.to_vec()),
-            unreplayed: journal.then(|| word(0xE0)),
+            group_uuid: (!has_checksums && read_only & GROUP_CHECKSUMS != 0).then(|| uuid.to_vec()),
+            unreplayed: journal.then(|| word(superblock::JOURNAL_INUM)),
         })
     }
 
@@ -217,8 +223,8 @@ impl Volume {
                 (None, None) => true,
             };
             if is_read && is_whole {
-                let low = u32_at(&bytes, 0x08).unwrap_or(0);
-                let high = u32_at(&bytes, 0x28).unwrap_or(0);
+                let low = u32_at(&bytes, group::INODE_TABLE_LO).unwrap_or(0);
+                let high = u32_at(&bytes, group::INODE_TABLE_HI).unwrap_or(0);
                 return Ok(joined(low, high));
             }
         }
@@ -283,26 +289,27 @@ pub(crate) fn has_copy(slice: &mut Slice) -> bool {
 }
 
 /// The superblock, or, where it is damaged, the first copy of it that is sound; then with a sentence.
-fn sound_superblock(slice: &mut Slice) -> Result<([u8; 1024], Option<String>)> {
-    let is_sound = |superblock: &[u8]| {
-        let has_checksums = u32_at(superblock, 0x64).unwrap_or(0) & CHECKSUMS != 0;
-        u16_at(superblock, 0x38) == Some(MAGIC)
-            && (!has_checksums || Checksum::is_superblock(superblock))
+fn sound_superblock(slice: &mut Slice) -> Result<([u8; superblock::BYTES], Option<String>)> {
+    let is_sound = |bytes: &[u8]| {
+        let read_only = u32_at(bytes, superblock::FEATURE_RO_COMPAT).unwrap_or(0);
+        u16_at(bytes, superblock::MAGIC) == Some(MAGIC)
+            && (read_only & CHECKSUMS == 0 || Checksum::is_superblock(bytes))
     };
-    let mut superblock = [0; 1024];
-    slice.read_at(SUPERBLOCK, &mut superblock)?;
-    if is_sound(&superblock) {
-        return Ok((superblock, None));
+    let mut bytes = [0; superblock::BYTES];
+    slice.read_at(superblock::PLACE, &mut bytes)?;
+    if is_sound(&bytes) {
+        return Ok((bytes, None));
     }
     // Group 1 begins after as many blocks as a bitmap of one block has bits.
     for block_bytes in [1024_u64, 2048, 4096, 8192, 16384, 32768, 65536] {
         let start = (8 * block_bytes + u64::from(block_bytes == 1024)) * block_bytes;
-        let mut copy = [0; 1024];
+        let mut copy = [0; superblock::BYTES];
         let is_its = |copy: &[u8]| {
-            let log_block_kib = u32_at(copy, 0x18).unwrap_or(u32::MAX);
+            let log_block_kib = u32_at(copy, superblock::LOG_BLOCK_SIZE).unwrap_or(u32::MAX);
             // The first revision did not say it.
-            let is_first_revision = u32_at(copy, 0x4C) == Some(0);
-            let is_of_group_1 = is_first_revision || u16_at(copy, 0x5A) == Some(1);
+            let is_first_revision = u32_at(copy, superblock::REV_LEVEL) == Some(0);
+            let is_of_group_1 =
+                is_first_revision || u16_at(copy, superblock::BLOCK_GROUP_NR) == Some(1);
             is_of_group_1
                 && log_block_kib <= MAX_LOG_BLOCK_KIB
                 && 1024 << log_block_kib == block_bytes
