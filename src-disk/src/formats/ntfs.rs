@@ -116,7 +116,8 @@ impl NtfsVolume {
         let mut n_partly_damaged = 0;
         for (reference, entry) in rows {
             let is_damaged = self.fill(entry, folder.below(reference));
-            n_partly_damaged += usize::from(is_damaged && entry.unreadable.is_none());
+            let is_partly = is_damaged && entry.unreadable.is_none();
+            n_partly_damaged = usize::from(is_partly).saturating_add(n_partly_damaged);
         }
         let mut listing = Listing {
             entries,
@@ -283,11 +284,11 @@ impl NtfsVolume {
             });
         }
         let mut names = Vec::new();
-        let mut n_bad_names = 0;
+        let mut n_bad_names = 0_usize;
         let n_damaged = index::each(&mut self.volume, &file, &NAMES, |entry| {
             match FolderName::parse(entry) {
                 Some(name) => names.push(name),
-                None => n_bad_names += 1,
+                None => n_bad_names = n_bad_names.saturating_add(1),
             }
             if names.len() > 2 * MAX_ENTRIES {
                 return Err(too_many_entries(path));
@@ -297,8 +298,12 @@ impl NtfsVolume {
         if names.iter().filter(|it| !it.is_dos).count() > MAX_ENTRIES {
             return Err(too_many_entries(path));
         }
-        let n_missing = usize::from(file.is_damaged && n_damaged + n_bad_names == 0);
-        Ok(Folder::new(names, n_damaged + n_bad_names + n_missing))
+        let n_damaged = n_damaged.saturating_add(n_bad_names);
+        // What is damaged in the record itself counts as one piece.
+        Ok(Folder::new(
+            names,
+            n_damaged.max(usize::from(file.is_damaged)),
+        ))
     }
 
     fn reparse(&mut self, file: &File) -> Result<Option<Reparse>> {
@@ -422,5 +427,10 @@ fn unreadable(data: &Attribute) -> Option<String> {
 }
 
 fn timestamp(nt: u64) -> Option<Timestamp> {
-    Timestamp::from_nanosecond((i128::from(nt) - UNIX_EPOCH_NT) * 100).ok()
+    Timestamp::from_nanosecond(
+        i128::from(nt)
+            .saturating_sub(UNIX_EPOCH_NT)
+            .saturating_mul(100),
+    )
+    .ok()
 }

@@ -93,7 +93,7 @@ impl Checksum {
     /// Whether a node of an extent tree is whole.
     pub(super) fn is_extents(self, node: &[u8]) -> bool {
         let n_entries = usize::from(u16_at(node, extent::HEADER_MAX).unwrap_or(0));
-        let end = extent::BYTES * (1 + n_entries);
+        let end = n_entries.saturating_add(1).saturating_mul(extent::BYTES);
         let sum = node.get(..end).map(|head| self.of(head).0);
         sum.is_some() && u32_at(node, end) == sum
     }

@@ -23,9 +23,6 @@ const PAD: u16 = 7;
 const TAIL: u16 = 8;
 const HEAD: u16 = 9;
 
-/// Longer extents are shorter ones that were reserved and never written.
-const MAX_EXTENT: u16 = 1 << 15;
-
 /// What fast commits have changed.
 #[derive(Default)]
 pub(super) struct Fast {
@@ -153,11 +150,9 @@ impl Fast {
             ADD_RANGE => {
                 let part = value.get(fast::ADD_EXTENT..)?;
                 let start = u64::from(u32_at(part, extent::FIRST)?);
-                let len = u16_at(part, extent::LEN)?;
+                let (len, is_written) = extent::len(u16_at(part, extent::LEN)?);
                 let high = u16_at(part, extent::START_HI)?;
                 let block = joined(u32_at(part, extent::START_LO)?, u32::from(high));
-                let is_written = len <= MAX_EXTENT;
-                let len = if is_written { len } else { len - MAX_EXTENT };
                 self.place(first, start, u64::from(len), is_written.then_some(block));
             }
             DEL_RANGE => {
@@ -204,7 +199,9 @@ impl Fast {
             .map(|(at, part)| (*at, *part));
         // Behind the new part, what an old one had there goes on.
         if let Some((at, part)) = before.filter(|(_, part)| part.end > end) {
-            let block = part.block.map(|block| block.saturating_add(end - at));
+            let block = part
+                .block
+                .map(|block| block.saturating_add(end.saturating_sub(at)));
             parts.insert(
                 end,
                 Part {
@@ -251,12 +248,14 @@ impl Fast {
             && part.end > block
         {
             return Ok(Run {
-                block: part.block.map(|first| first.saturating_add(block - start)),
-                n_blocks: part.end - block,
+                block: part
+                    .block
+                    .map(|first| first.saturating_add(block.saturating_sub(*start))),
+                n_blocks: part.end.saturating_sub(block),
             });
         }
         let next = parts.range(block..).next();
-        Err(next.map_or(u64::MAX, |(start, _)| start - block))
+        Err(next.map_or(u64::MAX, |(start, _)| start.saturating_sub(block)))
     }
 
     /// Adds and takes away the names of a folder that have come and gone.

@@ -199,17 +199,18 @@ fn inline_rest(bytes: &[u8]) -> Option<&[u8]> {
                 usize::try_from(u32_at(entry, attribute::VALUE_SIZE)?).ok()?,
             ));
         }
-        at += end.next_multiple_of(4);
+        at = at.saturating_add(end.next_multiple_of(4));
     }
     let (place, len) = wanted?;
     // Values lie behind all entries, or they would be part of one.
-    (place >= at + 4).then_some(())?;
+    (place >= at.saturating_add(4)).then_some(())?;
     entries.get(place..place.checked_add(len)?)
 }
 
 /// Seconds as of old, and two more bits for them and nanoseconds in the extra field.
 fn time(seconds: u32, extra: u32) -> Option<Timestamp> {
-    let seconds = i64::from(seconds.cast_signed()) + (i64::from(extra & 3) << 32);
+    let later = i64::from(extra & 3) << 32;
+    let seconds = i64::from(seconds.cast_signed()).saturating_add(later);
     Timestamp::new(seconds, i32::try_from(extra >> 2).ok()?).ok()
 }
 

@@ -87,7 +87,9 @@ pub(super) fn replay(volume: &mut Volume) -> Result<()> {
 fn load(volume: &mut Volume, inode: &Inode) -> Result<Replayed> {
     let head = block_of(volume, inode, 0)?.1;
     let word = |at: usize| u32_be_at(&head, at).unwrap_or(0);
-    if word(journal::MAGIC) != MAGIC || u64::from(word(journal::BLOCK_SIZE)) != volume.block_bytes {
+    if word(journal::MAGIC) != MAGIC
+        || u64::from(word(journal::BLOCK_SIZE)) != volume.block_bytes.get()
+    {
         return Err(Error::corrupt("ext filesystem: its journal is none"));
     }
     // The first version of the journal's superblock has no features, and rubbish in their place.
@@ -154,7 +156,7 @@ fn load(volume: &mut Volume, inode: &Inode) -> Result<Replayed> {
         position: start,
     };
     // The ring is read once around at most.
-    let mut n_left = end - first;
+    let mut n_left = end.saturating_sub(first);
     while n_left > 0 {
         let n_used = replay.block(volume, inode, &mut position)?;
         if n_used == 0 {
@@ -164,7 +166,7 @@ fn load(volume: &mut Volume, inode: &Inode) -> Result<Replayed> {
     }
     let mut scan = Scan::after(replay.sequence);
     // The kernel leaves out the block where the ring ends.
-    for number in (end + 1..n_blocks).take(n_fast.try_into().unwrap_or(0)) {
+    for number in (end..n_blocks).skip(1).take(n_fast.try_into().unwrap_or(0)) {
         if !scan.block(&block_of(volume, inode, number)?.1) {
             break;
         }
@@ -208,7 +210,7 @@ struct Ring {
 impl Ring {
     fn next(&mut self) -> u32 {
         let position = self.position;
-        self.position += 1;
+        self.position = self.position.saturating_add(1);
         if self.position >= self.end {
             self.position = self.first;
         }
@@ -269,7 +271,9 @@ impl Replay {
                 for tag in &tags {
                     self.copy(volume, inode, ring.next(), tag)?;
                 }
-                Ok(1 + u32::try_from(tags.len()).unwrap_or(u32::MAX))
+                Ok(u32::try_from(tags.len())
+                    .unwrap_or(u32::MAX)
+                    .saturating_add(1))
             }
             COMMIT => {
                 let at = joined(word(journal::COMMIT_SEC_LO), word(journal::COMMIT_SEC_HI));
@@ -293,7 +297,10 @@ impl Replay {
             REVOCATION => {
                 self.is_wrong |= !self.has_sound_tail(&block);
                 self.revocations(&block);
-                let n_revoked = self.revoked.len() + self.pending_revoked.len();
+                let n_revoked = self
+                    .revoked
+                    .len()
+                    .saturating_add(self.pending_revoked.len());
                 if n_revoked > MAX_REVOCATIONS {
                     return Err(Error::corrupt(
                         "ext filesystem: its journal revokes too much",
@@ -410,7 +417,7 @@ impl Replay {
                 break;
             }
             let uuid_bytes = if flags & SAME_UUID != 0 { 0 } else { 16 };
-            rest = rest.and_then(|rest| rest.get(tag_bytes + uuid_bytes..));
+            rest = rest.and_then(|rest| rest.get(tag_bytes..)?.get(uuid_bytes..));
         }
         tags
     }

@@ -135,6 +135,17 @@ pub(super) mod extent {
     pub(crate) const FIRST: usize = 0x0;
     /// `ee_len`
     pub(crate) const LEN: usize = 0x4;
+    /// Longer ones are shorter ones that were reserved and never written.
+    const MAX_LEN: u16 = 1 << 15;
+
+    /// What `ee_len` says: how many blocks, and whether they were ever written.
+    pub(crate) fn len(field: u16) -> (u16, bool) {
+        match field.checked_sub(MAX_LEN) {
+            Some(n_reserved @ 1..) => (n_reserved, false),
+            _ => (field, true),
+        }
+    }
+
     /// `ee_start_hi`
     pub(crate) const START_HI: usize = 0x6;
     /// `ee_start_lo`
