@@ -77,8 +77,10 @@ impl Ext {
         self.volume.label.clone()
     }
 
-    pub(crate) fn read_dir(&mut self, path: &FsPath) -> Result<Listing> {
-        let number = self.inode_of(path)?;
+    /// A folder's entries, and the inodes from the root to it.
+    pub(crate) fn read_dir(&mut self, path: &FsPath) -> Result<(Listing, Vec<u32>)> {
+        let way = self.way_to(path)?;
+        let number = way.last().copied().unwrap_or(ROOT);
         let folder = self.volume.inode(number)?;
         let mut entries = Vec::new();
         let found = self.names(&folder, path)?;
@@ -94,7 +96,7 @@ impl Ext {
         if path.is_root() {
             damage.extend(self.volume.notes.iter().cloned());
         }
-        Ok(Listing { entries, damage })
+        Ok((Listing { entries, damage }, way))
     }
 
     pub(crate) fn entry(&mut self, path: &FsPath) -> Result<Entry> {
@@ -111,7 +113,7 @@ impl Ext {
     }
 
     /// The inodes from the root to where a path leads.
-    pub(crate) fn way_to(&mut self, path: &FsPath) -> Result<Vec<u32>> {
+    fn way_to(&mut self, path: &FsPath) -> Result<Vec<u32>> {
         let mut number = ROOT;
         let mut way = vec![ROOT];
         for name in path.names() {

@@ -90,8 +90,10 @@ impl Fat {
         self.label.clone()
     }
 
-    pub(crate) fn read_dir(&mut self, path: &FsPath) -> Result<Listing> {
-        let folder = match self.row(path)? {
+    /// A folder's entries, and the first clusters of the folders from below the root to it.
+    pub(crate) fn read_dir(&mut self, path: &FsPath) -> Result<(Listing, Vec<u32>)> {
+        let mut way = Vec::new();
+        let folder = match self.follow(path, |row| way.push(row.first))? {
             None => self.folder(0),
             Some(row) if row.is_folder => self.folder_of(&row),
             Some(_) => {
@@ -101,10 +103,11 @@ impl Fat {
             }
         };
         let folder = folder.map_err(|error| damaged(path, &error))?;
-        Ok(Listing {
+        let listing = Listing {
             entries: folder.rows.iter().map(Row::entry).collect(),
             damage: folder.damage.clone(),
-        })
+        };
+        Ok((listing, way))
     }
 
     pub(crate) fn entry(&mut self, path: &FsPath) -> Result<Entry> {
@@ -183,13 +186,6 @@ impl Fat {
     /// What a path leads to; `None` for the root. Component by component: no name here means another.
     fn row(&mut self, path: &FsPath) -> Result<Option<Row>> {
         self.follow(path, |_| {})
-    }
-
-    /// The first clusters of the folders from below the root to where a path leads.
-    pub(crate) fn way_to(&mut self, path: &FsPath) -> Result<Vec<u32>> {
-        let mut way = Vec::new();
-        self.follow(path, |row| way.push(row.first))?;
-        Ok(way)
     }
 
     fn follow(&mut self, path: &FsPath, mut seen: impl FnMut(&Row)) -> Result<Option<Row>> {

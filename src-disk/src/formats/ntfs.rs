@@ -102,8 +102,10 @@ impl NtfsVolume {
         self.label.clone()
     }
 
-    pub(crate) fn read_dir(&mut self, path: &FsPath) -> Result<Listing> {
-        let folder = self.find(path)?;
+    /// A folder's entries, and the numbers of the records from the root to it.
+    pub(crate) fn read_dir(&mut self, path: &FsPath) -> Result<(Listing, Vec<u64>)> {
+        let mut way = Vec::new();
+        let folder = self.follow(path, |found| way.push(found.reference.number()))?;
         let names = self.folder(folder.reference, path)?;
         let n_damaged = names.n_damaged;
         let visible = names.names.iter().filter(|it| !it.is_dos);
@@ -144,7 +146,7 @@ impl NtfsVolume {
                     .to_owned(),
             );
         }
-        Ok(listing)
+        Ok((listing, way))
     }
 
     pub(crate) fn entry(&mut self, path: &FsPath) -> Result<Entry> {
@@ -234,13 +236,6 @@ impl NtfsVolume {
     /// The file that a path leads to; links on the way are not followed.
     pub(crate) fn reference_of(&mut self, path: &FsPath) -> Result<Reference> {
         self.find(path).map(|found| found.reference)
-    }
-
-    /// The numbers of the records from the root to where a path leads.
-    pub(crate) fn way_to(&mut self, path: &FsPath) -> Result<Vec<u64>> {
-        let mut way = Vec::new();
-        self.follow(path, |found| way.push(found.reference.number()))?;
-        Ok(way)
     }
 
     fn find(&mut self, path: &FsPath) -> Result<Found> {
