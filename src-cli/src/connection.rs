@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use secrecy::ExposeSecret;
 use sendense_core::{HubClient, SignIn, Token};
 use sendense_hub::{Config, LocalHub, ServeError, default_data_dir, find_running};
 use sendense_types::{AppError, ErrorKind, Retry};
@@ -69,16 +70,18 @@ pub(crate) async fn open(global: &Global) -> Result<(Connection, Option<LocalHub
 /// With what the options give; without any, as nobody.
 async fn sign_in(client: HubClient, global: &Global) -> Result<HubClient> {
     if global.token_stdin {
-        return Ok(client.with_token(Token::new(secrets::token_from_stdin()?)));
+        return Ok(client.with_token(Token::new(secrets::token_from_stdin()?.expose_secret())));
     }
     let Some(user) = &global.user else {
         return Ok(client);
     };
     let password = secrets::password(user, global.password_stdin)?;
-    Ok(match client.sign_in(user, &password).await? {
-        SignIn::Token { token, .. } => client.with_token(token),
-        SignIn::NotNeeded => client,
-    })
+    Ok(
+        match client.sign_in(user, password.expose_secret()).await? {
+            SignIn::Token { token, .. } => client.with_token(token),
+            SignIn::NotNeeded => client,
+        },
+    )
 }
 
 /// Where the hub of this computer keeps its data.

@@ -3,6 +3,7 @@
 
 use std::io::{self, BufRead, IsTerminal};
 
+use secrecy::{ExposeSecret, SecretString};
 use sendense_types::{AppError, ErrorKind, Retry};
 use sendense_words as words;
 
@@ -12,26 +13,26 @@ use crate::Result;
 const LONGEST: u64 = 64 * 1024;
 
 /// The first line of standard input.
-fn from_stdin(missing: &str) -> Result<String> {
+fn from_stdin(missing: &str) -> Result<SecretString> {
     let mut line = String::new();
     let mut limited = io::Read::take(io::stdin().lock(), LONGEST);
     limited
         .read_line(&mut line)
         .map_err(|error| unreadable(missing).with_details(error.to_string()))?;
-    let secret = line.trim_end_matches(['\r', '\n']);
-    if secret.is_empty() {
+    line.truncate(line.trim_end_matches(['\r', '\n']).len());
+    if line.is_empty() {
         return Err(unreadable(missing));
     }
-    Ok(secret.to_owned())
+    Ok(line.into())
 }
 
 /// A token, from standard input.
-pub(crate) fn token_from_stdin() -> Result<String> {
+pub(crate) fn token_from_stdin() -> Result<SecretString> {
     from_stdin(words::terminal::no_token())
 }
 
 /// A password for that user: from a prompt where somebody sits at it, else from standard input.
-pub(crate) fn password(user: &str, from_stdin_wanted: bool) -> Result<String> {
+pub(crate) fn password(user: &str, from_stdin_wanted: bool) -> Result<SecretString> {
     if from_stdin_wanted || !io::stdin().is_terminal() {
         return from_stdin(words::terminal::no_password());
     }
@@ -39,21 +40,25 @@ pub(crate) fn password(user: &str, from_stdin_wanted: bool) -> Result<String> {
 }
 
 /// As [`password`], asked for twice, because nobody sees a slip.
-pub(crate) fn new_password(user: &str) -> Result<String> {
+pub(crate) fn new_password(user: &str) -> Result<SecretString> {
     let password = password(user, false)?;
-    if io::stdin().is_terminal() && prompt(words::terminal::password_again())? != password {
-        return Err(AppError::new(
-            ErrorKind::Invalid,
-            words::terminal::passwords_differ(),
-            Retry::Manual,
-        )
-        .with_hint(words::failures::nothing_changed()));
+    if io::stdin().is_terminal() {
+        let again = prompt(words::terminal::password_again())?;
+        if again.expose_secret() != password.expose_secret() {
+            return Err(AppError::new(
+                ErrorKind::Invalid,
+                words::terminal::passwords_differ(),
+                Retry::Manual,
+            )
+            .with_hint(words::failures::nothing_changed()));
+        }
     }
     Ok(password)
 }
 
-fn prompt(question: &str) -> Result<String> {
+fn prompt(question: &str) -> Result<SecretString> {
     rpassword::prompt_password(format!("{question} "))
+        .map(SecretString::from)
         .map_err(|error| unreadable(words::terminal::no_password()).with_details(error.to_string()))
 }
 

@@ -15,10 +15,6 @@ use crate::{
     guard::guarded,
 };
 
-fn widened(numbers: Vec<u32>) -> Vec<u64> {
-    numbers.into_iter().map(u64::from).collect()
-}
-
 /// An open filesystem; belongs to one thread.
 pub struct FileSystem {
     reader: Reader,
@@ -128,38 +124,14 @@ impl FileSystem {
     /// # Errors
     /// [`Error::NotFound`], [`Error::NotADirectory`], and damage on the way to the folder.
     pub fn read_dir(&mut self, path: &FsPath) -> Result<Listing> {
-        let mut listing = guarded(|| match &mut self.reader {
+        let (mut listing, way) = guarded(|| match &mut self.reader {
             Reader::Ntfs(reader) => reader.read_dir(path),
-            Reader::Ext(reader) => reader.read_dir(path),
-            Reader::Fat(reader) => reader.read_dir(path),
+            Reader::Ext(reader) => reader.read_dir(path).map(widened),
+            Reader::Fat(reader) => reader.read_dir(path).map(widened),
         })?;
         listing.settle();
-        self.mark_circles(path, &mut listing);
+        mark_circles(&mut listing, &way);
         Ok(listing)
-    }
-
-    /// On a damaged disk a folder may be inside itself: whoever walks would never come to an end.
-    fn mark_circles(&mut self, path: &FsPath, listing: &mut Listing) {
-        let has_folders = listing
-            .entries
-            .iter()
-            .any(|entry| entry.kind == EntryKind::Directory);
-        if !has_folders {
-            return;
-        }
-        let way = guarded(|| match &mut self.reader {
-            Reader::Ntfs(reader) => reader.way_to(path),
-            Reader::Ext(reader) => Ok(widened(reader.way_to(path)?)),
-            Reader::Fat(reader) => Ok(widened(reader.way_to(path)?)),
-        });
-        let ids = way.unwrap_or_default();
-        for entry in &mut listing.entries {
-            let is_above = entry.id != 0 && ids.contains(&entry.id);
-            if is_above && entry.kind == EntryKind::Directory {
-                entry.unreadable =
-                    Some("damaged: it is one of the folders that it lies in".to_owned());
-            }
-        }
     }
 
     /// One entry; a link at the end of the path is not followed, nor is one on the way.
@@ -250,6 +222,21 @@ impl FileSystem {
                 path: path.to_string(),
             }),
         })
+    }
+}
+
+/// Of filesystems with numbers of 32 bits: a listing, and the folders that lead to it.
+fn widened((listing, way): (Listing, Vec<u32>)) -> (Listing, Vec<u64>) {
+    (listing, way.into_iter().map(u64::from).collect())
+}
+
+/// On a damaged disk a folder may be inside itself: whoever walks would never come to an end.
+fn mark_circles(listing: &mut Listing, way: &[u64]) {
+    for entry in &mut listing.entries {
+        let is_above = entry.id != 0 && way.contains(&entry.id);
+        if is_above && entry.kind == EntryKind::Directory {
+            entry.unreadable = Some("damaged: it is one of the folders that it lies in".to_owned());
+        }
     }
 }
 

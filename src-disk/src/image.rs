@@ -280,10 +280,10 @@ fn hole_at(raw: &fs::File, offset: u64) -> Option<(ExtentKind, u64)> {
         Err(_) => return None,
     };
     if data > offset {
-        return Some((ExtentKind::Zero, data - offset));
+        return Some((ExtentKind::Zero, data.saturating_sub(offset)));
     }
     let hole = seek(raw, SeekFrom::Hole(offset)).ok()?;
-    (hole > offset).then(|| (ExtentKind::Data, hole - offset))
+    (hole > offset).then(|| (ExtentKind::Data, hole.saturating_sub(offset)))
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]

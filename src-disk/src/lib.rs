@@ -8,10 +8,12 @@
 //! that threads may share. Images are hostile input: what is read from them is checked, a panic
 //! of a format library becomes [`Error::Corrupt`], and what runs in a circle is stopped (`guard.rs`).
 
-// A number from a disk that does not fit is damage; a cast would make another number of it.
+// A number from a disk that does not fit is damage; a cast would make another number of it, and counting on
+// past its end would do the same or panic.
 #![cfg_attr(
     not(test),
     warn(
+        clippy::arithmetic_side_effects,
         clippy::cast_possible_truncation,
         clippy::cast_possible_wrap,
         clippy::cast_sign_loss

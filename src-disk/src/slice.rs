@@ -71,9 +71,9 @@ impl Slice {
                 self.cache.push_front(entry);
             }
         } else {
-            let offset = number * BLOCK_BYTES;
-            let len =
-                usize::try_from(BLOCK_BYTES.min(self.len - offset)).map_err(io::Error::other)?;
+            let offset = number.saturating_mul(BLOCK_BYTES);
+            let len = BLOCK_BYTES.min(self.len.saturating_sub(offset));
+            let len = usize::try_from(len).map_err(io::Error::other)?;
             let mut bytes = if self.cache.len() >= N_CACHED_BLOCKS {
                 self.cache
                     .pop_back()
@@ -84,7 +84,7 @@ impl Slice {
             };
             bytes.resize(len, 0);
             self.image
-                .read_at(self.start + offset, &mut bytes)
+                .read_at(self.start.saturating_add(offset), &mut bytes)
                 .map_err(io::Error::other)?;
             self.cache.push_front((number, bytes));
         }
@@ -115,17 +115,18 @@ impl Read for Slice {
         let buffer = &mut buffer[..wanted];
         let n_read = if wanted as u64 >= BLOCK_BYTES {
             self.image
-                .read_at(self.start + self.position, buffer)
+                .read_at(self.start.saturating_add(self.position), buffer)
                 .map_err(io::Error::other)?;
             wanted
         } else {
             let within = usize::try_from(self.position % BLOCK_BYTES).map_err(io::Error::other)?;
             let block = self.block(self.position / BLOCK_BYTES)?;
-            let n_read = wanted.min(block.len().saturating_sub(within));
-            buffer[..n_read].copy_from_slice(&block[within..within + n_read]);
+            let rest = block.get(within..).unwrap_or_default();
+            let n_read = wanted.min(rest.len());
+            buffer[..n_read].copy_from_slice(&rest[..n_read]);
             n_read
         };
-        self.position += n_read as u64;
+        self.position = self.position.saturating_add(n_read as u64);
         Ok(n_read)
     }
 }

@@ -4,7 +4,7 @@
 //! one second collide (contract H6, 3.6). Ours carry the name for people to recognise, shortened to
 //! characters that are also safe in a file name, and are made unique by what is on record.
 
-use jiff::{Timestamp, tz::Offset};
+use jiff::Timestamp;
 
 /// With prefix, time and number still under the 64 characters that deployed hubs' columns have.
 const MAX_SLUG_CHARS: usize = 32;
@@ -74,16 +74,7 @@ pub(crate) fn repository_id<E>(
 
 /// `YYYYMMDD-HHMMSS` in UTC.
 pub(crate) fn compact(time: Timestamp) -> String {
-    let time = Offset::UTC.to_datetime(time);
-    format!(
-        "{:04}{:02}{:02}-{:02}{:02}{:02}",
-        time.year(),
-        time.month(),
-        time.day(),
-        time.hour(),
-        time.minute(),
-        time.second()
-    )
+    time.strftime("%Y%m%d-%H%M%S").to_string()
 }
 
 fn first_free<E>(

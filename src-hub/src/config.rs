@@ -1,7 +1,8 @@
 //! What a hub is started with.
 
-use std::{fmt, path::PathBuf};
+use std::path::PathBuf;
 
+use secrecy::{ExposeSecret, SecretString};
 use sendense_engine::Clock;
 
 use crate::Profile;
@@ -37,9 +38,9 @@ pub struct NewUser {
     pub password: Password,
 }
 
-/// A password on its way to being hashed; shows itself to nobody.
-#[derive(Clone)]
-pub struct Password(String);
+/// A password on its way to being hashed; shows itself to nobody, and is wiped from memory after use.
+#[derive(Clone, Debug)]
+pub struct Password(SecretString);
 
 impl Config {
     /// A hub on this data directory that only its own key, or users made earlier, can use.
@@ -56,17 +57,11 @@ impl Config {
 impl Password {
     /// Takes a password as it was typed.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self(SecretString::from(text.into()))
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("<redacted>")
+        self.0.expose_secret().as_bytes()
     }
 }
 

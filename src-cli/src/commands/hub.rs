@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use secrecy::ExposeSecret;
 use sendense_hub::{Auth, Config, NewUser, Password};
 use sendense_types::{AppError, ErrorKind, Retry};
 use sendense_words as words;
@@ -25,7 +26,7 @@ pub(crate) async fn serve(
         let password = secrets::new_password(&username)?;
         config.auth = Auth::Users(vec![NewUser {
             username,
-            password: Password::new(password),
+            password: Password::new(password.expose_secret()),
         }]);
     }
     let listener = TcpListener::bind(listen).await.map_err(|error| {

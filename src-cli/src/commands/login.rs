@@ -1,5 +1,6 @@
 //! `sendense login`: a token for scripts, or whether one is good.
 
+use secrecy::ExposeSecret;
 use sendense_core::{HubClient, SignIn, Token};
 use sendense_types::{AppError, ErrorKind, Retry};
 use sendense_words as words;
@@ -25,7 +26,7 @@ pub(crate) async fn run(global: &Global, output: &Output) -> Result<()> {
     let client = HubClient::new(address, None)?;
     client.health().await?;
     if global.token_stdin {
-        let token = Token::new(secrets::token_from_stdin()?);
+        let token = Token::new(secrets::token_from_stdin()?.expose_secret());
         client.clone().with_token(token).check_sign_in().await?;
         return output.show(&json!({ "signed_in": true }), || {
             words::terminal::token_good(client.address())
@@ -49,7 +50,7 @@ pub(crate) async fn run(global: &Global, output: &Output) -> Result<()> {
         };
     };
     let password = secrets::password(user, global.password_stdin)?;
-    match client.sign_in(user, &password).await? {
+    match client.sign_in(user, password.expose_secret()).await? {
         SignIn::NotNeeded => not_needed(),
         SignIn::Token { token, expires_at } => {
             let until = output::time(expires_at);

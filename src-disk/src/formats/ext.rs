@@ -8,6 +8,7 @@ mod checksum;
 mod fast;
 mod inode;
 mod journal;
+mod layout;
 mod map;
 mod newer;
 mod volume;
@@ -18,6 +19,7 @@ use std::collections::HashMap;
 
 use self::{
     inode::{Inode, ROOT, Run},
+    layout::dir_entry,
     volume::Volume,
 };
 use super::{
@@ -75,8 +77,10 @@ impl Ext {
         self.volume.label.clone()
     }
 
-    pub(crate) fn read_dir(&mut self, path: &FsPath) -> Result<Listing> {
-        let number = self.inode_of(path)?;
+    /// A folder's entries, and the inodes from the root to it.
+    pub(crate) fn read_dir(&mut self, path: &FsPath) -> Result<(Listing, Vec<u32>)> {
+        let way = self.way_to(path)?;
+        let number = way.last().copied().unwrap_or(ROOT);
         let folder = self.volume.inode(number)?;
         let mut entries = Vec::new();
         let found = self.names(&folder, path)?;
@@ -92,7 +96,7 @@ impl Ext {
         if path.is_root() {
             damage.extend(self.volume.notes.iter().cloned());
         }
-        Ok(Listing { entries, damage })
+        Ok((Listing { entries, damage }, way))
     }
 
     pub(crate) fn entry(&mut self, path: &FsPath) -> Result<Entry> {
@@ -109,7 +113,7 @@ impl Ext {
     }
 
     /// The inodes from the root to where a path leads.
-    pub(crate) fn way_to(&mut self, path: &FsPath) -> Result<Vec<u32>> {
+    fn way_to(&mut self, path: &FsPath) -> Result<Vec<u32>> {
         let mut number = ROOT;
         let mut way = vec![ROOT];
         for name in path.names() {
@@ -200,23 +204,24 @@ impl Ext {
         let block_bytes = self.volume.block_bytes;
         let left = usize::try_from(inode.size.saturating_sub(offset)).unwrap_or(usize::MAX);
         let wanted = left.min(buffer.len());
-        let mut n_read = 0;
-        while n_read < wanted {
-            let at = offset + n_read as u64;
+        let mut at = offset;
+        let mut rest = &mut buffer[..wanted];
+        while !rest.is_empty() {
             let within = at % block_bytes;
             let Run { block, n_blocks } = self.run_at(inode, at / block_bytes)?;
-            let run_bytes = n_blocks.saturating_mul(block_bytes).saturating_sub(within);
-            let n = usize::try_from(run_bytes)
-                .unwrap_or(usize::MAX)
-                .min(wanted - n_read);
-            let piece = &mut buffer[n_read..n_read + n];
+            let run_bytes = n_blocks
+                .saturating_mul(block_bytes.get())
+                .saturating_sub(within);
+            let n = usize::try_from(run_bytes).unwrap_or(usize::MAX);
+            let (piece, after) = rest.split_at_mut(n.min(rest.len()));
+            at = at.saturating_add(piece.len() as u64);
             match block {
                 Some(block) => self.volume.read_blocks(block, within, piece)?,
                 None => piece.fill(0),
             }
-            n_read += n;
+            rest = after;
         }
-        Ok(n_read)
+        Ok(wanted)
     }
 
     /// The blocks from one of a file on; who reads a file through asks for the same run again and again.
@@ -227,8 +232,8 @@ impl Ext {
             && n_passed < run.n_blocks
         {
             return Ok(Run {
-                block: run.block.map(|start| start + n_passed),
-                n_blocks: run.n_blocks - n_passed,
+                block: run.block.map(|start| start.saturating_add(n_passed)),
+                n_blocks: run.n_blocks.saturating_sub(n_passed),
             });
         }
         let run = map::run_at(&mut self.volume, inode, block)?;
@@ -243,7 +248,7 @@ impl Ext {
         let Run { block, n_blocks } = self.run_at(folder, offset / block_bytes)?;
         Ok(match block {
             Some(_) => None,
-            None => Some(n_blocks.max(1).saturating_mul(block_bytes)),
+            None => Some(n_blocks.max(1).saturating_mul(block_bytes.get())),
         })
     }
 
@@ -294,22 +299,22 @@ impl Ext {
                 .filter(|row| !take_names(row, &mut found.names))
                 .count() as u64;
         } else {
-            let block_bytes = self.volume.block_bytes;
+            let block_bytes = self.volume.block_bytes.get();
             let mut block = vec![0; usize::try_from(block_bytes).unwrap_or(0)];
             let mut offset = 0;
-            while offset < folder.size {
+            while let Some(left @ 1..) = folder.size.checked_sub(offset) {
                 match self.hole_at(folder, offset) {
                     Ok(None) => {}
                     // No system makes any: what was there is gone.
                     Ok(Some(hole_bytes)) => {
-                        let rest = (folder.size - offset).min(hole_bytes);
-                        n_damaged += rest.div_ceil(block_bytes);
+                        let n_lost = left.min(hole_bytes).div_ceil(block_bytes);
+                        n_damaged = n_damaged.saturating_add(n_lost);
                         offset = offset.saturating_add(hole_bytes);
                         continue;
                     }
                     // Where the blocks of the rest of the folder lie is not known either.
                     Err(_) => {
-                        n_damaged += (folder.size - offset).div_ceil(block_bytes);
+                        n_damaged = n_damaged.saturating_add(left.div_ceil(block_bytes));
                         break;
                     }
                 }
@@ -321,14 +326,14 @@ impl Ext {
                         let is_whole = is_index
                             || (folder.checksum.is_none_or(|sum| sum.is_folder(block))
                                 && take_names(block, &mut found.names));
-                        n_damaged += u64::from(!is_whole);
+                        n_damaged = n_damaged.saturating_add(u64::from(!is_whole));
                     }
-                    Err(_) => n_damaged += 1,
+                    Err(_) => n_damaged = n_damaged.saturating_add(1),
                 }
                 if found.names.len() > MAX_ENTRIES {
                     return Err(too_many_entries(path));
                 }
-                offset += block_bytes;
+                offset = offset.saturating_add(block_bytes);
             }
             if self.goes_on_at(folder, folder.size.div_ceil(block_bytes)) {
                 found.damage.push(
@@ -353,11 +358,18 @@ impl Ext {
 /// Whether a block of an indexed folder is part of its index: the first one, which holds `.` and `..` before it,
 /// and those that look like a single unused entry.
 fn is_index(block: &[u8], is_first: bool) -> bool {
-    let len_at = |place: usize| u16_at(block, place + 4).map(|len| entry_len(len, block.len()));
+    let len_at = |place: usize| {
+        u16_at(block, place.saturating_add(dir_entry::REC_LEN))
+            .map(|len| entry_len(len, block.len()))
+    };
     if is_first {
-        len_at(0) == Some(12) && len_at(12) == Some(block.len().saturating_sub(12))
+        len_at(0) == Some(dir_entry::DOT_BYTES)
+            && len_at(dir_entry::DOT_BYTES)
+                == Some(block.len().saturating_sub(dir_entry::DOT_BYTES))
     } else {
-        u32_at(block, 0) == Some(0) && block.get(6) == Some(&0) && len_at(0) == Some(block.len())
+        u32_at(block, dir_entry::INODE) == Some(0)
+            && block.get(dir_entry::NAME_LEN) == Some(&0)
+            && len_at(0) == Some(block.len())
     }
 }
 
@@ -387,12 +399,13 @@ fn entry_len(written: u16, block_bytes: usize) -> usize {
 
 /// The first entry of a folder's block: name, inode and length of the entry.
 fn split_entry(block: &[u8]) -> Option<(&[u8], u32, usize)> {
-    let number = u32_at(block, 0)?;
-    let len = entry_len(u16_at(block, 4)?, 1 << 16);
-    let name_len = usize::from(*block.get(6)?);
-    let is_sound = len >= 8 + name_len && len.is_multiple_of(4) && len <= block.len();
+    let number = u32_at(block, dir_entry::INODE)?;
+    let len = entry_len(u16_at(block, dir_entry::REC_LEN)?, 1 << 16);
+    let name_len = usize::from(*block.get(dir_entry::NAME_LEN)?);
+    let name_end = dir_entry::NAME + name_len;
+    let is_sound = len >= name_end && len.is_multiple_of(4) && len <= block.len();
     is_sound.then_some(())?;
-    Some((block.get(8..8 + name_len)?, number, len))
+    Some((block.get(dir_entry::NAME..name_end)?, number, len))
 }
 
 fn row(name: Name, inode: &Inode) -> Entry {

@@ -47,7 +47,7 @@ pub(crate) fn find_boot(slice: &mut Slice) -> Option<(Boot, bool)> {
     for sector_bytes in [512, 1024, 2048, 4096] {
         // Not every slice is that long.
         if slice
-            .read_at(BACKUP_SECTOR * sector_bytes, &mut sector)
+            .read_at(BACKUP_SECTOR.saturating_mul(sector_bytes), &mut sector)
             .is_err()
         {
             break;
@@ -90,8 +90,10 @@ impl Fat {
         self.label.clone()
     }
 
-    pub(crate) fn read_dir(&mut self, path: &FsPath) -> Result<Listing> {
-        let folder = match self.row(path)? {
+    /// A folder's entries, and the first clusters of the folders from below the root to it.
+    pub(crate) fn read_dir(&mut self, path: &FsPath) -> Result<(Listing, Vec<u32>)> {
+        let mut way = Vec::new();
+        let folder = match self.follow(path, |row| way.push(row.first))? {
             None => self.folder(0),
             Some(row) if row.is_folder => self.folder_of(&row),
             Some(_) => {
@@ -101,10 +103,11 @@ impl Fat {
             }
         };
         let folder = folder.map_err(|error| damaged(path, &error))?;
-        Ok(Listing {
+        let listing = Listing {
             entries: folder.rows.iter().map(Row::entry).collect(),
             damage: folder.damage.clone(),
-        })
+        };
+        Ok((listing, way))
     }
 
     pub(crate) fn entry(&mut self, path: &FsPath) -> Result<Entry> {
@@ -158,18 +161,20 @@ impl Fat {
             .follow(&mut self.slice, &self.boot, chain, n_wanted)?;
         let mut n_read = 0;
         while n_read < buffer.len() {
-            let at = offset + n_read as u64;
-            let index = u32::try_from(at / cluster_bytes).unwrap_or(u32::MAX);
+            let at = offset.saturating_add(n_read as u64);
+            let index = at.checked_div(cluster_bytes).unwrap_or(u64::MAX);
+            let index = u32::try_from(index).unwrap_or(u32::MAX);
             let Some(run) = chain.run_of(index) else {
                 break;
             };
-            let within = at - u64::from(run.index) * cluster_bytes;
-            let left = u64::from(run.n_clusters) * cluster_bytes - within;
+            let within = at.saturating_sub(u64::from(run.index).saturating_mul(cluster_bytes));
+            let run_bytes = u64::from(run.n_clusters).saturating_mul(cluster_bytes);
+            let left = run_bytes.saturating_sub(within);
             let rest = &mut buffer[n_read..];
             let len = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
-            let place = self.boot.start_of(run.cluster) + within;
+            let place = self.boot.start_of(run.cluster).saturating_add(within);
             match self.slice.read_at(place, &mut rest[..len]) {
-                Ok(()) => n_read += len,
+                Ok(()) => n_read = n_read.saturating_add(len),
                 // What was read is right; the error comes with the next call.
                 Err(_) if n_read > 0 => break,
                 Err(error) => return Err(error.into()),
@@ -181,13 +186,6 @@ impl Fat {
     /// What a path leads to; `None` for the root. Component by component: no name here means another.
     fn row(&mut self, path: &FsPath) -> Result<Option<Row>> {
         self.follow(path, |_| {})
-    }
-
-    /// The first clusters of the folders from below the root to where a path leads.
-    pub(crate) fn way_to(&mut self, path: &FsPath) -> Result<Vec<u32>> {
-        let mut way = Vec::new();
-        self.follow(path, |row| way.push(row.first))?;
-        Ok(way)
     }
 
     fn follow(&mut self, path: &FsPath, mut seen: impl FnMut(&Row)) -> Result<Option<Row>> {
@@ -255,8 +253,12 @@ impl Fat {
         let cluster_bytes = self.boot.cluster_bytes;
         let most = u32::try_from(MAX_FOLDER_BYTES.div_ceil(cluster_bytes)).unwrap_or(1);
         let mut chain = Chain::new(first);
-        self.table
-            .follow(&mut self.slice, &self.boot, &mut chain, most + 1)?;
+        self.table.follow(
+            &mut self.slice,
+            &self.boot,
+            &mut chain,
+            most.saturating_add(1),
+        )?;
         let mut damage = chain
             .damage()
             .map(|damage| format!("the folder breaks off, entries may be missing: {damage}"));
@@ -264,13 +266,13 @@ impl Fat {
             damage =
                 Some("the folder is longer than FAT allows: the rest is not listed".to_owned());
         }
-        let len = u64::from(chain.n_clusters().min(most)) * cluster_bytes;
+        let len = u64::from(chain.n_clusters().min(most)).saturating_mul(cluster_bytes);
         let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
         let mut n_read = 0;
         while n_read < bytes.len() {
             match self.read_chain(&mut chain, n_read as u64, &mut bytes[n_read..]) {
                 Ok(0) => break,
-                Ok(n) => n_read += n,
+                Ok(n) => n_read = n_read.saturating_add(n),
                 Err(error) if n_read == 0 => return Err(error),
                 Err(error) => {
                     damage = Some(format!(

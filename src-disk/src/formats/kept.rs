@@ -26,16 +26,16 @@ impl<K: PartialEq, F> Kept<K, F> {
     /// Adds the newest. The oldest go first; the newest stays, however large it is.
     pub(crate) fn add(&mut self, key: K, folder: F, n_names_of: impl Fn(&F) -> usize) {
         self.0.push((key, folder));
-        let mut n_kept = 0;
-        let mut n_names = 0;
+        let mut n_kept = 0_usize;
+        let mut n_names = 0_usize;
         for (_, folder) in self.0.iter().rev().take(MAX_FOLDERS) {
-            n_names += n_names_of(folder);
+            n_names = n_names_of(folder).saturating_add(n_names);
             if n_kept > 0 && n_names > MAX_NAMES {
                 break;
             }
-            n_kept += 1;
+            n_kept = n_kept.saturating_add(1);
         }
-        let n_dropped = self.0.len() - n_kept;
+        let n_dropped = self.0.len().saturating_sub(n_kept);
         self.0.drain(..n_dropped);
     }
 

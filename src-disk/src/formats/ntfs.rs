@@ -102,8 +102,10 @@ impl NtfsVolume {
         self.label.clone()
     }
 
-    pub(crate) fn read_dir(&mut self, path: &FsPath) -> Result<Listing> {
-        let folder = self.find(path)?;
+    /// A folder's entries, and the numbers of the records from the root to it.
+    pub(crate) fn read_dir(&mut self, path: &FsPath) -> Result<(Listing, Vec<u64>)> {
+        let mut way = Vec::new();
+        let folder = self.follow(path, |found| way.push(found.reference.number()))?;
         let names = self.folder(folder.reference, path)?;
         let n_damaged = names.n_damaged;
         let visible = names.names.iter().filter(|it| !it.is_dos);
@@ -116,7 +118,8 @@ impl NtfsVolume {
         let mut n_partly_damaged = 0;
         for (reference, entry) in rows {
             let is_damaged = self.fill(entry, folder.below(reference));
-            n_partly_damaged += usize::from(is_damaged && entry.unreadable.is_none());
+            let is_partly = is_damaged && entry.unreadable.is_none();
+            n_partly_damaged = usize::from(is_partly).saturating_add(n_partly_damaged);
         }
         let mut listing = Listing {
             entries,
@@ -143,7 +146,7 @@ impl NtfsVolume {
                     .to_owned(),
             );
         }
-        Ok(listing)
+        Ok((listing, way))
     }
 
     pub(crate) fn entry(&mut self, path: &FsPath) -> Result<Entry> {
@@ -235,13 +238,6 @@ impl NtfsVolume {
         self.find(path).map(|found| found.reference)
     }
 
-    /// The numbers of the records from the root to where a path leads.
-    pub(crate) fn way_to(&mut self, path: &FsPath) -> Result<Vec<u64>> {
-        let mut way = Vec::new();
-        self.follow(path, |found| way.push(found.reference.number()))?;
-        Ok(way)
-    }
-
     fn find(&mut self, path: &FsPath) -> Result<Found> {
         self.follow(path, |_| {})
     }
@@ -283,11 +279,11 @@ impl NtfsVolume {
             });
         }
         let mut names = Vec::new();
-        let mut n_bad_names = 0;
+        let mut n_bad_names = 0_usize;
         let n_damaged = index::each(&mut self.volume, &file, &NAMES, |entry| {
             match FolderName::parse(entry) {
                 Some(name) => names.push(name),
-                None => n_bad_names += 1,
+                None => n_bad_names = n_bad_names.saturating_add(1),
             }
             if names.len() > 2 * MAX_ENTRIES {
                 return Err(too_many_entries(path));
@@ -297,8 +293,12 @@ impl NtfsVolume {
         if names.iter().filter(|it| !it.is_dos).count() > MAX_ENTRIES {
             return Err(too_many_entries(path));
         }
-        let n_missing = usize::from(file.is_damaged && n_damaged + n_bad_names == 0);
-        Ok(Folder::new(names, n_damaged + n_bad_names + n_missing))
+        let n_damaged = n_damaged.saturating_add(n_bad_names);
+        // What is damaged in the record itself counts as one piece.
+        Ok(Folder::new(
+            names,
+            n_damaged.max(usize::from(file.is_damaged)),
+        ))
     }
 
     fn reparse(&mut self, file: &File) -> Result<Option<Reparse>> {
@@ -422,5 +422,10 @@ fn unreadable(data: &Attribute) -> Option<String> {
 }
 
 fn timestamp(nt: u64) -> Option<Timestamp> {
-    Timestamp::from_nanosecond((i128::from(nt) - UNIX_EPOCH_NT) * 100).ok()
+    Timestamp::from_nanosecond(
+        i128::from(nt)
+            .saturating_sub(UNIX_EPOCH_NT)
+            .saturating_mul(100),
+    )
+    .ok()
 }

@@ -82,7 +82,7 @@ impl FlatDisk {
                 .ok_or_else(|| {
                     about("the VMDK descriptor claims a disk larger than any".to_owned())
                 })?;
-            let len_bytes = end - start;
+            let len_bytes = end.saturating_sub(start);
             let source = match file {
                 None => None,
                 Some((name, first_sector)) => {
@@ -121,7 +121,9 @@ impl FlatDisk {
     }
 
     pub(super) fn size_bytes(&self) -> u64 {
-        self.0.last().map_or(0, |part| part.start + part.len_bytes)
+        self.0
+            .last()
+            .map_or(0, |part| part.start.saturating_add(part.len_bytes))
     }
 
     /// Fills a buffer from a place within the disk.
@@ -130,14 +132,15 @@ impl FlatDisk {
             let Some(part) = self.part_at(offset) else {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             };
-            let within = offset - part.start;
-            let left = usize::try_from(part.len_bytes - within).unwrap_or(usize::MAX);
+            let within = offset.saturating_sub(part.start);
+            let left = usize::try_from(part.len_bytes.saturating_sub(within));
+            let left = left.unwrap_or(usize::MAX);
             let (piece, rest) = buffer.split_at_mut(left.min(buffer.len()));
             match &part.source {
                 None => piece.fill(0),
-                Some((file, start)) => read_exact_at(file, piece, start + within)?,
+                Some((file, start)) => read_exact_at(file, piece, start.saturating_add(within))?,
             }
-            offset += piece.len() as u64;
+            offset = offset.saturating_add(piece.len() as u64);
             buffer = rest;
         }
         Ok(())
@@ -148,20 +151,20 @@ impl FlatDisk {
         let Some(part) = self.part_at(offset) else {
             return (ExtentKind::Zero, u64::MAX);
         };
-        let within = offset - part.start;
-        let left = part.len_bytes - within;
+        let within = offset.saturating_sub(part.start);
+        let left = part.len_bytes.saturating_sub(within);
         let Some((file, start)) = &part.source else {
             return (ExtentKind::Zero, left);
         };
         let (kind, len_bytes) =
-            hole_at(file, start + within).unwrap_or((ExtentKind::Data, u64::MAX));
+            hole_at(file, start.saturating_add(within)).unwrap_or((ExtentKind::Data, u64::MAX));
         (kind, len_bytes.min(left))
     }
 
     fn part_at(&self, offset: u64) -> Option<&Part> {
         let after = self.0.partition_point(|part| part.start <= offset);
         let part = self.0.get(after.checked_sub(1)?)?;
-        (offset - part.start < part.len_bytes).then_some(part)
+        (offset.checked_sub(part.start)? < part.len_bytes).then_some(part)
     }
 }
 

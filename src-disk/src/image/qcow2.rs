@@ -65,12 +65,12 @@ pub(crate) fn check_references(mut file: File, path: &Path) -> Result<()> {
     };
     let disk_bytes = u64_at(&header, 24);
     let l1_entries = u64::from(u32_at(&header, 36));
-    let l2_entries = (1 << cluster_bits) / tables.entry_bytes;
+    let l2_entries = (1_u64 << cluster_bits) >> tables.entry_bytes.trailing_zeros();
     let needed = disk_bytes.div_ceil(l2_entries << cluster_bits);
     if l1_entries < needed {
         return Err(damaged(path, "its first table is too small for its disk"));
     }
-    let l1 = tables.read(u64_at(&header, 40), needed * 8);
+    let l1 = tables.read(u64_at(&header, 40), needed.saturating_mul(8));
     let l1 = l1?.ok_or_else(|| cut_off(path))?;
     let mut seen = HashSet::new();
     for entry in entries(&l1, 8) {
@@ -126,8 +126,8 @@ impl Tables {
     /// one may reach behind its end: QEMU does not write the zeros there.
     fn holds(&self, entry: u64) -> bool {
         let offset = if entry & COMPRESSED != 0 {
-            let offset_bits = 62 - (self.cluster_bits - 8);
-            entry & ((1 << offset_bits) - 1)
+            let offset_bits = 62_u32.saturating_sub(self.cluster_bits.saturating_sub(8));
+            entry & !(u64::MAX << offset_bits)
         } else if self.entry_bytes == 8 && entry & ZERO != 0 {
             0
         } else {
@@ -148,13 +148,13 @@ fn entries(table: &[u8], entry_bytes: u64) -> impl Iterator<Item = u64> {
 /// Callers ask for places within buffers of fixed size.
 fn u32_at(bytes: &[u8], offset: usize) -> u32 {
     bytes
-        .get(offset..offset + 4)
-        .and_then(|bytes| bytes.try_into().ok())
-        .map_or(0, u32::from_be_bytes)
+        .get(offset..)
+        .and_then(|bytes| bytes.first_chunk())
+        .map_or(0, |bytes| u32::from_be_bytes(*bytes))
 }
 
 fn u64_at(bytes: &[u8], offset: usize) -> u64 {
-    (u64::from(u32_at(bytes, offset)) << 32) | u64::from(u32_at(bytes, offset + 4))
+    (u64::from(u32_at(bytes, offset)) << 32) | u64::from(u32_at(bytes, offset.saturating_add(4)))
 }
 
 fn cut_off(path: &Path) -> Error {

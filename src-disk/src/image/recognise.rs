@@ -31,11 +31,14 @@ pub(super) fn recognise(mut file: &File, path: &Path) -> Result<ImageFormat> {
     file.seek(SeekFrom::Start(0))?;
     file.take(512).read_to_end(&mut head)?;
     let mut tail = Vec::new();
-    if len >= 512 {
-        file.seek(SeekFrom::Start(len - 512))?;
+    if let Some(last) = len.checked_sub(512) {
+        file.seek(SeekFrom::Start(last))?;
         file.read_to_end(&mut tail)?;
     }
-    let at = |offset: usize, magic: &[u8]| head.get(offset..offset + magic.len()) == Some(magic);
+    let at = |offset: usize, magic: &[u8]| {
+        head.get(offset..)
+            .is_some_and(|rest| rest.starts_with(magic))
+    };
     if at(0, b"QFI\xfb") {
         return recognise_qcow2(&head);
     }
@@ -104,11 +107,9 @@ fn extension_of_a_format(path: &Path) -> Option<String> {
 /// Header fields: QEMU's docs/interop/qcow2.txt.
 fn recognise_qcow2(head: &[u8]) -> Result<ImageFormat> {
     let field = |offset: usize| -> Result<u32> {
-        let bytes = head
-            .get(offset..offset + 4)
-            .and_then(|bytes| bytes.try_into().ok());
+        let bytes = head.get(offset..).and_then(|bytes| bytes.first_chunk());
         bytes
-            .map(u32::from_be_bytes)
+            .map(|bytes| u32::from_be_bytes(*bytes))
             .ok_or_else(|| Error::corrupt("the QCOW2 header is cut off"))
     };
     let version = field(4)?;

@@ -188,8 +188,10 @@ impl EndMark {
         let Some(at) = (end & !511).checked_sub(self.before_end) else {
             return false;
         };
-        let at = (at + self.offset).saturating_sub(n_places as u64 - 1);
-        let mut bytes = vec![0; self.bytes.len() + n_places - 1];
+        let n_before = n_places.saturating_sub(1);
+        let at = at.saturating_add(self.offset);
+        let at = at.saturating_sub(n_before as u64);
+        let mut bytes = vec![0; self.bytes.len().saturating_add(n_before)];
         slice.read_at(at, &mut bytes).is_ok()
             && bytes
                 .windows(self.bytes.len())
@@ -250,14 +252,18 @@ pub(super) struct Seen {
 pub(super) fn inspect(slice: &mut Slice) -> Result<Seen> {
     let mut head = vec![0; 4096.min(usize::try_from(slice.len_bytes()).unwrap_or(4096))];
     slice.read_at(0, &mut head)?;
-    let has = |offset: usize, bytes: &[u8]| head.get(offset..offset + bytes.len()) == Some(bytes);
+    let has = |offset: usize, bytes: &[u8]| {
+        head.get(offset..)
+            .is_some_and(|rest| rest.starts_with(bytes))
+    };
 
     // In the order in which they count.
     let mut found: Vec<Content> = Vec::new();
     let mut named = |signatures: &[Signature], found: &mut Vec<Content>| -> Result<()> {
         for signature in signatures {
             let mut bytes = vec![0; signature.bytes.len()];
-            if slice.len_bytes() < signature.offset + bytes.len() as u64 {
+            let end = signature.offset.saturating_add(bytes.len() as u64);
+            if slice.len_bytes() < end {
                 continue;
             }
             slice.read_at(signature.offset, &mut bytes)?;
@@ -380,10 +386,9 @@ fn ext_by_superblock(head: &[u8]) -> Option<Content> {
 
 /// UDF says what it is in a list of sectors of 2 KiB that often names ISO 9660 first, for older systems.
 fn has_udf(slice: &mut Slice) -> Result<bool> {
-    for sector in 16..48 {
-        let at = 2048 * sector;
+    for at in (16 * 2048..48 * 2048).step_by(2048) {
         let mut name = [0; 6];
-        if slice.len_bytes() < at + 6 {
+        if slice.len_bytes().saturating_sub(at) < 6 {
             break;
         }
         slice.read_at(at, &mut name)?;

@@ -71,7 +71,10 @@ pub(super) fn read(disk: &mut Slice) -> Tables {
         return Tables::default();
     }
     let has_mbr = is_mbr(&sector);
-    let is_protective = has_mbr && ENTRIES.iter().any(|at| sector[at + KIND] == PROTECTIVE);
+    let is_protective = has_mbr
+        && ENTRIES
+            .iter()
+            .any(|at| sector.get(at.saturating_add(KIND)) == Some(&PROTECTIVE));
     let mut tables = Tables::default();
     let mut gpt = table(disk, "GPT", gpt_partitions).map(|table| Table {
         is_announced: is_protective,
@@ -241,10 +244,11 @@ fn entries_of(sector: &[u8; 512]) -> Vec<Entry> {
     ENTRIES
         .into_iter()
         .filter_map(|at| {
+            let row = sector.get(at..)?;
             let entry = Entry {
-                kind: *sector.get(at + KIND)?,
-                start: u64::from(u32_at(sector, at + 8)?),
-                len: u64::from(u32_at(sector, at + 12)?),
+                kind: *row.get(KIND)?,
+                start: u64::from(u32_at(row, 8)?),
+                len: u64::from(u32_at(row, 12)?),
             };
             (entry.kind != 0 && entry.len > 0).then_some(entry)
         })
@@ -298,11 +302,12 @@ fn gpt_partitions(disk: &mut Slice) -> Result<Vec<Partition>> {
 /// `gptman` allocates as many entries as a header says, before it reads one: 2^32 end the process.
 fn refuse_large_gpt(disk: &mut Slice) -> Result<()> {
     let len = disk.len_bytes();
-    for sector_bytes in [512, 4096] {
-        let last = (len / sector_bytes).saturating_sub(1) * sector_bytes;
+    for sector_bits in [9, 12] {
+        let sector_bytes = 1 << sector_bits;
+        let last = (len >> sector_bits << sector_bits).saturating_sub(sector_bytes);
         for header in [sector_bytes, last] {
             let mut bytes = [0; 92];
-            if header + 92 > len {
+            if len.saturating_sub(header) < 92 {
                 continue;
             }
             disk.read_at(header, &mut bytes)?;
@@ -334,9 +339,10 @@ fn sgi_partitions(disk: &mut Slice) -> Result<Vec<Partition>> {
     Ok((312..504)
         .step_by(12)
         .filter_map(|at| {
-            let kind = u32_be_at(&label, at + 8)?;
-            let start = u64::from(u32_be_at(&label, at + 4)?);
-            let len = u64::from(u32_be_at(&label, at)?);
+            let row = label.get(at..)?;
+            let kind = u32_be_at(row, 8)?;
+            let start = u64::from(u32_be_at(row, 4)?);
+            let len = u64::from(u32_be_at(row, 0)?);
             let is_of_files = kind != VOLUME_HEADER && kind != WHOLE_DISK;
             is_of_files.then(|| Partition::new(start * SECTOR_BYTES, len * SECTOR_BYTES))
         })
@@ -356,14 +362,16 @@ fn sun_partitions(disk: &mut Slice) -> Result<Vec<Partition>> {
         return Ok(Vec::new());
     }
     let heads = u64::from(u16_be_at(&label, 436).unwrap_or(0));
-    let cylinder = heads * u64::from(u16_be_at(&label, 438).unwrap_or(0)) * SECTOR_BYTES;
+    let n_sectors = u64::from(u16_be_at(&label, 438).unwrap_or(0));
+    let cylinder = heads.saturating_mul(n_sectors).saturating_mul(SECTOR_BYTES);
     let has_kinds = u32_be_at(&label, 188) == Some(0x600D_DEEE);
     Ok((0..8)
         .filter_map(|number| {
-            let at = 444 + 8 * number;
-            let start = u64::from(u32_be_at(&label, at)?).checked_mul(cylinder)?;
-            let len = u64::from(u32_be_at(&label, at + 4)?) * SECTOR_BYTES;
-            let kind = u16_be_at(&label, 142 + 4 * number)?;
+            let row = label.get(444..)?.chunks_exact(8).nth(number)?;
+            let start = u64::from(u32_be_at(row, 0)?).checked_mul(cylinder)?;
+            let len = u64::from(u32_be_at(row, 4)?) * SECTOR_BYTES;
+            let kind = label.get(142..)?.chunks_exact(4).nth(number)?;
+            let kind = u16_be_at(kind, 0)?;
             let is_whole = if has_kinds {
                 kind == WHOLE_DISK
             } else {
@@ -387,14 +395,18 @@ fn apple_partitions(disk: &mut Slice) -> Result<Vec<Partition>> {
     let mut n_blocks = 1;
     let mut number = 1;
     while number <= n_blocks {
-        disk.read_at(u64::from(number) * block_bytes, &mut block)?;
+        disk.read_at(u64::from(number).saturating_mul(block_bytes), &mut block)?;
         if !block.starts_with(b"PM") {
             break;
         }
         n_blocks = u32_be_at(&block, 4).unwrap_or(0).min(MAX_PARTITIONS);
         let text = |at: usize| {
-            let bytes = &block[at..at + 32];
-            let bytes = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+            let bytes = block.get(at..).and_then(|rest| rest.get(..32));
+            let bytes = bytes
+                .unwrap_or_default()
+                .split(|byte| *byte == 0)
+                .next()
+                .unwrap_or_default();
             String::from_utf8_lossy(bytes).trim().to_owned()
         };
         let kind = text(48);
@@ -402,14 +414,16 @@ fn apple_partitions(disk: &mut Slice) -> Result<Vec<Partition>> {
             kind.as_str(),
             "Apple_partition_map" | "Apple_Free" | "Apple_Void" | "Apple_Driver"
         ) {
-            let place = |at: usize| u64::from(u32_be_at(&block, at).unwrap_or(0)) * block_bytes;
+            let place = |at: usize| {
+                u64::from(u32_be_at(&block, at).unwrap_or(0)).saturating_mul(block_bytes)
+            };
             let name = Some(text(16)).filter(|name| !name.is_empty());
             partitions.push(Partition {
                 name,
                 ..Partition::new(place(8), place(12))
             });
         }
-        number += 1;
+        number = number.saturating_add(1);
     }
     Ok(partitions)
 }
@@ -434,10 +448,10 @@ fn bsd_partitions(disk: &mut Slice, slice_start: u64) -> Result<Vec<Partition>> 
     let n_partitions = usize::from(u16_at(&label, 138).unwrap_or(0)).min(16);
     let rows: Vec<_> = (0..n_partitions)
         .filter_map(|number| {
-            let at = 148 + 16 * number;
-            let kind = *label.get(at + 12)?;
-            let len = u64::from(u32_at(&label, at)?) * SECTOR_BYTES;
-            let start = u64::from(u32_at(&label, at + 4)?) * SECTOR_BYTES;
+            let row = label.get(148..)?.chunks_exact(16).nth(number)?;
+            let kind = *row.get(12)?;
+            let len = u64::from(u32_at(row, 0)?) * SECTOR_BYTES;
+            let start = u64::from(u32_at(row, 4)?) * SECTOR_BYTES;
             // The third is the whole disk or slice.
             (kind != UNUSED && number != 2).then_some((start, len))
         })
@@ -447,6 +461,6 @@ fn bsd_partitions(disk: &mut Slice, slice_start: u64) -> Result<Vec<Partition>> 
     let base = if is_relative { slice_start } else { 0 };
     Ok(rows
         .into_iter()
-        .map(|(start, len)| Partition::new(start + base, len))
+        .map(|(start, len)| Partition::new(start.saturating_add(base), len))
         .collect())
 }

@@ -172,6 +172,24 @@ mod tests {
         assert_eq!(root.text, "ab");
     }
 
+    #[test]
+    fn a_small_document_cannot_grow_by_its_own_entities() {
+        let (long, many) = ("y".repeat(100_000), "&x;".repeat(100_000));
+        let root = Element::parse(&format!(
+            "<!DOCTYPE r [<!ENTITY x '{long}'>]><r>a{many}b</r>"
+        ))
+        .unwrap();
+        assert_eq!(root.text, "ab");
+    }
+
+    #[test]
+    fn ever_more_namespaces_are_refused_at_once() {
+        let nested: String = (0..50_000)
+            .map(|number| format!("<a xmlns:n{number}='{number}'>"))
+            .collect();
+        assert!(Element::parse(&nested).is_err());
+    }
+
     proptest! {
         #[test]
         fn no_text_panics(text in "[<>/a-c\"'=&;! \\[\\]-]{0,60}") {

@@ -10,6 +10,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use axum::http::{HeaderMap, header, uri::Authority};
 use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
 use sendense_engine::{Clock, Users};
@@ -112,11 +113,13 @@ impl Gate {
         }
         let _in_line = self.inner.password_checks.acquire().await;
         let gate = self.clone();
+        let password = SecretString::from(password);
         // Argon2 is made to take long: not on a thread that answers requests.
         tokio::task::spawn_blocking(move || {
             let Inner { users, clock, .. } = &*gate.inner;
             let now = clock.now();
-            let user_id = users::check(users, now, &username, password.as_bytes())?;
+            let password = password.expose_secret().as_bytes();
+            let user_id = users::check(users, now, &username, password)?;
             let token = Secret::random();
             let expires_at = now.saturating_add(TOKEN_LIFETIME).unwrap_or(Timestamp::MAX);
             users.add_token(&token.hash(), user_id, expires_at)?;

@@ -2,6 +2,7 @@
 //!
 //! All are CRC-32C without the usual inversion at the end, so that one can be continued by the next.
 
+use super::layout::{dir_entry, extent, group, inode, superblock};
 use crate::formats::bytes::{u16_at, u32_at, u32_be_at};
 use crc::{Algorithm, CRC_16_MODBUS, CRC_32_ISCSI, CRC_32_MPEG_2, Crc, Digest, Table};
 
@@ -13,14 +14,8 @@ static CRC: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&Algorithm {
 
 static OLD_CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_MPEG_2);
 
-/// The last twelve bytes of a folder's block look like an entry that is not used.
-const FOLDER_TAIL_BYTES: usize = 12;
+/// What the tail of a folder's block begins with: it looks like an entry that is not used.
 const FOLDER_TAIL: [u8; 8] = [0, 0, 0, 0, 12, 0, 0, 0xDE];
-
-const INODE_LOW: usize = 0x7C;
-const INODE_HIGH: usize = 0x82;
-const OLD_INODE_BYTES: usize = 128;
-const GROUP_LOW: usize = 0x1E;
 
 /// A checksum so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,40 +58,42 @@ impl Checksum {
     }
 
     pub(super) fn is_superblock(bytes: &[u8]) -> bool {
-        let (head, tail) = bytes.split_at(bytes.len().min(0x3FC));
+        let (head, tail) = bytes.split_at(bytes.len().min(superblock::CHECKSUM));
         u32_at(tail, 0) == Some(Self::new().of(head).0)
     }
 
     /// What the structures of one file begin with.
     #[must_use]
-    pub(super) fn of_file(self, number: u32, inode: &[u8]) -> Self {
-        let generation = u32_at(inode, 0x64).unwrap_or(0);
+    pub(super) fn of_file(self, number: u32, bytes: &[u8]) -> Self {
+        let generation = u32_at(bytes, inode::GENERATION).unwrap_or(0);
         self.of(&number.to_le_bytes()).of(&generation.to_le_bytes())
     }
 
     /// Whether an inode is whole; to be asked of its file's checksum.
-    pub(super) fn is_inode(self, inode: &[u8]) -> bool {
-        let is_long = inode.len() > OLD_INODE_BYTES && u16_at(inode, 0x80) >= Some(4);
+    pub(super) fn is_inode(self, bytes: &[u8]) -> bool {
+        let is_long =
+            bytes.len() > inode::OLD_BYTES && u16_at(bytes, inode::EXTRA_ISIZE) >= Some(4);
         let places: &[usize] = if is_long {
-            &[INODE_LOW, INODE_HIGH]
+            &[inode::CHECKSUM_LO, inode::CHECKSUM_HI]
         } else {
-            &[INODE_LOW]
+            &[inode::CHECKSUM_LO]
         };
-        let found = self.of_blanked::<2>(inode, places).0;
-        let half = |place: usize| u16_at(inode, place).map(u32::from);
-        half(INODE_LOW) == Some(found & 0xFFFF)
-            && (!is_long || half(INODE_HIGH) == Some(found >> 16))
+        let found = self.of_blanked::<2>(bytes, places).0;
+        let half = |place: usize| u16_at(bytes, place).map(u32::from);
+        half(inode::CHECKSUM_LO) == Some(found & 0xFFFF)
+            && (!is_long || half(inode::CHECKSUM_HI) == Some(found >> 16))
     }
 
     pub(super) fn is_group(self, group: u32, descriptor: &[u8]) -> bool {
         let sum = self.of(&group.to_le_bytes());
-        let found = sum.of_blanked::<2>(descriptor, &[GROUP_LOW]).0;
-        u16_at(descriptor, GROUP_LOW).map(u32::from) == Some(found & 0xFFFF)
+        let found = sum.of_blanked::<2>(descriptor, &[group::CHECKSUM]).0;
+        u16_at(descriptor, group::CHECKSUM).map(u32::from) == Some(found & 0xFFFF)
     }
 
     /// Whether a node of an extent tree is whole.
     pub(super) fn is_extents(self, node: &[u8]) -> bool {
-        let end = 12 + 12 * usize::from(u16_at(node, 4).unwrap_or(0));
+        let n_entries = usize::from(u16_at(node, extent::HEADER_MAX).unwrap_or(0));
+        let end = n_entries.saturating_add(1).saturating_mul(extent::BYTES);
         let sum = node.get(..end).map(|head| self.of(head).0);
         sum.is_some() && u32_at(node, end) == sum
     }
@@ -104,9 +101,10 @@ impl Checksum {
     /// Whether a block of names is whole. Blocks of a folder's index are not asked: what looks like a tail
     /// there may be left over from names that once were in the block.
     pub(super) fn is_folder(self, block: &[u8]) -> bool {
-        let end = block.len().saturating_sub(FOLDER_TAIL_BYTES);
+        let end = block.len().saturating_sub(dir_entry::TAIL_BYTES);
         let (head, tail) = block.split_at(end);
-        !tail.starts_with(&FOLDER_TAIL) || u32_at(tail, 8) == Some(self.of(head).0)
+        !tail.starts_with(&FOLDER_TAIL)
+            || u32_at(tail, dir_entry::TAIL_CHECKSUM) == Some(self.of(head).0)
     }
 
     /// Whether a block of the journal is whole, whose own checksum is big-endian and stands at `place`.
@@ -124,13 +122,13 @@ const OLD_GROUP_CRC: Crc<u16> = Crc::<u16>::new(&CRC_16_MODBUS);
 
 /// Whether the descriptor of a group is whole by the checksum that came first (`uninit_bg`).
 pub(super) fn is_old_group(uuid: &[u8], group: u32, descriptor: &[u8]) -> bool {
-    let (head, tail) = descriptor.split_at(descriptor.len().min(GROUP_LOW));
+    let (head, tail) = descriptor.split_at(descriptor.len().min(group::CHECKSUM));
     let mut digest = OLD_GROUP_CRC.digest();
     digest.update(uuid);
     digest.update(&group.to_le_bytes());
     digest.update(head);
     digest.update(tail.get(2..).unwrap_or_default());
-    u16_at(descriptor, GROUP_LOW) == Some(digest.finalize())
+    u16_at(descriptor, group::CHECKSUM) == Some(digest.finalize())
 }
 
 /// What the first version of journal checksums is made by: CRC-32 with the highest bit first.

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::{
     checksum::Checksum,
     inode::{self, Run},
+    layout::{extent, fast, inode::MODE},
 };
 use crate::formats::bytes::{joined, u16_at, u32_at};
 
@@ -21,9 +22,6 @@ const INODE: u16 = 6;
 const PAD: u16 = 7;
 const TAIL: u16 = 8;
 const HEAD: u16 = 9;
-
-/// Longer extents are shorter ones that were reserved and never written.
-const MAX_EXTENT: u16 = 1 << 15;
 
 /// What fast commits have changed.
 #[derive(Default)]
@@ -80,8 +78,8 @@ impl Scan {
     /// Takes the records of one block; `false` where nothing behind it counts.
     pub(super) fn block(&mut self, block: &[u8]) -> bool {
         let mut rest = block;
-        while let (Some(tag), Some(len)) = (u16_at(rest, 0), u16_at(rest, 2)) {
-            let len = 4 + usize::from(len);
+        while let (Some(tag), Some(len)) = (u16_at(rest, fast::TAG), u16_at(rest, fast::LEN)) {
+            let len = fast::TAG_BYTES + usize::from(len);
             let Some(record) = rest.get(..len) else {
                 return false;
             };
@@ -98,19 +96,22 @@ impl Scan {
     }
 
     fn record(&mut self, tag: u16, record: &[u8]) -> bool {
-        let value = record.get(4..).unwrap_or_default();
+        let value = record.get(fast::TAG_BYTES..).unwrap_or_default();
         match tag {
             HEAD => {
                 // No feature is known that a head could ask for.
-                if u32_at(value, 0) != Some(0) || u32_at(value, 4) != Some(self.expected) {
+                let features = u32_at(value, fast::HEAD_FEATURES);
+                if features != Some(0) || u32_at(value, fast::HEAD_TID) != Some(self.expected) {
                     return false;
                 }
                 self.checksum = self.checksum.of(record);
             }
             TAIL => {
-                let sum = self.checksum.of(record.get(..8).unwrap_or_default());
-                let is_sound = u32_at(value, 0) == Some(self.expected)
-                    && u32_at(value, 4) == Some(sum.value());
+                let sum = self.checksum.of(record
+                    .get(..fast::TAG_BYTES + fast::TAIL_CRC)
+                    .unwrap_or_default());
+                let is_sound = u32_at(value, fast::TAIL_TID) == Some(self.expected)
+                    && u32_at(value, fast::TAIL_CRC) == Some(sum.value());
                 if !is_sound {
                     return false;
                 }
@@ -144,23 +145,24 @@ impl Scan {
 impl Fast {
     fn apply(&mut self, record: &Record) -> Option<()> {
         let value = &record.value;
-        let first = u32_at(value, 0)?;
+        let first = u32_at(value, fast::INO)?;
         match record.tag {
             ADD_RANGE => {
-                let start = u64::from(u32_at(value, 4)?);
-                let len = u16_at(value, 8)?;
-                let block = joined(u32_at(value, 12)?, u32::from(u16_at(value, 10)?));
-                let is_written = len <= MAX_EXTENT;
-                let len = if is_written { len } else { len - MAX_EXTENT };
+                let part = value.get(fast::ADD_EXTENT..)?;
+                let start = u64::from(u32_at(part, extent::FIRST)?);
+                let (len, is_written) = extent::len(u16_at(part, extent::LEN)?);
+                let high = u16_at(part, extent::START_HI)?;
+                let block = joined(u32_at(part, extent::START_LO)?, u32::from(high));
                 self.place(first, start, u64::from(len), is_written.then_some(block));
             }
             DEL_RANGE => {
-                let (start, len) = (u32_at(value, 4)?, u32_at(value, 8)?);
+                let start = u32_at(value, fast::DEL_FIRST)?;
+                let len = u32_at(value, fast::DEL_LEN)?;
                 self.place(first, u64::from(start), u64::from(len), None);
             }
             CREATE | LINK => {
-                let name = value.get(8..)?.to_vec();
-                let inode = u32_at(value, 4)?;
+                let name = value.get(fast::NAME..)?.to_vec();
+                let inode = u32_at(value, fast::NAMED_INO)?;
                 // What it is was recorded before it.
                 if record.tag == CREATE && self.is_recorded_folder(inode) {
                     self.names.remove(&inode);
@@ -172,11 +174,12 @@ impl Fast {
                     .push((name, Some(inode)));
             }
             UNLINK => {
-                let name = value.get(8..)?.to_vec();
+                let name = value.get(fast::NAME..)?.to_vec();
                 self.names.entry(first).or_default().push((name, None));
             }
             INODE => {
-                self.inodes.insert(first, value.get(4..)?.to_vec());
+                self.inodes
+                    .insert(first, value.get(fast::RAW_INODE..)?.to_vec());
             }
             _ => {}
         }
@@ -196,7 +199,9 @@ impl Fast {
             .map(|(at, part)| (*at, *part));
         // Behind the new part, what an old one had there goes on.
         if let Some((at, part)) = before.filter(|(_, part)| part.end > end) {
-            let block = part.block.map(|block| block.saturating_add(end - at));
+            let block = part
+                .block
+                .map(|block| block.saturating_add(end.saturating_sub(at)));
             parts.insert(
                 end,
                 Part {
@@ -216,7 +221,10 @@ impl Fast {
     }
 
     fn is_recorded_folder(&self, inode: u32) -> bool {
-        let mode = self.inodes.get(&inode).and_then(|bytes| u16_at(bytes, 0));
+        let mode = self
+            .inodes
+            .get(&inode)
+            .and_then(|bytes| u16_at(bytes, MODE));
         mode.is_some_and(|mode| mode >> 12 == 4)
     }
 
@@ -240,12 +248,14 @@ impl Fast {
             && part.end > block
         {
             return Ok(Run {
-                block: part.block.map(|first| first.saturating_add(block - start)),
-                n_blocks: part.end - block,
+                block: part
+                    .block
+                    .map(|first| first.saturating_add(block.saturating_sub(*start))),
+                n_blocks: part.end.saturating_sub(block),
             });
         }
         let next = parts.range(block..).next();
-        Err(next.map_or(u64::MAX, |(start, _)| start - block))
+        Err(next.map_or(u64::MAX, |(start, _)| start.saturating_sub(block)))
     }
 
     /// Adds and takes away the names of a folder that have come and gone.

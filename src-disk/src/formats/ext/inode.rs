@@ -2,7 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::checksum::Checksum;
+use super::{
+    checksum::Checksum,
+    layout::{attribute, extent, inode},
+};
 use crate::EntryKind;
 use crate::formats::bytes::{joined, u16_at, u32_at};
 
@@ -16,9 +19,6 @@ const ENCRYPTED: u32 = 0x800;
 const INDEXED: u32 = 0x1000;
 const EXTENTS: u32 = 0x8_0000;
 const INLINE_DATA: u32 = 0x1000_0000;
-
-/// The space for block pointers, which short links use for themselves.
-const POINTERS: std::ops::Range<usize> = 0x28..0x28 + 60;
 
 /// What the root of an extent tree begins with.
 const EXTENT_MAGIC: [u8; 2] = [0x0A, 0xF3];
@@ -53,27 +53,31 @@ pub(super) struct Inode {
 impl Inode {
     /// `None` for bytes that are too few.
     pub(super) fn new(number: u32, bytes: &[u8], checksum: Option<Checksum>) -> Option<Self> {
-        let mode = u16_at(bytes, 0)?;
+        let mode = u16_at(bytes, inode::MODE)?;
         let is_folder = mode >> 12 == 4;
         // For folders of old filesystems the upper half is something else.
-        let size_high = if is_folder { 0 } else { u32_at(bytes, 0x6C)? };
-        let extra_bytes = u16_at(bytes, 0x80).unwrap_or(0);
-        let extra = match extra_bytes >= 12 {
-            true => u32_at(bytes, 0x88).unwrap_or(0),
+        let size_high = if is_folder {
+            0
+        } else {
+            u32_at(bytes, inode::SIZE_HIGH)?
+        };
+        let extra_bytes = usize::from(u16_at(bytes, inode::EXTRA_ISIZE).unwrap_or(0));
+        let extra = match extra_bytes >= inode::MTIME_EXTRA + 4 - inode::OLD_BYTES {
+            true => u32_at(bytes, inode::MTIME_EXTRA).unwrap_or(0),
             false => 0,
         };
-        let flags = u32_at(bytes, 0x20)?;
+        let flags = u32_at(bytes, inode::FLAGS)?;
         let inline = (flags & INLINE_DATA != 0).then(|| {
-            let mut content = bytes.get(POINTERS).unwrap_or_default().to_vec();
+            let mut content = bytes.get(inode::BLOCK).unwrap_or_default().to_vec();
             content.extend_from_slice(inline_rest(bytes).unwrap_or_default());
             content
         });
         Some(Self {
             number,
             mode,
-            size: joined(u32_at(bytes, 0x04)?, size_high),
-            modified: time(u32_at(bytes, 0x10)?, extra),
-            pointers: bytes.get(POINTERS)?.try_into().ok()?,
+            size: joined(u32_at(bytes, inode::SIZE_LO)?, size_high),
+            modified: time(u32_at(bytes, inode::MTIME)?, extra),
+            pointers: bytes.get(inode::BLOCK)?.try_into().ok()?,
             checksum,
             flags,
             inline,
@@ -146,7 +150,7 @@ impl Inode {
         let end = usize::try_from(self.size)
             .unwrap_or(usize::MAX)
             .min(content.len());
-        let (first, second) = content[..end].split_at(end.min(POINTERS.len()));
+        let (first, second) = content[..end].split_at(end.min(inode::BLOCK.len()));
         Some([first.get(4..).unwrap_or_default(), second])
     }
 }
@@ -154,55 +158,59 @@ impl Inode {
 /// An inode of which a fast commit has recorded all but the place of its content: that stays as the table has it,
 /// unless the content lies in the inode.
 pub(super) fn merged(record: &[u8], table: &[u8]) -> Vec<u8> {
-    let mut inode = table.to_vec();
-    let has_place = u32_at(record, 0x20).is_some_and(|flags| flags & INLINE_DATA != 0);
-    let is_extents = u32_at(record, 0x20).is_some_and(|flags| flags & EXTENTS != 0);
-    for (place, (new, old)) in record.iter().zip(&mut inode).enumerate() {
-        if has_place || !POINTERS.contains(&place) {
+    let mut merged = table.to_vec();
+    let flags = u32_at(record, inode::FLAGS).unwrap_or(0);
+    let has_place = flags & INLINE_DATA != 0;
+    let is_extents = flags & EXTENTS != 0;
+    for (place, (new, old)) in record.iter().zip(&mut merged).enumerate() {
+        if has_place || !inode::BLOCK.contains(&place) {
             *old = *new;
         }
     }
     // A file that is new has no tree yet: an empty one.
     if is_extents
-        && let Some(pointers) = inode.get_mut(POINTERS)
+        && let Some(pointers) = merged.get_mut(inode::BLOCK)
         && !pointers.starts_with(&EXTENT_MAGIC)
     {
         pointers.fill(0);
-        let header = [0x0A, 0xF3, 0, 0, 4];
-        pointers[..header.len()].copy_from_slice(&header);
+        pointers[..EXTENT_MAGIC.len()].copy_from_slice(&EXTENT_MAGIC);
+        pointers[extent::HEADER_MAX] = 4;
     }
-    inode
+    merged
 }
 
 /// The value of the attribute `system.data`: what of a small file does not fit into the place of its pointers.
-fn inline_rest(inode: &[u8]) -> Option<&[u8]> {
-    let start = 128 + usize::from(u16_at(inode, 0x80)?);
-    let attributes = inode.get(start..)?;
-    (u32_at(attributes, 0)? == ATTRIBUTES_MAGIC).then_some(())?;
-    let entries = attributes.get(4..)?;
+fn inline_rest(bytes: &[u8]) -> Option<&[u8]> {
+    let start = inode::OLD_BYTES + usize::from(u16_at(bytes, inode::EXTRA_ISIZE)?);
+    let attributes = bytes.get(start..)?;
+    (u32_at(attributes, attribute::HEADER_MAGIC)? == ATTRIBUTES_MAGIC).then_some(())?;
+    let entries = attributes.get(attribute::HEADER_BYTES..)?;
     let mut at = 0;
     let mut wanted = None;
     // A name of no length and kind ends them.
     while u32_at(entries, at)? != 0 {
         let entry = entries.get(at..)?;
-        let name_len = usize::from(*entry.first()?);
-        if entry.get(1) == Some(&SYSTEM) && entry.get(16..16 + name_len)? == INLINE_NAME {
+        let name_len = usize::from(*entry.get(attribute::NAME_LEN)?);
+        let end = attribute::NAME + name_len;
+        let name = entry.get(attribute::NAME..end)?;
+        if entry.get(attribute::NAME_INDEX) == Some(&SYSTEM) && name == INLINE_NAME {
             wanted = Some((
-                usize::from(u16_at(entry, 2)?),
-                usize::try_from(u32_at(entry, 8)?).ok()?,
+                usize::from(u16_at(entry, attribute::VALUE_OFFS)?),
+                usize::try_from(u32_at(entry, attribute::VALUE_SIZE)?).ok()?,
             ));
         }
-        at += (16 + name_len).next_multiple_of(4);
+        at = at.saturating_add(end.next_multiple_of(4));
     }
     let (place, len) = wanted?;
     // Values lie behind all entries, or they would be part of one.
-    (place >= at + 4).then_some(())?;
+    (place >= at.saturating_add(4)).then_some(())?;
     entries.get(place..place.checked_add(len)?)
 }
 
 /// Seconds as of old, and two more bits for them and nanoseconds in the extra field.
 fn time(seconds: u32, extra: u32) -> Option<Timestamp> {
-    let seconds = i64::from(seconds.cast_signed()) + (i64::from(extra & 3) << 32);
+    let later = i64::from(extra & 3) << 32;
+    let seconds = i64::from(seconds.cast_signed()).saturating_add(later);
     Timestamp::new(seconds, i32::try_from(extra >> 2).ok()?).ok()
 }
 

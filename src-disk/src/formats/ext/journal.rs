@@ -12,6 +12,7 @@ use super::{
     checksum::{Checksum, OldJournalSum},
     fast::{Fast, Scan},
     inode::Inode,
+    layout::journal,
     map,
     newer::{Copied, MAGIC, Newer},
     volume::Volume,
@@ -36,14 +37,6 @@ const READABLE: u32 =
 const CHECKSUM_V1: u32 = 0x1;
 const CRC32: u8 = 1;
 
-/// The journal's superblock has 1024 bytes, with its checksum near the end of them.
-const SUPERBLOCK_BYTES: usize = 1024;
-const SUPERBLOCK_SUM: usize = 0xFC;
-const UUID: std::ops::Range<usize> = 0x30..0x40;
-const COMMIT_SUM: usize = 0x10;
-/// The upper half of the time comes first.
-const COMMIT_SECONDS: usize = 0x30;
-const COMMIT_BYTES: usize = 60;
 const DEFAULT_FAST_BLOCKS: u32 = 256;
 
 const ESCAPED: u32 = 0x1;
@@ -94,12 +87,17 @@ pub(super) fn replay(volume: &mut Volume) -> Result<()> {
 fn load(volume: &mut Volume, inode: &Inode) -> Result<Replayed> {
     let head = block_of(volume, inode, 0)?.1;
     let word = |at: usize| u32_be_at(&head, at).unwrap_or(0);
-    if word(0) != MAGIC || u64::from(word(0x0C)) != volume.block_bytes {
+    if word(journal::MAGIC) != MAGIC
+        || u64::from(word(journal::BLOCK_SIZE)) != volume.block_bytes.get()
+    {
         return Err(Error::corrupt("ext filesystem: its journal is none"));
     }
     // The first version of the journal's superblock has no features, and rubbish in their place.
-    let is_first_version = word(4) == 3;
-    let features = if is_first_version { 0 } else { word(0x28) };
+    let is_first_version = word(journal::BLOCK_TYPE) == 3;
+    let features = match is_first_version {
+        true => 0,
+        false => word(journal::FEATURE_INCOMPAT),
+    };
     if features & !READABLE != 0 {
         return Err(Error::unsupported(format!(
             "the journal of this ext filesystem uses features that cannot be read: {:#x}",
@@ -107,25 +105,26 @@ fn load(volume: &mut Volume, inode: &Inode) -> Result<Replayed> {
         )));
     }
     let is_summed = features & (CHECKSUM_V2 | CHECKSUM_V3) != 0;
-    let superblock = head.get(..SUPERBLOCK_BYTES).unwrap_or_default();
-    if is_summed && !Checksum::new().is_journal_block(superblock, SUPERBLOCK_SUM) {
+    let superblock = head.get(..journal::SUPERBLOCK_BYTES).unwrap_or_default();
+    if is_summed && !Checksum::new().is_journal_block(superblock, journal::CHECKSUM) {
         return Err(Error::corrupt(
             "ext filesystem: its journal's superblock has the wrong checksum",
         ));
     }
-    let has_old_sums = !is_first_version && word(0x24) & CHECKSUM_V1 != 0;
-    let n_fast = match (features & FAST_COMMIT, word(0x54)) {
+    let has_old_sums = !is_first_version && word(journal::FEATURE_COMPAT) & CHECKSUM_V1 != 0;
+    let n_fast = match (features & FAST_COMMIT, word(journal::NUM_FC_BLOCKS)) {
         (0, _) => 0,
         (_, 0) => DEFAULT_FAST_BLOCKS,
         (_, n_blocks) => n_blocks,
     };
-    if word(0x10) > MAX_BLOCKS {
+    let n_blocks = word(journal::MAX_LEN);
+    if n_blocks > MAX_BLOCKS {
         return Err(Error::unsupported(
             "the journal of this ext filesystem is larger than any that is read",
         ));
     }
-    let end = word(0x10).saturating_sub(n_fast);
-    let (first, start) = (word(0x14), word(0x1C));
+    let end = n_blocks.saturating_sub(n_fast);
+    let (first, start) = (word(journal::FIRST), word(journal::START));
     if start == 0 {
         return Ok(Replayed::default());
     }
@@ -136,12 +135,13 @@ fn load(volume: &mut Volume, inode: &Inode) -> Result<Replayed> {
     }
     let mut replay = Replay {
         features,
-        sequence: word(0x18),
+        sequence: word(journal::FIRST_SEQUENCE),
         committed: HashMap::new(),
         pending: Vec::new(),
         revoked: HashMap::new(),
         pending_revoked: Vec::new(),
-        checksum: is_summed.then(|| Checksum::new().of(head.get(UUID).unwrap_or_default())),
+        checksum: is_summed
+            .then(|| Checksum::new().of(head.get(journal::UUID).unwrap_or_default())),
         old_sum: has_old_sums.then(OldJournalSum::new),
         is_wrong: false,
         last_commit: 0,
@@ -156,7 +156,7 @@ fn load(volume: &mut Volume, inode: &Inode) -> Result<Replayed> {
         position: start,
     };
     // The ring is read once around at most.
-    let mut n_left = end - first;
+    let mut n_left = end.saturating_sub(first);
     while n_left > 0 {
         let n_used = replay.block(volume, inode, &mut position)?;
         if n_used == 0 {
@@ -166,7 +166,7 @@ fn load(volume: &mut Volume, inode: &Inode) -> Result<Replayed> {
     }
     let mut scan = Scan::after(replay.sequence);
     // The kernel leaves out the block where the ring ends.
-    for number in (end + 1..word(0x10)).take(n_fast.try_into().unwrap_or(0)) {
+    for number in (end..n_blocks).skip(1).take(n_fast.try_into().unwrap_or(0)) {
         if !scan.block(&block_of(volume, inode, number)?.1) {
             break;
         }
@@ -210,7 +210,7 @@ struct Ring {
 impl Ring {
     fn next(&mut self) -> u32 {
         let position = self.position;
-        self.position += 1;
+        self.position = self.position.saturating_add(1);
         if self.position >= self.end {
             self.position = self.first;
         }
@@ -258,10 +258,10 @@ impl Replay {
     fn block(&mut self, volume: &mut Volume, inode: &Inode, ring: &mut Ring) -> Result<u32> {
         let (_, block) = block_of(volume, inode, ring.next())?;
         let word = |at: usize| u32_be_at(&block, at).unwrap_or(0);
-        if word(0) != MAGIC || word(8) != self.sequence {
+        if word(journal::MAGIC) != MAGIC || word(journal::SEQUENCE) != self.sequence {
             return Ok(0);
         }
-        match word(4) {
+        match word(journal::BLOCK_TYPE) {
             DESCRIPTOR => {
                 self.is_wrong |= !self.has_sound_tail(&block);
                 if let Some(sum) = &mut self.old_sum {
@@ -271,10 +271,12 @@ impl Replay {
                 for tag in &tags {
                     self.copy(volume, inode, ring.next(), tag)?;
                 }
-                Ok(1 + u32::try_from(tags.len()).unwrap_or(u32::MAX))
+                Ok(u32::try_from(tags.len())
+                    .unwrap_or(u32::MAX)
+                    .saturating_add(1))
             }
             COMMIT => {
-                let at = joined(word(COMMIT_SECONDS + 4), word(COMMIT_SECONDS));
+                let at = joined(word(journal::COMMIT_SEC_LO), word(journal::COMMIT_SEC_HI));
                 if !self.is_sound_commit(&block) || self.is_wrong {
                     // Leftovers of an older round of the journal are none of this one.
                     self.is_cut = at >= self.last_commit;
@@ -295,7 +297,10 @@ impl Replay {
             REVOCATION => {
                 self.is_wrong |= !self.has_sound_tail(&block);
                 self.revocations(&block);
-                let n_revoked = self.revoked.len() + self.pending_revoked.len();
+                let n_revoked = self
+                    .revoked
+                    .len()
+                    .saturating_add(self.pending_revoked.len());
                 if n_revoked > MAX_REVOCATIONS {
                     return Err(Error::corrupt(
                         "ext filesystem: its journal revokes too much",
@@ -339,7 +344,7 @@ impl Replay {
 
     /// Whether a block that ends with its checksum is whole.
     fn has_sound_tail(&self, block: &[u8]) -> bool {
-        let place = block.len().saturating_sub(4);
+        let place = block.len().saturating_sub(journal::TAIL_BYTES);
         self.checksum
             .is_none_or(|sum| sum.is_journal_block(block, place))
     }
@@ -348,18 +353,24 @@ impl Replay {
         if let Some(sum) = self.checksum {
             // Only the beginning was summed by some kernels, with zeros for the rest.
             let mut beginning = block.to_vec();
-            if let Some(rest) = beginning.get_mut(COMMIT_BYTES..) {
+            if let Some(rest) = beginning.get_mut(journal::COMMIT_BYTES..) {
                 rest.fill(0);
             }
-            return sum.is_journal_block(block, COMMIT_SUM)
-                || sum.is_journal_block(&beginning, COMMIT_SUM);
+            return sum.is_journal_block(block, journal::COMMIT_CHECKSUM)
+                || sum.is_journal_block(&beginning, journal::COMMIT_CHECKSUM);
         }
         let Some(sum) = self.old_sum.as_mut().map(OldJournalSum::take) else {
             return true;
         };
-        let kind = block.get(12).copied().unwrap_or(0);
-        let len = block.get(13).copied().unwrap_or(0);
-        let found = u32_be_at(block, COMMIT_SUM).unwrap_or(0);
+        let kind = block
+            .get(journal::COMMIT_CHECKSUM_TYPE)
+            .copied()
+            .unwrap_or(0);
+        let len = block
+            .get(journal::COMMIT_CHECKSUM_SIZE)
+            .copied()
+            .unwrap_or(0);
+        let found = u32_be_at(block, journal::COMMIT_CHECKSUM).unwrap_or(0);
         // None at all: written before the journal had them.
         (kind, len, found) == (0, 0, 0) || (kind, len, found) == (CRC32, 4, sum)
     }
@@ -367,7 +378,10 @@ impl Replay {
     /// Whose copies follow a descriptor block.
     fn tags(&self, block: &[u8]) -> Vec<Tag> {
         let has = |feature: u32| self.features & feature != 0;
-        let tail_bytes = if has(CHECKSUM_V2 | CHECKSUM_V3) { 4 } else { 0 };
+        let tail_bytes = match has(CHECKSUM_V2 | CHECKSUM_V3) {
+            true => journal::TAIL_BYTES,
+            false => 0,
+        };
         let tag_bytes = match (has(CHECKSUM_V3), has(CHECKSUM_V2), has(IS_64BIT)) {
             (true, ..) => 16,
             (_, true, true) => 14,
@@ -376,20 +390,23 @@ impl Replay {
             (_, _, false) => 8,
         };
         let mut tags = Vec::new();
-        let mut rest = block.get(12..block.len().saturating_sub(tail_bytes));
+        let mut rest = block.get(journal::HEADER_BYTES..block.len().saturating_sub(tail_bytes));
         while let Some(tag) = rest.and_then(|rest| rest.get(..tag_bytes)) {
-            let (Some(low), Some(flags)) = (u32_be_at(tag, 0), u32_be_at(tag, 4)) else {
+            let (Some(low), Some(flags)) = (
+                u32_be_at(tag, journal::TAG_BLOCK),
+                u32_be_at(tag, journal::TAG_FLAGS),
+            ) else {
                 break;
             };
             // Before version 3 the upper half of this word was a checksum; its flags are the lower.
             let high = if has(IS_64BIT) {
-                u32_be_at(tag, 8)
+                u32_be_at(tag, journal::TAG_BLOCK_HIGH)
             } else {
                 None
             };
             let checksum = match has(CHECKSUM_V3) {
-                true => u32_be_at(tag, 12),
-                false => u16_be_at(tag, 4).map(u32::from),
+                true => u32_be_at(tag, journal::TAG3_CHECKSUM),
+                false => u16_be_at(tag, journal::TAG_CHECKSUM).map(u32::from),
             };
             tags.push(Tag {
                 target: joined(low, high.unwrap_or(0)),
@@ -400,14 +417,16 @@ impl Replay {
                 break;
             }
             let uuid_bytes = if flags & SAME_UUID != 0 { 0 } else { 16 };
-            rest = rest.and_then(|rest| rest.get(tag_bytes + uuid_bytes..));
+            rest = rest.and_then(|rest| rest.get(tag_bytes..)?.get(uuid_bytes..));
         }
         tags
     }
 
     fn revocations(&mut self, block: &[u8]) {
-        let len = u32_be_at(block, 12).and_then(|len| usize::try_from(len).ok());
-        let records = block.get(16..len.unwrap_or(0)).unwrap_or_default();
+        let len = u32_be_at(block, journal::REVOKE_COUNT).and_then(|len| usize::try_from(len).ok());
+        let records = block
+            .get(journal::REVOKE_BYTES..len.unwrap_or(0))
+            .unwrap_or_default();
         let is_64bit = self.features & IS_64BIT != 0;
         let record_bytes = if is_64bit { 8 } else { 4 };
         for record in records.chunks_exact(record_bytes) {

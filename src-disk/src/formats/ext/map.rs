@@ -2,6 +2,7 @@
 
 use super::{
     inode::{Inode, Run},
+    layout::extent,
     volume::Volume,
 };
 use crate::formats::bytes::{joined, u16_at, u32_at};
@@ -9,13 +10,12 @@ use crate::{Error, Result};
 
 const EXTENT_MAGIC: u16 = 0xF30A;
 const MAX_DEPTH: u16 = 5;
-/// The header and the entries of extent trees are of one size.
-const EXTENT_BYTES: usize = 12;
-/// Longer ones are shorter ones that were reserved and never written.
-const MAX_EXTENT: u16 = 1 << 15;
 /// The kernel's limit for extents.
 const MAX_FILE_BLOCKS: u64 = 1 << 32;
+/// Of the pointers in an inode, how many lead to blocks of the file; the others lead to blocks of pointers.
 const N_DIRECT: u64 = 12;
+const INDIRECT: std::ops::Range<usize> = 12..15;
+const POINTER_BYTES: usize = 4;
 
 /// The blocks from one of a file on.
 pub(super) fn run_at(volume: &mut Volume, inode: &Inode, block: u64) -> Result<Run> {
@@ -48,25 +48,30 @@ fn extent_at(volume: &mut Volume, inode: &Inode, block: u64) -> Result<Option<Ru
     let mut node = inode.pointers.to_vec();
     let mut depth = None;
     // Where the part of the file ends that the node speaks of.
-    let mut end = MAX_FILE_BLOCKS.max(block + 1);
+    let mut end = MAX_FILE_BLOCKS.max(block.saturating_add(1));
     loop {
         let Some(found) = search(&node, block, &mut end) else {
             return Ok(None);
         };
         // Each level is one lower than that above, so no tree is a circle.
-        if found.depth > MAX_DEPTH || depth.is_some_and(|above: u16| above != found.depth + 1) {
+        if found.depth > MAX_DEPTH
+            || depth.is_some_and(|above: u16| above.checked_sub(1) != Some(found.depth))
+        {
             return Ok(None);
         }
         depth = Some(found.depth);
         let hole = Run {
             block: None,
-            n_blocks: end - block,
+            n_blocks: end.saturating_sub(block),
         };
         let Some(entry) = found.entry else {
             return Ok(Some(hole));
         };
         if found.depth > 0 {
-            let (Some(low), Some(high)) = (u32_at(entry, 4), u16_at(entry, 8)) else {
+            let (Some(low), Some(high)) = (
+                u32_at(entry, extent::INDEX_LEAF_LO),
+                u16_at(entry, extent::INDEX_LEAF_HI),
+            ) else {
                 return Ok(None);
             };
             node = volume.read_block(joined(low, u32::from(high)))?;
@@ -75,21 +80,24 @@ fn extent_at(volume: &mut Volume, inode: &Inode, block: u64) -> Result<Option<Ru
             }
             continue;
         }
-        let (Some(start), Some(len)) = (u32_at(entry, 0), u16_at(entry, 4)) else {
+        let (Some(start), Some(len)) = (u32_at(entry, extent::FIRST), u16_at(entry, extent::LEN))
+        else {
             return Ok(None);
         };
-        let (Some(high), Some(low)) = (u16_at(entry, 6), u32_at(entry, 8)) else {
+        let (Some(high), Some(low)) = (
+            u16_at(entry, extent::START_HI),
+            u32_at(entry, extent::START_LO),
+        ) else {
             return Ok(None);
         };
-        let is_written = len <= MAX_EXTENT;
-        let len = if is_written { len } else { len - MAX_EXTENT };
-        let skipped = block - u64::from(start);
+        let (len, is_written) = extent::len(len);
+        let skipped = block.saturating_sub(u64::from(start));
         let left = u64::from(len).saturating_sub(skipped);
         return Ok(Some(if left == 0 {
             hole
         } else {
             Run {
-                block: is_written.then(|| joined(low, u32::from(high)) + skipped),
+                block: is_written.then(|| joined(low, u32::from(high)).saturating_add(skipped)),
                 n_blocks: left,
             }
         }));
@@ -104,27 +112,26 @@ struct Found<'node> {
 
 /// Looks into one node, and draws `end` nearer where another entry begins.
 fn search<'node>(node: &'node [u8], block: u64, end: &mut u64) -> Option<Found<'node>> {
-    let n_entries = usize::from(u16_at(node, 2)?);
-    let depth = u16_at(node, 6)?;
-    if u16_at(node, 0)? != EXTENT_MAGIC {
+    let n_entries = usize::from(u16_at(node, extent::HEADER_ENTRIES)?);
+    let depth = u16_at(node, extent::HEADER_DEPTH)?;
+    if u16_at(node, extent::HEADER_MAGIC)? != EXTENT_MAGIC {
         return None;
     }
-    let entries = node.get(EXTENT_BYTES..)?.chunks_exact(EXTENT_BYTES);
+    let entries = node.get(extent::BYTES..)?.chunks_exact(extent::BYTES);
     if entries.len() < n_entries {
         return None;
     }
     let mut found = None;
     let mut next = 0;
     for entry in entries.take(n_entries) {
-        let start = u64::from(u32_at(entry, 0)?);
+        let start = u64::from(u32_at(entry, extent::FIRST)?);
         // In order and without overlaps, as the kernel demands: else a place would have two contents.
         (start >= next).then_some(())?;
-        let len = match (depth, u16_at(entry, 4)?) {
-            (0, len) if len > MAX_EXTENT => u64::from(len - MAX_EXTENT),
-            (0, len) => u64::from(len),
+        let len = match depth {
+            0 => extent::len(u16_at(entry, extent::LEN)?).0,
             _ => 1,
         };
-        next = start + len;
+        next = start.saturating_add(u64::from(len));
         if start > block {
             *end = (*end).min(start);
         } else {
@@ -138,22 +145,20 @@ fn search<'node>(node: &'node [u8], block: u64, end: &mut u64) -> Option<Found<'
 }
 
 fn pointer_at(volume: &mut Volume, inode: &Inode, block: u64) -> Result<Option<Run>> {
-    if block < N_DIRECT {
-        let direct = inode.pointers.get(..4 * 12).unwrap_or_default();
-        return Ok(usize::try_from(block)
-            .ok()
-            .and_then(|index| row_of(direct, index)));
-    }
-    let per_block = volume.block_bytes / 4;
-    let mut index = block - N_DIRECT;
+    let Some(mut index) = block.checked_sub(N_DIRECT) else {
+        let direct = inode.pointers.get(..INDIRECT.start * POINTER_BYTES);
+        let index = usize::try_from(block).ok();
+        return Ok(index.and_then(|index| row_of(direct?, index)));
+    };
+    let per_block = n_pointers(volume);
     let mut covered = per_block;
-    for level in 0..3 {
-        if index < covered {
-            let root = u32_at(&inode.pointers, 4 * (12 + level)).unwrap_or(0);
+    for place in INDIRECT {
+        let Some(rest) = index.checked_sub(covered) else {
+            let root = pointer(&inode.pointers, place).unwrap_or(0);
             return indirect_at(volume, root, index, covered);
-        }
-        index -= covered;
-        covered *= per_block;
+        };
+        index = rest;
+        covered = covered.saturating_mul(per_block);
     }
     Ok(None)
 }
@@ -165,48 +170,58 @@ fn indirect_at(
     mut index: u64,
     mut covered: u64,
 ) -> Result<Option<Run>> {
-    let per_block = volume.block_bytes / 4;
-    let mut pointer = root;
+    let per_block = n_pointers(volume);
+    let mut block = root;
     loop {
         // No block of pointers, no blocks.
-        if pointer == 0 {
+        if block == 0 {
             return Ok(Some(Run {
                 block: None,
-                n_blocks: covered - index,
+                n_blocks: covered.saturating_sub(index),
             }));
         }
-        let pointers = volume.read_block(u64::from(pointer))?;
-        covered /= per_block;
-        let Ok(slot) = usize::try_from(index / covered) else {
+        let pointers = volume.read_block(u64::from(block))?;
+        covered = covered.checked_div(per_block).unwrap_or(0);
+        let slot = index.checked_div(covered);
+        let Some(slot) = slot.and_then(|slot| usize::try_from(slot).ok()) else {
             return Ok(None);
         };
         if covered == 1 {
             return Ok(row_of(&pointers, slot));
         }
-        let Some(next) = u32_at(&pointers, 4 * slot) else {
+        let Some(next) = pointer(&pointers, slot) else {
             return Ok(None);
         };
-        pointer = next;
-        index %= covered;
+        block = next;
+        index = index.checked_rem(covered).unwrap_or(0);
     }
+}
+
+/// How many pointers a block holds.
+fn n_pointers(volume: &Volume) -> u64 {
+    volume.block_bytes.get() / 4
+}
+
+fn pointer(pointers: &[u8], index: usize) -> Option<u32> {
+    u32_at(pointers, index.checked_mul(POINTER_BYTES)?)
 }
 
 /// As many pointers as go on from the one at `index`.
 fn row_of(pointers: &[u8], index: usize) -> Option<Run> {
-    let first = u32_at(pointers, 4 * index)?;
-    let mut n_blocks = 1;
-    while let Some(next) = u32_at(pointers, 4 * (index + n_blocks)) {
-        let goes_on = match first {
-            0 => next == 0,
-            _ => u64::from(next) == u64::from(first) + n_blocks as u64,
-        };
-        if !goes_on {
-            break;
+    let rest = pointers.get(index.checked_mul(POINTER_BYTES)?..)?;
+    let (rest, _) = rest.as_chunks::<POINTER_BYTES>();
+    let mut rest = rest.iter().map(|bytes| u32::from_le_bytes(*bytes));
+    let first = rest.next()?;
+    let n_more = match first {
+        0 => rest.take_while(|next| *next == 0).count(),
+        _ => {
+            let in_a_row = (u64::from(first)..).skip(1);
+            let goes_on = |(next, expected): &(u32, u64)| u64::from(*next) == *expected;
+            rest.zip(in_a_row).take_while(goes_on).count()
         }
-        n_blocks += 1;
-    }
+    };
     Some(Run {
         block: (first != 0).then_some(u64::from(first)),
-        n_blocks: n_blocks as u64,
+        n_blocks: (n_more as u64).saturating_add(1),
     })
 }

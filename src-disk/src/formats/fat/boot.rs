@@ -45,6 +45,14 @@ pub(crate) struct Boot {
 
 impl Boot {
     /// `None` where these are not the first bytes of a FAT volume.
+    #[cfg_attr(
+        not(test),
+        expect(
+            clippy::arithmetic_side_effects,
+            reason = "numbers of at most 32 bits, multiplied by one of at most 16, in 64 bits; the size of \
+                      sectors and of clusters was found to be a power of two"
+        )
+    )]
     pub(crate) fn parse(sector: &[u8]) -> Option<Self> {
         let sector_bytes = u64::from(u16_at(sector, 11)?);
         let cluster_sectors = u64::from(*sector.get(13)?);
@@ -124,12 +132,15 @@ impl Boot {
 
     /// Whether a cluster of that number exists.
     pub(crate) fn has(&self, cluster: u32) -> bool {
-        cluster >= 2 && cluster - 2 < self.n_clusters
+        let index = cluster.checked_sub(2);
+        index.is_some_and(|index| index < self.n_clusters)
     }
 
     /// Where a cluster lies; only of those that exist.
     pub(crate) fn start_of(&self, cluster: u32) -> u64 {
-        self.content_start + u64::from(cluster.saturating_sub(2)) * self.cluster_bytes
+        let index = u64::from(cluster.saturating_sub(2));
+        let within = index.saturating_mul(self.cluster_bytes);
+        within.saturating_add(self.content_start)
     }
 }
 

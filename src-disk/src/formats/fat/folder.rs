@@ -66,7 +66,7 @@ impl Folder {
     pub(crate) fn parse(bytes: &[u8], is_fat32: bool, is_root: bool) -> Self {
         let mut folder = Self::default();
         let mut long = LongName::default();
-        let mut n_nameless = 0;
+        let mut n_nameless = 0_usize;
         let (entries, _) = bytes.as_chunks::<ENTRY_BYTES>();
         if !is_root
             && !entries
@@ -97,7 +97,7 @@ impl Folder {
                         continue;
                     };
                     if !row.name.is_possible() {
-                        n_nameless += 1;
+                        n_nameless = n_nameless.saturating_add(1);
                         continue;
                     }
                     folder
@@ -159,17 +159,17 @@ pub(crate) fn label(raw: &[u8]) -> String {
 /// `None` for fields out of range, which real disks hold. Content changes in steps of two seconds; only
 /// the time of creation has finer ones.
 fn modified(date: u16, time: u16) -> Option<Timestamp> {
-    let bits = |field: u16, at: u32, n_bits: u32| (field >> at) & ((1 << n_bits) - 1);
+    let bits = |field: u16, at: u32, n_bits: u32| (field >> at) & !(u16::MAX << n_bits);
     let small = |field: u16| i8::try_from(field).ok();
     let date = civil::Date::new(
-        i16::try_from(1980 + bits(date, 9, 7)).ok()?,
+        i16::try_from(bits(date, 9, 7).saturating_add(1980)).ok()?,
         small(bits(date, 5, 4))?,
         small(bits(date, 0, 5))?,
     );
     let time = civil::Time::new(
         small(bits(time, 11, 5))?,
         small(bits(time, 5, 6))?,
-        small(2 * bits(time, 0, 5))?,
+        small(bits(time, 0, 5) << 1)?,
         0,
     );
     TimeZone::UTC

@@ -37,7 +37,7 @@ pub(crate) fn short_name(raw: &[u8; 11], case: u8) -> String {
         let len = bytes
             .iter()
             .rposition(|byte| *byte != b' ')
-            .map_or(0, |at| at + 1);
+            .map_or(0, |at| at.saturating_add(1));
         let mut text = oem_text(&bytes[..len]);
         if is_small {
             // Other letters stay: of two names in them one could become the other.
@@ -93,7 +93,7 @@ impl LongName {
             *unit = u16_at(entry, at).unwrap_or(0);
         }
         self.pieces.push(units);
-        self.next = number - 1;
+        self.next = number.saturating_sub(1);
     }
 
     /// Forgets the pieces: what follows does not belong to them.

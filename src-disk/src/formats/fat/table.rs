@@ -26,6 +26,13 @@ pub(crate) struct Run {
     pub(crate) n_clusters: u32,
 }
 
+impl Run {
+    /// The cluster behind its last one.
+    fn end(&self) -> u32 {
+        self.cluster.saturating_add(self.n_clusters)
+    }
+}
+
 /// A chain of clusters, as far as it was followed.
 #[derive(Clone, Debug)]
 pub(crate) struct Chain {
@@ -66,23 +73,23 @@ impl Chain {
     pub(crate) fn run_of(&self, index: u32) -> Option<Run> {
         let after = self.runs.partition_point(|run| run.index <= index);
         let run = *self.runs.get(after.checked_sub(1)?)?;
-        (index - run.index < run.n_clusters).then_some(run)
+        (index.checked_sub(run.index)? < run.n_clusters).then_some(run)
     }
 
     fn push(&mut self, cluster: u32) {
         match self.runs.last_mut() {
-            Some(run) if run.cluster + run.n_clusters == cluster => run.n_clusters += 1,
+            Some(run) if run.end() == cluster => run.n_clusters = run.n_clusters.saturating_add(1),
             _ => self.runs.push(Run {
                 index: self.n_clusters,
                 cluster,
                 n_clusters: 1,
             }),
         }
-        self.n_clusters += 1;
+        self.n_clusters = self.n_clusters.saturating_add(1);
     }
 
     fn last(&self) -> Option<u32> {
-        self.runs.last().map(|run| run.cluster + run.n_clusters - 1)
+        self.runs.last().map(|run| run.end().saturating_sub(1))
     }
 
     fn end(&mut self, damage: Option<String>) {
@@ -158,7 +165,10 @@ impl Table {
             Width::Sixteen => (number * 2, 2),
             Width::ThirtyTwo => (number * 4, 4),
         };
-        let raw = self.number(slice, boot.fat_start + fat * boot.fat_bytes + offset, width)?;
+        let fat_start = fat
+            .saturating_mul(boot.fat_bytes)
+            .saturating_add(boot.fat_start);
+        let raw = self.number(slice, fat_start.saturating_add(offset), width)?;
         let (value, limit) = match boot.width {
             Width::Twelve if cluster % 2 == 1 => (raw >> 4, 0xFF7),
             Width::Twelve => (raw & 0xFFF, 0xFF7),
@@ -199,7 +209,11 @@ impl Table {
                 0
             }
         };
-        let bytes = self.window.get(found..found + width).unwrap_or(&[]);
+        let bytes = self
+            .window
+            .get(found..)
+            .and_then(|rest| rest.get(..width))
+            .unwrap_or(&[]);
         Ok(bytes
             .iter()
             .rev()

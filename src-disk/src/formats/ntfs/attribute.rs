@@ -96,7 +96,7 @@ pub(super) fn attributes(record: &Record) -> (Vec<Attribute>, bool) {
             return (found, false);
         };
         found.push(attribute);
-        at += len;
+        at = at.saturating_add(len);
     }
 }
 
@@ -105,20 +105,22 @@ fn parse(record: &Piece, at: usize) -> Option<(Attribute, usize)> {
     let bytes = record.get(at..at.checked_add(len)?)?;
     (len >= 0x18).then_some(())?;
     let name = usize::from(u16_at(bytes, NAME)?);
-    let name = bytes.get(name..name + 2 * usize::from(*bytes.get(NAME_LEN)?))?;
+    let name_bytes = usize::from(*bytes.get(NAME_LEN)?) * 2;
+    let name = bytes.get(name..)?.get(..name_bytes)?;
     let flags = u16_at(bytes, FLAGS)?;
     let body = if *bytes.get(IS_ELSEWHERE)? == 0 {
         let start = usize::from(u16_at(bytes, VALUE)?);
         let len = usize::try_from(u32_at(bytes, VALUE_LEN)?).ok()?;
         let end = start.checked_add(len).filter(|end| *end <= bytes.len())?;
-        Body::Resident(record.part(at + start..at + end)?)
+        Body::Resident(record.part(at.checked_add(start)?..at.checked_add(end)?)?)
     } else {
+        let runs = usize::from(u16_at(bytes, RUNS)?);
         Body::Runs(Part {
             first_cluster: u64_at(bytes, FIRST_CLUSTER)?,
             size: u64_at(bytes, SIZE)?,
             initialized: u64_at(bytes, INITIALIZED)?,
             unit: *bytes.get(UNIT)?,
-            runs: record.part(at + usize::from(u16_at(bytes, RUNS)?)..at + len)?,
+            runs: record.part(at.checked_add(runs)?..at.checked_add(len)?)?,
         })
     };
     let attribute = Attribute {

@@ -44,7 +44,7 @@ fn parse(sector: &[u8]) -> Option<Boot> {
     // More than 128 sectors do not fit, and are written as a negative power of two.
     let n_sectors = match *sector.get(SECTORS_PER_CLUSTER)? {
         n if n <= 0x80 => u64::from(n),
-        n => 1u64.checked_shl(256 - u32::from(n))?,
+        n => 1u64.checked_shl(u32::from(n.wrapping_neg()))?,
     };
     let cluster_bytes = sector_bytes.checked_mul(n_sectors)?;
     if !cluster_bytes.is_power_of_two() || cluster_bytes > MAX_CLUSTER_BYTES {

@@ -22,7 +22,7 @@ impl FolderName {
     pub(super) fn parse(entry: &IndexEntry<'_>) -> Option<Self> {
         let len = 2 * usize::from(*entry.key.get(NAME_LEN)?);
         Some(Self {
-            name: Name::from_utf16(units(entry.key.get(NAME..NAME + len)?)),
+            name: Name::from_utf16(units(entry.key.get(NAME..)?.get(..len)?)),
             reference: entry.reference()?,
             is_dos: *entry.key.get(NAMESPACE)? == DOS,
         })

@@ -24,18 +24,21 @@ const FOLDER: u16 = 2;
 pub(super) fn restore(bytes: &mut [u8], signature: &[u8; 4]) -> Option<()> {
     let marks = usize::from(u16_at(bytes, MARKS)?);
     let n_sectors = bytes.len() / STRIDE;
-    if !bytes.starts_with(signature) || usize::from(u16_at(bytes, N_MARKS)?) != n_sectors + 1 {
+    if !bytes.starts_with(signature)
+        || usize::from(u16_at(bytes, N_MARKS)?) != n_sectors.saturating_add(1)
+    {
         return None;
     }
     let mark = u16_at(bytes, marks)?;
     for sector in 1..=n_sectors {
-        let end = sector * STRIDE - 2;
-        let kept = u16_at(bytes, marks + 2 * sector)?;
+        let end = sector.saturating_mul(STRIDE).saturating_sub(2);
+        let kept = u16_at(bytes, sector.saturating_mul(2).saturating_add(marks))?;
         if u16_at(bytes, end)? != mark {
             return None;
         }
         bytes
-            .get_mut(end..end + 2)?
+            .get_mut(end..)?
+            .get_mut(..2)?
             .copy_from_slice(&kept.to_le_bytes());
     }
     Some(())
@@ -70,7 +73,7 @@ impl Piece {
         let start = self.range.start;
         Some(Self {
             whole: Arc::clone(&self.whole),
-            range: start + range.start..start + range.end,
+            range: start.checked_add(range.start)?..start.checked_add(range.end)?,
         })
     }
 }

@@ -70,9 +70,10 @@ impl Reparse {
             _ => return None,
         };
         let part = |at: usize| {
-            let start = names + usize::from(u16_at(&self.bytes, at)?);
-            let len = usize::from(u16_at(&self.bytes, at + 2)?);
-            let name = self.bytes.get(start..start + len)?;
+            let fields = self.bytes.get(at..)?;
+            let start = usize::from(u16_at(fields, 0)?);
+            let len = usize::from(u16_at(fields, 2)?);
+            let name = self.bytes.get(names..)?.get(start..)?.get(..len)?;
             Some(units(name).collect::<Vec<_>>())
         };
         if let Some(printed) = part(12).filter(|name| !name.is_empty()) {
@@ -86,9 +87,10 @@ impl Reparse {
 
     /// The number of the algorithm, where the content is in the file itself.
     pub(super) fn wof(&self) -> Option<u32> {
-        let word = |number: usize| u32_at(&self.bytes, HEAD_BYTES + 4 * number);
-        (word(0)? == 1 && word(1)? == 2 && word(2)? == 1).then_some(())?;
-        word(3)
+        let content = self.bytes.get(HEAD_BYTES..)?;
+        let word = |place: usize| u32_at(content, place);
+        (word(0)? == 1 && word(4)? == 2 && word(8)? == 1).then_some(())?;
+        word(12)
     }
 }
 

@@ -261,25 +261,26 @@ fn number(bytes: &[u8]) -> Option<i64> {
 }
 
 fn read_runs(runs: &[Run], disk: &mut Slice, offset: u64, buffer: &mut [u8]) -> Result<usize> {
-    let mut n_read = 0;
-    let mut index = runs.partition_point(|run| run.end <= offset);
-    while n_read < buffer.len() {
-        let Some(run) = runs.get(index) else {
+    let len = buffer.len();
+    let mut at = offset;
+    let mut rest = buffer;
+    let first = runs.partition_point(|run| run.end <= offset);
+    for run in &runs[first..] {
+        if rest.is_empty() {
             break;
-        };
-        let at = offset + n_read as u64;
-        let n = clamp(run.end - at).min(buffer.len() - n_read);
-        let piece = &mut buffer[n_read..n_read + n];
+        }
+        let n = clamp(run.end.saturating_sub(at)).min(rest.len());
+        let (piece, after) = rest.split_at_mut(n);
         match run.position {
             Some(position) => disk
-                .read_at(position.saturating_add(at - run.start), piece)
+                .read_at(position.saturating_add(at.saturating_sub(run.start)), piece)
                 .map_err(|error| damaged(&error.to_string()))?,
             None => piece.fill(0),
         }
-        n_read += n;
-        index += 1;
+        at = at.saturating_add(n as u64);
+        rest = after;
     }
-    Ok(n_read)
+    Ok(len.saturating_sub(rest.len()))
 }
 
 fn read_units(
@@ -293,8 +294,9 @@ fn read_units(
 ) -> Result<usize> {
     let mut n_read = 0;
     while n_read < buffer.len() {
-        let at = offset + n_read as u64;
-        let start = at - at % unit_bytes;
+        let at = offset.saturating_add(n_read as u64);
+        let within = at.checked_rem(unit_bytes).unwrap_or(0);
+        let start = at.saturating_sub(within);
         if runs.last().is_none_or(|run| run.end <= at) {
             break;
         }
@@ -302,7 +304,8 @@ fn read_units(
             Some((known, content)) if known == start => content,
             _ => unit(runs, unit_bytes, cluster_bytes, disk, start)?,
         };
-        n_read += copy(&content, at - start, &mut buffer[n_read..]);
+        let n_copied = copy(&content, within, &mut buffer[n_read..]);
+        n_read = n_read.saturating_add(n_copied);
         *last = Some((start, content));
     }
     Ok(n_read)
@@ -325,9 +328,12 @@ fn unit(
         }
         if let Some(position) = run.position {
             let from = run.start.max(start);
-            let mut piece = vec![0; clamp(run.end.min(end) - from)];
-            disk.read_at(position.saturating_add(from - run.start), &mut piece)
-                .map_err(|error| damaged(&error.to_string()))?;
+            let mut piece = vec![0; clamp(run.end.min(end).saturating_sub(from))];
+            disk.read_at(
+                position.saturating_add(from.saturating_sub(run.start)),
+                &mut piece,
+            )
+            .map_err(|error| damaged(&error.to_string()))?;
             stored.append(&mut piece);
         }
     }
@@ -335,7 +341,7 @@ fn unit(
     if stored.is_empty() {
         return Ok(vec![0; unit_bytes]);
     }
-    if stored.len() + clamp(cluster_bytes) <= unit_bytes {
+    if stored.len().saturating_add(clamp(cluster_bytes)) <= unit_bytes {
         return decompress(&stored, unit_bytes);
     }
     stored.resize(unit_bytes, 0);
@@ -344,7 +350,7 @@ fn unit(
 
 /// Chunk by chunk, so that what is damaged never grows past the unit.
 fn decompress(mut stored: &[u8], unit_bytes: usize) -> Result<Vec<u8>> {
-    let mut content = Vec::with_capacity(unit_bytes + CHUNK_BYTES);
+    let mut content = Vec::with_capacity(unit_bytes.saturating_add(CHUNK_BYTES));
     while content.len() < unit_bytes {
         let head = match stored.split_first_chunk::<2>() {
             Some((head, _)) => u16::from_le_bytes(*head),
@@ -353,16 +359,16 @@ fn decompress(mut stored: &[u8], unit_bytes: usize) -> Result<Vec<u8>> {
         if head == 0 {
             break;
         }
-        let start = content.len();
+        let end = content.len().saturating_add(CHUNK_BYTES);
         let len = usize::from(head & 0x0FFF) + 3;
         let chunk = stored.split_at_checked(len);
         let (chunk, rest) = chunk.ok_or_else(|| damaged("a compressed part of it is cut off"))?;
         lznt1::decompress(chunk, &mut content)
             .map_err(|_| damaged("a compressed part of it is not sound"))?;
-        if content.len() > start + CHUNK_BYTES {
+        if content.len() > end {
             return Err(damaged("a compressed part of it is too long"));
         }
-        content.resize(start + CHUNK_BYTES, 0);
+        content.resize(end, 0);
         stored = rest;
     }
     content.resize(unit_bytes, 0);

@@ -22,7 +22,7 @@ type Decompress = fn(&[u8], &mut [u8]) -> Result<()>;
 pub(super) struct Wof {
     stored: Stream,
     size: u64,
-    chunk_bytes: u64,
+    chunk_bits: u32,
     decompress: Decompress,
     /// The chunk that was read last.
     last: Option<(u64, Vec<u8>)>,
@@ -30,11 +30,11 @@ pub(super) struct Wof {
 
 impl Wof {
     pub(super) fn new(stored: Stream, size: u64, algorithm: u32) -> Result<Self> {
-        let (chunk_bytes, decompress): (u64, Decompress) = match algorithm {
-            0 => (4 << 10, xpress),
-            1 => (32 << 10, lzx),
-            2 => (8 << 10, xpress),
-            3 => (16 << 10, xpress),
+        let (chunk_bits, decompress): (u32, Decompress) = match algorithm {
+            0 => (12, xpress),
+            1 => (15, lzx),
+            2 => (13, xpress),
+            3 => (14, xpress),
             _ => {
                 return Err(Error::unsupported(
                     "compressed by Windows in a way that is not known here",
@@ -44,7 +44,7 @@ impl Wof {
         Ok(Self {
             stored,
             size,
-            chunk_bytes,
+            chunk_bits,
             decompress,
             last: None,
         })
@@ -56,45 +56,49 @@ impl Wof {
         offset: u64,
         buffer: &mut [u8],
     ) -> Result<usize> {
-        let mut n_read = 0;
-        while n_read < buffer.len() {
-            let at = offset.saturating_add(n_read as u64);
-            if at >= self.size {
-                break;
-            }
-            let number = at / self.chunk_bytes;
+        let len = buffer.len();
+        let mut at = offset;
+        let mut left = buffer;
+        while !left.is_empty() && at < self.size {
+            let number = at >> self.chunk_bits;
             let content = match self.last.take() {
                 Some((known, content)) if known == number => content,
                 _ => self.chunk(disk, number)?,
             };
-            let within = usize::try_from(at % self.chunk_bytes).unwrap_or(0);
+            let within = at.saturating_sub(number << self.chunk_bits);
+            let within = usize::try_from(within).unwrap_or(0);
             let rest = content.get(within..).unwrap_or_default();
-            let n = rest.len().min(buffer.len() - n_read);
-            buffer[n_read..n_read + n].copy_from_slice(&rest[..n]);
-            n_read += n;
+            let n = rest.len().min(left.len());
+            let (piece, after) = left.split_at_mut(n);
+            piece.copy_from_slice(&rest[..n]);
+            at = at.saturating_add(n as u64);
+            left = after;
             self.last = Some((number, content));
         }
-        Ok(n_read)
+        Ok(len.saturating_sub(left.len()))
     }
 
     fn chunk(&mut self, disk: &mut Slice, number: u64) -> Result<Vec<u8>> {
-        let n_chunks = self.size.div_ceil(self.chunk_bytes);
+        let chunk_bytes = 1 << self.chunk_bits;
+        let n_chunks = self.size.div_ceil(chunk_bytes);
         let entry_bytes = if self.size > u64::from(u32::MAX) {
             8
         } else {
             4
         };
-        let table_bytes = (n_chunks - 1).saturating_mul(entry_bytes);
-        let start = match number {
-            0 => 0,
-            _ => self.table_entry(disk, (number - 1) * entry_bytes, entry_bytes)?,
+        let table_bytes = n_chunks.saturating_sub(1).saturating_mul(entry_bytes);
+        let start = match number.checked_sub(1) {
+            None => 0,
+            Some(before) => {
+                self.table_entry(disk, before.saturating_mul(entry_bytes), entry_bytes)?
+            }
         };
-        let end = if number + 1 < n_chunks {
-            self.table_entry(disk, number * entry_bytes, entry_bytes)?
+        let end = if number.saturating_add(1) < n_chunks {
+            self.table_entry(disk, number.saturating_mul(entry_bytes), entry_bytes)?
         } else {
             self.stored.len_bytes().saturating_sub(table_bytes)
         };
-        let size = self.chunk_bytes.min(self.size - number * self.chunk_bytes);
+        let size = chunk_bytes.min(self.size.saturating_sub(number << self.chunk_bits));
         let len = end
             .checked_sub(start)
             .filter(|len| (1..=size).contains(len));

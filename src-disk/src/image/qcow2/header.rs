@@ -45,19 +45,20 @@ pub(super) fn check(first: &[u8]) -> Result<Header, Trouble> {
     check_passed_by(first)?;
     let (name, name_bytes) = (u64_at(first, 8), u64::from(u32_at(first, 16)));
     if name != 0 || name_bytes != 0 {
-        if name != end as u64 || name + name_bytes > CLUSTER_BYTES {
+        let name_end = name.saturating_add(name_bytes);
+        if name != end as u64 || name_end > CLUSTER_BYTES {
             return Err(flaw(
                 "the name of its backing file is not where it was written, says its header at byte 8"
                     .to_owned(),
             ));
         }
-        end = usize::try_from(name + name_bytes).unwrap_or(first.len());
+        end = usize::try_from(name_end).unwrap_or(first.len());
     }
     let rest = first.get(end..).unwrap_or_default();
     if let Some(position) = rest.iter().position(|byte| *byte != 0) {
         return Err(flaw(format!(
             "something lies behind its header, at byte {}",
-            end + position
+            end.saturating_add(position)
         )));
     }
     Ok(Header {
@@ -156,17 +157,20 @@ fn check_extensions(first: &[u8]) -> Result<usize, Trouble> {
     let mut at = u32_at(first, 100) as usize;
     let mut seen = Vec::new();
     loop {
-        let (kind, len) = (u32_at(first, at), u32_at(first, at + 4) as usize);
-        let data = at + 8;
+        let data = at.saturating_add(8);
+        let (kind, len) = (
+            u32_at(first, at),
+            u32_at(first, at.saturating_add(4)) as usize,
+        );
+        let data_end = data.saturating_add(len);
         let refused = |what: &str| {
             Trouble::Flaw(Flaw {
                 what: format!("{what}, in its header at byte {at}"),
                 is_refused: true,
             })
         };
-        let end = data + len.next_multiple_of(8);
-        let (Some(content), Some(padding)) =
-            (first.get(data..data + len), first.get(data + len..end))
+        let end = data.saturating_add(len.next_multiple_of(8));
+        let (Some(content), Some(padding)) = (first.get(data..data_end), first.get(data_end..end))
         else {
             return Err(refused("an extension has no end"));
         };
@@ -208,24 +212,27 @@ fn are_extensions_refused(first: &[u8]) -> bool {
         name => name.min(CLUSTER_BYTES),
     };
     let mut at = u64::from(u32_at(first, 100));
-    while at + 8 <= end {
+    while let Some(left) = end.checked_sub(at.saturating_add(8)) {
         let Ok(place) = usize::try_from(at) else {
             return true;
         };
-        let (kind, len) = (u32_at(first, place), u64::from(u32_at(first, place + 4)));
-        if len > end - (at + 8) || (kind == BACKING_FORMAT && len >= LONGEST_FORMAT_BYTES) {
+        let (kind, len) = (
+            u32_at(first, place),
+            u64::from(u32_at(first, place.saturating_add(4))),
+        );
+        if len > left || (kind == BACKING_FORMAT && len >= LONGEST_FORMAT_BYTES) {
             return true;
         }
         if kind == 0 {
             return false;
         }
-        at += 8 + len.next_multiple_of(8);
+        at = at.saturating_add(8).saturating_add(len.next_multiple_of(8));
     }
     false
 }
 
 fn are_feature_names(content: &[u8]) -> bool {
-    content.len() == FEATURES.len() * FEATURE_NAME_BYTES
+    Some(content.len()) == FEATURES.len().checked_mul(FEATURE_NAME_BYTES)
         && FEATURES.iter().all(|(kind, bit, name)| {
             let mut expected = vec![*kind, *bit];
             expected.extend(name.as_bytes());

@@ -70,6 +70,14 @@ struct Emptied {
     place: u64,
 }
 
+impl Emptied {
+    /// The place of the mark for a byte of the disk.
+    fn mark_of(&self, at: u64) -> u64 {
+        let n_marks = at.saturating_sub(self.start) / CLUSTER_BYTES;
+        n_marks.saturating_mul(8).saturating_add(self.place)
+    }
+}
+
 /// A part is marked as zero where what the image builds on held something, and only there.
 fn check_emptied(
     emptied: &[Emptied],
@@ -100,12 +108,13 @@ fn check_emptied(
                 return Ok(());
             };
             if is_empty || extent.kind == ExtentKind::Zero {
-                return Err(needless(run.place + (at - run.start) / CLUSTER_BYTES * 8));
+                return Err(needless(run.mark_of(at)));
             }
             // Its last cluster may be shorter than ours.
             at = at
                 .saturating_add(extent.len_bytes.max(1))
-                .next_multiple_of(CLUSTER_BYTES);
+                .checked_next_multiple_of(CLUSTER_BYTES)
+                .unwrap_or(u64::MAX);
         }
     }
     Ok(())
@@ -124,7 +133,7 @@ impl Structure {
     /// The table of the blocks that hold the counts; gives where those lie.
     fn check_count_table(&mut self, header: &Header) -> Result<Vec<u64>, Trouble> {
         let name = "the table of its reference counts";
-        let table_bytes = header.count_table_clusters * CLUSTER_BYTES;
+        let table_bytes = header.count_table_clusters.saturating_mul(CLUSTER_BYTES);
         let table = self.read(header.count_table, table_bytes, name)?;
         self.claim(header.count_table, table_bytes, name)?;
         let mut blocks = Vec::new();
@@ -147,7 +156,8 @@ impl Structure {
     /// The tables that lead from the disk to the clusters of the file.
     fn check_tables(&mut self, header: &Header) -> Result<(), Trouble> {
         let name = "its table of first level";
-        let table_bytes = (header.l1_entries * 8).next_multiple_of(CLUSTER_BYTES);
+        let table_bytes = header.l1_entries.saturating_mul(8);
+        let table_bytes = table_bytes.next_multiple_of(CLUSTER_BYTES);
         let table = self.read(header.l1_table, table_bytes, name)?;
         self.claim(header.l1_table, table_bytes, name)?;
         let n_clusters = header.disk_bytes.div_ceil(CLUSTER_BYTES);
@@ -180,14 +190,17 @@ impl Structure {
             if entry == 0 {
                 continue;
             }
-            let cluster = l1_number * TABLE_ENTRIES + number;
+            let cluster = l1_number
+                .saturating_mul(TABLE_ENTRIES)
+                .saturating_add(number);
+            let start = cluster.saturating_mul(CLUSTER_BYTES);
             if cluster >= n_clusters {
                 return Err(flaw(format!(
                     "{name} has an entry behind the end of the disk, at byte {place}"
                 )));
             }
             if entry == ZERO {
-                self.empty(cluster * CLUSTER_BYTES, place);
+                self.empty(start, place);
                 continue;
             }
             if entry & !OFFSET != COPIED {
@@ -195,9 +208,9 @@ impl Structure {
                     "entry {number} of {name} has wrong flags, at byte {place}"
                 )));
             }
-            let owner = format!("the disk from its byte {}", cluster * CLUSTER_BYTES);
+            let owner = format!("the disk from its byte {start}");
             self.claim(entry & OFFSET, CLUSTER_BYTES, &owner)?;
-            if cluster + 1 == n_clusters {
+            if cluster.saturating_add(1) == n_clusters {
                 self.check_end(entry & OFFSET, disk_bytes)?;
             }
         }
@@ -206,15 +219,10 @@ impl Structure {
 
     /// Notes that a cluster of the disk is marked as zero.
     fn empty(&mut self, start: u64, place: u64) {
-        let end = start + CLUSTER_BYTES;
+        let end = start.saturating_add(CLUSTER_BYTES);
         match self.emptied.last_mut() {
             // Places are in step within one table only.
-            Some(run)
-                if run.end == start
-                    && run.place + (start - run.start) / CLUSTER_BYTES * 8 == place =>
-            {
-                run.end = end;
-            }
+            Some(run) if run.end == start && run.mark_of(start) == place => run.end = end,
             _ => self.emptied.push(Emptied { start, end, place }),
         }
     }
@@ -222,17 +230,18 @@ impl Structure {
     /// In the last cluster, what lies behind the end of the disk is zero, as far as it was written.
     fn check_end(&mut self, cluster: u64, disk_bytes: u64) -> Result<(), Trouble> {
         let used = disk_bytes % CLUSTER_BYTES;
-        let start = cluster + used;
+        let start = cluster.saturating_add(used);
         if used == 0 || start >= self.file_bytes {
             return Ok(());
         }
-        let len = (CLUSTER_BYTES - used).min(self.file_bytes - start);
+        let written = self.file_bytes.saturating_sub(start);
+        let len = CLUSTER_BYTES.saturating_sub(used).min(written);
         let rest = self.read(start, len, "its last cluster")?;
         match rest.iter().position(|byte| *byte != 0) {
             None => Ok(()),
             Some(position) => Err(flaw(format!(
                 "something lies behind the end of the disk, at byte {}",
-                start + position as u64
+                start.saturating_add(position as u64)
             ))),
         }
     }
@@ -240,7 +249,7 @@ impl Structure {
     /// Each cluster is counted as often as it was seen: once, or not at all.
     fn check_counts(&mut self, blocks: &[u64]) -> Result<(), Trouble> {
         for (number, block) in (0_u64..).zip(blocks) {
-            let first = number * COUNTS;
+            let first = number.saturating_mul(COUNTS);
             if *block == 0 {
                 if let Some(cluster) = self.used.first_of(number) {
                     return Err(flaw(format!(
@@ -250,14 +259,13 @@ impl Structure {
                 continue;
             }
             let counts = self.read(*block, CLUSTER_BYTES, "its reference counts")?;
-            for (position, count) in (0_u64..).zip(counts.chunks_exact(2)) {
-                let expected = u8::from(self.used.has(first + position));
+            let places = (*block..).step_by(2);
+            for ((cluster, place), count) in (first..).zip(places).zip(counts.chunks_exact(2)) {
+                let expected = u8::from(self.used.has(cluster));
                 if *count != [0, expected] {
                     return Err(flaw(format!(
-                        "the reference count of cluster {} is {} instead of {expected}, at byte {}",
-                        first + position,
-                        u16::from_be_bytes([count[0], count[1]]),
-                        block + position * 2
+                        "the reference count of cluster {cluster} is {} instead of {expected}, at byte {place}",
+                        u16::from_be_bytes([count[0], count[1]])
                     )));
                 }
             }
@@ -278,9 +286,10 @@ impl Structure {
             )));
         }
         let first = offset / CLUSTER_BYTES;
-        for cluster in first..first + len_bytes / CLUSTER_BYTES {
+        let end = first.saturating_add(len_bytes / CLUSTER_BYTES);
+        for cluster in first..end {
             // The last may end early: zeros at the end are not written.
-            if cluster * CLUSTER_BYTES >= self.file_bytes {
+            if cluster.saturating_mul(CLUSTER_BYTES) >= self.file_bytes {
                 return Err(flaw(format!(
                     "{by} should lie at byte {offset}, behind the end of the file"
                 )));
@@ -310,9 +319,11 @@ impl Structure {
 
 /// Number, place in the file and value of each entry of a table.
 fn entries(table: &[u8], offset: u64) -> impl Iterator<Item = (u64, u64, u64)> {
+    let places = (offset..).step_by(8);
     (0_u64..)
+        .zip(places)
         .zip(table.chunks_exact(8))
-        .map(move |(number, entry)| (number, offset + number * 8, u64_at(entry, 0)))
+        .map(|((number, place), entry)| (number, place, u64_at(entry, 0)))
 }
 
 /// The clusters that are used, one bit each: 4 MiB for a file of 2 TiB, and a hole costs nothing.
@@ -346,8 +357,9 @@ impl Used {
     /// The first used cluster of those that one block of counts is for.
     fn first_of(&self, block: u64) -> Option<u64> {
         let words = self.0.get(&block)?;
-        (0_u64..).zip(words).find_map(|(number, word)| {
-            (*word != 0).then(|| block * COUNTS + number * 64 + u64::from(word.trailing_zeros()))
+        let mut firsts = (block.saturating_mul(COUNTS)..).step_by(64).zip(words);
+        firsts.find_map(|(first, word)| {
+            (*word != 0).then(|| first.saturating_add(u64::from(word.trailing_zeros())))
         })
     }
 
