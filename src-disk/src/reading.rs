@@ -1,4 +1,4 @@
-//! What is read, what is not, and who judges it: one table, for the code's answers and for docs/reading.md.
+//! What is read, what is not, and what checks it: one table, for the code's answers and for docs/reading.md.
 
 use std::fmt::Write as _;
 
