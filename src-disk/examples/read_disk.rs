@@ -1,12 +1,11 @@
-//! Lists a folder, walks a tree or reads the files of one, in the first volume of a disk, and says how long
-//! it took.
+//! Lists a folder, walks a tree or reads its files, in the first volume of a disk, and says how long it took.
 //!
 //! ```text
 //! read_disk list|walk|read IMAGE PATH
 //! ```
 //!
-//! Prints the seconds between the opened filesystem and the end of the work, the number of entries that
-//! were seen (or files read), and the sum of their bytes. `cargo xtask bench` measures with it.
+//! Prints the seconds between the opened filesystem and the end of the work, the number of entries seen (or files
+//! read), and the sum of their bytes. `cargo xtask bench` measures with it.
 
 #![allow(clippy::print_stdout, reason = "what it found is its output")]
 

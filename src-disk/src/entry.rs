@@ -1,4 +1,4 @@
-//! What filesystems hold: their kinds, entries of folders, listings.
+//! What filesystems contain: kinds of entries, entries in folders, listings.
 
 use jiff::Timestamp;
 

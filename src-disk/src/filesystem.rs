@@ -1,7 +1,7 @@
-//! One face for all filesystems: folders, entries, files, links.
+//! One interface for all filesystems: folders, entries, files, links.
 //!
-//! The readers below it are libraries for formats that an attacker may have written; so every call
-//! passes one boundary that turns a panic into [`Error::Corrupt`].
+//! The readers underneath parse formats that an attacker may have written, so every call crosses one boundary that
+//! turns a panic into [`Error::Corrupt`].
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
-//! What stands between the format libraries and an image that somebody wrote to harm them.
+//! What stands between the format readers and an image that somebody wrote to harm them.
 //!
-//! The libraries are good, and none of them promises not to panic on damage, nor to notice that its
-//! structures run in a circle. Panics end at [`guarded`], circles when a [`Budget`] is spent.
+//! The libraries are good, but none of them promises not to panic on damage or to notice structures that form a loop.
+//! Panics end at [`guarded`], loops when a [`Budget`] is spent.
 
 use std::{
     cell::Cell,

@@ -1,8 +1,8 @@
 //! Disk images: raw, QCOW2 with its backing files, and flat VMDK.
 //!
-//! A QCOW2 image names its backing file and a VMDK descriptor its parts, and an image from elsewhere can
-//! name any file of this computer. So imago opens none by itself: each is resolved here and must lie in a
-//! folder that the caller allows. Nor is a name followed that a guest could have written: see [`trust`].
+//! A QCOW2 image names its backing file and a VMDK descriptor its parts, so an image from elsewhere can name any file
+//! on this computer. That is why imago opens none by itself: each is resolved here and must be in a folder the caller
+//! allows. No name that a guest could have written is followed, either: see [`trust`].
 
 mod flat;
 mod qcow2;

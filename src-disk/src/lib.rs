@@ -4,9 +4,9 @@
 //! Image (raw, QCOW2 with backing files, flat VMDK) -> volumes() -> Volume::open() -> FileSystem -> FileReader
 //! ```
 //!
-//! Everything is synchronous and belongs to one thread except [`Image`], which is a cheap handle
-//! that threads may share. Images are hostile input: what is read from them is checked, a panic
-//! of a format library becomes [`Error::Corrupt`], and what runs in a circle is stopped (`guard.rs`).
+//! Everything is synchronous and belongs to one thread, except [`Image`], a cheap handle that threads may share. Images
+//! are hostile input: what is read from them is checked, a panic while reading one becomes [`Error::Corrupt`], and
+//! loops are stopped (`guard.rs`).
 
 // A number from a disk that does not fit is damage; a cast would make another number of it, and counting on
 // past its end would do the same or panic.

@@ -1,9 +1,9 @@
 //! Names and paths on a disk, as text without loss.
 //!
-//! ext names are bytes and NTFS names are UTF-16 that need not be valid. Both are kept as bytes here
-//! (lone surrogates as in WTF-8). For calls over HTTP they become text: every byte that is not part
-//! of valid UTF-8 travels as one private-use character `U+10F700 + byte`, and so do the bytes of a
-//! name that really holds such a character, which keeps the mapping reversible.
+//! ext names are bytes, and NTFS names are UTF-16 that need not be valid. Here both are kept as bytes (lone surrogates
+//! as in WTF-8). For calls over HTTP they become text: every byte that is not part of valid UTF-8 travels as one
+//! private-use character `U+10F700 + byte`, and so do the bytes of a name that really contains such a character, which
+//! keeps the mapping reversible.
 
 use std::fmt;
 

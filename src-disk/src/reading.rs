@@ -1,4 +1,4 @@
-//! What is read, what is not, and who judges it: one table, for the code's answers and for docs/reading.md.
+//! What is read, what is not, and what checks it: one table, for the code's answers and for docs/reading.md.
 
 use std::fmt::Write as _;
 
@@ -68,21 +68,21 @@ pub fn support() -> Vec<Support> {
     read(
         Subject::Image,
         ImageFormat::Raw.name(),
-        "everything, holes without reading them",
+        "everything; holes are known without reading them",
         "",
         judge_of_images,
     );
     read(
         Subject::Image,
         ImageFormat::Qcow2.name(),
-        "versions 2 and 3, backing files within the chosen folder, compressed clusters (deflate)",
-        "encryption, zstd, data_file, extended_l2; images that were not closed (lazy_refcounts)",
+        "versions 2 and 3, backing files in the chosen folder, compressed clusters (deflate)",
+        "encryption, zstd, data_file, extended_l2; images that were not closed cleanly (lazy_refcounts)",
         judge_of_images,
     );
     read(
         Subject::Image,
         ImageFormat::Vmdk.name(),
-        "flat, in one part or several",
+        "flat, in one or more parts",
         "sparse, stream-optimised and delta images",
         judge_of_images,
     );
@@ -90,14 +90,14 @@ pub fn support() -> Vec<Support> {
     read(
         Subject::Table,
         "GPT",
-        "sectors of 512 and 4096 bytes, the copy at the end where the first is damaged",
+        "sectors of 512 and 4096 bytes; the backup at the end if the first table is damaged",
         "",
         judge_of_tables,
     );
     read(
         Subject::Table,
         "MBR",
-        "sectors of 512 and 4096 bytes, logical partitions, BSD labels inside",
+        "sectors of 512 and 4096 bytes, logical partitions, BSD labels inside them",
         "",
         judge_of_tables,
     );
@@ -109,13 +109,13 @@ pub fn support() -> Vec<Support> {
         FsKind::Ntfs.as_str(),
         "clusters of 512 bytes to 2 MiB, attribute lists, hard links, alternate data streams, sparse and \
          resident files, LZNT1, WOF (XPRESS4K, 8K, 16K and LZX), links and junctions, case-sensitive \
-         folders, the copies of the boot sector and of the table's beginning",
-        "EFS; content that is not on the disk (cloud files, HSM, deduplication), which is said; the log \
+         folders; the copies of the boot sector and of the start of the MFT",
+        "EFS; content that is not on the disk (cloud files, HSM, deduplication), which is reported; the log \
          ($LogFile) is not replayed",
         "ntfs-3g and ntfscat; reparse points by their documentation ([MS-FSCC])",
     );
     for (kind, what) in [
-        (FsKind::Ext2, "everything mke2fs and the kernel write"),
+        (FsKind::Ext2, "everything that mke2fs and the kernel write"),
         (FsKind::Ext3, "the same, with the journal replayed"),
         (
             FsKind::Ext4,
@@ -135,7 +135,7 @@ pub fn support() -> Vec<Support> {
         Subject::Filesystem,
         FsKind::Fat.as_str(),
         "FAT12, FAT16 and FAT32 of any number of clusters, long names, the copy of the boot sector",
-        "short names are read by code page 437",
+        "short names are always read as code page 437",
         "mtools, fusefat, fsck.fat",
     );
     let refused = |subject, name: &str, refusal: &str| Support {
@@ -168,9 +168,9 @@ pub fn support() -> Vec<Support> {
 /// The text of docs/reading.md.
 pub fn page() -> String {
     let mut text = String::from(
-        "# What is read\n\nMade from the table in `src-disk/src/reading.rs`, from which the code answers as \
-         well; a test compares the two. What is not in it is backed up and restored as a whole disk, and its \
-         files cannot be browsed.\n",
+        "# What is read\n\nGenerated from the table in `src-disk/src/reading.rs`, which the code uses too; a test \
+         compares the two. A disk that holds anything else is backed up and restored whole, but its files \
+         cannot be browsed.\n",
     );
     let rows = support();
     for subject in [Subject::Image, Subject::Table, Subject::Filesystem] {
@@ -199,7 +199,7 @@ pub fn page() -> String {
         if refused.is_empty() {
             continue;
         }
-        text.push_str("\nKnown by name, and refused with the reason:\n\n");
+        text.push_str("\nRecognised by name, and refused with the reason:\n\n");
         for row in refused {
             writeln!(text, "- {}: {}", row.name, row.refusal)
                 .expect("writing to a String cannot fail");

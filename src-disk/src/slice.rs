@@ -1,7 +1,7 @@
 //! A byte range of an image as `Read + Seek`, with a small cache.
 //!
-//! Every filesystem reader rests on this. Metadata is read in small pieces over and over, so blocks
-//! of 64 KiB are kept; large reads of file content pass the cache by.
+//! Every filesystem reader is built on this. Metadata is read in small pieces over and over, so blocks of 64 KiB are
+//! cached; large reads of file content bypass the cache.
 
 use std::{
     collections::VecDeque,

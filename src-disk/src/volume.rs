@@ -1,9 +1,8 @@
-//! What lies on a disk: the partitions of its table, or one filesystem over the whole disk; and what each
-//! of them holds. Old tables and filesystems leave marks: what the kernel would use is used, the rest is
-//! named.
+//! What is on a disk: the partitions in its table, or one filesystem over the whole disk; and what each of them
+//! contains. Old tables and filesystems leave traces: what the kernel would use is used, the rest is named.
 //!
-//! A volume that cannot be read is a value, not a failure: it is listed with its name and the reason,
-//! and the others stay usable.
+//! A volume that cannot be read is a value, not a failure: it is listed with its name and the reason, and the others
+//! stay usable.
 
 mod signature;
 mod table;

@@ -1,4 +1,4 @@
-//! Numbers in structures: `None` past the end, so that a structure cut off is damage and not a panic.
+//! Numbers in structures: `None` past the end, so that a truncated structure is damage and not a panic.
 
 pub(crate) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     let bytes = bytes.get(at..at.checked_add(2)?)?;

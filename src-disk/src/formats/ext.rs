@@ -1,8 +1,8 @@
 //! ext2, ext3 and ext4: folders, entries, files and links. Names and link targets are bytes.
 //!
-//! Read here and not by a library: the one there is (`ext4-view` 1.0) takes blocks that were reserved but
-//! never written for content, and everything behind them for other places of the file. Databases
-//! reserve blocks. The format: <https://docs.kernel.org/filesystems/ext4/>.
+//! We read these ourselves because the existing library (`ext4-view` 1.0) takes blocks that were reserved but never
+//! written for content, and moves everything after them to other positions in the file. Databases reserve blocks. The
+//! format: <https://docs.kernel.org/filesystems/ext4/>.
 
 mod checksum;
 mod fast;

@@ -1,9 +1,9 @@
 //! FAT12, FAT16 and FAT32: folders, entries and files.
 //!
-//! Read here and not by a library: the one there is (`fatfs` 0.3) decodes every byte of a short name above
-//! 0x7F to the same character, so that the path of one file led to the content of another; it refuses
-//! small FAT32 volumes and boot sectors without a type's name, and a broken entry ends its folder.
-//! The format: Microsoft's "FAT32 File System Specification", and what the Linux kernel accepts.
+//! We read these ourselves because the existing library (`fatfs` 0.3) decodes every byte of a short name above 0x7F to
+//! the same character, so that the path of one file led to the content of another. It also refuses small FAT32 volumes
+//! and boot sectors without a type name, and a broken entry ends its folder. The format: Microsoft's "FAT32 File System
+//! Specification", and what the Linux kernel accepts.
 
 mod boot;
 mod folder;

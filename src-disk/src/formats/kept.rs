@@ -1,5 +1,5 @@
-//! The folders on the way to what was looked for last: without them, opening every file of a folder would
-//! read it, and all above it, as often as it has files.
+//! The folders on the way to the last thing looked up: without them, opening every file in a folder would read that
+//! folder, and all those above it, once per file.
 
 /// In names and in folders: some megabytes.
 const MAX_NAMES: usize = 100_000;

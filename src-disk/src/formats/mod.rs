@@ -1,4 +1,4 @@
-//! One file per filesystem, each over the library that knows its format.
+//! One file per filesystem, and what they share.
 
 use crate::{Error, FsPath};
 

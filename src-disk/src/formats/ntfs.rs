@@ -1,10 +1,10 @@
 //! NTFS: folders, entries, files with their streams, links.
 //!
-//! Read here and not by a library: the one there is (`ntfs` 0.4) fails on large clusters, on folders and
-//! tables in many pieces, and reads neither compressed files nor reparse points. Everything on a volume
-//! is a file, also its own structures: a record in the table of files (`$MFT`), which holds attributes,
-//! which hold their bytes themselves or say where these lie. Formats: [MS-FSCC] for what programs see,
-//! and for the disk <https://flatcap.github.io/linux-ntfs/ntfs/>.
+//! We read it ourselves because the existing library (`ntfs` 0.4) fails on large clusters and on folders and tables in
+//! many pieces, and reads neither compressed files nor reparse points. Everything on a volume is a file, including its
+//! own structures: a record in the file table (`$MFT`) that holds attributes, which hold their bytes themselves or say
+//! where these are. Formats: [MS-FSCC] for what programs see, and <https://flatcap.github.io/linux-ntfs/ntfs/> for the
+//! disk.
 
 mod attribute;
 mod boot;

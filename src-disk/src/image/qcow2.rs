@@ -1,8 +1,8 @@
-//! Whether everything that a QCOW2 image refers to lies inside its file.
+//! Whether everything a QCOW2 image refers to is inside its file.
 //!
-//! Behind the end of a file imago reads zeros. So an image that was cut off, or whose tables point
-//! nowhere, would be backed up without a word as a disk with holes. Format: QEMU's
-//! docs/interop/qcow2.txt. [`find_flaw`] looks closer, at images of our own.
+//! Past the end of a file imago reads zeros. So an image that was cut off, or whose tables point nowhere, would
+//! silently be backed up as a disk with holes. Format: QEMU's docs/interop/qcow2.txt. [`find_flaw`] examines our own
+//! images more closely.
 
 mod flaw;
 mod header;

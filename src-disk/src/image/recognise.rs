@@ -1,4 +1,4 @@
-//! What an image is, by its first bytes.
+//! Recognises what an image is by its first bytes.
 
 use std::{
     fs::File,

@@ -1,8 +1,8 @@
-//! Whether the names in an image may be followed where nobody states its format.
+//! Whether the names in an image may be followed when nothing states its format.
 //!
-//! A guest writes the bytes of a raw disk as it likes, also a sound QCOW2 header or a VMDK descriptor that
-//! names the disk of another VM. How sound it is tells nothing. What a guest cannot write is the name of
-//! the file on its host, so that has to agree.
+//! A guest can write anything to a raw disk, including a valid QCOW2 header or a VMDK descriptor that names another
+//! VM's disk. That it is valid proves nothing. What a guest cannot write is the file's name on its host, so that has to
+//! match.
 
 use std::path::Path;
 

@@ -1,8 +1,8 @@
-//! What a volume holds, by the marks that filesystems and others leave at fixed places.
+//! What a volume contains, by the marks that filesystems and other formats leave at fixed positions.
 //!
-//! Marks outlive what made them: whoever formats a volume anew overwrites the places that his own needs.
-//! So several may be there, and the order below says which one counts: it is that of libblkid, except that
-//! of two filesystems the one counts whose making would have overwritten the other.
+//! Marks outlive what made them, because formatting a volume overwrites only the positions the new format needs. So
+//! there may be several, and the order below decides which one counts. It is that of libblkid, except that of two
+//! filesystems, the one counts whose creation would have overwritten the other.
 
 use super::{Content, Unreadable};
 use crate::{

@@ -1,7 +1,7 @@
-//! Partition tables: GPT by its library, MBR, and the labels of Sun, SGI, Apple and BSD.
+//! Partition tables: GPT through its library, MBR, and the labels of Sun, SGI, Apple and BSD.
 //!
-//! Which of them counts is what the Linux kernel does (`block/partitions/core.c`): a GPT where the MBR
-//! announces one, then SGI, MBR, BSD, Sun and Apple.
+//! Which of them counts follows the Linux kernel (`block/partitions/core.c`): GPT if the MBR announces one, then SGI,
+//! MBR, BSD, Sun and Apple.
 
 use crate::{
     Error, Result, Slice,

@@ -105,18 +105,19 @@ impl Report {
 
 const INTRODUCTION: &str = "# Disks of other projects
 
-`cargo xtask corpus --write` writes this page: images that other projects test with, fetched by package, each
-discovered, backed up, mounted, listed and restored by the product, beside a judge that shares no code with it.
+`cargo xtask corpus --write` writes this page. It downloads packages with images that other projects use for testing,
+puts each image through discovery, backup, mount, listing and restore, and compares with a judge that shares no code
+with the product.
 
-- **right**: the backup equals the image, and every name, size, time of a file, link target and SHA-256 is as the judge
-  has it. The judge of ext is the kernel's mount of a copy; what is damaged is repaired on the copy by `e2fsck -fy` first,
-  and a name may also be as `debugfs` shows it unrepaired, because a repair takes things away. Of NTFS it is ntfs-3g, of
-  FAT mtools, of partition tables `partx`, of image formats `qemu-img compare`.
-- **refused**: what is not shown or given is said, with what it is (as blkid names it) or the reason.
-- **missing**, **wrong**: something is not there or other than it is, without a word. Either fails the run.
+- **right**: the backup equals the image, and every name, size, file time, link target and SHA-256 matches the judge.
+  For ext, the judge is the kernel's mount of a copy. Damaged filesystems are first repaired on that copy by
+  `e2fsck -fy`; because a repair removes things, a name may also match what `debugfs` shows without the repair. The
+  judge for NTFS is ntfs-3g, for FAT mtools, for partition tables `partx`, for image formats `qemu-img compare`.
+- **refused**: whatever is not shown or restored is reported, with its kind (as blkid names it) or the reason.
+- **missing**, **wrong**: something is absent or different, and nothing says so. Either one fails the run.
 - **unjudged**: the judge itself has no answer.
 
-A run fails as well when fewer images are right than this page says.
+A run also fails if fewer images are right than this page says.
 
 | package | images | right | refused | unjudged | missing | wrong |
 | --- | --- | --- | --- | --- | --- | --- |

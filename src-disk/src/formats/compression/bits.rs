@@ -1,4 +1,4 @@
-//! What both formats are made of: bits in 16-bit words, Huffman codes, and copies of earlier output.
+//! What both formats are built from: bits in 16-bit words, Huffman codes, and copies of earlier output.
 
 use crate::formats::bytes::u16_at;
 use crate::{Error, Result};

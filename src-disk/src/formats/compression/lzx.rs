@@ -1,7 +1,7 @@
-//! LZX as WIM files and WOF have it: chunks of 32 KiB that know nothing of each other.
+//! LZX as in WIM files and WOF: independent chunks of 32 KiB.
 //!
-//! A chunk is a row of blocks with codes of their own. What differs from the LZX of cabinets: a window of
-//! 32 KiB, one bit for the usual block size, and a fixed file size for the addresses of calls.
+//! A chunk is a series of blocks, each with its own codes. It differs from the LZX of cabinets in three ways: a 32 KiB
+//! window, one bit for the usual block size, and a fixed file size for the addresses of calls.
 
 use crate::Result;
 use crate::formats::compression::bits::{Bits, Huffman, damage, repeat};

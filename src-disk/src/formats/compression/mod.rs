@@ -1,7 +1,7 @@
-//! The two ways in which Windows compresses the files of its own ("Compact OS", WIM), chunk by chunk.
+//! The two ways in which Windows compresses its own files ("Compact OS", WIM), chunk by chunk.
 //!
-//! Each chunk stands for itself, and its decompressed length is known beforehand. Nothing in a chunk
-//! tells damage from content, so whatever a compressor would not have written is called damage.
+//! Each chunk is independent, and its decompressed length is known in advance. Nothing in a chunk distinguishes damage
+//! from content, so anything a compressor would not have written counts as damage.
 
 #![allow(
     clippy::arithmetic_side_effects,

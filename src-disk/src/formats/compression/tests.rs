@@ -1,4 +1,4 @@
-//! Judged by what wimlib compresses, by the specification's example, and by bytes that nobody compressed.
+//! Checked against what wimlib compresses, the specification's example, and bytes that no compressor wrote.
 
 use std::fs;
 use std::path::Path;

@@ -1,8 +1,8 @@
 //! XPRESS with Huffman codes ([MS-XCA] 2.2): WOF's XPRESS4K, XPRESS8K and XPRESS16K.
 //!
-//! A chunk begins with the lengths of 512 codes, 4 bits each, the lower half of a byte first. A symbol
-//! below 256 is a byte; above, its low four bits are the length of a repetition and the next four the
-//! number of bits that its distance has below the highest.
+//! A chunk begins with the lengths of 512 codes, 4 bits each, low half of each byte first. A symbol below 256 is a
+//! byte. In any other, the low four bits are the length of a repetition, and the next four are the number of bits its
+//! distance has below the highest.
 
 use crate::Result;
 use crate::formats::compression::bits::{Bits, Huffman, damage, repeat};

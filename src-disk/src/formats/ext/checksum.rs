@@ -1,6 +1,6 @@
-//! Checksums of structures (`metadata_csum`), which tell damage from content that merely looks odd.
+//! Checksums of structures (`metadata_csum`), which distinguish damage from content that merely looks odd.
 //!
-//! All are CRC-32C without the usual inversion at the end, so that one can be continued by the next.
+//! All are CRC-32C without the usual final inversion, so that one can be continued by the next.
 
 use super::layout::{dir_entry, extent, group, inode, superblock};
 use crate::formats::bytes::{u16_at, u32_at, u32_be_at};

@@ -1,8 +1,8 @@
-//! Fast commits: small changes at the end of the journal that no transaction holds.
+//! Fast commits: small changes at the end of the journal that are in no transaction.
 //!
-//! What `fsync` has promised may be there and nowhere else. A row of records (tag, length, value) says which
-//! names came and went, what inodes look like, and where parts of files lie; it counts from its head to the last
-//! tail with a sound checksum. Replayed like the kernel's `fs/ext4/fast_commit.c` does it, into memory.
+//! What `fsync` has promised may be there and nowhere else. A series of records (tag, length, value) says which names
+//! came and went, what inodes look like, and where parts of files are. It is valid from its head to the last tail with
+//! a correct checksum. It is replayed in memory, in the way the kernel's `fs/ext4/fast_commit.c` does it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

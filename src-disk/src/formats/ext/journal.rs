@@ -1,10 +1,9 @@
-//! What the journal holds that has not reached its place yet.
+//! What the journal holds that has not been written to its final location yet.
 //!
-//! A machine that is backed up while it runs leaves a journal to replay. Nothing is written here, so the
-//! newest copy of a block is looked up when the block is read. A transaction counts once its commit block is
-//! there, and its checksums are right where the journal has some: what the kernel and e2fsck reject does not
-//! count here either. Fast commits follow the last transaction (`fast.rs`).
-//! The format: <https://docs.kernel.org/filesystems/ext4/journal.html>.
+//! A VM that is backed up while it runs leaves a journal to replay. Nothing is written here, so the newest copy of a
+//! block is looked up when the block is read. A transaction counts once its commit block is there and any checksums the
+//! journal has are correct: what the kernel and e2fsck reject does not count here either. Fast commits follow the last
+//! transaction (`fast.rs`). The format: <https://docs.kernel.org/filesystems/ext4/journal.html>.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Blocks of which the journal holds a newer copy.
+//! Blocks with a newer copy in the journal.
 
 use std::collections::HashMap;
 

@@ -1,7 +1,7 @@
-//! The boot sector: where the tables, the root folder and the clusters of a FAT volume lie.
+//! The boot sector: where the tables, the root folder and the clusters of a FAT volume are.
 //!
-//! The rules are those of the Linux kernel (`fs/fat/inode.c`), which reads volumes that lack the type's
-//! name or the mark 55AA at the sector's end; with one exception for the FAT in use, see [`Boot::active`].
+//! The rules are those of the Linux kernel (`fs/fat/inode.c`), which reads volumes without the type name or without the
+//! mark 55AA at the end of the sector; with one exception for the FAT in use, see [`Boot::active`].
 
 use crate::formats::bytes::{u16_at, u32_at};
 

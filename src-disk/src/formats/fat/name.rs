@@ -1,8 +1,7 @@
-//! Names: the short ones in the letters of code page 437, the long ones in pieces of UTF-16.
+//! Names: short ones in code page 437, long ones in pieces of UTF-16.
 //!
-//! A volume does not say which code page its short names are in. Code page 437 is the one of the first
-//! PCs and what the kernel takes; above all it has a character for every byte, so that two names that
-//! differ stay two names.
+//! A volume does not say which code page its short names use. Code page 437 is that of the first PCs and the kernel's
+//! choice. Above all, it has a character for every byte, so that two different names stay different.
 
 use crate::{Name, formats::bytes::u16_at};
 

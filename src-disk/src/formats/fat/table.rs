@@ -1,4 +1,4 @@
-//! The file allocation table: from the first cluster of a chain to the places of its content.
+//! The file allocation table: from the first cluster of a chain to where its content is.
 
 use super::boot::{Boot, Width};
 use crate::{Error, Result, Slice};

@@ -1,4 +1,4 @@
-//! Attributes: everything a file consists of, in its own record or, by an attribute list, in others.
+//! Attributes: everything that makes up a file, in its own record or, through an attribute list, in others.
 
 use super::record::{Piece, Record, Reference};
 use crate::formats::bytes::{u16_at, u32_at, u64_at};

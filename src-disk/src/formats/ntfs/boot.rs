@@ -1,4 +1,4 @@
-//! The boot sector: sizes, and where the table of files begins.
+//! The boot sector: sizes, and where the file table begins.
 
 use crate::{
     Error, Result,

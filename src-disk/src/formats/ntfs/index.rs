@@ -1,8 +1,7 @@
-//! Indexes: the names of a folder, and the volume's table of security descriptors.
+//! Indexes: the names in a folder, and the volume's table of security descriptors.
 //!
-//! An index is a tree of records, ordered. Here its records are read one after another as the bitmap
-//! beside them tells: every entry is in exactly one, so nothing can run in a circle, and a damaged
-//! record costs its own entries only.
+//! An index is an ordered tree of records. We read its records one after another, as listed in the bitmap beside them.
+//! Every entry is in exactly one record, so there can be no loops, and a damaged record costs only its own entries.
 
 use super::{
     attribute::{BITMAP, INDEX_ALLOCATION, INDEX_ROOT},

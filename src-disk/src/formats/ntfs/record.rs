@@ -1,7 +1,7 @@
-//! Records: what NTFS writes in one go, with marks that tell a torn write.
+//! Records: what NTFS writes in one operation, with marks that reveal a torn write.
 //!
-//! The last two bytes of each 512 bytes are kept in an array of the record; in their place stands a mark
-//! that is the same in all of them. File records (`FILE`) and index records (`INDX`) do so.
+//! The last two bytes of every 512 bytes are kept in an array in the record. In their place is a mark that is the same
+//! in all of them. File records (`FILE`) and index records (`INDX`) work this way.
 
 use std::{
     ops::{Deref, Range},

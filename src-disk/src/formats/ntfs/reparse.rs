@@ -1,7 +1,7 @@
-//! Reparse points: links, special files of WSL, and files whose content other programs supply.
+//! Reparse points: links, WSL's special files, and files whose content is supplied by other programs.
 //!
-//! What a tag means: [MS-FSCC] 2.1.2. Content that is not on the disk must never be read as zeros,
-//! so a tag that is not known is believed only where all the content is there.
+//! What each tag means: [MS-FSCC] 2.1.2. Content that is not on the disk must never be read as zeros, so a file with an
+//! unknown tag is trusted only if all its content is there.
 
 use crate::{
     EntryKind, Name,

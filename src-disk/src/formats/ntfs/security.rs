@@ -1,6 +1,6 @@
-//! Security descriptors: owner and access list, in a file itself or, by number, in one place for all.
+//! Security descriptors: owner and access list, in the file itself or, by number, in one shared stream.
 //!
-//! `$Secure` keeps each descriptor once, in its stream `$SDS`; its index `$SII` tells by number where.
+//! `$Secure` keeps each descriptor once, in its stream `$SDS`; its index `$SII` maps numbers to positions there.
 
 use super::{
     attribute::{DATA, SECURITY_DESCRIPTOR, STANDARD_INFORMATION},

@@ -1,4 +1,4 @@
-//! The bytes of an attribute: runs of clusters, holes, what was never written, and LZNT1.
+//! The bytes of an attribute: runs of clusters, holes, areas never written, and LZNT1.
 
 use super::{
     attribute::{Attribute, Body},

@@ -1,4 +1,4 @@
-//! The table of files: from a reference to a file with all its attributes.
+//! The file table: from a reference to a file with all its attributes.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
-//! Files that Windows compressed for itself ("Compact OS"): chunks in a stream beside the content.
+//! Files that Windows compressed on its own ("Compact OS"): chunks in a stream beside the content.
 //!
-//! The stream begins with a table of where each chunk but the first begins, counted from the table's
-//! end, in numbers of 32 bits, or of 64 where the content is larger than 4 GiB.
+//! The stream begins with a table of where each chunk except the first begins, counted from the end of the table, in
+//! 32-bit numbers, or 64-bit ones if the content is larger than 4 GiB.
 
 use super::stream::Stream;
 use crate::{

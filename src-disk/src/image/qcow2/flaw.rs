@@ -1,4 +1,4 @@
-//! What is wrong with an image, and what ends looking for it.
+//! What is wrong with an image, and what stops the search for it.
 
 use std::io;
 

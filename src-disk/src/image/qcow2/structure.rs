@@ -1,9 +1,9 @@
-//! Whether a QCOW2 image is in order down to the byte: header, tables and reference counts.
+//! Whether a QCOW2 image is intact to the last byte: header, tables and reference counts.
 //!
-//! Who reads a disk passes by what it does not need, so an image can lose the counts of its clusters and
-//! still look sound until somebody writes to it. Here nothing is passed by. What is expected is what the hub
-//! writes: version 3, clusters of 64 KiB, counts of 16 bits, no snapshots, no compression, no encryption,
-//! and each cluster used once. Format: QEMU's docs/interop/qcow2.txt.
+//! Reading a disk skips what it does not need, so an image can lose its reference counts and still look intact until
+//! somebody writes to it. Nothing is skipped here. What is expected is what the hub writes: version 3, 64 KiB clusters,
+//! 16-bit counts, no snapshots, no compression, no encryption, and each cluster used once. Format: QEMU's
+//! docs/interop/qcow2.txt.
 
 use std::{
     collections::HashMap,
