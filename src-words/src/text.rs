@@ -1,9 +1,8 @@
 //! How a text becomes what is shown: templates, plurals, and the pseudo-locale that stands in for a translation.
 
-use std::collections::HashMap;
 use std::fmt::{Display, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 static PSEUDO: AtomicBool = AtomicBool::new(false);
 
@@ -18,7 +17,8 @@ pub fn is_pseudo_locale() -> bool {
     PSEUDO.load(Ordering::Relaxed)
 }
 
-/// A text without places to fill.
+/// A text without places to fill. Not inlined: it is called for each text there is, and the window counts bytes.
+#[inline(never)]
 pub(crate) fn plain(text: &'static str) -> &'static str {
     if is_pseudo_locale() {
         return translated(text);
@@ -74,11 +74,15 @@ pub(crate) fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
 
 /// The text in the pseudo-locale, made once.
 fn translated(text: &'static str) -> &'static str {
-    static MADE: LazyLock<Mutex<HashMap<&'static str, &'static str>>> =
-        LazyLock::new(Mutex::default);
+    static MADE: Mutex<Vec<(&'static str, &'static str)>> = Mutex::new(Vec::new());
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, known)) = made.iter().find(|(plain, _)| *plain == text) {
+        return known;
+    }
     // As many as the catalogue has texts, and kept until the program ends: that is what `&'static str` promises.
-    made.entry(text).or_insert_with(|| pseudo(text).leak())
+    let new: &'static str = pseudo(text).leak();
+    made.push((text, new));
+    new
 }
 
 /// Accents every letter and adds 40%, places untouched.

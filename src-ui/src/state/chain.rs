@@ -1,6 +1,6 @@
 //! How recovery points hang together, and which of them can be trusted.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use sendense_types::{Backup, BackupId, ChainLink, VerificationStatus};
 use sendense_words as words;
@@ -21,7 +21,7 @@ pub(crate) struct Hang {
 /// How backups of one VM in one repository hang together, in the order in which they are listed: a line from each to
 /// what it builds on.
 pub(crate) fn hang(backups: &[Backup]) -> Vec<Hang> {
-    let rows: HashMap<&BackupId, usize> = backups
+    let rows: BTreeMap<&BackupId, usize> = backups
         .iter()
         .map(|backup| &backup.backup_id)
         .zip(0..)
