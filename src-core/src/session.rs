@@ -518,7 +518,7 @@ async fn logged<T>(
     let outcome = question(client.clone()).await;
     if let Err(error) = &outcome {
         let asked = client.asked();
-        let asked = asked.as_deref().unwrap_or("nothing yet");
+        let asked = asked.as_deref().unwrap_or("nothing");
         let (kind, reason) = (error.kind, error.message.as_str());
         let details = error.details.as_deref().unwrap_or_default();
         let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);

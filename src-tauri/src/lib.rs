@@ -108,7 +108,7 @@ impl Surroundings {
         let folder = app.path().app_config_dir()?;
         Ok(Self {
             secrets: keychain::open(),
-            data_folder: default_data_dir().ok_or("this user has no home folder")?,
+            data_folder: default_data_dir().ok_or(words::frame::no_home())?,
             settings_file: folder.join("settings.json"),
             log_folder: app.path().app_log_dir()?,
         })

@@ -37,4 +37,5 @@ words! {
     save_file = "Save file";
     save_zip = "Save folder as ZIP";
     save_files(count) = "Save {count} file to a folder" | "Save {count} files to a folder";
+    no_home = "This user has no home folder.";
 }

@@ -36,21 +36,21 @@ macro_rules! words {
         ),*];
     };
     (@one [$($meta:tt)*] $name:ident $text:literal) => {
-        #[doc = concat!("“", $text, "”")]
+        #[doc = concat!("`", $text, "`")]
         $($meta)*
         pub fn $name() -> &'static str {
             $crate::text::plain($text)
         }
     };
     (@one [$($meta:tt)*] $name:ident($first:ident $(, $place:ident)*) $text:literal) => {
-        #[doc = concat!("“", $text, "”")]
+        #[doc = concat!("`", $text, "`")]
         $($meta)*
         pub fn $name($first: impl std::fmt::Display $(, $place: impl std::fmt::Display)*) -> String {
             $crate::text::filled($text, &[(stringify!($first), &$first) $(, (stringify!($place), &$place))*])
         }
     };
     (@one [$($meta:tt)*] $name:ident($first:ident $(, $place:ident)*) $text:literal | $many:literal) => {
-        #[doc = concat!("“", $text, "”, “", $many, "”")]
+        #[doc = concat!("`", $text, "`, `", $many, "`")]
         $($meta)*
         pub fn $name($first: u64 $(, $place: impl std::fmt::Display)*) -> String {
             let text = if $first == 1 { $text } else { $many };

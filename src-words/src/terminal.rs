@@ -81,7 +81,7 @@ words! {
     not_added(name, why) = "{name} was not added: {why}";
     not_added_unexplained(name) = "{name} was not added. The hub gives no reason.";
     can_be_backed_up(count) = "{count} VM can be backed up." | "{count} VMs can be backed up.";
-    no_vms(command) = "The hub knows no VMs yet. Find some with “{command}”.";
+    no_vms = "The hub knows no VMs yet. Find some with “sendense vm discover DIR”.";
     about_size(size) = "about {size} GiB";
 
     full_because(why) = "This is a full backup: {why}.";

@@ -5,6 +5,7 @@ mod crates;
 mod modules;
 mod rooms;
 mod text;
+mod texts;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ pub(crate) fn run() -> Result<()> {
     let mut findings = Vec::new();
     text::check(&files, &mut findings)?;
     let sources = sources(&files)?;
+    texts::check(&sources, &mut findings)?;
     crates::check(&packages, &mut findings)?;
     structure(&packages, &sources, &mut findings)?;
     for finding in &findings {

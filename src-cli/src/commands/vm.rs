@@ -109,7 +109,7 @@ fn not_backed_up(left_out: &[LeftOut]) -> String {
 
 fn list(vms: &[Vm]) -> String {
     if vms.is_empty() {
-        return words::terminal::no_vms("sendense vm discover DIR");
+        return words::terminal::no_vms().to_owned();
     }
     let rows = vms.iter().map(|vm| {
         [

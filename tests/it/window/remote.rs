@@ -15,7 +15,7 @@ use super::journeys::browse_sample;
 const PASSWORD: &str = "correct horse battery staple";
 /// What is shown while a hub is not there.
 const OFFLINE: &str =
-    "//*[@role='alert'][contains(., 'does not answer')][contains(., 'by itself')]";
+    "//*[@role='alert'][contains(., 'does not answer')][contains(., 'keeps trying')]";
 
 /// A hub without sign-in that has a backup of the sample.
 pub(super) struct Remote {
