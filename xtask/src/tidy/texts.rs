@@ -68,16 +68,14 @@ pub(super) fn check(sources: &Sources, findings: &mut Vec<String>) -> Result<()>
 }
 
 fn speaks(file: &Path) -> bool {
-    let is_below = |folder: &&str| file.starts_with(folder);
+    let is_below = |path: &&str| file.starts_with(path);
     let is_for_tests = file.components().any(|part| {
         matches!(
             part.as_os_str().to_str(),
             Some("tests" | "tests.rs" | "testing.rs")
         )
     });
-    SPEAKING.iter().any(|folder| is_below(folder))
-        && !OTHERS.iter().any(|other| is_below(other))
-        && !is_for_tests
+    SPEAKING.iter().any(is_below) && !OTHERS.iter().any(is_below) && !is_for_tests
 }
 
 /// Finds string literals that read like words, with their lines.
