@@ -1,4 +1,4 @@
-//! Virtual machines a hub knows, and those it finds on request.
+//! VMs that a hub knows, and those it finds on request.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
