@@ -1,4 +1,4 @@
-//! Opens the bytes as an image of any format, reads its extents, its partition table and what is on it.
+//! Opens the bytes as an image of any format and reads its extents, its partition table and its contents.
 
 #![no_main]
 

@@ -1,7 +1,7 @@
-//! What all fuzz targets do with the bytes that the fuzzer makes up: read them as a disk, as far as it goes.
+//! What all fuzz targets do with the bytes that the fuzzer makes up: read them as a disk, as far as possible.
 //!
-//! Walking through the disk is that of the tests of damaged images. A panic is a finding also where the product would
-//! turn it into "this is damaged", because libFuzzer ends the process at once.
+//! They walk through the disk as the tests of damaged images do. Except in the target `image`, a panic is a finding
+//! even where the product would turn it into "this is damaged", because libFuzzer ends the process at once.
 
 #[path = "../../tests/it/mutations/walk.rs"]
 mod walk;

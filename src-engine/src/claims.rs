@@ -1,7 +1,7 @@
-//! Who may touch which VM's backups: what goes on at the same time and what does not, in one table behind one lock.
+//! Who may work on which VM's backups: one table, behind one lock, says what may run at the same time and what may not.
 //!
-//! A claim is taken before anything is done and dropped before anybody can see that it is over, so whoever sees the
-//! end of one piece of work can begin the next. The lock is held for no other one.
+//! A claim is taken before anything is done and dropped before anybody can see that the work is over, so whoever sees
+//! it end can start the next. No other lock is taken while holding this one.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,4 @@
-//! The hub's only source of the time, so that tests can set it.
+//! The hub's only source of time, so that tests can set it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,4 +1,4 @@
-//! An engine from its opening to its end.
+//! An engine, from opening it to its end.
 
 use std::{
     path::{Path, PathBuf},

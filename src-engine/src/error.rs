@@ -1,5 +1,5 @@
-//! What can go wrong: [`OpenError`] for who opens an engine, [`Error`] for who asks one. What becomes of a job that was
-//! begun is a [`Failure`].
+//! What can go wrong: [`OpenError`] when opening an engine, [`Error`] when asking one. A job that was started ends with
+//! a [`Failure`] instead.
 //!
 //! Texts begin with the tokens that clients of deployed hubs look for (contract 5).
 

@@ -1,4 +1,4 @@
-//! Why a backup failed, in words that end up in its row for the user to read, and why a repository cannot be used.
+//! Why a backup failed, in words stored in its row for the user to read, and why a repository cannot be used.
 
 use std::{io, path::PathBuf};
 

@@ -1,8 +1,8 @@
-//! Ids in the deployed hubs' form, `backup-{vm}-{unix}` and the like, for VM names of any characters.
+//! Ids in the form of deployed hubs, `backup-{vm}-{unix}` and the like, for VM names with any characters.
 //!
-//! Deployed hubs paste the name in as it is: long names do not fit their columns, and two starts in
-//! one second collide (contract H6, 3.6). Ours carry the name for people to recognise, shortened to
-//! characters that are also safe in a file name, and are made unique by what is on record.
+//! Deployed hubs insert the name unchanged: long names do not fit their columns, and two starts in one second collide
+//! (contract H6, 3.6). Ours contain the name so that people recognise it, shortened and reduced to characters that are
+//! safe in a file name, and are made unique by checking what is on record.
 
 use jiff::Timestamp;
 

@@ -1,13 +1,14 @@
-//! The backup engine: makes backups of disk images of this computer, keeps them in repositories, verifies them, and
-//! reads files out of them again. It knows no HTTP: `sendense-hub` answers requests with it.
+//! The backup engine: makes backups of disk images on this computer, keeps them in repositories, verifies them, and
+//! reads files from them again. It knows no HTTP: `sendense-hub` uses it to answer requests.
 //!
-//! [`Engine`] holds one part for each thing that can be done: [`Vms`] (what there is to back up), [`Backups`],
-//! [`Verifications`], [`Copies`], [`Retention`], [`Repositories`], and [`restore::Mounts`] (browsing and downloads).
-//! Each lives in the room of its name; what lies under them: `store` (all that is on record), `claims` (who may touch
-//! which backups), `chain` (what builds on what), `image` (QCOW2 and cluster maps), `source` (disks that are read).
+//! [`Engine`] holds one part for each thing it can do: [`Vms`] (what there is to back up), [`Backups`],
+//! [`Verifications`], [`Copies`], [`Retention`], [`Repositories`], [`restore::Mounts`] (browsing and downloads) and
+//! [`Users`] (who may ask). Each is in a module of its own. Under them: `store` (all that is on record), `claims`
+//! (which work may run at the same time), `chain` (what builds on what), `image` (QCOW2 and cluster maps), `source`
+//! (disks being read).
 //!
-//! Nothing half-done is visible: images get their name when they are complete and on the disk, and rows in the
-//! database only after that.
+//! Nothing unfinished is visible: images get their names when they are complete and on the disk, and only then does the
+//! database get its rows.
 
 mod backup;
 mod chain;

@@ -1,6 +1,6 @@
-//! The file that names a repository. Without it in its place the repository is not connected, whatever else lies
-//! there: a disk that is not plugged in leaves an empty folder, and an engine that took it for a repository without
-//! backups would report them as lost, and write to the wrong disk.
+//! The file that names a repository. If it is missing, the repository is not connected, whatever else is there: a disk
+//! that is not plugged in leaves an empty folder, and an engine that took this for a repository without backups would
+//! report them as lost and write to the wrong disk.
 
 use std::{fs, io, path::Path};
 

@@ -1,7 +1,7 @@
-//! Taking backups, and jobs that failed, off the record, and their files off the disk.
+//! Removing backups and failed jobs from the database, and their files from the disk.
 //!
-//! Rows go first, together with a note of the files that have to follow: whatever happens in between, no
-//! row ever names a file that is gone, and no file is forgotten.
+//! Rows go first, together with a note of the files that must follow. Whatever happens in between, no row ever names a
+//! file that is gone, and no file is forgotten.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What all that works on backups shares.
+//! What everything that works on backups shares.
 
 use std::sync::Arc;
 

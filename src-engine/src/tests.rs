@@ -1,4 +1,4 @@
-//! Backups from start to row, and what a killed hub leaves, on small raw images.
+//! Backups from start to row, and what a killed hub leaves behind, on small raw images.
 
 mod chains;
 mod repositories;

@@ -1,5 +1,5 @@
-//! Jobs that failed while the database could not be written, on a full disk for instance: known to be over
-//! here, and written down as soon as that works.
+//! Jobs that failed while the database could not be written, for instance on a full disk: known here to be over, and
+//! recorded as soon as writing works again.
 
 use std::{
     collections::BTreeMap,

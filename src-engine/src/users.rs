@@ -1,4 +1,5 @@
-//! Users of the hub and their tokens, kept in the same database as the backups. Passwords are the hub's business.
+//! Users of the hub and their tokens, kept in the same database as the backups. Passwords are hashed and checked by the
+//! hub.
 
 use jiff::Timestamp;
 

@@ -1,4 +1,4 @@
-//! VMs: found in folders of this computer, and known from then on.
+//! VMs: found in folders on this computer, and remembered from then on.
 
 use std::{path::Path, sync::Arc};
 

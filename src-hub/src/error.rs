@@ -1,7 +1,7 @@
-//! What can go wrong: [`ServeError`] for who starts a hub, [`Error`] for who asks one.
+//! What can go wrong: [`ServeError`] when starting a hub, [`Error`] when asking one.
 //!
-//! Texts begin with the tokens that clients of deployed hubs look for (contract 5), and the status
-//! beside them tells the truth (contract 8.9.4).
+//! Texts begin with the tokens that clients of deployed hubs look for (contract 5), and the status beside them tells
+//! the truth (contract 8.9.4).
 
 use std::{io, net::SocketAddr, path::PathBuf};
 

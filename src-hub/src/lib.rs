@@ -1,9 +1,9 @@
-//! The local hub: the backup engine of this computer over the same REST contract as a deployed Sendense hub.
+//! The local hub: this computer's backup engine over the same REST contract as a deployed Sendense hub.
 //!
-//! [`LocalHub`] runs one inside a program, [`serve`] runs one as a program; [`find_running`] finds
-//! the one that uses a data directory. Reading order: `server` (start and stop), `hub` (the state
-//! all requests share), `api` (a file for each resource of the contract), `error` (what a failure is
-//! as an answer), `auth` (who may ask). What is asked for is done by `sendense-engine`.
+//! [`LocalHub`] runs one inside a program, [`serve`] runs one as a program, and [`find_running`] finds the one using a
+//! data directory. Reading order: `server` (start and stop), `hub` (the state all requests share), `api` (one module
+//! per resource in the contract), `error` (how a failure becomes an answer), `auth` (who may ask). `sendense-engine`
+//! does the work.
 
 mod api;
 mod auth;

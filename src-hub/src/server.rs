@@ -1,4 +1,4 @@
-//! A hub from start to stop: [`serve`] for a program of its own, [`LocalHub`] inside another.
+//! A hub from start to stop: [`serve`] as a program of its own, [`LocalHub`] inside another.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},

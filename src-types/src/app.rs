@@ -1,4 +1,4 @@
-//! What the app itself knows: hubs, settings, open mounts, downloads.
+//! What the app itself knows: hubs, settings, VMs and how well they are protected, open mounts, downloads.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,12 +1,11 @@
 //! The table of commands: everything the window can ask the shell.
 //!
-//! This is the only definition of that surface. From it come the window's typed calls ([`Command`]),
-//! the shell's list of handlers ([`for_each_command!`](crate::for_each_command)) and the names that
-//! get a permission each ([`COMMANDS`]). A command without a function does not build; one that the
-//! capability file does not name is denied.
+//! This is the only definition of that interface. The window's typed calls ([`Command`]), the shell's list of handlers
+//! ([`for_each_command!`](crate::for_each_command)) and the names that each get a permission ([`COMMANDS`]) come from
+//! it. A command without a function does not build; one not named in the capability file is denied.
 //!
-//! A new command takes three steps: its request and its line here, its function in the shell, its
-//! permission in the capability file.
+//! A new command takes three steps: its request and a line here, its function in the shell, and its permission in the
+//! capability file.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 

@@ -1,4 +1,4 @@
-//! The one error that reaches a user, in the window as on the terminal.
+//! The one error type that reaches a user, in the window and in the terminal.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! News that nobody asked for: the core publishes it, window, tray and terminal show it.
+//! News that nobody asked for: the core publishes it; the window, tray and terminal show it.
 
 use serde::{Deserialize, Serialize};
 

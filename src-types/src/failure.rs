@@ -1,4 +1,4 @@
-//! Why a hub did not do something, in words for programs.
+//! Why a hub did not do something, as codes for programs.
 
 use serde::{Deserialize, Serialize};
 

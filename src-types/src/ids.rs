@@ -1,4 +1,4 @@
-//! Names for things on a hub: opaque texts that only the hub may interpret (contract D9, D57).
+//! Ids of things on a hub: opaque texts that only the hub may interpret (contract D9, D57).
 
 use std::fmt;
 

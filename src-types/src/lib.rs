@@ -1,12 +1,11 @@
 //! The words that hub, core, app and terminal share: VMs, backups, mounts, files,
 //! and the one error type and the one event type that reach a user.
 //!
-//! Only serde types live here, no I/O, so that the crate builds for WebAssembly. Field names are
-//! those of the hub's REST contract (`backup_id`, `mount_id`, …), because the terminal prints these
-//! types as JSON. What hubs really send is decoded in `sendense-core` (two dialects); the local
-//! hub's own answers are built in `sendense-hub`.
+//! The crate contains only serde types, without I/O, so that it builds for WebAssembly. Field names are those of the
+//! hub's REST contract (`backup_id`, `mount_id`, …), because the terminal prints these types as JSON. What hubs really
+//! send is decoded in `sendense-core` (two dialects); the local hub builds its own answers in `sendense-hub`.
 //!
-//! Units: sizes in bytes unless a name says otherwise (`size_gb`, `memory_mb`), times in UTC.
+//! Units: sizes are in bytes unless a name says otherwise (`size_gb`, `memory_mb`), times in UTC.
 
 mod app;
 mod backup;

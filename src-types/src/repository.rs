@@ -1,4 +1,4 @@
-//! Places where backups are kept.
+//! Repositories, their problems, and copies of backups between them.
 
 use serde::{Deserialize, Serialize};
 

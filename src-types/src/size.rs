@@ -1,4 +1,4 @@
-//! Sizes as people read them.
+//! Sizes in a form people can read.
 
 use std::fmt;
 

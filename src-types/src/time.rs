@@ -1,4 +1,4 @@
-//! Times as they travel to the window: RFC 3339 in UTC, as jiff writes them.
+//! Times on their way to the window: RFC 3339 in UTC, as jiff writes them.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;

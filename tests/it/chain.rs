@@ -1,4 +1,4 @@
-//! Chains: every recovery point of every history is, for qemu-img, the disk of its time.
+//! Chains: to qemu-img, every recovery point in every history is the disk of its time.
 
 mod active;
 mod damage;

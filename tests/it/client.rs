@@ -1,5 +1,5 @@
-//! The core against hubs: the whole journey in both profiles of our own, and servers that misbehave
-//! as deployed hubs do (contract 7).
+//! The core against hubs: the whole journey in both of our own profiles, and servers that misbehave as deployed hubs do
+//! (contract 7).
 
 mod faults;
 

@@ -1,5 +1,5 @@
-//! The documented contract: every answer of a running hub has the keys and JSON types of its sample in
-//! `samples/`, and the command lines of the handover work as they are written there.
+//! The documented contract: every answer of a running hub has the keys and JSON types of its sample in `samples/`, and
+//! the handover's command lines work as they are written there.
 
 mod handover;
 mod shape;

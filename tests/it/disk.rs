@@ -1,4 +1,4 @@
-//! The disk readers on the sample VM and on images of `qemu-img`, beside what other programs read there.
+//! The disk readers on the sample VM and on images from `qemu-img`, compared with what other programs read there.
 
 mod ext;
 mod fat;

@@ -1,5 +1,5 @@
-//! What survives a power cut: the order in which files are written through, renamed and recorded, as
-//! the kernel sees it (strace).
+//! What survives a power cut: the order in which files are synced, renamed and recorded, as the kernel sees it
+//! (strace).
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! The sample VM is what its manifest says, in the eyes of the systems' own tools.
+//! The sample VM is what its manifest says, according to the systems' own tools.
 
 use sendense_tests::{
     Manifest, debugfs_cat, ntfs_cat, sample_folder, sample_vm, sha256, sha256_file, temp_dir, tool,

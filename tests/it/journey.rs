@@ -1,5 +1,4 @@
-//! The main job from a terminal, as users.md tells it: `sendense` against a hub in a process of its own,
-//! judged by tools that are not ours.
+//! The main job from a terminal: `sendense` against a hub in a separate process, checked by tools that are not ours.
 
 mod access;
 mod discovery;

@@ -1,7 +1,7 @@
-//! Everything that needs more than one crate, in one binary; a module per subject.
+//! Everything that needs more than one crate, in one binary, with one module per subject.
 //!
-//! The first part of a test's name is its group: `cargo xtask test` runs and times the groups
-//! `contract`, `engine` and `downloads` (see docs/testing.md).
+//! `cargo xtask test` sorts the modules into the groups `contract`, `engine`, `downloads` and `window`, and runs and
+//! times each group (see docs/testing.md).
 
 #![allow(
     clippy::disallowed_methods,

@@ -1,9 +1,9 @@
-//! Thousands of damaged images: whatever is on a disk, reading it ends in an answer.
+//! Thousands of damaged images: whatever is on a disk, reading it ends with an answer.
 //!
-//! Each test runs itself a second time, in a process that may only have so much memory: there it damages
-//! a small real image, walks through it, undoes the damage and goes on. A panic that leaves the disk
-//! crate, a stack overflow or an allocation that is too large ends that process; a loop silences it. The
-//! last line it wrote names the seed that does it again.
+//! Each test runs itself a second time, in a process with limited memory. There it damages a small real image, walks
+//! through it, undoes the damage and continues. A panic that leaves the disk crate, a stack overflow or an allocation
+//! that is too large ends that process; a loop silences it. The last line it wrote names the seed that repeats the
+//! failure.
 
 mod damage;
 mod images;

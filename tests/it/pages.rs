@@ -1,4 +1,4 @@
-//! Pages of the documentation that tell users what to type: what they say is done here, as it is written.
+//! Documentation pages that tell users what to type: what they say is done here, exactly as written.
 
 use std::fs;
 use std::os::unix::fs::FileExt;

@@ -1,8 +1,8 @@
-//! Restore over REST, as `curl` sees it: what comes out of an image is what the systems' own tools
-//! read in it, and what goes wrong is visible.
+//! Restore over REST, as `curl` sees it: what comes out of an image is what the systems' own tools read in it, and
+//! failures are visible.
 //!
-//! One disk of every kind: volumes of ext4 and FAT beside an encrypted one, a whole-disk NTFS, and a
-//! disk on which nothing can be read.
+//! One disk of each kind: ext4 and FAT volumes beside an encrypted one, a whole-disk NTFS, and a disk on which nothing
+//! can be read.
 
 mod archives;
 mod downloads;

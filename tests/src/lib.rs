@@ -1,7 +1,7 @@
-//! Harness of the integration tests: tools, judges, the sample VM and hubs started as a user starts them.
+//! Harness of the integration tests: tools, judges, the sample VM, and hubs started as a user starts them.
 //!
-//! What fails here fails the test that called it, with the command line and what the command said.
-//! Only tests use this crate, so its functions panic instead of returning errors.
+//! A failure here fails the test that called it, with the command line and the command's output. Only tests use this
+//! crate, so its functions panic instead of returning errors.
 
 #![allow(
     clippy::disallowed_methods,

@@ -1,5 +1,5 @@
-//! Filesystems mounted by the system itself: the kernel's drivers and ntfs-3g write the disks of tests, and say
-//! what is on them.
+//! Filesystems mounted by the system itself: the kernel's drivers, ntfs-3g and other FUSE drivers write the tests'
+//! disks, and say what is on them.
 
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,7 @@
-//! What a program did to the files below a folder, in order, as the kernel saw it.
+//! What a program did to the files in a folder, in order, as the kernel saw it.
 //!
-//! The kernel's side is the only one that nothing gets past: SQLite and the library that writes images
-//! have ways of their own to files. [`Recording::verify`] holds the record against the folder itself.
+//! Nothing bypasses the kernel, whereas SQLite and the library that writes images access files in their own ways.
+//! [`Recording::verify`] checks the recording against the folder itself.
 
 mod crash;
 

@@ -1,4 +1,4 @@
-//! The sample VM, unpacked once per checkout and copied for each test that wants to own it.
+//! The sample VM, unpacked once per checkout and copied for each test that needs its own.
 
 use std::path::{Path, PathBuf};
 

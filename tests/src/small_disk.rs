@@ -1,4 +1,4 @@
-//! A filesystem with little room: a tmpfs in a user namespace, which takes no root.
+//! A filesystem with little room: a tmpfs in a user namespace, which needs no root.
 
 use std::io::Read;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Reading what strace writes: system calls of all threads, in the order in which they came to their ends.
+//! Reads what strace writes: system calls of all threads, in the order in which they ended.
 
 use std::collections::HashMap;
 

@@ -1,9 +1,8 @@
-//! `cargo xtask bench`: how long the engine takes beside other people's tools, and how much memory.
+//! `cargo xtask bench`: the engine's time and memory, compared with other people's tools.
 //!
-//! Both sides do the same work on the same disk image in turns, so that whatever else the machine does
-//! hits both; what counts is the median of the ratios. Of backups, measured is what a user waits for: the
-//! command line from its start to its end, asking a hub that runs; of reading filesystems, the reading.
-//! The result belongs into docs/performance.md.
+//! Both sides do the same work on the same disk image in turns, so that whatever else the computer does affects both;
+//! what counts is the median of the ratios. For backups we measure what a user waits for: the command from start to
+//! end, against a running hub. For filesystems we measure the reading alone. Put the result into docs/performance.md.
 
 mod disk;
 mod hub;

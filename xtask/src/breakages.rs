@@ -1,9 +1,9 @@
-//! Breaks copies of the product on purpose and sees the tests notice.
+//! Breaks copies of the product on purpose and checks that the tests notice.
 //!
-//! A patch in `tests/breakages` begins with comment lines: `# breaks: …` says what it does, and each
-//! `# red: PACKAGE TARGET FILTER…` names tests that must fail with it, as `cargo test` would be told
-//! (`# red: sendense-engine --lib chain::`). A patch that no longer applies, does not build or
-//! leaves these tests green is a failure: then either the patch is stale or the suite is blind.
+//! A patch in `tests/breakages` begins with comment lines: `# breaks: …` says what it does, and each `# red: PACKAGE
+//! TARGET FILTER…` names tests that must fail with it, as `cargo test` takes them (`# red: sendense-engine --lib
+//! chain::`). A patch that no longer applies, does not build or leaves these tests green is a failure: either the patch
+//! is stale or the tests miss the fault.
 
 use std::fs;
 use std::path::{Path, PathBuf};

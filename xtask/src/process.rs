@@ -1,4 +1,4 @@
-//! Other programs: run them, show them, and say in words when they fail.
+//! Other programs: runs them, shows them, and explains their failures.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

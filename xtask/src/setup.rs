@@ -1,7 +1,7 @@
-//! Installs what building and testing need and this machine lacks.
+//! Installs what building and testing need and this computer lacks.
 //!
-//! Presence is looked up by the program or file itself, not by what a package list says: whoever built
-//! a tool from source has it as well. On Debian and Ubuntu the rest is installed by apt, elsewhere named.
+//! It looks for the program or file itself, not at a package list, so a tool built from source counts as well. On
+//! Debian and Ubuntu apt installs the rest; elsewhere it is listed.
 
 use std::fs;
 use std::path::Path;

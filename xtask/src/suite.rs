@@ -1,7 +1,7 @@
-//! `cargo xtask test`: everything CI does, in CI's order.
+//! `cargo xtask test`: everything CI does on Linux, in CI's order.
 //!
-//! A failure does not stop the run: the whole picture comes in one go. The run closes with the lists of
-//! skipped and failed tests and a line that machines read: `N passed, N failed, N skipped`.
+//! A failure does not stop the run, so one run gives the whole picture. It ends with the lists of skipped and failed
+//! tests and a line for scripts to parse: `N passed, N failed, N skipped`.
 
 mod binary;
 

@@ -1,4 +1,4 @@
-//! What was counted: passed, failed and skipped tests, from libtest's lines and our own steps.
+//! What was counted: passed, failed and skipped tests, from libtest's output and our own steps.
 
 use anyhow::Error;
 

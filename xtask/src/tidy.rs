@@ -1,4 +1,4 @@
-//! House rules that no other tool knows; every finding is shown, with its place.
+//! House rules that no other tool knows; every finding is shown with its location.
 
 mod circles;
 mod crates;

@@ -1,4 +1,4 @@
-//! Programs from the registry that checks and packages need, each of one version, kept in the target folder.
+//! Programs from the registry that checks and packages need, each in a fixed version, kept in the target folder.
 
 use std::path::PathBuf;
 

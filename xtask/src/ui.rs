@@ -1,8 +1,7 @@
 //! `cargo xtask ui`: the window's contents as WebAssembly, a style sheet and a page, in `target/ui/dist`.
 //!
-//! Two ways to a compiler for WebAssembly: rustup's target, and where that cannot be had, Debian's
-//! `rustc-web` with the sources of the standard library. The variable SENDENSE_WASM takes one of them
-//! by name: `rustup` or `debian`.
+//! There are two ways to get a compiler for WebAssembly: rustup's target or, if that is not available, Debian's
+//! `rustc-web` with the sources of the standard library. Set SENDENSE_WASM to `rustup` or `debian` to choose one.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

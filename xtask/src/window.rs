@@ -1,4 +1,4 @@
-//! `cargo xtask run`: the app in its window, or a walk through it in a virtual display.
+//! `cargo xtask run`: opens the app in its window, or visits every screen in a virtual display.
 
 use std::env;
 

@@ -1,4 +1,4 @@
-//! The checkout: where it is, what crates it has, which files git knows, and cargo in it.
+//! The checkout: where it is, which crates it has, which files git knows, and how to run cargo in it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! Backups that are deleted, or kept from it.
+//! Deleting backups, and protecting them from deletion.
 
 use super::Backups;
 use crate::{

@@ -1,4 +1,4 @@
-//! One backup from its first look at the sources to its row, or to nothing at all.
+//! One backup, from its first look at the sources to its row, or to nothing at all.
 
 use std::{
     path::{Path, PathBuf},

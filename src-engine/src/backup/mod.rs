@@ -1,15 +1,16 @@
-//! Backups: disk images of this computer into QCOW2 images of a repository.
+//! Backups: disk images on this computer become QCOW2 images in a repository.
 //!
 //! ```text
-//! row 'pending' with the places of the images
+//! row 'pending' with the paths of the images
 //!   -> open the sources, count what has to be read, check for room          (preparing)
 //!   -> disk by disk: read || write into `…qcow2.partial`, fsync             (transferring)
 //!   -> nobody wrote to the sources meanwhile? rename all, fsync the folders
-//!   -> where it was asked for: read everything back                         (verifying)
+//!   -> if asked for: read everything back                                   (verifying)
 //!   -> manifest, then row 'completed', all disks in one transaction         (committing)
 //! ```
-//! A failure or a kill at any point leaves the repository as it was: what a job that has no
-//! `completed` row put there is removed, at once or by the next start.
+//!
+//! A failure or a kill at any point leaves the repository as it was: whatever a job without a `completed` row put there
+//! is removed, immediately or at the next start.
 
 mod delete;
 mod job;

@@ -1,4 +1,4 @@
-//! How far running backups are. Kept in memory: a database is no place for ten updates a second.
+//! How far along running backups are. Kept in memory, because ten updates a second do not belong in a database.
 
 use std::{
     collections::VecDeque,

@@ -1,4 +1,4 @@
-//! A new backup as it is written down before anything is done.
+//! A new backup, as it is recorded before anything is done.
 
 use std::path::PathBuf;
 

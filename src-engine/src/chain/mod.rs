@@ -1,7 +1,7 @@
 //! What builds on what: the one model of the chains that recovery points form.
 //!
-//! Parents on record say it, never times: a clock that was put back makes a child look older than what it
-//! builds on. Nothing here touches a file or the database.
+//! Recorded parents decide this, never times: if the clock was set back, a child looks older than what it builds on.
+//! Nothing here touches a file or the database.
 
 mod restorable;
 

@@ -1,4 +1,4 @@
-//! Whether a recovery point can be restored, as far as can be told without reading it: verifying reads it.
+//! Whether a recovery point can be restored, as far as this can be told without reading it; verifying reads it.
 
 use std::{
     collections::{HashMap, HashSet},

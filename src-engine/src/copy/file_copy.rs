@@ -1,7 +1,6 @@
-//! One file from a repository into another: copied, synced, read back, and only then named.
+//! One file copied from one repository to another: copied, synced, read back, and only then given its name.
 //!
-//! What is there of it under its temporary name from an earlier attempt is compared and kept as far as it
-//! is the same.
+//! Whatever an earlier attempt left under the temporary name is compared, and kept as far as it matches.
 
 use std::{
     fs::{self, File, OpenOptions},

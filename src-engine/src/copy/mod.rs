@@ -1,9 +1,9 @@
 //! Copying a recovery point, with everything it builds on, to another repository.
 //!
-//! Files are copied byte for byte under their own names: what builds on what stays as it is, and the
-//! cluster maps stay right. Each point becomes a backup of the other repository as soon as all its files
-//! are there and were read back; points that are there already are not copied again. A copy that is cut
-//! off leaves what it has of a file under a temporary name, and the next one goes on from there.
+//! Files are copied byte for byte under their own names, so what builds on what does not change and the cluster maps
+//! stay valid. Each point becomes a backup in the other repository as soon as all its files are there and have been
+//! read back; points that are already there are not copied again. A copy that is cut off keeps the unfinished file
+//! under a temporary name, and the next one continues from there.
 
 mod file_copy;
 

@@ -1,9 +1,9 @@
-//! Which file a disk is at the moment: the VM may have got another since it was discovered.
+//! Which file a disk is right now: the VM may have moved to another since it was discovered.
 //!
-//! A snapshot freezes the image that is known, and the guest goes on in a new one that builds on it. So at
-//! each start of a backup the description is read again, and the folder of each disk is searched for images
-//! that build on it. What is clear is followed, everything else is refused: a backup of the frozen image
-//! would look right and hold nothing new.
+//! A snapshot freezes the known image, and the guest continues in a new one that builds on it. So each time a backup
+//! starts, the description is read again, and the folder of each disk is searched for images that build on it. What is
+//! clear is followed, everything else is refused: a backup of the frozen image would look right and contain nothing
+//! new.
 
 use std::{
     collections::BTreeSet,

@@ -1,4 +1,4 @@
-//! The end of a file name, which says what a file is.
+//! The extension of a file name, which says what a file is.
 
 use std::path::Path;
 

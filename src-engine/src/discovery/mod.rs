@@ -1,14 +1,13 @@
-//! Finding VMs in a folder of this computer.
+//! Finding VMs in a folder on this computer.
 //!
-//! The rules: descriptions (libvirt XML, VirtualBox `.vbox`, VMware `.vmx`) say which images a VM
-//! has; of the images that no description claims, those in a sub-folder are the disks of one VM
-//! named after it, and each that lies loose in the chosen folder is a VM of its own. What is found
-//! but cannot be backed up is listed with the reason and the remedy. The order never depends on the
-//! filesystem's.
+//! The rules: descriptions (libvirt XML, VirtualBox `.vbox`, VMware `.vmx`) say which images a VM has. Of the images
+//! that no description claims, those in a sub-folder are the disks of one VM named after it, and each one directly in
+//! the chosen folder is a VM of its own. What is found but cannot be backed up is listed with the reason and the
+//! remedy. The order never depends on the filesystem's.
 //!
-//! Reading order: [`survey`] (what lies in the folder), [`libvirt`], [`virtualbox`] and [`vmware`]
-//! (what descriptions say), [`assemble`](discover) here, [`image`] (what an image file says), [`active`]
-//! (which file a disk is when a backup starts).
+//! Reading order: [`survey`] (what is in the folder), [`libvirt`], [`virtualbox`] and [`vmware`] (what descriptions
+//! say), [`assemble`](discover) here, [`image`] (what an image file says), [`active`] (which file a disk is when a
+//! backup starts).
 
 pub(crate) mod active;
 mod extension;

@@ -1,4 +1,4 @@
-//! Large files whose names do not say that they are disks: each is one, or is listed as left out.
+//! Large files whose names do not say that they are disks: each is a disk, or is listed as left out.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,5 @@
-//! Where hypervisors keep descriptions and images apart: choosing either place is choosing both.
+//! The standard folders of libvirt and GNOME Boxes, which keep descriptions and images apart: choosing either one means
+//! both.
 
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,7 @@
-//! What lies in a folder: descriptions and images, folder by folder, in natural order.
+//! What is in a folder: descriptions and images, folder by folder, in natural order.
 //!
-//! Links to folders are not followed, so there are no loops; depth and number are bounded, so a home
-//! directory chosen by mistake ends in words and not in an hour of waiting.
+//! Links to folders are not followed, so there are no loops. Depth and number of files are limited, so choosing a home
+//! directory by mistake ends in a message and not in an hour of waiting.
 
 use std::{
     fs, io,

@@ -1,4 +1,4 @@
-//! VirtualBox machines: `.vbox` files, XML in a format that VirtualBox documents only by example.
+//! VirtualBox VMs: `.vbox` files, XML in a format that VirtualBox documents only by example.
 
 use std::collections::HashMap;
 

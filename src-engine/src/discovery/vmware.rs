@@ -1,4 +1,4 @@
-//! VMware machines: `.vmx` files, lines of `key = "value"`.
+//! VMware VMs: `.vmx` files, lines of `key = "value"`.
 
 use super::{DescribedDisk, Description, natural};
 

@@ -1,8 +1,8 @@
-//! Writing QCOW2 images. Everything imago knows about writing is in this file.
+//! Writing QCOW2 images. Everything about writing with imago is in this file.
 //!
-//! An image is written under a temporary name and gets its own only when it is complete and on the
-//! disk. Measured with imago 0.2.6: runs of a megabyte are written several times faster than a disk
-//! takes them; single clusters cost ten times as much, so callers hand over runs.
+//! An image is written under a temporary name and gets its own only when it is complete and on the disk. Measured with
+//! imago 0.2.6: runs of a megabyte are written several times faster than a disk accepts them; single clusters cost ten
+//! times as much, so callers pass runs.
 
 pub(crate) mod map;
 mod write_through;

@@ -1,7 +1,7 @@
-//! Writing an image through to the disk while it still grows.
+//! Flushing an image to the disk while it is still growing.
 //!
-//! Left alone, a system keeps what is written in memory, and a backup would wait at its end until
-//! gigabytes are on the disk, at a progress of 100 percent. So the disk is kept busy from the start.
+//! Left alone, the system keeps written data in memory, and a backup would wait at 100 percent until gigabytes reach
+//! the disk. So the disk is kept busy from the start.
 
 use std::{
     fs::File,

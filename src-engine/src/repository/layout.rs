@@ -1,4 +1,4 @@
-//! Where things lie in a repository.
+//! Where things are in a repository.
 //!
 //! ```text
 //! sendense-repository.json             names it

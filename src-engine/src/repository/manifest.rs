@@ -1,11 +1,11 @@
 //! The manifest of a recovery point: what a repository knows about it without any database.
 //!
-//! It lies beside the images, as `<repository>/<context>/<backup>.json`, and is written before the row
-//! that makes the backup a recovery point. The rows are what the hub works with; where a manifest differs
-//! from them, they win, and the next start writes it anew. It is for the day when the rows are lost.
+//! It is beside the images, as `<repository>/<context>/<backup>.json`, and is written before the row that makes the
+//! backup a recovery point. The hub works from the rows: where a manifest differs from them, they win, and the next
+//! start rewrites it. It is for the day when the rows are lost.
 //!
-//! Its bytes are exactly what this version would write for what it says, and a checksum is among that, so
-//! that not one of them can change unnoticed.
+//! Its bytes are exactly what this version would write for its content, checksum included, so that not one of them can
+//! change unnoticed.
 
 use std::{
     fs, io,

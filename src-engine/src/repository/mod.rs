@@ -1,4 +1,4 @@
-//! Repositories: where backups are kept, what lies there, and how that is held against what is on record.
+//! Repositories: where backups are kept, what is there, and how that is compared with the database.
 
 pub(crate) mod layout;
 pub(crate) mod manifest;

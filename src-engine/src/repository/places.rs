@@ -1,4 +1,4 @@
-//! Repositories made, tried and given up. What is kept in them is the business of the other files.
+//! Creating, testing and giving up repositories. Their contents are the business of the other files.
 
 use std::{
     fs, io,

@@ -1,5 +1,5 @@
-//! Rows and files held against each other when the hub starts. What differs is reported; nothing is
-//! deleted, because both the rows and the files may be the ones that are right.
+//! Compares rows and files when the hub starts. Manifests are rewritten from the rows; any other difference is
+//! reported. Nothing is deleted, because either side may be right.
 
 use std::{collections::HashSet, path::PathBuf};
 

@@ -1,8 +1,8 @@
-//! Finding the recovery points of a repository again by their manifests: when the database is lost, or
-//! when the repository comes from another computer.
+//! Finding a repository's recovery points again from their manifests: when the database is lost, or when the repository
+//! comes from another computer.
 //!
-//! Images, not manifests, say what builds on what: a merge that was cut off leaves an image that builds
-//! on an older one than its manifest knows.
+//! Images, not manifests, say what builds on what: an interrupted merge leaves an image that builds on an older one
+//! than its manifest knows.
 
 use std::{
     cmp::Reverse,

@@ -1,4 +1,4 @@
-//! What a path leads to, and its bytes: a file or a part of it, or a folder as an archive.
+//! What a path leads to, and its bytes: a file or part of one, or a folder as an archive.
 
 use std::{
     io::{self, Write},

@@ -1,4 +1,4 @@
-//! What can go wrong between a mount and a file, in the tokens that clients look for (contract 5).
+//! What can go wrong between a mount and a file, with the tokens that clients look for (contract 5).
 
 use std::{io, path::PathBuf};
 

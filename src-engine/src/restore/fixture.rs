@@ -1,4 +1,4 @@
-//! Small disks with known content, and backups of them on record; for tests.
+//! Small disks with known content, and recorded backups of them, for tests.
 
 use std::{
     io::{Cursor, Write},

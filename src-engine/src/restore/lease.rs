@@ -1,4 +1,4 @@
-//! How long a mount lives: one hour after it was last used (documented kind, contract 6.3).
+//! How long a mount lives: one hour after its last use (documented kind, contract 6.3).
 //!
 //! Pure arithmetic; the time is passed in.
 

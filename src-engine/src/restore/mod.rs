@@ -1,13 +1,13 @@
-//! File-level restore: disks of finished backups opened read-only, browsed, downloaded
-//! (contract 3.8, 6.2 to 6.4, 8.9).
+//! File-level restore: disks of finished backups, opened read-only, browsed and downloaded (contract 3.8, 6.2 to 6.4,
+//! 8.9).
 //!
-//! Nothing is mounted in the kernel and nothing needs root. A mount is a row of `restore_mounts`
-//! and, while it is used, a `session::Session`: a thread that owns the readers of the image. The
-//! shapes of the contract ask for two things that do not exist here and are therefore names only:
-//! `mount_path` (where a kernel mount would be) and `nbd_device` (the number of the slot).
+//! Nothing is mounted in the kernel and nothing needs root. A mount is a row in `restore_mounts` and, while it is in
+//! use, a `session::Session`: a thread that owns the image's readers. The contract's formats ask for two things that do
+//! not exist here and are therefore names only: `mount_path` (where a kernel mount would be) and `nbd_device` (the
+//! number of the slot).
 //!
-//! Reading order: `mounts` (life of a mount), `session` (threads), `tree` (image to entries),
-//! `download` (bytes of files and folders).
+//! Reading order: `mounts` (life of a mount), `session` (threads), `tree` (image to entries), `download` (bytes of
+//! files and folders).
 
 mod archive;
 mod download;

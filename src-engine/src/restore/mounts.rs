@@ -1,10 +1,9 @@
-//! The life of a mount: one for each disk, eight for the hub, an hour after the last use.
+//! The life of a mount: one per disk, eight per hub, an hour after the last use.
 //!
-//! The row is the truth. What is in memory beside it (the open image, the running lease) can be
-//! made again from the row, which is how mounts survive a restart of the hub: the image is opened
-//! on the next use. A mount ends one hour after its last use, when it is unmounted, or when its
-//! backup is deleted, which takes the row away. Downloads that are running then are not cut off:
-//! they have the image open and nothing they read can change.
+//! The row is the truth. What is in memory beside it (the open image, the running lease) can be recreated from the row,
+//! which is how mounts survive a restart of the hub: the image is opened on the next use. A mount ends one hour after
+//! its last use, when it is unmounted, or when its backup is deleted, which removes the row. Downloads running at that
+//! moment are not cut off: they have the image open, and nothing they read can change.
 
 use std::{
     collections::BTreeMap,

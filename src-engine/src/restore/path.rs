@@ -1,8 +1,8 @@
-//! The `path` of a restore request: cleaned once, refused where it could lead anywhere but down.
+//! The `path` in a restore request: cleaned once, and refused if it could lead anywhere but down.
 //!
-//! Paths name things inside a disk image, never on the hub's own filesystem, so a `..` that
-//! slipped through could not reach a file of the hub. It is refused all the same: no honest client
-//! sends one, and a path that means what it says is easier to trust than one that was repaired.
+//! Paths name things inside a disk image, never on the hub's own filesystem, so a `..` that slipped through could not
+//! reach a file of the hub. It is refused all the same: no honest client sends one, and a path that means what it says
+//! is easier to trust than one that was repaired.
 
 use std::fmt;
 

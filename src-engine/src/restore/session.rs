@@ -1,10 +1,8 @@
-//! One open disk: a thread that owns the readers for browsing, and a thread of its own for each
-//! download.
+//! One open disk: a thread that owns the readers for browsing, and a separate thread for each download.
 //!
-//! Listings go to the session's thread one after another; each is short, because it reads one
-//! folder. Downloads do not: they last as long as the client takes, so each opens its own
-//! readers of the shared image (about a millisecond) on its own thread. A slow download can hold
-//! up neither a listing nor another download, and cancelling one is dropping its body.
+//! Listings go to the session's thread one after another; each is short, because it reads one folder. Downloads do not:
+//! they last as long as the client takes, so each opens its own readers of the shared image (about a millisecond) on
+//! its own thread. A slow download delays neither a listing nor another download, and dropping its body cancels it.
 
 use std::{io, sync::Arc, thread, time::Duration};
 

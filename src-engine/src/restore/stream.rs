@@ -1,10 +1,10 @@
-//! Chunks that a blocking thread writes: a bounded channel between a reader and the network.
+//! Chunks written by a blocking thread: a bounded channel between a reader and the network.
 //!
-//! A slow client fills the channel and thereby slows the reader; memory is a few chunks a
-//! download, whatever its size. Three things must not be mistaken for one another:
+//! A slow client fills the channel and so slows the reader; each download takes a few chunks of memory, whatever its
+//! size. Three things must not be confused:
 //!
 //! - the end: the thread says so, and only then does the body end cleanly;
-//! - a failure, or a thread that is gone without a word (it panicked): the body ends in an error,
+//! - a failure, or a thread that disappeared without a word (it panicked): the body ends in an error,
 //!   so that the connection breaks and no client takes the part for the whole;
 //! - a client that went away: the body is dropped, the next write fails, the thread ends.
 

@@ -1,4 +1,4 @@
-//! Mounts from request to bytes, on small FAT images, with a clock that tests turn.
+//! Mounts from request to bytes, on small FAT images, with a clock that the tests control.
 
 use std::io::{Cursor, Read};
 

@@ -1,7 +1,7 @@
-//! A disk image as a tree of files: volumes found once, filesystems opened where they are needed.
+//! A disk image as a tree of files: volumes are found once, filesystems opened when needed.
 //!
-//! Two halves, because the readers of a filesystem stay on the thread that opened them: an
-//! [`OpenDisk`] can be shared by any number of threads, [`Readers`] belong to one.
+//! Two halves, because the readers of a filesystem stay on the thread that opened them: an [`OpenDisk`] can be shared
+//! by any number of threads, [`Readers`] belong to one.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 

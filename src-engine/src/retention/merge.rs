@@ -1,9 +1,8 @@
-//! Merging expired incremental backups into the next kept one of their chain.
+//! Merging expired incremental backups into the next kept one in their chain.
 //!
-//! The kept image is written anew, with the backing file of the oldest expired one: the same content,
-//! without them. It takes its place by a rename, so at every instant the name stands for an image that
-//! holds the same disk, and its cluster map stays right. The hash of what was read proves that, and what was
-//! written is read back before.
+//! The kept image is rewritten, with the backing file of the oldest expired one: the same content, without the expired
+//! ones. A rename puts it in place, so at every moment the name stands for an image that holds the same disk, and its
+//! cluster map stays valid. The hash of what was read proves that, and what was written is read back before the rename.
 
 use std::{fs::File, path::Path};
 

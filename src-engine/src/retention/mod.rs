@@ -1,4 +1,4 @@
-//! Retention: recovery points of a VM that its policy no longer keeps are deleted, or merged into what builds on them.
+//! Retention: recovery points that a VM's policy no longer keeps are deleted, or merged into what builds on them.
 
 pub(crate) mod merge;
 pub(crate) mod rules;

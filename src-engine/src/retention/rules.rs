@@ -1,4 +1,4 @@
-//! Retention: which recovery points of a VM are kept, and what has to be done to lose the others.
+//! Retention rules: which recovery points of a VM are kept, and what has to be done to remove the others.
 //!
 //! Rules only: nothing here touches a file or the database, so a dry run and a real one decide alike.
 

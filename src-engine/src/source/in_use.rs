@@ -1,7 +1,7 @@
-//! Whether another program has a disk image open for writing: what is read then is a disk of no moment.
+//! Whether another program has a disk image open for writing: what is read then is the state of no single moment.
 //!
-//! Detecting changes afterwards (see `source`) costs a whole run, and programs that write by memory maps may
-//! not touch the file's time at all. Those that run machines say so beforehand, each in its own way.
+//! Detecting changes afterwards (see `source`) costs a whole run, and programs that write through memory maps may not
+//! change the file's time at all. Programs that run VMs say so beforehand, each in its own way.
 
 use std::{
     fs,

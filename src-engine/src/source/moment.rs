@@ -1,8 +1,8 @@
-//! Copies of the images of a running machine, all of one moment.
+//! Copies of a running VM's images, all from the same moment.
 //!
-//! Some filesystems copy a file at once, however large: the copy shares its blocks until somebody writes to
-//! either (Btrfs and XFS on Linux). What a machine goes on writing is not in the copies, so that they hold its
-//! disks as a power cut would have left them.
+//! Some filesystems copy a file instantly, however large: the copy shares its blocks until somebody writes to either
+//! one (Btrfs and XFS on Linux). What a VM continues to write is not in the copies, so they hold its disks as a power
+//! cut would have left them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

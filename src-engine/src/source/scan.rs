@@ -1,8 +1,8 @@
-//! Reading a disk through: a thread for each core reads pieces of it and hashes their clusters while
-//! they are still in its cache; who asked for them gets them one by one, in order.
+//! Reading a whole disk: one thread per core, four at most, reads pieces of it and hashes their clusters while these
+//! are still in the core's cache; the caller gets the pieces one by one, in order.
 //!
-//! One core reads and hashes about as fast as one more writes, so backups keep two cores busy and
-//! verifying all it is given. A few buffers go round, whatever the size of the disk.
+//! One core reads and hashes about as fast as one other writes, so backups keep two cores busy; verifying uses all it
+//! is given. A few buffers are reused, whatever the size of the disk.
 
 use std::{
     collections::BTreeMap,

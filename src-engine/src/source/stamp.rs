@@ -1,4 +1,4 @@
-//! Whether somebody has written to a file meanwhile.
+//! Whether somebody has written to a file in the meantime.
 
 use std::{
     fs::{self, Metadata},

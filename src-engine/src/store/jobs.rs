@@ -1,4 +1,4 @@
-//! What becomes of backups, as it is written down in their rows.
+//! What becomes of backups, as recorded in their rows.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};

@@ -1,9 +1,8 @@
-//! What is on record: one SQLite database, the migrations that shape it, and all SQL there is, a file for each kind
-//! of row.
+//! What is on record: one SQLite database, its migrations, and all SQL, with one file for each kind of row.
 //!
-//! The rows are the truth; what is in memory beside them can be made again. Statements are short and the lock is held for one of them or
-//! one transaction, so a single connection serves a hub for one site; WAL keeps a kill at any moment
-//! harmless. Times are stored as RFC 3339 in UTC to the second, which sorts as text.
+//! The rows are the truth; what is in memory beside them can be recreated. Statements are short, and the lock is held
+//! for one statement or one transaction, so a single connection serves a hub for one site. WAL makes a kill at any
+//! moment harmless. Times are stored as RFC 3339 in UTC to the second, which sorts as text.
 
 pub(crate) mod backups;
 pub(crate) mod copies;

@@ -1,7 +1,7 @@
 //! Rows of `restore_mounts`, and the disks that can be mounted.
 //!
-//! A mount is a row: what has none does not exist, whatever is still open in memory. That makes
-//! mounts survive a restart of the hub, and a deleted backup takes its mounts with it by cascade.
+//! A mount is a row: without one it does not exist, whatever is still open in memory. So mounts survive a restart of
+//! the hub, and deleting a backup also deletes its mounts by cascade.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Files that have to go: rows of `pending_removals`.
+//! Files still to be removed: rows of `pending_removals`.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! How many recovery points of a VM are kept, as it is set: rows of `retention_policies`.
+//! How many recovery points of a VM are kept, as set by the user: rows of `retention_policies`.
 
 use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Users and the tokens of those who are signed in: rows of `users` and `tokens`.
+//! Users, and the tokens of those who are signed in: rows of `users` and `tokens`.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};

@@ -1,5 +1,5 @@
-//! What builds on what when the clock or somebody with a file manager gets in the way, and a cancel that comes
-//! as early as one can.
+//! What builds on what when the clock, or somebody with a file manager, gets in the way, and cancelling as early as
+//! possible.
 
 use std::{sync::mpsc, thread, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What repositories know without a database, and chains that move between them.
+//! What repositories know without a database, and chains that move between repositories.
 
 use super::*;
 use crate::{

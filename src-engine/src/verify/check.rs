@@ -1,5 +1,5 @@
-//! Verifications that were asked for: how far they are, and what they found. The verdict goes on record; the
-//! details are kept in memory, until the hub is stopped.
+//! Requested verifications: how far along they are, and what they found. The verdict is recorded in the database; the
+//! details are kept in memory until the hub stops.
 
 use std::sync::{Mutex, PoisonError};
 

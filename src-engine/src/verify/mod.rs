@@ -1,4 +1,4 @@
-//! Verifications: whether backups still hold what was backed up.
+//! Verifications: whether backups still contain what was backed up.
 
 pub(crate) mod check;
 mod verifier;

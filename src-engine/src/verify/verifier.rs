@@ -1,4 +1,4 @@
-//! Verifying: whether an image still holds what its cluster map says was backed up.
+//! Verifying: whether an image still contains what its cluster map says was backed up.
 
 use std::{
     collections::HashMap,

@@ -1,4 +1,4 @@
-//! `/backups`: starting backups, and what is known of those that were started (contract 3.6).
+//! `/backups`: starting backups, and what is known about them (contract 3.6).
 
 use std::collections::HashMap;
 

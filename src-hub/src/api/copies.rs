@@ -1,4 +1,4 @@
-//! `/backups/{backup_id}/copies`: recovery points copied to other repositories (contract 3.7).
+//! `/backups/{backup_id}/copies`: copies of recovery points in other repositories (contract 3.7).
 
 use axum::{
     Json, Router,

@@ -1,5 +1,5 @@
-//! `/discovery`: finds VMs in a folder of the hub's computer, and adds those that are chosen
-//! (contract 3.4). Where deployed hubs take a vCenter's credentials, this one takes a `source`.
+//! `/discovery`: finds VMs in a folder on the hub's computer, and adds the chosen ones (contract 3.4). Where deployed
+//! hubs take vCenter credentials, this one takes a `source`.
 
 use std::{
     path::{Path, PathBuf},

@@ -1,4 +1,4 @@
-//! `/health`: whether the hub is there and can read what it knows. Needs no token.
+//! `/health`: whether the hub is running and can read its database. Needs no token.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `/auth/login`: a token for a name and a password. Needs no token itself.
+//! `/auth/login`: a token for a user name and password. Needs no token itself.
 
 use axum::{Json, Router, extract::State, routing::post};
 use jiff::Timestamp;

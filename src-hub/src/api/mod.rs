@@ -1,6 +1,6 @@
-//! The REST API: one file for each resource, merged here and wrapped in what all of them share.
+//! The REST API: one module per resource, merged here and wrapped in what all of them share.
 //!
-//! From outside in: a panic becomes a 500, a body has a largest size, a call needs a token.
+//! From outside in: a panic becomes a 500, a body has a maximum size, a call needs a token.
 
 mod backups;
 mod copies;

@@ -1,4 +1,4 @@
-//! `/repositories`: places where backups are kept (contract 3.5).
+//! `/repositories`: where backups are kept (contract 3.5).
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Reading requests: axum's extractors with failures in the hub's one shape, and JSON errors as 400.
+//! Reading requests: axum's extractors with failures in the hub's one format, and JSON errors as 400.
 
 use axum::{
     extract::{FromRequest, FromRequestParts, Request, rejection::JsonRejection},

@@ -1,4 +1,4 @@
-//! `/backups/{backup_id}/verify`: whether a backup still holds what was backed up. Not in the contract.
+//! `/backups/{backup_id}/verify`: whether a backup still contains what was backed up. Not in the contract.
 
 use axum::{
     Json, Router,

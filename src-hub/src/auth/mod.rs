@@ -1,8 +1,7 @@
 //! Who may use the hub: the bearer token of every call, and signing in.
 //!
-//! Two kinds of tokens are good: the key of this run, which lies in the data directory for the
-//! hub's own user, and tokens that a user got by signing in, until they expire. Of neither more
-//! than a hash is kept.
+//! Two kinds of tokens are accepted: the key of this run, stored in the data directory for the hub's own user, and
+//! tokens that a user got by signing in, until they expire. The hub itself keeps only hashes of both.
 
 mod users;
 

@@ -1,4 +1,4 @@
-//! Passwords of users, and the lock-out after failures.
+//! Users' passwords, and the lockout after failed sign-ins.
 
 use argon2::{
     Argon2,

@@ -1,5 +1,5 @@
-//! The file that a disk is may change after the VM was discovered: each backup holds what the guest sees, or
-//! says why it cannot tell.
+//! A disk's file may change after the VM was discovered: each backup contains what the guest sees, or says why it
+//! cannot tell.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! One byte flipped in each region of what a backup consists of: verifying finds it, and names the recovery
-//! points that it breaks, as qemu-img sees them, and no others.
+//! One byte flipped in each region of a backup's files: verifying finds it, and names exactly the recovery points it
+//! breaks, as qemu-img sees them.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;

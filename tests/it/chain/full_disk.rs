@@ -1,5 +1,5 @@
-//! Repositories that are full: backups, retention and the database itself run out of room, and go on when there
-//! is some again.
+//! Full repositories: backups, retention and the database itself run out of room, and continue when there is some
+//! again.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;

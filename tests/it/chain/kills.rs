@@ -1,5 +1,5 @@
-//! Real kills: whatever the hub is doing, at its k-th call that writes, syncs, renames or removes, it dies.
-//! The next start finds every recovery point that was there, byte for byte, and goes on.
+//! Real kills: whatever the hub is doing, it dies at its k-th call that writes, syncs, renames or removes. The next
+//! start finds every recovery point that was there, byte for byte, and work continues.
 
 use sendense_tests::{Recording, long, skip};
 

@@ -1,4 +1,4 @@
-//! Large disks cost what is written on them: room, time and memory.
+//! Large disks cost only what is written on them, in room, time and memory.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};

@@ -1,5 +1,4 @@
-//! Running machines on a filesystem that copies files at once: their disks are backed up as they were at one
-//! moment.
+//! Running VMs on a filesystem that copies files instantly: their disks are backed up as they were at one moment.
 
 use std::fs::{self, File};
 use std::io::Read;

@@ -1,5 +1,5 @@
-//! Power cuts and kills at every moment: what the hub does to its files is recorded, and the hub is started on
-//! what each beginning of the record leaves on the disk.
+//! Power cuts and kills at every moment: what the hub does to its files is recorded, and a hub is started on what each
+//! prefix of the recording leaves on the disk.
 
 mod bench;
 mod judge;

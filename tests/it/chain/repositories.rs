@@ -1,4 +1,4 @@
-//! Repositories that outlive their hub: a lost database, a disk that moves, a chain in a second place.
+//! Repositories that outlive their hub: a lost database, a disk that moves, a chain in a second repository.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

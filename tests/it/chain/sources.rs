@@ -1,5 +1,5 @@
-//! Disks of all kinds that can be backed up, and what happens to them between two backups: made, changed and
-//! read by QEMU's tools.
+//! All kinds of disks that can be backed up, and what happens to them between two backups: made, changed and read by
+//! QEMU's tools.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! A VM whose backups are interrupted, and the disks of all times to compare with.
+//! A VM whose backups are interrupted, and its disks at all times to compare with.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

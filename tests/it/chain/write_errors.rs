@@ -1,5 +1,5 @@
-//! Disks that fail: one call of the hub, or each from then on, is answered with an error. The work fails in
-//! words, nothing of it stays, nothing else is lost, and what follows works.
+//! Failing disks: one call of the hub, or each from then on, returns an error. The work fails with a message, nothing
+//! of it stays, nothing else is lost, and what follows works.
 
 use sendense_tests::{Outcome, Recording, long, skip};
 

@@ -1,5 +1,5 @@
-//! What deployed hubs do to their clients, done by a server that does nothing else: connections
-//! dropped without an answer, bodies cut short, empty answers, plain texts.
+//! What deployed hubs do to their clients, by a server that does nothing else: connections dropped without an answer,
+//! truncated bodies, empty answers, plain texts.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};

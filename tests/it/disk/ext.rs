@@ -1,4 +1,4 @@
-//! ext2, ext3 and ext4 beside debugfs and e2fsck.
+//! ext2, ext3 and ext4, compared with debugfs and e2fsck.
 
 use std::{
     ffi::OsString,

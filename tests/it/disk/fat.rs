@@ -1,4 +1,4 @@
-//! FAT beside mtools.
+//! FAT, compared with mtools.
 
 use std::{fs, path::PathBuf};
 

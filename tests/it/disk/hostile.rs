@@ -1,4 +1,4 @@
-//! Structures that lead back to themselves, which accidents rarely make: reading them has to end.
+//! Structures that lead back to themselves, which accidents rarely produce: reading them must end.
 
 use std::{fs, path::Path, sync::mpsc, thread, time::Duration};
 

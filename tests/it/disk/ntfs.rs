@@ -1,4 +1,4 @@
-//! NTFS beside ntfscat.
+//! NTFS, compared with ntfscat.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! Partition tables beside sfdisk.
+//! Partition tables, compared with sfdisk.
 
 use std::{
     fs::{self, File},

@@ -1,4 +1,4 @@
-//! Trees that have a past: created, deleted, renamed, grown, cut, full of holes and links, by a seeded generator
+//! Trees with a history: created, deleted, renamed, grown, truncated, full of holes and links, by a seeded generator
 //! that works on any folder.
 
 use std::{

@@ -1,4 +1,4 @@
-//! Everything that a filesystem holds, told by a mount of it and by us.
+//! Everything that a filesystem holds, as shown by a mount of it and by us.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,4 @@
-//! Installed systems: in long runs a whole Debian, by debootstrap from wherever this computer gets its packages.
+//! Installed systems: in long runs a complete Debian, by debootstrap from wherever this computer gets its packages.
 
 use std::{path::Path, time::Duration};
 

@@ -1,4 +1,4 @@
-//! FAT as mtools write it in rounds, beside what mtools read.
+//! FAT as mtools write it in several rounds, compared with what mtools read.
 
 use std::{
     fs::{self, File},

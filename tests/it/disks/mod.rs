@@ -1,4 +1,4 @@
-//! Disks that real systems wrote, walked whole: every name, kind, size, time, mode, link target and hash, as the
+//! Disks written by real systems, walked completely: every name, kind, size, time, mode, link target and hash, as the
 //! system's own driver shows them and as we do.
 
 mod aged;

@@ -1,7 +1,7 @@
-//! Disks that real systems wrote, packed, for computers on which nothing can be mounted.
+//! Disks written by real systems, packed for computers that cannot mount anything.
 //!
-//! `fixtures/disks` keeps each as an image packed by zstd and the listing of the system that wrote it.
-//! `cargo xtask fixtures` makes them anew, by the test at the end of this file.
+//! `fixtures/disks` keeps each one as an image packed with zstd and the listing from the system that wrote it. `cargo
+//! xtask fixtures` rebuilds them with the test at the end of this file.
 
 use std::{
     fmt::Write as _,

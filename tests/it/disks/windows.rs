@@ -1,4 +1,4 @@
-//! NTFS as ntfs-3g writes it while it is in use, beside what ntfs-3g reads.
+//! NTFS as ntfs-3g writes it while mounted, compared with what ntfs-3g reads.
 
 use std::{
     ffi::OsString,

@@ -1,4 +1,4 @@
-//! What is found in a folder: every VM once and by its name, every disk or the reason why it is left out.
+//! What is found in a folder: every VM once, by its name, and every disk or the reason why it is left out.
 
 use std::{
     fs::{self, File},

@@ -1,4 +1,4 @@
-//! Disks that a kernel or a driver in use wrote, through the whole product: all of a folder comes back, and what
+//! Disks written by a kernel or a driver in use, through the whole product: everything in a folder comes back, and what
 //! cannot be read is named and backed up whole.
 
 use std::{

@@ -1,4 +1,4 @@
-//! Downloads and backups that are cut off: hubs that die and disks that are full.
+//! Interrupted downloads and backups: hubs that die and disks that are full.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Bad input is answered in words, with an exit code, and leaves nothing behind.
+//! Bad input gets a message and an exit code, and leaves nothing behind.
 
 use sendense_tests::{Tool, sample_vm};
 

@@ -1,4 +1,4 @@
-//! The journey on the sample VM, command by command, each with a hub of its own as a newcomer would have it.
+//! The journey on the sample VM, command by command, each with a hub of its own, as a newcomer would have it.
 
 use sendense_tests::{ntfs_cat, sample_vm, sendense, sha256, sha256_file, temp_dir, tool};
 use serde_json::Value;

@@ -1,7 +1,7 @@
-//! Small images made by the systems' own tools, and where their structures lie.
+//! Small images made by the systems' own tools, and where their structures are.
 //!
-//! Content of files is one byte over and over: what is neither that nor empty is structure, and only
-//! structure is worth damaging.
+//! The content of files is one byte repeated: what is neither that nor empty is structure, and only structure is worth
+//! damaging.
 
 use std::{
     fs::{self, File, OpenOptions},

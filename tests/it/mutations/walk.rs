@@ -1,4 +1,4 @@
-//! What the hub does with a disk, in small: every volume, a part of the tree, the ends of every file.
+//! What the hub does with a disk, on a small scale: every volume, part of the tree, the ends of every file.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Single files: parts of them, many at a time, and broken off.
+//! Single files: parts of them, many at a time, and interrupted ones.
 
 use std::{fs, thread, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What is damaged or left out is said where the user looks.
+//! Damage and left-out files are reported where the user looks.
 
 use std::fs::{self, File};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! A desktop of its own for one test: display, message bus, keychain, notifications, home folder.
+//! A separate desktop for each test: display, message bus, keychain, notifications, home folder.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};

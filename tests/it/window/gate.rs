@@ -1,4 +1,4 @@
-//! A gate between the app and a hub: open, closed, slow, or narrow. It knows nothing of HTTP.
+//! A gate between the app and a hub: open, closed, slow or narrow. It knows nothing of HTTP.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

@@ -1,4 +1,4 @@
-//! What only a page that is laid out can show: where the focus stands, what lies over what, and what fits a line.
+//! What only a rendered page can show: where the focus is, what covers what, and what fits on a line.
 
 use std::time::{Duration, Instant};
 

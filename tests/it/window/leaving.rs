@@ -1,4 +1,4 @@
-//! Cancelling, closing, quitting, starting again: what happens to work that runs.
+//! Cancelling, closing, quitting, starting again: what happens to running work.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! The app as a user has it: the real window in a virtual display, with a real keychain and a real
-//! notification daemon, driven by WebDriver; the system's own dialogs by the keyboard.
+//! The app as a user has it: the real window in a virtual display, with a real keychain and a real notification daemon.
+//! WebDriver drives the page, the keyboard the system's dialogs.
 
 mod damage;
 mod desk;

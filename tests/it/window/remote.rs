@@ -1,4 +1,4 @@
-//! A hub elsewhere, and how the window stands with it.
+//! A remote hub, and how the window shows its state.
 
 use std::path::Path;
 use std::time::Duration;

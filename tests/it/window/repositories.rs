@@ -1,4 +1,4 @@
-//! More than one place for backups: adding one, copying there, and what happens when it is away.
+//! Several repositories: adding one, copying to it, and what happens when it is away.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Backups that take a while, and backups of several machines: found, started, watched, cancelled.
+//! Backups that take a while, and backups of several VMs: found, started, watched, cancelled.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};

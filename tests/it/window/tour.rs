@@ -1,4 +1,4 @@
-//! A walk past every screen, in light and dark, wide and narrow. `cargo xtask run --tour` leaves its pictures.
+//! Visits every screen in light and dark, wide and narrow. `cargo xtask run --tour` leaves its screenshots.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! The tray icon, read as a panel reads it: a watcher of its own on the message bus.
+//! The tray icon, read as a panel reads it, by a watcher on the message bus.
 
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, Sender, channel};

@@ -1,4 +1,4 @@
-//! Keeping backups in order: pinning, deleting, verifying, and how many are kept.
+//! Maintaining backups: pinning, deleting, verifying, and how many are kept.
 
 use std::fs::OpenOptions;
 use std::io::{Read, Seek, SeekFrom, Write};

@@ -1,8 +1,8 @@
 //! What a kill or a power cut leaves of the files, after any number of recorded changes.
 //!
-//! A kill leaves everything. A power cut leaves what was synced: the content of a file after `fsync` of it, a
-//! name after `fsync` of its folder. Of the rest anything may be there: nothing, all, or some of it, and of
-//! a write a part. A rename and a removal are whole or not at all.
+//! A kill leaves everything. A power cut leaves what was synced: the content of a file after `fsync` of the file, a
+//! name after `fsync` of its folder. Anything may be left of the rest: nothing, all or some of it, and part of a write.
+//! Renames and removals happen completely or not at all.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;

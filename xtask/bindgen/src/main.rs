@@ -1,6 +1,5 @@
-//! `xtask-bindgen MODULE.wasm FOLDER`: what the `wasm-bindgen` command line does, in the version that the
-//! user interface is locked to and without anything to install. A crate of its own, so that all other
-//! tasks need not wait until it is built.
+//! `xtask-bindgen MODULE.wasm FOLDER`: what the `wasm-bindgen` command line does, in the version the user interface is
+//! locked to, with nothing to install. A separate crate, so that other tasks need not wait for it to build.
 
 use anyhow::{Context, Result};
 use wasm_bindgen_cli_support::Bindgen;

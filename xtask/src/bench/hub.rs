@@ -1,4 +1,4 @@
-//! A hub that is measured: `sendense hub serve`, and the commands that ask it.
+//! The hub under measurement: `sendense hub serve`, and the commands sent to it.
 
 use std::fs;
 use std::io::{BufRead, BufReader};

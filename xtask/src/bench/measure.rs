@@ -1,4 +1,4 @@
-//! How long a program takes, and how much memory.
+//! How long a program takes, and how much memory it uses.
 
 use std::fs;
 use std::process::{Command, Stdio};

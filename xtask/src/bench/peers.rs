@@ -1,4 +1,4 @@
-//! Other people's backup programs, with the settings they come with.
+//! Other people's backup programs, with their default settings.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,7 +1,7 @@
-//! Reading filesystems beside dissect, which does the same in Python, and beside another build of ours.
+//! Reading filesystems, compared with dissect, which does the same in Python, and with another build of ours.
 //!
-//! Measured is the work itself, between the opened filesystem and its end: neither side pays for its
-//! start. That both saw the same entries and bytes is checked; whether those are right is for the tests.
+//! We measure the work itself, from the opened filesystem to the end: neither side pays for its start. We check that
+//! both saw the same entries and bytes; whether these are right is for the tests.
 
 use std::fs::{self, File};
 use std::io::Write;

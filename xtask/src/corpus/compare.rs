@@ -1,4 +1,4 @@
-//! A verdict: what the judge says beside what the product says.
+//! A verdict: what the judge says, compared with what the product says.
 
 use std::fmt;
 

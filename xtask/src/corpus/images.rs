@@ -1,4 +1,4 @@
-//! Images inside packages: found by where they lie, unpacked with their holes.
+//! Images inside packages: found by their location, unpacked with their holes.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};

@@ -1,5 +1,5 @@
-//! What is on an image, said by tools that share no code with us: e2fsck and the kernel, ntfs-3g, mtools,
-//! qemu-img and util-linux.
+//! What is on an image, according to tools that share no code with us: e2fsck and the kernel, ntfs-3g, mtools, qemu-img
+//! and util-linux.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! What the product says of an image: discovered, backed up, mounted, listed, its files taken out.
+//! What the product says about an image: discovered, backed up, mounted, listed, its files extracted.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! The verdicts: a line each in `target/corpus/report.tsv`, and the table of docs/corpus.md.
+//! The verdicts: one line each in `target/corpus/report.tsv`, and the tables in docs/corpus.md.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};

@@ -1,4 +1,4 @@
-//! What is in a filesystem: every name with what can be said of it.
+//! What is in a filesystem: every name, and everything known about it.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Test binaries: built all at once, then run one by one without cargo, so that each phase runs its own tests.
+//! Test binaries: all built at once, then run one by one without cargo, so that each phase runs its own tests.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;

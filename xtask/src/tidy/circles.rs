@@ -1,7 +1,7 @@
-//! No circle of files inside a crate: what two files need of each other belongs into one of them, or below both.
+//! No circles of files inside a crate: what two files need from each other belongs in one of them, or below both.
 //!
-//! A module and its own children may name each other. Seen from their parent, each child stands for everything below
-//! it, so that two children are a circle as well when only some of their files make it one.
+//! A module and its own children may name each other. To their parent, each child stands for everything below it, so
+//! two children form a circle even if only some of their files do.
 
 use std::collections::{BTreeMap, VecDeque};
 

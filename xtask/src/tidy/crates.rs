@@ -1,4 +1,4 @@
-//! Rules about crates: who may depend on whom, and why each library is there.
+//! Rules about crates: which may depend on which, and why each library is there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,9 +1,9 @@
-//! The modules of a crate as the compiler finds them: which file holds which module, what each names, and which file
+//! A crate's modules as the compiler finds them: which file holds which module, what each one names, and which file
 //! defines what is named.
 //!
-//! Types are not known here. A method called on a value therefore counts for nothing; a path does, also in the
-//! arguments of a macro and in a string of an attribute. What is compiled for tests only is read, so that its files
-//! are known, and names nothing.
+//! Types are not known here, so a method called on a value does not count. A path does, also in the arguments of a
+//! macro and in a string in an attribute. What is compiled only for tests is read, so that its files are known, but
+//! names nothing.
 
 mod paths;
 

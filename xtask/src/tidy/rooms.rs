@@ -1,5 +1,4 @@
-//! Rooms: the modules that stand directly under a crate's own file, each with everything below it, and which of them
-//! may name which.
+//! Rooms: a crate's top-level modules, each with everything below it, and which of them may name which.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,9 +1,8 @@
-//! Folders as archives: one writer for zip and tar.gz, fed by a walk over the image.
+//! Folders as archives: one writer for ZIP and tar.gz, fed by a walk over the image.
 //!
-//! What both formats owe the user (contract 8.9.4): folders are stored, so that empty ones survive;
-//! links are stored as links; alternate data streams are files in a folder of their own; what is
-//! damaged or cannot be stored is named in a note at the end. Memory does not depend on the size of a file: an entry is copied
-//! block by block.
+//! What both formats owe the user (contract 8.9.4): folders are stored, so that empty ones survive; links are stored as
+//! links; alternate data streams are files in a folder of their own; what is damaged or cannot be stored is named in a
+//! note at the end. Memory use does not depend on the size of a file: an entry is copied block by block.
 
 mod tar;
 mod walk;

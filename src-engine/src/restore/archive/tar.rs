@@ -1,8 +1,8 @@
 //! A folder as a streamed tar.gz.
 //!
-//! GNU headers, written block by block: names and link targets over 100 bytes precede their entry
-//! as entries of their own (`L` and `K`), and they are bytes, not paths of the hub's system.
-//! Sizes over 8 GiB take the binary form of the header field.
+//! GNU headers, written block by block. Names and link targets over 100 bytes precede their entry as entries of their
+//! own (`L` and `K`); they are bytes, not paths on the hub's system. Sizes over 8 GiB use the binary form of the header
+//! field.
 
 use std::io::{self, Write};
 

@@ -1,8 +1,7 @@
-//! Under which name a download is offered: `Content-Disposition` (RFC 6266, RFC 8187).
+//! The name under which a download is offered: `Content-Disposition` (RFC 6266, RFC 8187).
 //!
-//! Names come from inside an image and may hold anything but `/` and NUL. Two forms are sent: a
-//! plain `filename` that no parser can trip over, and `filename*` with the exact name where the
-//! plain one lost something.
+//! Names come from inside an image and may contain anything but `/` and NUL. Two forms are sent: a plain `filename`
+//! that no parser can trip over, and `filename*` with the exact name if the plain one lost something.
 
 use axum::http::HeaderValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};

@@ -1,6 +1,6 @@
 //! `/restore`: mounts, folders, downloads (contract 3.8).
 //!
-//! Requests are read here and answers shaped; what they mean is in [`sendense_engine::restore`].
+//! This reads requests and formats answers; what they mean is in [`sendense_engine::restore`].
 
 mod disposition;
 mod download;

@@ -1,7 +1,7 @@
 //! Which part of a file a download asks for: the `Range` header (RFC 9110, 14).
 //!
-//! One range of bytes is served. Several at once, other units and anything malformed are answered
-//! with the whole file, as the RFC allows: no download manager needs more.
+//! One range of bytes is served. Several at once, other units and anything malformed are answered with the whole file,
+//! as the RFC allows: no download manager needs more.
 
 /// What to send of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

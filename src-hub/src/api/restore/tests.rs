@@ -1,4 +1,4 @@
-//! Paths as they are sent, and the heads of downloads from a backup of a small disk.
+//! Paths as they are sent, and the headers of downloads from a backup of a small disk.
 
 use std::io::{Cursor, Write};
 

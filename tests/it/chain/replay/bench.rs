@@ -1,4 +1,4 @@
-//! A VM of two small disks, and the record of all that was done with its backups.
+//! A VM with two small disks, and the recording of everything done with its backups.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

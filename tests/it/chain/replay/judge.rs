@@ -1,4 +1,4 @@
-//! Starts the hub on what a crash left, and looks whether anything is lost.
+//! Starts the hub on what a crash left, and checks whether anything is lost.
 
 use std::collections::BTreeSet;
 use std::fs;

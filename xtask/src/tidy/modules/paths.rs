@@ -1,4 +1,4 @@
-//! What the syntax of a module says: the paths in it, what its items are called, what is for tests only.
+//! What a module's syntax says: the paths in it, the names of its items, what is only for tests.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
