@@ -1,5 +1,6 @@
 //! A real dialog: the focus stays in it, Esc closes it, Enter is the main action.
 
+use sendense_words as words;
 use web_sys::HtmlDialogElement;
 use yew::prelude::*;
 
@@ -19,7 +20,7 @@ pub(crate) struct DialogProps {
     #[prop_or_default]
     pub(crate) is_busy: bool,
     /// The word of the button that closes.
-    #[prop_or(AttrValue::Static("Cancel"))]
+    #[prop_or_else(|| words::common::cancel().into())]
     pub(crate) cancel: AttrValue,
     pub(crate) children: Html,
 }

@@ -51,15 +51,26 @@ impl Desk {
 
     /// As [`Desk::start`], with pictures going to this folder.
     pub(super) async fn start_with_pictures(pictures: PathBuf) -> Self {
-        Self::begin(pictures, |_| ()).await
+        Self::begin(pictures, &[], |_| ()).await
+    }
+
+    /// As [`Desk::start`], with texts as another language might have them.
+    pub(super) async fn start_in_pseudo_locale() -> Self {
+        let pictures = target_dir().join("shots");
+        Self::begin(pictures, &[("SENDENSE_PSEUDO_LOCALE", "1")], |_| ()).await
     }
 
     /// As [`Desk::start`], with somebody on the message bus before the app comes.
     pub(super) async fn start_after(watch: impl FnOnce(&str)) -> Self {
-        Self::begin(target_dir().join("shots"), watch).await
+        Self::begin(target_dir().join("shots"), &[], watch).await
     }
 
-    async fn begin(pictures: PathBuf, watch: impl FnOnce(&str)) -> Self {
+    /// The app finds `variables` in its environment.
+    async fn begin(
+        pictures: PathBuf,
+        variables: &[(&str, &str)],
+        watch: impl FnOnce(&str),
+    ) -> Self {
         let home = temp_dir();
         let mut processes = Vec::new();
         let display = format!(
@@ -114,7 +125,8 @@ impl Desk {
         let mut driver = program("WebKitWebDriver");
         driver
             .arg(format!("--port={port}"))
-            .env("TAURI_WEBVIEW_AUTOMATION", "true");
+            .env("TAURI_WEBVIEW_AUTOMATION", "true")
+            .envs(variables.iter().copied());
         on_this_desk(&mut driver, Some(&bus));
         processes.push(Process(driver.spawn().expect("WebKitWebDriver starts")));
 

@@ -5,6 +5,7 @@ mod damage;
 mod desk;
 mod gate;
 mod journeys;
+mod language;
 mod layout;
 mod leaving;
 mod remote;

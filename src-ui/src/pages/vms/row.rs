@@ -177,11 +177,11 @@ fn Actions(props: &ActionsProps) -> Html {
         Some(id) => {
             let on_cancel = &props.actions.on_cancel;
             let onclick = on_cancel.reform(move |_: MouseEvent| id.clone());
-            html! { <button class="button is-small" type="button" {onclick}>{ words::common::cancel() }</button> }
+            html! { <button class="button is-small" type="button" title={words::common::cancel()} {onclick}>{ words::common::cancel() }</button> }
         }
         None => {
             let onclick = back_up.reform(|_: MouseEvent| ());
-            html! { <button class="button is-small" type="button" {onclick}>{ words::backups::back_up_now() }</button> }
+            html! { <button class="button is-small" type="button" title={words::backups::back_up_now()} {onclick}>{ words::backups::back_up_now() }</button> }
         }
     };
     let latest = props
@@ -206,7 +206,7 @@ fn Actions(props: &ActionsProps) -> Html {
     html! {
         <div class="actions">
             { main }
-            <button class="button is-small" type="button" onclick={history.reform(|_: MouseEvent| ())}>{ words::backups::view() }</button>
+            <button class="button is-small" type="button" title={words::backups::view()} onclick={history.reform(|_: MouseEvent| ())}>{ words::backups::view() }</button>
             <Menu label={words::common::more_for(&vm.vm_name)} {items} />
             if *shows_disks {
                 <VmDisksDialog vm={(**vm).clone()} on_back_up={back_up} on_close={set_disks(false)} />
