@@ -29,11 +29,15 @@ words! {
     builds_below = "Builds on the one below";
 
     verified = "Verified";
+    verified_when(when) = "Verified {when}";
     flawed = "Flawed";
     flawed_note = "It can be restored, but damage was found in its files";
+    flawed_when(when) = "It can be restored, but damage was found in its files when it was verified {when}";
     unproven = "Unproven";
     unproven_note = "There was nothing to compare it with when it was verified";
+    unproven_when(when) = "There was nothing to compare it with when it was verified {when}";
     damage_found = "Damage was found";
+    damage_found_when(when) = "Damage was found {when}";
     verifying(percent) = "Verifying {percent}%";
     verifying_note = "Reading it and comparing it with what was backed up";
 
@@ -67,7 +71,7 @@ words! {
     sound_hint = "Every cluster is unchanged since it was backed up.";
     damaged = "The backup is damaged";
     disk_problem(index, problem) = "Disk {index}: {problem}.";
-    still_restorable = "It can still be restored";
+    still_restorable = "It can still be restored.";
     n_broken(count) = "{count} recovery point cannot be restored." | "{count} recovery points cannot be restored.";
     take_full = "Make a full backup now.";
     not_provable = "The backup could not be verified";

@@ -86,18 +86,21 @@ pub(crate) fn standing(
             note: link.problem.clone().unwrap_or_default(),
         };
     }
-    let (trust, what) = match backup.verification {
-        Some(VerificationStatus::Sound) => (Trust::Verified, words::history::verified()),
-        Some(VerificationStatus::Flawed) => (Trust::Flawed, words::history::flawed_note()),
-        Some(VerificationStatus::Unproven) => (Trust::Unproven, words::history::unproven_note()),
-        Some(VerificationStatus::Damaged) => (Trust::Broken, words::history::damage_found()),
+    let (trust, note): (_, fn() -> &'static str) = match backup.verification {
+        Some(VerificationStatus::Sound) => (Trust::Verified, words::history::verified),
+        Some(VerificationStatus::Flawed) => (Trust::Flawed, words::history::flawed_note),
+        Some(VerificationStatus::Unproven) => (Trust::Unproven, words::history::unproven_note),
+        Some(VerificationStatus::Damaged) => (Trust::Broken, words::history::damage_found),
         Some(VerificationStatus::Running | VerificationStatus::Cancelled) | None => {
-            (Trust::Unknown, "")
+            (Trust::Unknown, || "")
         }
     };
-    let note = match backup.verified_at {
-        Some(time) if !what.is_empty() => format!("{what} {}", format::when(time)),
-        _ => what.to_owned(),
+    let note = match (trust, backup.verified_at.map(format::when)) {
+        (Trust::Verified, Some(when)) => words::history::verified_when(when),
+        (Trust::Flawed, Some(when)) => words::history::flawed_when(when),
+        (Trust::Unproven, Some(when)) => words::history::unproven_when(when),
+        (Trust::Broken, Some(when)) => words::history::damage_found_when(when),
+        _ => note().to_owned(),
     };
     Standing { trust, note }
 }
