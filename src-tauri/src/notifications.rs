@@ -35,14 +35,9 @@ pub(crate) fn backup_over<R: Runtime>(app: &AppHandle<R>, backup: &Backup) {
 
 /// A mount ends soon.
 pub(crate) fn mount_expiring<R: Runtime>(app: &AppHandle<R>, mount: &OpenMount, minutes: u32) {
-    let name = mount
-        .vm_name
-        .as_deref()
-        .unwrap_or(words::frame::unknown_vm());
-    let shown = match mount.disk_index {
-        Some(index) => words::frame::disk_of(name, index),
-        None => name.to_owned(),
-    };
+    let vm = mount.vm_name.as_deref();
+    let vm = vm.unwrap_or(words::frame::unknown_vm());
+    let shown = words::mounts::name_of(vm, mount.disk_index);
     say(
         app,
         &words::frame::mount_expires(minutes.into()),

@@ -198,16 +198,9 @@ fn backup_line(progress: &BackupProgress) -> String {
 
 /// "Mounted: pgtest1 · Disk 0"
 fn mount_line(mount: &OpenMount) -> String {
-    let name = text(
-        mount
-            .vm_name
-            .as_deref()
-            .unwrap_or(words::frame::unknown_vm()),
-    );
-    words::frame::mounted(match mount.disk_index {
-        Some(index) => words::frame::disk_of(name, index),
-        None => name,
-    })
+    let vm = mount.vm_name.as_deref();
+    let vm = text(vm.unwrap_or(words::frame::unknown_vm()));
+    words::frame::mounted(words::mounts::name_of(&vm, mount.disk_index))
 }
 
 /// Menus take `&` for a mark of the key to press.

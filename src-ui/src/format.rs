@@ -1,7 +1,7 @@
 //! Times, spans and names of kinds as people read them.
 
 use jiff::Timestamp;
-use sendense_types::{FileEntry, FileKind, OpenMount};
+use sendense_types::{ByteSize, FileEntry, FileKind, OpenMount, Units};
 use sendense_words as words;
 
 use crate::dom;
@@ -19,10 +19,18 @@ pub(crate) fn mount_title(mount: &OpenMount) -> String {
         .vm_name
         .as_deref()
         .unwrap_or(words::mounts::somebodys());
-    match mount.disk_index {
-        Some(index) => format!("{name} · {}", words::common::disk(index)),
-        None => name.to_owned(),
-    }
+    words::mounts::name_of(name, mount.disk_index)
+}
+
+/// "96 MiB/s", and "2 s left": how fast something goes and how long it takes, as far as that is known.
+pub(crate) fn pace(
+    speed_bps: Option<u64>,
+    eta_seconds: Option<u64>,
+    units: Units,
+) -> impl Iterator<Item = String> {
+    let speed = speed_bps.map(|speed| words::common::per_second(ByteSize(speed).in_units(units)));
+    let left = eta_seconds.map(|seconds| words::common::time_left(span(seconds)));
+    speed.into_iter().chain(left)
 }
 
 /// The name of a file system as its users write it.
@@ -123,7 +131,7 @@ fn kind_alone(file: &FileEntry) -> String {
         return words::browser::link().to_owned();
     }
     if file.kind == FileKind::Directory {
-        return words::browser::folder().to_owned();
+        return words::common::folder().to_owned();
     }
     let ending = match file.name.rsplit_once('.') {
         Some((stem, ending)) if !stem.is_empty() && ending.len() <= 8 => ending.to_lowercase(),

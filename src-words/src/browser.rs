@@ -38,7 +38,6 @@ words! {
     large_hint(count, folder, size) = "{folder} holds {size} in {count} file. Saving it takes a while, and as much space on this computer." | "{folder} holds {size} in {count} files. Saving it takes a while, and as much space on this computer.";
     save_anyway = "Save anyway";
 
-    folder = "Folder";
     file = "File";
     link = "Link";
     file_of_kind(ending) = "{ending} file";

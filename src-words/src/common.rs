@@ -10,7 +10,6 @@ words! {
     app_name = "Sendense";
 
     files(count) = "{count} file" | "{count} files";
-    folders(count) = "{count} folder" | "{count} folders";
     disks(count) = "{count} disk" | "{count} disks";
     vms(count) = "{count} VM" | "{count} VMs";
     recovery_points(count) = "{count} recovery point" | "{count} recovery points";
@@ -37,6 +36,7 @@ words! {
     done = "Done";
     this_computer = "This computer";
 
+    folder = "Folder";
     disk(index) = "Disk {index}";
     part_of(part, whole) = "{part} of {whole}";
     per_second(size) = "{size}/s";

@@ -13,7 +13,6 @@ words! {
     tray_quit = "Quit";
     backing_up_at(vm, percent) = "Backing up {vm}: {percent}%";
     mounted(mount) = "Mounted: {mount}";
-    disk_of(vm, index) = "{vm} · Disk {index}";
     unknown_vm = "Unknown VM";
     new_point_of(size) = "New recovery point, {size}.";
     backup_failed(reason) = "{reason}. Earlier recovery points are unchanged.";

@@ -55,10 +55,6 @@ words! {
     chains(count) = "{count} chain" | "{count} chains";
     keeps_all = "Keeps all recovery points";
     keeps(rules) = "Keeps {rules}";
-    rule_last(count) = "the last {count}";
-    rule_daily(count) = "{count} daily";
-    rule_weekly(count) = "{count} weekly";
-    rule_monthly(count) = "{count} monthly";
 
     delete_question(time) = "Delete the backup of {time}?";
     delete_warning(vm) = "It holds {vm} as it was at that time. Deleting it cannot be undone.";

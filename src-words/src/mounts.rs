@@ -5,6 +5,7 @@ words! {
     none = "No open mounts";
     none_hint = "To get files back, open the backups of a VM and choose Restore… beside one of them.";
     open = "Open mounts";
+    of_disk(vm, index) = "{vm} · Disk {index}";
     somebodys = "Somebody else’s mount";
     expired = "Expired";
     expires_now = "expires now";
@@ -39,4 +40,12 @@ words! {
     full = "Full VM restore (coming later)";
     full_hint = "This hub does not offer it";
     next = "Continue";
+}
+
+/// What a mount is called: by its VM, and by its disk where that is known.
+pub fn name_of(vm: &str, disk_index: Option<u32>) -> String {
+    match disk_index {
+        Some(index) => of_disk(vm, index),
+        None => vm.to_owned(),
+    }
 }

@@ -37,7 +37,6 @@ words! {
 
     add_title = "Add repository";
     add_hint = "Backups are kept in a folder on this computer. Use a different disk if you can: a backup on the same disk is lost with it.";
-    folder = "Folder";
     folder_works = "Sendense can write to this folder.";
     added = "Repository added";
 

@@ -26,4 +26,22 @@ words! {
     deleting = "Deleting…";
     deleted(count) = "{count} recovery point deleted." | "{count} recovery points deleted.";
     holds_next = "It applies from the next backup on.";
+
+    rule_last(count) = "the last {count}";
+    rule_daily(count) = "{count} daily";
+    rule_weekly(count) = "{count} weekly";
+    rule_monthly(count) = "{count} monthly";
+}
+
+/// What a retention keeps, as "the last 7, 14 daily, 8 weekly, 12 monthly"; a rule that keeps nothing is left out.
+pub fn rules(last: u32, daily: u32, weekly: u32, monthly: u32) -> String {
+    let rules = [
+        (last, rule_last(last)),
+        (daily, rule_daily(daily)),
+        (weekly, rule_weekly(weekly)),
+        (monthly, rule_monthly(monthly)),
+    ];
+    let kept = rules.into_iter().filter(|(count, _)| *count > 0);
+    let words: Vec<String> = kept.map(|(_, rule)| rule).collect();
+    words.join(", ")
 }

@@ -12,7 +12,6 @@ words! {
     cards = "Cards";
     back_up_selected = "Back up selected";
     select_first = "Select the VMs to back up first";
-    discover = "Discover VMs";
 
     none_yet = "No VMs yet";
     none_yet_hint = "Choose a folder of disk images, or try Sendense with a small sample VM first.";

@@ -120,7 +120,7 @@ fn list(repositories: &[Repository]) -> String {
             words::backups::total(),
             words::activity::backups(),
             words::terminal::id(),
-            words::repositories::folder(),
+            words::common::folder(),
         ],
         &[2, 3, 4],
         rows,

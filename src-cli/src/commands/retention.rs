@@ -54,20 +54,13 @@ fn show(vm_name: &str, retention: &Retention) -> String {
     let Some(policy) = retention.policy else {
         return words::terminal::keeps_all(name);
     };
-    let rules: Vec<String> = [
-        (
-            policy.keep_last,
-            words::history::rule_last as fn(u32) -> String,
-        ),
-        (policy.keep_daily, words::history::rule_daily),
-        (policy.keep_weekly, words::history::rule_weekly),
-        (policy.keep_monthly, words::history::rule_monthly),
-    ]
-    .into_iter()
-    .filter(|(count, _)| *count > 0)
-    .map(|(count, rule)| rule(count))
-    .collect();
-    let mut text = words::terminal::keeps(name, rules.join(", "));
+    let rules = words::retention::rules(
+        policy.keep_last,
+        policy.keep_daily,
+        policy.keep_weekly,
+        policy.keep_monthly,
+    );
+    let mut text = words::terminal::keeps(name, rules);
     if let Some(why) = &retention.error_message {
         text += "\n";
         text += &words::retention::ended_early(printable(why));

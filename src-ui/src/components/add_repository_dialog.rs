@@ -54,7 +54,7 @@ pub(crate) fn AddRepositoryDialog(props: &AddRepositoryDialogProps) -> Html {
         >
             <p class="faint">{ words::repositories::add_hint() }</p>
             <div class="field">
-                <span>{ words::repositories::folder() }</span>
+                <span>{ words::common::folder() }</span>
                 <div class="dialog__line">
                     <button class="button" type="button" onclick={on_choose} disabled={choose.is_running}>{ words::common::choose_folder() }</button>
                     <span class="dialog__path">{ folder.as_ref().map_or(words::common::no_folder_yet(), |folder| folder.path.as_str()) }</span>

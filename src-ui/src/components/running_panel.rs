@@ -26,16 +26,11 @@ fn line(running: &Running, units: Units) -> String {
     if progress.is_stalled {
         parts.push(words::backups::stalled().to_owned());
     } else {
-        parts.extend(
-            progress
-                .speed_bps
-                .map(|speed| words::common::per_second(size(speed))),
-        );
-        parts.extend(
-            progress
-                .eta_seconds
-                .map(|eta| words::common::time_left(format::span(eta))),
-        );
+        parts.extend(format::pace(
+            progress.speed_bps,
+            progress.eta_seconds,
+            units,
+        ));
     }
     parts.join(" · ")
 }

@@ -160,15 +160,10 @@ fn progress_line(download: &Download, units: Units) -> String {
         Some(total) => words::common::part_of(size(progress.received_bytes), size(total)),
         None => size(progress.received_bytes),
     }];
-    parts.extend(
-        progress
-            .speed_bps
-            .map(|speed| words::common::per_second(size(speed))),
-    );
-    parts.extend(
-        progress
-            .eta_seconds
-            .map(|eta| words::common::time_left(format::span(eta))),
-    );
+    parts.extend(format::pace(
+        progress.speed_bps,
+        progress.eta_seconds,
+        units,
+    ));
     parts.join(" · ")
 }

@@ -391,17 +391,8 @@ fn kept(retention: &Retention) -> String {
         keep_weekly,
         keep_monthly,
     } = policy;
-    let rules: Vec<String> = [
-        (keep_last, words::history::rule_last(keep_last)),
-        (keep_daily, words::history::rule_daily(keep_daily)),
-        (keep_weekly, words::history::rule_weekly(keep_weekly)),
-        (keep_monthly, words::history::rule_monthly(keep_monthly)),
-    ]
-    .into_iter()
-    .filter(|(count, _)| *count > 0)
-    .map(|(_, rule)| rule)
-    .collect();
-    words::history::keeps(rules.join(", "))
+    let rules = words::retention::rules(keep_last, keep_daily, keep_weekly, keep_monthly);
+    words::history::keeps(rules)
 }
 
 #[cfg(test)]

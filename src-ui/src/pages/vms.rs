@@ -133,7 +133,7 @@ pub(crate) fn Vms() -> Html {
             { search(&look) }
             { view_choice(&app.settings, &settings.run) }
             if !all.is_empty() {
-                <button class="button is-narrow" type="button" onclick={discover} title={words::vms::discover()}>{ icon(Picture::Plus) }{ words::vms::discover() }</button>
+                <button class="button is-narrow" type="button" onclick={discover} title={words::discovery::title()}>{ icon(Picture::Plus) }{ words::discovery::title() }</button>
                 { back_up_selected(&rows, &set_over) }
             }
         </header>
@@ -203,7 +203,7 @@ fn on_added(app: &AppContext) -> Callback<AddedVms> {
 fn no_vms(discover: &Callback<MouseEvent>, add_sample: Option<Html>) -> Html {
     let buttons = html! {
         <>
-        <button class="button is-primary" type="button" onclick={discover.clone()}>{ words::vms::discover() }</button>
+        <button class="button is-primary" type="button" onclick={discover.clone()}>{ words::discovery::title() }</button>
         { add_sample }
         </>
     };
