@@ -1,9 +1,11 @@
 //! Running backups, watched until they end, whatever page the window shows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use futures::{StreamExt, TryStreamExt, stream};
 use sendense_types::{
     AppEvent, Backup, BackupId, BackupProgress, BackupStatus, BackupType, RepositoryId,
     StartedBackup, Verification, VerificationStatus, Vm, VmId, VmProtection, VmState, VmSummary,
@@ -12,6 +14,12 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::session::Generation;
 use crate::{Events, HubSession, Result, watch_backup};
+
+/// So many VMs a hub is asked for at the same time, where it lists backups only VM by VM.
+const VMS_AT_ONCE: usize = 8;
+/// For so long what a hub said of a VM's backups counts, unless something happens to them: another program may have
+/// started one.
+const FRESH_FOR: Duration = Duration::from_secs(60);
 
 /// The backups that are watched. Cheap to clone.
 #[derive(Clone)]
@@ -25,6 +33,56 @@ struct Inner {
     watched: Mutex<BTreeMap<BackupId, Watch>>,
     verifying: AtomicUsize,
     copying: AtomicUsize,
+    histories: Mutex<Histories>,
+}
+
+/// What is known of the backups of VMs, on hubs that list them only VM by VM.
+#[derive(Default)]
+struct Histories {
+    /// The hub that said it.
+    generation: Option<Generation>,
+    by_vm: HashMap<VmId, (Instant, Vec<Backup>)>,
+    /// When something last happened to backups of a VM that is not named.
+    changed_at: Option<Instant>,
+}
+
+impl Histories {
+    fn keep_only(&mut self, generation: Generation) {
+        if self.generation != Some(generation) {
+            *self = Self {
+                generation: Some(generation),
+                ..Self::default()
+            };
+        }
+    }
+
+    fn is_fresh(&self, vm: &VmId) -> bool {
+        let known = self.by_vm.get(vm);
+        known.is_some_and(|(asked_at, backups)| {
+            // One that runs is about to change.
+            asked_at.elapsed() < FRESH_FOR
+                && self
+                    .changed_at
+                    .is_none_or(|changed_at| changed_at < *asked_at)
+                && !backups.iter().any(is_running)
+        })
+    }
+
+    fn put(&mut self, vm: VmId, asked_at: Instant, backups: Vec<Backup>) {
+        self.by_vm.insert(vm, (asked_at, backups));
+    }
+
+    fn of(&self, vm: &VmId) -> Option<&Vec<Backup>> {
+        self.by_vm.get(vm).map(|(_, backups)| backups)
+    }
+
+    /// Something happened to a backup of this VM, or of one that is not known.
+    fn forget(&mut self, vm: Option<&VmId>) {
+        match vm {
+            Some(vm) => drop(self.by_vm.remove(vm)),
+            None => self.changed_at = Some(Instant::now()),
+        }
+    }
 }
 
 /// Counts for as long as it lives.
@@ -61,6 +119,7 @@ impl Backups {
                 watched: Mutex::default(),
                 verifying: AtomicUsize::new(0),
                 copying: AtomicUsize::new(0),
+                histories: Mutex::default(),
             }),
         }
     }
@@ -84,6 +143,7 @@ impl Backups {
                     .await
             })
             .await?;
+        self.histories().forget(Some(&vm.context_id));
         self.watch(started.backup_id.clone());
         Ok(started)
     }
@@ -109,7 +169,10 @@ impl Backups {
                 let backups = Self { inner };
                 match &event {
                     AppEvent::BackupProgressed(progress) => backups.keep(&backup_id, progress),
-                    AppEvent::BackupFinished { .. } => backups.end(&backup_id),
+                    AppEvent::BackupFinished { backup } => {
+                        backups.end(&backup_id);
+                        backups.histories().forget(backup.vm_context_id.as_ref());
+                    }
                     _ => {}
                 }
                 backups.inner.events.publish(event);
@@ -163,7 +226,7 @@ impl Backups {
             .inner
             .session
             .ask(async |hub| {
-                let (disks, backups) = tokio::join!(hub.vm_disks(vm), hub.backups(vm));
+                let (disks, backups) = tokio::join!(hub.vm_disks(vm), hub.history(vm));
                 // Hubs may not know the disks of a VM that is gone; its backups still count.
                 Ok((disks.unwrap_or_default(), backups?))
             })
@@ -179,23 +242,71 @@ impl Backups {
         })
     }
 
-    /// How well all VMs are protected, from one look at all backups. Running ones are watched.
+    /// How well all VMs are protected. Running backups are watched.
     ///
     /// # Errors
     /// When the hub does not answer.
     pub async fn protection(&self) -> Result<Vec<VmProtection>> {
-        let (vms, backups) = self
-            .inner
-            .session
-            .ask(async |hub| {
-                let (vms, backups) = tokio::join!(hub.vms(), hub.all_backups());
-                Ok((vms?, backups?))
-            })
-            .await?;
+        let (vms, backups) = self.all().await?;
         for backup in backups.iter().filter(|backup| is_running(backup)) {
             self.watch(backup.backup_id.clone());
         }
         Ok(protection_of(&vms, backups))
+    }
+
+    /// So many of the newest backups of all VMs, newest first.
+    ///
+    /// # Errors
+    /// When the hub does not answer.
+    pub async fn recent(&self, count: usize) -> Result<Vec<Backup>> {
+        let (_, mut backups) = self.all().await?;
+        backups.truncate(count);
+        Ok(backups)
+    }
+
+    /// All VMs and all backups, newest first. A hub that lists backups only VM by VM (contract D27) is asked for a few
+    /// VMs at a time, and for each only when what is known of it is old, or something has happened since.
+    async fn all(&self) -> Result<(Vec<Vm>, Vec<Backup>)> {
+        let (generation, (vms, listed)) = self
+            .inner
+            .session
+            .ask_which(async |hub| {
+                let (vms, backups) = tokio::join!(hub.vms(), hub.all_backups());
+                Ok((vms?, backups?))
+            })
+            .await?;
+        if let Some(backups) = listed {
+            return Ok((vms, backups));
+        }
+        let missing: Vec<Vm> = {
+            let mut histories = self.histories();
+            histories.keep_only(generation);
+            let is_missing = |vm: &&Vm| !histories.is_fresh(&vm.context_id);
+            vms.iter().filter(is_missing).cloned().collect()
+        };
+        let asked = self
+            .inner
+            .session
+            .ask(async |hub| {
+                let asked = stream::iter(missing)
+                    .map(|vm| {
+                        let hub = hub.clone();
+                        let began = Instant::now();
+                        async move { Ok((hub.backups(&vm).await?, vm.context_id, began)) }
+                    })
+                    .buffer_unordered(VMS_AT_ONCE);
+                asked.try_collect::<Vec<_>>().await
+            })
+            .await?;
+        let mut histories = self.histories();
+        histories.keep_only(generation);
+        for (backups, vm, began) in asked {
+            histories.put(vm, began, backups);
+        }
+        let known = vms.iter().filter_map(|vm| histories.of(&vm.context_id));
+        let mut backups: Vec<Backup> = known.flatten().cloned().collect();
+        backups.sort_by(|a, b| (b.created_at, &b.backup_id).cmp(&(a.created_at, &a.backup_id)));
+        Ok((vms, backups))
     }
 
     /// Checks that a backup still holds what was backed up, and publishes how far that is and what is found.
@@ -292,6 +403,14 @@ impl Backups {
         drop(ended.map(|watch| watch.task.detach()));
     }
 
+    fn histories(&self) -> MutexGuard<'_, Histories> {
+        // As below.
+        self.inner
+            .histories
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn watched(&self) -> MutexGuard<'_, BTreeMap<BackupId, Watch>> {
         // Nothing panics under this lock.
         self.inner
@@ -319,11 +438,14 @@ fn state_of(backups: &[Backup]) -> VmState {
     let last = newest(backups, |backup| {
         matches!(
             backup.status,
-            BackupStatus::Completed | BackupStatus::Failed
+            BackupStatus::Completed | BackupStatus::Unconfirmed | BackupStatus::Failed
         )
     });
     match last {
         Some(backup) if backup.status == BackupStatus::Failed => VmState::LastBackupFailed,
+        Some(backup) if backup.status == BackupStatus::Unconfirmed => {
+            VmState::LastBackupUnconfirmed
+        }
         Some(backup) if !is_good(&backup) => VmState::LastBackupDamaged,
         Some(_) => VmState::Protected,
         None => VmState::NeverBackedUp,

@@ -8,7 +8,7 @@ use sendense_types::{
     AppError, AppEvent, Backup, BackupId, BackupProgress, BackupStatus, ErrorKind,
 };
 
-use crate::hub::failure_of;
+use crate::hub::{Proof, failure_of};
 use crate::speed::Speed;
 use crate::{HubClient, Result};
 
@@ -23,9 +23,9 @@ const SLOW_PAUSE: Duration = Duration::from_secs(15);
 const SLOW_AFTER: Duration = Duration::from_secs(15);
 /// Without a change for so long a backup counts as stalled.
 const STALLED_AFTER: Duration = Duration::from_secs(60);
-/// So long a hub may take to confirm the disks of a backup that it calls completed.
+/// So long a hub may take to confirm the disks of a backup that it calls completed, from the last sign of life on.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(600);
-/// On hubs that cannot confirm disks, the later ones of a completed backup get this long.
+/// On hubs that cannot confirm disks, the later ones of a completed backup get this long, from then on as well.
 const SETTLE_WITHOUT_PROOF: Duration = Duration::from_secs(60);
 /// A hub that cannot be reached for this long is given up; the backup continues without us.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(600);
@@ -33,10 +33,11 @@ const GIVE_UP_AFTER: Duration = Duration::from_secs(600);
 /// Watches a backup until it is over, publishing what happens, and says how it ended.
 ///
 /// A hub that does not answer for a while is asked again. A backup counts as over when all its disks
-/// are: on deployed hubs a backup is called completed too early (contract H10).
+/// are: on deployed hubs a backup is called completed too early (contract H10), and one that they never confirm ends as
+/// [`Unconfirmed`](BackupStatus::Unconfirmed).
 ///
 /// # Errors
-/// Why the backup failed, in words; or that the hub has lost it or can no longer be reached.
+/// Why the backup failed, in words; that it was not confirmed; or that the hub has lost it or can no longer be reached.
 pub async fn watch_backup(
     hub: &HubClient,
     id: &BackupId,
@@ -53,57 +54,32 @@ pub async fn watch_backup(
                 publish(event);
                 pause
             }
-            Step::Confirm { backup, pause } => {
-                let proof = confirm(hub, &backup).await;
-                if plan.is_settled(proof, &backup, Instant::now()) {
-                    return Ok(finish(*backup, publish));
+            Step::Confirm {
+                mut backup,
+                event,
+                pause,
+            } => {
+                let proof = hub.proof_of(&backup).await;
+                if let Some(status) = plan.settled(proof, &backup, Instant::now()) {
+                    backup.status = status;
+                    return end(*backup, publish);
                 }
+                publish(event);
                 pause
             }
-            Step::Over(backup) => {
-                let failure = failure_of(&backup);
-                let backup = finish(*backup, publish);
-                return failure.map_or(Ok(backup), Err);
-            }
+            Step::Over(backup) => return end(*backup, publish),
             Step::GiveUp(error) => return Err(error),
         };
         tokio::time::sleep(pause).await;
     }
 }
 
-fn finish(backup: Backup, publish: &mut (dyn FnMut(AppEvent) + Send)) -> Backup {
+/// Publishes how a backup ended, and says it.
+fn end(backup: Backup, publish: &mut (dyn FnMut(AppEvent) + Send)) -> Result<Backup> {
     publish(AppEvent::BackupFinished {
         backup: Box::new(backup.clone()),
     });
-    backup
-}
-
-/// What the hub says about the disks of a backup that it calls completed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Proof {
-    /// Every disk is done.
-    Confirmed,
-    /// At least one is not.
-    NotYet,
-    /// This hub cannot tell.
-    NotOffered,
-}
-
-async fn confirm(hub: &HubClient, backup: &Backup) -> Proof {
-    for disk_index in 0..backup.disk_count.unwrap_or(1) {
-        match hub.is_disk_confirmed(backup, disk_index).await {
-            Ok(true) => {}
-            Ok(false) => return Proof::NotYet,
-            Err(error) if matches!(error.kind, ErrorKind::Unsupported | ErrorKind::NotFound) => {
-                return Proof::NotOffered;
-            }
-            Err(error) => {
-                tracing::debug!(%error, "could not ask whether a disk is done");
-                return Proof::NotYet;
-            }
-        }
-    }
-    Proof::Confirmed
+    failure_of(&backup).map_or(Ok(backup), Err)
 }
 
 /// What to do after a look.
@@ -111,9 +87,10 @@ async fn confirm(hub: &HubClient, backup: &Backup) -> Proof {
 enum Step {
     /// Tell, and look again.
     Look { event: AppEvent, pause: Duration },
-    /// The hub says completed but lists no disks: ask for each, and look again if need be.
+    /// The hub says completed but lists no disks: ask for each. Unless all are done, tell, and look again.
     Confirm {
         backup: Box<Backup>,
+        event: AppEvent,
         pause: Duration,
     },
     /// It will not change any more.
@@ -129,7 +106,6 @@ struct Plan {
     /// What was seen last, and when that was new.
     last: Option<(Backup, Instant)>,
     speed: Speed,
-    completed_since: Option<Instant>,
     missing_since: Option<Instant>,
 }
 
@@ -147,9 +123,9 @@ impl Plan {
             BackupStatus::Completed if is_proven_by_its_disks(&backup) => {
                 Step::Over(Box::new(backup))
             }
-            BackupStatus::Completed if backup.disks.is_empty() => {
-                self.completed_since.get_or_insert(now);
+            BackupStatus::Completed | BackupStatus::Unconfirmed if backup.disks.is_empty() => {
                 Step::Confirm {
+                    event: AppEvent::BackupProgressed(self.progress(backup.clone(), now)),
                     backup: Box::new(backup),
                     pause,
                 }
@@ -186,16 +162,21 @@ impl Plan {
         }
     }
 
-    /// Whether a completed backup counts as over, after its disks were asked for.
-    fn is_settled(&self, proof: Proof, backup: &Backup, now: Instant) -> bool {
-        let waited = self
-            .completed_since
-            .map_or(Duration::ZERO, |since| now.duration_since(since));
+    /// How a backup that the hub calls completed ended, after its disks were asked for; `None` while they may still be
+    /// confirmed. A hub that goes on copying gets all the time it takes.
+    fn settled(&self, proof: Proof, backup: &Backup, now: Instant) -> Option<BackupStatus> {
+        let changed_at = self.last.as_ref().map_or(now, |(_, at)| *at);
+        let waited = now.duration_since(changed_at);
+        let is_single = backup.disk_count.unwrap_or(1) <= 1;
+        let is_called_done = backup.status == BackupStatus::Completed;
         match proof {
-            Proof::Confirmed => true,
-            Proof::NotYet => waited >= CONFIRM_WITHIN,
+            Proof::Confirmed => Some(BackupStatus::Completed),
+            Proof::NotOffered if is_single && is_called_done => Some(BackupStatus::Completed),
             Proof::NotOffered => {
-                backup.disk_count.unwrap_or(1) <= 1 || waited >= SETTLE_WITHOUT_PROOF
+                (waited >= SETTLE_WITHOUT_PROOF).then_some(BackupStatus::Unconfirmed)
+            }
+            Proof::NotYet | Proof::Unknown => {
+                (waited >= CONFIRM_WITHIN).then_some(BackupStatus::Unconfirmed)
             }
         }
     }
@@ -267,6 +248,7 @@ mod tests {
             dependents: Vec::new(),
             error_message: None,
             error_code: None,
+            last_telemetry_at: None,
             created_at: None,
             started_at: None,
             completed_at: None,
@@ -366,15 +348,45 @@ mod tests {
         let done = backup(BackupStatus::Completed, 0);
         let step = plan.seen(done.clone(), start);
         assert!(matches!(step, Step::Confirm { .. }), "{step:?}");
-        assert!(plan.is_settled(Proof::Confirmed, &done, start));
+        use BackupStatus::{Completed, Unconfirmed};
         let later = |seconds| start + Duration::from_secs(seconds);
-        assert!(!plan.is_settled(Proof::NotYet, &done, later(599)));
-        assert!(plan.is_settled(Proof::NotYet, &done, later(600)));
-        assert!(!plan.is_settled(Proof::NotOffered, &done, later(59)));
-        assert!(plan.is_settled(Proof::NotOffered, &done, later(60)));
-        let mut single = done;
+        let settled = |plan: &Plan, proof, at| plan.settled(proof, &done, at);
+        assert_eq!(settled(&plan, Proof::Confirmed, start), Some(Completed));
+        assert_eq!(settled(&plan, Proof::NotYet, later(599)), None);
+        assert_eq!(settled(&plan, Proof::NotYet, later(600)), Some(Unconfirmed));
+        assert_eq!(settled(&plan, Proof::Unknown, later(599)), None);
+        assert_eq!(settled(&plan, Proof::NotOffered, later(59)), None);
+        assert_eq!(
+            settled(&plan, Proof::NotOffered, later(60)),
+            Some(Unconfirmed)
+        );
+        let mut single = done.clone();
         single.disk_count = Some(1);
-        assert!(plan.is_settled(Proof::NotOffered, &single, start));
+        assert_eq!(
+            plan.settled(Proof::NotOffered, &single, start),
+            Some(Completed)
+        );
+    }
+
+    #[test]
+    fn the_wait_for_a_proof_begins_anew_with_each_sign_of_life() {
+        let mut plan = Plan::default();
+        let start = Instant::now();
+        let later = |seconds| start + Duration::from_secs(seconds);
+        for (second, bytes) in [(0, 1), (500, 2), (1000, 3)] {
+            let step = plan.seen(backup(BackupStatus::Unconfirmed, bytes), later(second));
+            let Step::Confirm { backup, event, .. } = step else {
+                panic!("{step:?}");
+            };
+            assert!(matches!(event, AppEvent::BackupProgressed(_)), "{event:?}");
+            assert_eq!(plan.settled(Proof::NotYet, &backup, later(second)), None);
+        }
+        let last = backup(BackupStatus::Unconfirmed, 3);
+        assert_eq!(plan.settled(Proof::NotYet, &last, later(1599)), None);
+        assert_eq!(
+            plan.settled(Proof::NotYet, &last, later(1600)),
+            Some(BackupStatus::Unconfirmed)
+        );
     }
 
     #[test]

@@ -41,7 +41,7 @@ fn tell<R: Runtime>(app: &AppHandle<R>, event: AppEvent) {
             let settings = app.state::<Preferences<R>>().settings();
             let is_wanted = match backup.status {
                 BackupStatus::Completed => settings.notify_success,
-                BackupStatus::Failed => settings.notify_failure,
+                BackupStatus::Failed | BackupStatus::Unconfirmed => settings.notify_failure,
                 _ => false,
             };
             if is_wanted {

@@ -13,18 +13,25 @@ use crate::window;
 /// A backup is over.
 pub(crate) fn backup_over<R: Runtime>(app: &AppHandle<R>, backup: &Backup) {
     let name = &backup.vm_name;
-    let (title, text) = if backup.status == BackupStatus::Completed {
-        let text = match backup.total_bytes {
-            Some(bytes) => words::frame::new_point_of(ByteSize(bytes)),
-            None => words::backups::new_point().to_owned(),
-        };
-        (words::backups::finished_toast(name), text)
-    } else {
-        let text = match backup.error_message.as_deref() {
-            Some(reason) => words::frame::backup_failed(reason.trim_end_matches('.')),
-            None => words::frame::backup_failed_unexplained().to_owned(),
-        };
-        (words::backups::failed_toast(name), text)
+    let (title, text) = match backup.status {
+        BackupStatus::Completed => {
+            let text = match backup.total_bytes {
+                Some(bytes) => words::frame::new_point_of(ByteSize(bytes)),
+                None => words::backups::new_point().to_owned(),
+            };
+            (words::backups::finished_toast(name), text)
+        }
+        BackupStatus::Unconfirmed => (
+            words::backups::unconfirmed_toast(name),
+            words::backups::unconfirmed_note().to_owned(),
+        ),
+        _ => {
+            let text = match backup.error_message.as_deref() {
+                Some(reason) => words::frame::backup_failed(reason.trim_end_matches('.')),
+                None => words::frame::backup_failed_unexplained().to_owned(),
+            };
+            (words::backups::failed_toast(name), text)
+        }
     };
     let place = backup
         .vm_context_id

@@ -115,7 +115,7 @@ impl Shown {
             AppEvent::BackupFinished { backup } => {
                 self.backups.remove(backup.backup_id.as_str());
                 match backup.status {
-                    BackupStatus::Failed => {
+                    BackupStatus::Failed | BackupStatus::Unconfirmed => {
                         self.failed.insert(backup.vm_name.clone());
                     }
                     BackupStatus::Completed => {

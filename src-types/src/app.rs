@@ -152,6 +152,8 @@ pub enum VmState {
     LastBackupFailed,
     /// Verifying found its newest backup damaged; older ones may be good.
     LastBackupDamaged,
+    /// The hub calls its newest backup completed, and not all disks of it are known to be.
+    LastBackupUnconfirmed,
 }
 
 /// An open mount, with what the core knows beyond the hub's list.

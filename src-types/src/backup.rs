@@ -35,8 +35,11 @@ impl BackupType {
 pub enum BackupStatus {
     /// `started`, `in_progress`, `running`, `pending`, `queued`.
     Active,
-    /// `completed`, `success`, `succeeded`. On deployed hubs done is not finished (contract H10).
+    /// `completed`, `success`, `succeeded`.
     Completed,
+    /// `completed` as well, on a hub that says so before all disks are (contract H10, H42): not all of them are
+    /// known to be, and what is there may not be restorable.
+    Unconfirmed,
     /// `failed`, `error`.
     Failed,
     /// `cancelled`, `canceled`.
@@ -122,6 +125,9 @@ pub struct Backup {
     /// The same for programs, on hubs that say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_code: Option<FailureCode>,
+    /// When the hub last heard of it from what copies its disks, where the hub says.
+    #[serde(default, deserialize_with = "crate::time::optional")]
+    pub last_telemetry_at: Option<Timestamp>,
     /// When it was asked for.
     #[serde(default, deserialize_with = "crate::time::optional")]
     pub created_at: Option<Timestamp>,
@@ -150,6 +156,17 @@ pub struct BackupDisk {
     pub total_bytes: Option<u64>,
     /// 0 to 100, where the hub says.
     pub progress_percent: Option<f64>,
+}
+
+/// What an incremental backup of a VM into a repository would build on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct IncrementalBase {
+    /// The repository; `None` on hubs that do not say where backups are.
+    pub repository_id: Option<RepositoryId>,
+    /// The newest recovery point there, where an incremental backup is possible.
+    pub parent: Option<Backup>,
+    /// Why it is not, in words, where that is not simply for want of one.
+    pub why_not: Option<String>,
 }
 
 /// What a hub answers to the start of a backup (contract 3.6).

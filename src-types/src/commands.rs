@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     About, AddedVms, Backup, BackupId, BackupProgress, BackupType, Chain, ChosenFolder,
-    DiscoveredVm, Download, DownloadId, FolderSize, HubCheck, HubId, Listing, MountId, OpenMount,
-    Repository, RepositoryId, RepositoryTest, Rescan, Retention, RetentionPoint, RetentionPolicy,
-    Session, Settings, StartedBackup, Vm, VmDisk, VmId, VmProtection, VmSummary,
+    DiscoveredVm, Download, DownloadId, FolderSize, HubCheck, HubId, IncrementalBase, Listing,
+    MountId, OpenMount, Repository, RepositoryId, RepositoryTest, Rescan, Retention,
+    RetentionPoint, RetentionPolicy, Session, Settings, StartedBackup, Vm, VmDisk, VmId,
+    VmProtection, VmSummary,
 };
 
 /// A request with a name and an answer.
@@ -85,6 +86,7 @@ commands! { $
     list_running_backups(ListRunningBackups) -> Vec<BackupProgress>;
     list_recent_backups(ListRecentBackups) -> Vec<Backup>;
     list_backups(ListBackups) -> Vec<Backup>;
+    get_incremental_bases(GetIncrementalBases) -> Vec<IncrementalBase>;
     get_backup(GetBackup) -> Backup;
     get_chain(GetChain) -> Chain;
     verify_backup(VerifyBackup) -> ();
@@ -372,6 +374,13 @@ pub struct ListRecentBackups {}
 /// Backups of a VM in all repositories, newest first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ListBackups {
+    /// The VM.
+    pub vm: Vm,
+}
+
+/// What incremental backups of a VM would build on, in each repository that holds recovery points of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GetIncrementalBases {
     /// The VM.
     pub vm: Vm,
 }

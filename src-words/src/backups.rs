@@ -11,6 +11,9 @@ words! {
     full_hint = "All data in use";
     incremental_hint = "Only what changed since the last backup";
     incremental_not_yet = "Not possible yet: this repository has no completed backup to build on.";
+    incremental_elsewhere = "Not possible: the newest recovery point is in another repository, and this hub would leave out what changed before it.";
+    incremental_lost = "Not possible: this hub has lost the chain of this VM and refuses incremental backups of it.";
+    incremental_unconfirmed = "Not possible yet: the hub has not confirmed the newest backup.";
     incremental_or_full_hint = "Only what changed; a full backup where there is nothing to build on";
     full = "Full";
     incremental = "Incremental";
@@ -22,6 +25,8 @@ words! {
     cancelled = "Cancelled";
     running = "Running";
     unknown = "Unknown";
+    unconfirmed = "Not confirmed";
+    unconfirmed_note = "The hub calls this backup completed, but has not confirmed every disk. What it has confirmed can be restored.";
     running_now = "Running now";
     overall_progress = "Overall progress";
     speed_chart = "Speed over time";
@@ -46,5 +51,6 @@ words! {
     started_hint(vm) = "{vm}: you can leave this page or close the window.";
     finished_toast(vm) = "Backup of {vm} finished";
     cancelled_toast(vm) = "Backup of {vm} cancelled";
+    unconfirmed_toast(vm) = "Backup of {vm} not confirmed";
     failed_toast(vm) = "Backup of {vm} failed";
 }

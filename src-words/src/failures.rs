@@ -138,6 +138,10 @@ words! {
     backup_cancelled(vm) = "The backup of {vm} was cancelled.";
     backup_failed(vm) = "The backup of {vm} failed.";
     backup_failed_because(vm, reason) = "The backup of {vm} failed: {reason}.";
+    earlier_unchanged_there = "Earlier recovery points are unchanged. The hub may keep what was written of this one.";
+    full_backups_only = "Run full backups of this VM. The hub’s administrator can add the missing row to its table backup_chains.";
+    backup_unconfirmed(vm) = "The hub calls the backup of {vm} completed, but has not confirmed every disk.";
+    backup_unconfirmed_hint = "Do not rely on it. Disks that were confirmed can be restored; check the hub’s log before the next backup.";
     earlier_unchanged = "Nothing of it was kept; earlier backups are unchanged.";
     nothing_to_verify = "This backup is not complete, so there is nothing to verify.";
     not_verified = "This backup is not being verified.";

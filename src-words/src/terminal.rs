@@ -44,6 +44,7 @@ words! {
     running = "running";
     running_at(percent) = "running, {percent}%";
     completed = "completed";
+    unconfirmed = "not confirmed";
     failed = "failed";
     cancelled = "cancelled";
     unknown = "unknown";

@@ -25,6 +25,7 @@ words! {
     protected = "Protected";
     last_failed = "Last backup failed";
     last_damaged = "Last backup damaged";
+    last_unconfirmed = "Last backup not confirmed";
     power_on = "on";
     power_off = "off";
 

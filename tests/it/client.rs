@@ -1,6 +1,7 @@
 //! The core against hubs: the whole journey in both of our own profiles, and servers that misbehave as deployed hubs do
 //! (contract 7).
 
+mod deployed;
 mod faults;
 
 use std::path::Path;

@@ -66,7 +66,7 @@ pub(crate) async fn run(
         }
         BackupCommand::List { vm } => {
             let vm = hub.find_vm(&vm).await?;
-            let backups = hub.backups(&vm).await?;
+            let backups = hub.history(&vm).await?;
             output.show(&json!({ "backups": backups }), || {
                 list(&vm.vm_name, &backups)
             })
@@ -405,6 +405,7 @@ fn word(status: BackupStatus) -> &'static str {
     match status {
         BackupStatus::Active => words::terminal::running(),
         BackupStatus::Completed => words::terminal::completed(),
+        BackupStatus::Unconfirmed => words::terminal::unconfirmed(),
         BackupStatus::Failed => words::terminal::failed(),
         BackupStatus::Cancelled => words::terminal::cancelled(),
         BackupStatus::Unknown => words::terminal::unknown(),

@@ -1,17 +1,24 @@
 //! Backups: starting them and what is known of them (contract 3.6).
 
 use std::collections::BTreeSet;
+use std::sync::{MutexGuard, PoisonError};
 
+use jiff::SignedDuration;
 use sendense_types::{
-    AppError, Backup, BackupId, BackupStatus, BackupType, Chain, ErrorKind, RepositoryId,
-    Retention, RetentionPoint, RetentionPolicy, RetentionStatus, Retry, StartedBackup,
-    Verification, VerificationStatus, Vm,
+    AppError, Backup, BackupId, BackupStatus, BackupType, Chain, ErrorKind, IncrementalBase,
+    RepositoryId, Retention, RetentionPoint, RetentionPolicy, RetentionStatus, Retry,
+    StartedBackup, Verification, VerificationStatus, Vm, VmId,
 };
 use sendense_words as words;
 use serde_json::json;
 
 use super::{HubClient, error, pauses::Pauses, request::Effect, session::is_missing, wire};
+use super::{wire::BackupList, zone::Zone};
 use crate::Result;
+
+/// So long after the last news of its disks a backup that is called completed counts as still being written; deployed
+/// hubs give running ones up after that time, too (contract 6.5).
+const STILL_COPYING: SignedDuration = SignedDuration::from_mins(5);
 
 impl HubClient {
     /// Starts a backup of all disks of a VM; `verify` has it read back before it counts as completed, on
@@ -30,17 +37,19 @@ impl HubClient {
         backup_type: BackupType,
         verify: bool,
     ) -> Result<StartedBackup> {
-        let before = self.backups(vm).await?;
-        if let Some(running) = before
-            .iter()
-            .find(|backup| backup.status == BackupStatus::Active)
-        {
+        let before = self.list_of(vm).await?;
+        if let Some(running) = before.backups.iter().find(|backup| self.may_run(backup)) {
             return Err(AppError::new(
                 ErrorKind::Conflict,
                 words::failures::backup_of_running(&vm.vm_name),
                 Retry::Manual,
             )
             .with_hint(words::failures::running_id(&running.backup_id)));
+        }
+        let base = self.base_of(vm, Some(repository_id), &before);
+        if let (BackupType::Incremental, Some(why_not)) = (backup_type, base.why_not) {
+            return Err(AppError::new(ErrorKind::NeedsFull, why_not, Retry::Manual)
+                .with_hint(words::failures::run_full()));
         }
         let mut body = json!({
             "vm_name": vm.vm_name,
@@ -53,8 +62,11 @@ impl HubClient {
         let answer = self.post(self.v1(&["backups"])?, &body, Effect::Once).await;
         match answer {
             Err(error) if error.kind == ErrorKind::OutcomeUnknown => {
-                let known: BTreeSet<&BackupId> =
-                    before.iter().map(|backup| &backup.backup_id).collect();
+                let known: BTreeSet<&BackupId> = before
+                    .backups
+                    .iter()
+                    .map(|backup| &backup.backup_id)
+                    .collect();
                 let begun = self
                     .backups(vm)
                     .await?
@@ -62,28 +74,147 @@ impl HubClient {
                     .find(|backup| !known.contains(&backup.backup_id));
                 begun.map(as_started).ok_or(error)
             }
+            Err(error) if error.kind == ErrorKind::NeedsFull && base.parent.is_some() => {
+                // There is a full one, and the hub has lost the chain that it begins (contract H9): another full one
+                // would not help.
+                self.unchained().insert(vm.context_id.clone());
+                let error = AppError {
+                    message: words::backups::incremental_lost().to_owned(),
+                    ..error
+                };
+                Err(error.with_hint(words::failures::full_backups_only()))
+            }
             answer => wire::started(&answer?),
+        }
+    }
+
+    /// What incremental backups of a VM would build on, or why there can be none, in each repository with recovery
+    /// points of it.
+    ///
+    /// Deployed hubs take what changed since the newest backup of a VM wherever that lies, and put it on top of the
+    /// newest one in the repository (contract H41): there, only the repository of the newest one will do.
+    ///
+    /// # Errors
+    /// When the hub does not answer.
+    pub async fn incremental_bases(&self, vm: &Vm) -> Result<Vec<IncrementalBase>> {
+        let mut list = self.list_of(vm).await?;
+        self.confirm_newest(&mut list).await;
+        let mut repositories: Vec<_> = list
+            .backups
+            .iter()
+            .map(|backup| backup.repository_id.as_ref())
+            .collect();
+        repositories.sort_unstable();
+        repositories.dedup();
+        let bases = repositories
+            .into_iter()
+            .map(|repository_id| self.base_of(vm, repository_id, &list));
+        Ok(bases.collect())
+    }
+
+    fn base_of(
+        &self,
+        vm: &Vm,
+        repository_id: Option<&RepositoryId>,
+        list: &BackupList,
+    ) -> IncrementalBase {
+        let none = IncrementalBase {
+            repository_id: repository_id.cloned(),
+            ..IncrementalBase::default()
+        };
+        let is_here = |backup: &&Backup| {
+            // One whose repository the hub does not say may be anywhere.
+            let repository = backup.repository_id.as_ref();
+            repository.is_none() || repository == repository_id
+        };
+        let is_done = |backup: &&Backup| backup.status == BackupStatus::Completed;
+        let mut done = list.backups.iter().filter(is_done);
+        let Some(parent) = done.find(is_here) else {
+            return none;
+        };
+        let newest = list.backups.iter().find(|backup| {
+            matches!(
+                backup.status,
+                BackupStatus::Completed | BackupStatus::Unconfirmed
+            )
+        });
+        let why_not = match newest.filter(|_| list.is_deployed) {
+            _ if self.unchained().contains(&vm.context_id) => words::backups::incremental_lost(),
+            Some(newest) if !is_here(&newest) => words::backups::incremental_elsewhere(),
+            Some(newest) if newest.status == BackupStatus::Unconfirmed => {
+                words::backups::incremental_unconfirmed()
+            }
+            _ => {
+                return IncrementalBase {
+                    parent: Some(parent.clone()),
+                    ..none
+                };
+            }
+        };
+        IncrementalBase {
+            why_not: Some(why_not.to_owned()),
+            ..none
+        }
+    }
+
+    /// Whether another backup beside this one would destroy both (contract H7). One that the hub already calls
+    /// completed counts while its disks are still heard of.
+    fn may_run(&self, backup: &Backup) -> bool {
+        match backup.status {
+            BackupStatus::Active => true,
+            BackupStatus::Unconfirmed => {
+                let heard = backup.last_telemetry_at.zip(self.time());
+                heard.is_none_or(|(heard, now)| now.duration_since(heard) < STILL_COPYING)
+            }
+            _ => false,
         }
     }
 
     /// The backups of a VM, newest first.
     pub async fn backups(&self, vm: &Vm) -> Result<Vec<Backup>> {
+        Ok(self.list_of(vm).await?.backups)
+    }
+
+    /// The backups of a VM, newest first; of the newest one that the hub calls completed, whether it confirms that.
+    ///
+    /// # Errors
+    /// When the hub does not answer.
+    pub async fn history(&self, vm: &Vm) -> Result<Vec<Backup>> {
+        let mut list = self.list_of(vm).await?;
+        self.confirm_newest(&mut list).await;
+        Ok(list.backups)
+    }
+
+    async fn list_of(&self, vm: &Vm) -> Result<BackupList> {
         let mut url = self.v1(&["backups"])?;
         // Deployed hubs go by the id, documented ones by the name (contract 8.4).
         url.query_pairs_mut()
             .append_pair("vm_context_id", vm.context_id.as_str())
             .append_pair("vm_name", &vm.vm_name);
-        let mut backups = wire::backups(&self.get(url).await?)?;
-        backups.retain(|backup| match &backup.vm_context_id {
+        let mut list = wire::backups(&self.get(url).await?)?;
+        list.backups.retain(|backup| match &backup.vm_context_id {
             Some(id) => *id == vm.context_id,
             None => backup.vm_name.to_lowercase() == vm.vm_name.to_lowercase(),
         });
-        Ok(backups)
+        if list.is_deployed {
+            self.in_true_time(&mut list.backups).await;
+        }
+        Ok(list)
     }
 
-    /// The backups of all VMs, newest first.
-    pub async fn all_backups(&self) -> Result<Vec<Backup>> {
-        wire::backups(&self.get(self.v1(&["backups"])?).await?)
+    /// The backups of all VMs, newest first; `None` on hubs that list them only VM by VM (contract D27).
+    ///
+    /// # Errors
+    /// When the hub does not answer.
+    pub async fn all_backups(&self) -> Result<Option<Vec<Backup>>> {
+        let mut list = wire::backups(&self.get(self.v1(&["backups"])?).await?)?;
+        if list.is_deployed && list.backups.is_empty() {
+            return Ok(None);
+        }
+        if list.is_deployed {
+            self.in_true_time(&mut list.backups).await;
+        }
+        Ok(Some(list.backups))
     }
 
     /// One backup, as it is now.
@@ -92,7 +223,115 @@ impl HubClient {
     /// `NotFound` when the hub does not have it.
     pub async fn backup(&self, id: &BackupId) -> Result<Backup> {
         let answer = self.get(self.v1(&["backups", id.as_str()])?).await?;
-        wire::backup(&answer)
+        let (mut backup, is_deployed) = wire::backup(&answer)?;
+        if is_deployed {
+            self.in_true_time(std::slice::from_mut(&mut backup)).await;
+        }
+        Ok(backup)
+    }
+
+    /// One backup as it is now, and whether its hub confirms that it is completed, where it can tell.
+    ///
+    /// # Errors
+    /// As [`backup`](Self::backup).
+    pub async fn confirmed_backup(&self, id: &BackupId) -> Result<Backup> {
+        let answer = self.get(self.v1(&["backups", id.as_str()])?).await?;
+        let (backup, is_deployed) = wire::backup(&answer)?;
+        let mut list = BackupList {
+            backups: vec![backup],
+            is_deployed,
+        };
+        if is_deployed {
+            self.in_true_time(&mut list.backups).await;
+            if self.is_newest(&list.backups[0]).await {
+                self.confirm_newest(&mut list).await;
+            }
+        }
+        Ok(list.backups.remove(0))
+    }
+
+    /// Whether no later backup of the VM is completed, as far as the hub says.
+    async fn is_newest(&self, backup: &Backup) -> bool {
+        let Some(vm_id) = &backup.vm_context_id else {
+            return false;
+        };
+        let list = async {
+            let mut url = self.v1(&["backups"])?;
+            url.query_pairs_mut()
+                .append_pair("vm_context_id", vm_id.as_str());
+            wire::backups(&self.get(url).await?)
+        };
+        let Ok(list) = list.await else {
+            return false;
+        };
+        let mut done = list.backups.iter();
+        let newest = done.find(|backup| backup.status == BackupStatus::Completed);
+        newest.is_some_and(|newest| newest.backup_id == backup.backup_id)
+    }
+
+    /// Corrects the wall times of a deployed hub (contract H4). Without its offset they are unknown, and no time is
+    /// better than a false one.
+    async fn in_true_time(&self, backups: &mut [Backup]) {
+        if !backups.is_empty() && !self.zone().is_known() {
+            // Of the answers that carry the true offset, each hub has this one. Failing, it teaches nothing.
+            drop(self.vms().await);
+        }
+        let zone = self.zone();
+        for backup in backups {
+            for time in [
+                &mut backup.created_at,
+                &mut backup.started_at,
+                &mut backup.completed_at,
+                &mut backup.last_telemetry_at,
+            ] {
+                *time = time.and_then(|wall| zone.moment(wall));
+            }
+        }
+    }
+
+    /// Takes back that the newest completed backup is, where a deployed hub does not confirm all its disks. Of older
+    /// ones it cannot tell.
+    async fn confirm_newest(&self, list: &mut BackupList) {
+        let is_done = |backup: &&mut Backup| backup.status == BackupStatus::Completed;
+        let newest = list.backups.iter_mut().find(is_done);
+        if let Some(newest) = newest.filter(|_| list.is_deployed)
+            && self.proof_of(newest).await == Proof::NotYet
+        {
+            newest.status = BackupStatus::Unconfirmed;
+        }
+    }
+
+    /// What the hub says about the disks of a backup that it calls completed, and lists none of.
+    pub(crate) async fn proof_of(&self, backup: &Backup) -> Proof {
+        for disk_index in 0..backup.disk_count.unwrap_or(1) {
+            match self.is_disk_confirmed(backup, disk_index).await {
+                Ok(true) => {}
+                Ok(false) => return Proof::NotYet,
+                Err(error) if is_missing(&error) => return Proof::NotOffered,
+                Err(error) => {
+                    tracing::debug!(%error, "could not ask whether a disk is done");
+                    return Proof::Unknown;
+                }
+            }
+        }
+        Proof::Confirmed
+    }
+
+    pub(super) fn hear_zone<'t>(&self, times: impl Iterator<Item = &'t str>) {
+        let mut zone = self.zone();
+        times.for_each(|time| zone.hear(time));
+    }
+
+    fn zone(&self) -> MutexGuard<'_, Zone> {
+        // Nothing panics under this lock.
+        self.zone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unchained(&self) -> MutexGuard<'_, BTreeSet<VmId>> {
+        // As above.
+        self.unchained
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Verifies a finished backup, reporting how far it is on the way; says what was found.
@@ -312,7 +551,7 @@ impl HubClient {
     ///
     /// # Errors
     /// `Unsupported` or `NotFound` on hubs without change ids.
-    pub(crate) async fn is_disk_confirmed(&self, backup: &Backup, disk_index: u32) -> Result<bool> {
+    async fn is_disk_confirmed(&self, backup: &Backup, disk_index: u32) -> Result<bool> {
         let mut url = self.v1(&["backups", "changeid"])?;
         url.query_pairs_mut()
             .append_pair("vm_name", &backup.vm_name)
@@ -323,10 +562,31 @@ impl HubClient {
     }
 }
 
+/// What a hub says about the disks of a backup that it calls completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// Every disk is done.
+    Confirmed,
+    /// At least one is not.
+    NotYet,
+    /// It did not answer the question.
+    Unknown,
+    /// This hub cannot tell.
+    NotOffered,
+}
+
 /// Why a backup failed, in words; `None` for one that did not.
 pub(crate) fn failure_of(backup: &Backup) -> Option<AppError> {
     match backup.status {
         BackupStatus::Active | BackupStatus::Completed | BackupStatus::Unknown => None,
+        BackupStatus::Unconfirmed => Some(
+            AppError::new(
+                ErrorKind::OutcomeUnknown,
+                words::failures::backup_unconfirmed(&backup.vm_name),
+                Retry::Manual,
+            )
+            .with_hint(words::failures::backup_unconfirmed_hint()),
+        ),
         BackupStatus::Cancelled => Some(AppError::new(
             ErrorKind::Cancelled,
             words::failures::backup_cancelled(&backup.vm_name),
@@ -346,7 +606,11 @@ pub(crate) fn failure_of(backup: &Backup) -> Option<AppError> {
                 },
                 Retry::Manual,
             )
-            .with_hint(words::failures::earlier_unchanged());
+            .with_hint(match backup.is_pinned {
+                Some(_) => words::failures::earlier_unchanged(),
+                // Deployed hubs leave what was written of it (contract 3.6).
+                None => words::failures::earlier_unchanged_there(),
+            });
             if let Some(hint) = known.and_then(|known| known.hint) {
                 failure = failure.with_hint(hint);
             }

@@ -14,17 +14,21 @@ mod restore;
 mod session;
 mod vms;
 mod wire;
+mod zone;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use jiff::Timestamp;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
+use sendense_types::VmId;
 
-pub(crate) use self::backups::failure_of;
+pub(crate) use self::backups::{Proof, failure_of};
 pub(crate) use self::restore::{Body, normal_path, why_not_a_file};
 pub use self::session::SignIn;
+use self::zone::Zone;
 use crate::Result;
 
 /// A hub that can be asked. Cheap to clone; clones share their connections.
@@ -36,6 +40,10 @@ pub struct HubClient {
     token: Option<Token>,
     /// The hub's clock, with the moment at which it was heard.
     time: Arc<Mutex<Option<(Instant, Timestamp)>>>,
+    /// The hub's time zone, as far as it was heard.
+    zone: Arc<Mutex<Zone>>,
+    /// The VMs of which it refused an incremental backup right beside a full one (contract H9).
+    unchained: Arc<Mutex<BTreeSet<VmId>>>,
     /// What was asked last: method and path. The query is left out, because it names files of the user.
     asked: Arc<Mutex<Option<String>>>,
 }
@@ -57,6 +65,8 @@ impl HubClient {
             base,
             token,
             time: Arc::default(),
+            zone: Arc::default(),
+            unchained: Arc::default(),
             asked: Arc::default(),
         })
     }

@@ -12,7 +12,9 @@ use crate::Result;
 impl HubClient {
     /// All VMs the hub knows, by name.
     pub async fn vms(&self) -> Result<Vec<Vm>> {
-        wire::vms(&self.get(self.v1(&["vm-contexts"])?).await?)
+        let answer = self.get(self.v1(&["vm-contexts"])?).await?;
+        self.hear_zone(wire::times_of_vms(&answer));
+        wire::vms(&answer)
     }
 
     /// The VM with that id or name. Ids come first, then names as they are, then names but for case.

@@ -3,8 +3,8 @@
 use sendense_core::{Backups, HubSession};
 use sendense_types::commands::{
     CancelBackup, CancelCopy, CancelVerification, CopyBackup, DeleteBackup, GetBackup, GetChain,
-    GetRetention, ListBackups, ListRecentBackups, ListRunningBackups, PinBackup, PreviewRetention,
-    Reply, RunRetention, SetRetention, StartBackup, VerifyBackup,
+    GetIncrementalBases, GetRetention, ListBackups, ListRecentBackups, ListRunningBackups,
+    PinBackup, PreviewRetention, Reply, RunRetention, SetRetention, StartBackup, VerifyBackup,
 };
 use tauri::{State, command};
 
@@ -48,13 +48,11 @@ pub(crate) fn list_running_backups(
 
 #[command]
 pub(crate) async fn list_recent_backups(
-    session: State<'_, HubSession>,
+    backups: State<'_, Backups>,
     request: ListRecentBackups,
 ) -> Result<Reply<ListRecentBackups>> {
     let ListRecentBackups {} = request;
-    let mut backups = session.ask(async |hub| hub.all_backups().await).await?;
-    backups.truncate(RECENT);
-    Ok(backups)
+    backups.recent(RECENT).await
 }
 
 #[command]
@@ -63,7 +61,17 @@ pub(crate) async fn list_backups(
     request: ListBackups,
 ) -> Result<Reply<ListBackups>> {
     session
-        .ask(async |hub| hub.backups(&request.vm).await)
+        .ask(async |hub| hub.history(&request.vm).await)
+        .await
+}
+
+#[command]
+pub(crate) async fn get_incremental_bases(
+    session: State<'_, HubSession>,
+    request: GetIncrementalBases,
+) -> Result<Reply<GetIncrementalBases>> {
+    session
+        .ask(async |hub| hub.incremental_bases(&request.vm).await)
         .await
 }
 
@@ -73,7 +81,7 @@ pub(crate) async fn get_backup(
     request: GetBackup,
 ) -> Result<Reply<GetBackup>> {
     session
-        .ask(async |hub| hub.backup(&request.backup_id).await)
+        .ask(async |hub| hub.confirmed_backup(&request.backup_id).await)
         .await
 }
 

@@ -1,8 +1,8 @@
 //! Starting a backup: type, repository, disks.
 
-use sendense_types::commands::{ListBackups, ListVmDisks, StartBackup};
+use sendense_types::commands::{GetIncrementalBases, ListVmDisks, StartBackup};
 use sendense_types::{
-    Backup, BackupStatus, BackupType, ByteSize, Repository, StartedBackup, Units, Vm, VmDisk,
+    Backup, BackupType, ByteSize, IncrementalBase, Repository, StartedBackup, Units, Vm, VmDisk,
 };
 use sendense_words as words;
 use yew::prelude::*;
@@ -24,16 +24,18 @@ pub(crate) struct BackupDialogProps {
 pub(crate) fn BackupDialog(props: &BackupDialogProps) -> Html {
     let vm = &props.vm;
     let target = use_target(None);
-    let backups = use_query(ListBackups { vm: vm.clone() }, 0);
+    let bases = use_query(GetIncrementalBases { vm: vm.clone() }, 0);
     let disks = use_query(ListVmDisks { vm: vm.clone() }, 0);
     let wanted_type = use_state(|| None::<BackupType>);
     let verify = use_state(|| false);
     let start = use_action::<StartBackup>(props.on_started.clone());
 
     let repository = target.chosen.as_ref();
-    let parent = repository
-        .zip(backups.data.as_ref())
-        .and_then(|(repository, backups)| newest_in(backups, repository).cloned());
+    let base = repository.zip(bases.data.as_ref());
+    let base = base.and_then(|(repository, bases)| base_in(bases, repository));
+    let (parent, why_not) = base.map_or_else(Default::default, |base| {
+        (base.parent.clone(), base.why_not.clone())
+    });
     let backup_type = match (*wanted_type, &parent) {
         (Some(BackupType::Full), _) | (_, None) => BackupType::Full,
         _ => BackupType::Incremental,
@@ -68,16 +70,16 @@ pub(crate) fn BackupDialog(props: &BackupDialogProps) -> Html {
         Callback::from(move |_: Event| verify.set(!*verify))
     };
     let does_not_fit = does_not_fit(total, repository);
-    let error = [&target.error, &backups.error, &disks.error, &start.error]
+    let error = [&target.error, &bases.error, &disks.error, &start.error]
         .into_iter()
         .find_map(Clone::clone);
     html! {
         <Dialog
             title={words::backups::title(&vm.vm_name)} action={words::backups::start()} {on_action}
-            on_close={props.on_close.clone()} is_blocked={repository.is_none() || backups.data.is_none()}
+            on_close={props.on_close.clone()} is_blocked={repository.is_none() || bases.data.is_none()}
             is_busy={start.is_running}
         >
-            <TypeChoice {backup_type} {parent} {total} on_choice={on_type} />
+            <TypeChoice {backup_type} {parent} {why_not} {total} on_choice={on_type} />
             { repository_choice(&target) }
             if does_not_fit {
                 <p class="is-problem" role="status">
@@ -118,6 +120,8 @@ struct TypeChoiceProps {
     backup_type: BackupType,
     /// What an incremental one would build on.
     parent: Option<Backup>,
+    /// Why there can be none, where that is known.
+    why_not: Option<String>,
     total: Option<u64>,
     on_choice: Callback<BackupType>,
 }
@@ -135,7 +139,10 @@ fn TypeChoice(props: &TypeChoiceProps) -> Html {
             Some(time) => words::backups::incremental_since(format::ago(time)),
             None => words::backups::incremental_hint().to_owned(),
         },
-        None => words::backups::incremental_not_yet().to_owned(),
+        None => {
+            let why_not = props.why_not.clone();
+            why_not.unwrap_or_else(|| words::backups::incremental_not_yet().to_owned())
+        }
     };
     // The dialog opens before the backups are known, and its focus then stands on what was chosen so far.
     let group = use_node_ref();
@@ -164,18 +171,16 @@ fn TypeChoice(props: &TypeChoiceProps) -> Html {
     }
 }
 
-/// The newest finished backup of a repository; one whose repository the hub does not say may be anywhere.
-fn newest_in<'a>(backups: &'a [Backup], repository: &Repository) -> Option<&'a Backup> {
-    backups
-        .iter()
-        .filter(|backup| backup.status == BackupStatus::Completed)
-        .filter(|backup| {
-            backup
-                .repository_id
-                .as_ref()
-                .is_none_or(|id| *id == repository.id)
-        })
-        .max_by_key(|backup| backup.created_at)
+/// What an incremental backup into a repository would build on; a base whose repository the hub does not say may be
+/// anywhere.
+fn base_in<'a>(
+    bases: &'a [IncrementalBase],
+    repository: &Repository,
+) -> Option<&'a IncrementalBase> {
+    bases.iter().find(|base| {
+        let id = base.repository_id.as_ref();
+        id.is_none_or(|id| *id == repository.id)
+    })
 }
 
 fn does_not_fit(total: Option<u64>, repository: Option<&Repository>) -> bool {
@@ -187,10 +192,11 @@ fn does_not_fit(total: Option<u64>, repository: Option<&Repository>) -> bool {
 mod tests {
     use super::*;
 
-    async fn choice(parent: Option<Backup>) -> String {
+    async fn choice(parent: Option<Backup>, why_not: Option<&str>) -> String {
         yew::LocalServerRenderer::<TypeChoice>::with_props(TypeChoiceProps {
             backup_type: BackupType::Full,
             parent,
+            why_not: why_not.map(str::to_owned),
             total: Some(107 << 30),
             on_choice: Callback::noop(),
         })
@@ -210,15 +216,22 @@ mod tests {
         }))
         .unwrap();
         parent.created_at = jiff::Timestamp::from_millisecond(dom::now_ms() as i64).ok();
-        let html = choice(Some(parent)).await;
+        let html = choice(Some(parent), None).await;
         assert!(html.contains("since the last backup, just now"), "{html}");
     }
 
     #[tokio::test(flavor = "current_thread")]
     async fn without_a_backup_to_build_on_incremental_says_why_it_is_off() {
-        let html = choice(None).await;
+        let html = choice(None, None).await;
         assert!(html.contains("no completed backup to build on"), "{html}");
         assert!(html.contains("up to 107 GiB"), "{html}");
         insta::assert_snapshot!(html);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn where_the_hub_would_lose_changes_incremental_is_off_and_says_so() {
+        let html = choice(None, Some(words::backups::incremental_elsewhere())).await;
+        assert!(html.contains("in another repository"), "{html}");
+        assert_eq!(html.matches("disabled=").count(), 1, "{html}");
     }
 }

@@ -29,6 +29,11 @@ pub(crate) fn vm_state_badge(state: VmState) -> Html {
         VmState::LastBackupDamaged => {
             badge("is-bad", Some(Picture::Cross), words::vms::last_damaged())
         }
+        VmState::LastBackupUnconfirmed => badge(
+            "is-warn",
+            Some(Picture::Warning),
+            words::vms::last_unconfirmed(),
+        ),
     }
 }
 
@@ -38,6 +43,11 @@ pub(crate) fn status_badge(status: BackupStatus) -> Html {
         BackupStatus::Completed => {
             badge("is-ok", Some(Picture::Check), words::backups::completed())
         }
+        BackupStatus::Unconfirmed => badge(
+            "is-warn",
+            Some(Picture::Warning),
+            words::backups::unconfirmed(),
+        ),
         BackupStatus::Failed => badge("is-bad", Some(Picture::Cross), words::backups::failed()),
         BackupStatus::Cancelled => badge(
             "is-plain",

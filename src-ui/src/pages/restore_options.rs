@@ -1,7 +1,7 @@
 //! Which disk of a backup is opened. If there is only one, it is opened without asking.
 
 use sendense_types::commands::{GetBackup, OpenBackupDisk};
-use sendense_types::{Backup, BackupDisk, BackupId, OpenMount};
+use sendense_types::{Backup, BackupDisk, BackupId, BackupStatus, OpenMount};
 use sendense_words as words;
 use yew::prelude::*;
 use yew_router::prelude::*;
@@ -87,6 +87,9 @@ pub(crate) fn RestoreOptions(props: &RestoreOptionsProps) -> Html {
         <>
         <header class="page__head"><h1>{ title }</h1></header>
         <div class="page__body">
+            if backup.data.as_ref().is_some_and(|backup| backup.status == BackupStatus::Unconfirmed) {
+                <p class="is-problem" role="status">{ words::backups::unconfirmed_note() }</p>
+            }
             if let Some(error) = &backup.error {
                 { error_notice(error, Some(&backup.reload)) }
             }

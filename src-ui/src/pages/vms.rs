@@ -266,6 +266,7 @@ fn search(look: &UseStateHandle<Look>) -> Html {
             <option value="running">{ words::backups::running() }</option>
             <option value="failed">{ words::vms::last_failed() }</option>
             <option value="damaged">{ words::vms::last_damaged() }</option>
+            <option value="unconfirmed">{ words::vms::last_unconfirmed() }</option>
         </select>
         </>
     }
@@ -407,6 +408,7 @@ fn state_named(name: &str) -> Option<VmState> {
         "running" => Some(VmState::Running),
         "failed" => Some(VmState::LastBackupFailed),
         "damaged" => Some(VmState::LastBackupDamaged),
+        "unconfirmed" => Some(VmState::LastBackupUnconfirmed),
         _ => None,
     }
 }

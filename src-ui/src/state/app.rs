@@ -174,6 +174,12 @@ impl AppState {
                         words::backups::new_point().to_owned(),
                         place,
                     ),
+                    BackupStatus::Unconfirmed => self.say(
+                        Tone::Warning,
+                        words::backups::unconfirmed_toast(name),
+                        words::backups::unconfirmed_note().to_owned(),
+                        place,
+                    ),
                     BackupStatus::Cancelled => self.say(
                         Tone::Warning,
                         words::backups::cancelled_toast(name),

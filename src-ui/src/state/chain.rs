@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sendense_types::{Backup, BackupId, ChainLink, VerificationStatus};
+use sendense_types::{Backup, BackupId, BackupStatus, ChainLink, VerificationStatus};
 use sendense_words as words;
 
 use crate::format;
@@ -78,6 +78,12 @@ pub(crate) fn standing(
         return Standing {
             trust: Trust::Verifying(percent),
             note,
+        };
+    }
+    if backup.status == BackupStatus::Unconfirmed {
+        return Standing {
+            trust: Trust::Unknown,
+            note: words::backups::unconfirmed_note().to_owned(),
         };
     }
     if let Some(link) = link.filter(|link| link.is_restorable == Some(false)) {

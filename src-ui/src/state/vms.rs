@@ -57,7 +57,9 @@ pub(crate) fn arrange(
 /// Small is urgent; what is not known yet comes last.
 fn urgency(protection: Option<&VmProtection>) -> u8 {
     match protection.map(|known| known.state) {
-        Some(VmState::LastBackupFailed | VmState::LastBackupDamaged) => 0,
+        Some(
+            VmState::LastBackupFailed | VmState::LastBackupDamaged | VmState::LastBackupUnconfirmed,
+        ) => 0,
         Some(VmState::NeverBackedUp) => 1,
         Some(VmState::Running) => 2,
         Some(VmState::Protected) => 3,

@@ -31,16 +31,28 @@ pub(in crate::hub) fn started(answer: &Value) -> Result<StartedBackup> {
     })
 }
 
-/// `GET /backups/{backup_id}`.
-pub(in crate::hub) fn backup(answer: &Value) -> Result<Backup> {
-    decode(Fields::of(answer)?)
+/// `GET /backups/{backup_id}`; and whether a deployed hub says it.
+pub(in crate::hub) fn backup(answer: &Value) -> Result<(Backup, bool)> {
+    let fields = Fields::of(answer)?;
+    Ok((decode(fields)?, is_deployed(fields)))
 }
 
-/// `GET /backups`, newest first; rows of one second are told apart by id (contract H37). Where no row says what it
-/// builds on, as on deployed hubs, that is derived.
-pub(in crate::hub) fn backups(answer: &Value) -> Result<Vec<Backup>> {
+/// A list of backups, and who says it.
+#[derive(Debug)]
+pub(in crate::hub) struct BackupList {
+    /// Newest first; rows of one second are told apart by id (contract H37). Where no row says what it builds on, as on
+    /// deployed hubs, that is derived.
+    pub(in crate::hub) backups: Vec<Backup>,
+    /// A deployed hub: its times are wall times (contract D8), a list without filter is empty (D27), and chains of
+    /// several repositories share their change ids (H41).
+    pub(in crate::hub) is_deployed: bool,
+}
+
+/// `GET /backups`.
+pub(in crate::hub) fn backups(answer: &Value) -> Result<BackupList> {
     let mut says_parents = false;
-    let mut backups = Fields::of(answer)?.list(&["backups"], |row| {
+    let fields = Fields::of(answer)?;
+    let mut backups = fields.list(&["backups"], |row| {
         says_parents |= row.has("parent_backup_id");
         decode(row)
     })?;
@@ -48,7 +60,33 @@ pub(in crate::hub) fn backups(answer: &Value) -> Result<Vec<Backup>> {
     if !says_parents {
         derive_parents(&mut backups);
     }
-    Ok(backups)
+    Ok(BackupList {
+        backups,
+        // The documented name of the number of rows (contract D24).
+        is_deployed: fields.has("total") && !fields.has("total_count"),
+    })
+}
+
+/// Whether a row is of a deployed hub: it alone counts disks under that name only (contract D26), and lists none (D19).
+fn is_deployed(row: Fields<'_>) -> bool {
+    row.has("disks_count") && !row.has("disk_count") && !row.has("disks")
+}
+
+/// Where a backup stands. A deployed hub calls it completed when the first of its disks is; while others are being
+/// copied, phase and percent say so (contract H10, section 12).
+fn status(row: Fields<'_>, word: &str) -> BackupStatus {
+    let status = BackupStatus::from_hub(word);
+    if status != BackupStatus::Completed || !is_deployed(row) {
+        return status;
+    }
+    let is_copying = row
+        .text(&["current_phase"])
+        .is_some_and(|phase| phase != "completed" && phase != "pending");
+    let percent = row.real(&["progress_percent"]).unwrap_or_default();
+    match is_copying || (percent > 0.0 && percent < 100.0) {
+        true => BackupStatus::Unconfirmed,
+        false => status,
+    }
 }
 
 /// Says of backups, newest first, what they build on: an incremental one on the newest recovery point of its VM and
@@ -78,25 +116,30 @@ fn decode(fields: Fields<'_>) -> Result<Backup> {
     let disks = fields.list(&["disks"], disk)?;
     let bytes_transferred = fields.count(&["bytes_transferred"]);
     let total_bytes = fields.count(&["total_bytes"]);
+    let status = status(fields, &hub_status);
+    let disk_count = fields
+        .small_count(&["disks_count", "disk_count"])
+        .filter(|count| *count > 0)
+        .or_else(|| u32::try_from(disks.len()).ok().filter(|count| *count > 0));
+    // A deployed hub's bytes are those of the last disk (contract 6.5): good for progress, not for a size.
+    let is_of_one_disk = is_deployed(fields) && disk_count.is_some_and(|count| count > 1);
+    let says_bytes = !(is_of_one_disk && status.is_over());
     Ok(Backup {
         backup_id: BackupId::new(fields.required("backup_id")?),
         vm_context_id: fields.text(&["vm_context_id"]).map(VmId::new),
         vm_name: fields.text_or_empty("vm_name"),
         repository_id: fields.text(&["repository_id"]).map(RepositoryId::new),
         backup_type: backup_type(fields),
-        status: BackupStatus::from_hub(&hub_status),
+        status,
         hub_status,
-        disk_count: fields
-            .small_count(&["disks_count", "disk_count"])
-            .filter(|count| *count > 0)
-            .or_else(|| u32::try_from(disks.len()).ok().filter(|count| *count > 0)),
+        disk_count,
         disks,
         progress_percent: fields
             .real(&["progress_percent"])
             .or_else(|| share(bytes_transferred?, total_bytes?))
             .map(|percent| percent.clamp(0.0, 100.0)),
-        bytes_transferred,
-        total_bytes,
+        bytes_transferred: bytes_transferred.filter(|_| says_bytes),
+        total_bytes: total_bytes.filter(|_| says_bytes),
         stored_bytes: fields.count(&["stored_bytes"]),
         total_size_gb: fields.real(&["total_size_gb", "size_gb"]),
         current_phase: fields.text(&["current_phase"]),
@@ -115,6 +158,7 @@ fn decode(fields: Fields<'_>) -> Result<Backup> {
             .collect(),
         error_message: fields.text(&["error_message"]),
         error_code: fields.failure_code(),
+        last_telemetry_at: fields.time("last_telemetry_at"),
         created_at: fields.time("created_at"),
         started_at: fields.time("started_at"),
         completed_at: fields.time("completed_at"),
@@ -241,7 +285,8 @@ mod tests {
     #[test]
     fn a_documented_detail_lists_its_disks() {
         let sample = include_str!("samples/documented/backup.json");
-        let backup = backup(&serde_json::from_str(sample).unwrap()).unwrap();
+        let (backup, is_deployed) = backup(&serde_json::from_str(sample).unwrap()).unwrap();
+        assert!(!is_deployed);
         assert_eq!(backup.status, BackupStatus::Active);
         assert_eq!(backup.hub_status, "in_progress");
         assert_eq!(backup.disk_count, Some(2));
@@ -254,10 +299,15 @@ mod tests {
     #[test]
     fn a_deployed_list_has_nulls_and_other_names() {
         let sample = include_str!("samples/deployed/backups.json");
-        let backups = backups(&serde_json::from_str(sample).unwrap()).unwrap();
+        let list = backups(&serde_json::from_str(sample).unwrap()).unwrap();
+        assert!(list.is_deployed);
+        let backups = list.backups;
         assert_eq!(backups.len(), 1);
         assert_eq!(backups[0].disk_count, Some(2));
-        assert_eq!(backups[0].bytes_transferred, Some(8_455_192_576));
+        assert_eq!(
+            backups[0].bytes_transferred, None,
+            "that of the last of two disks is no size"
+        );
         assert!(backups[0].disks.is_empty(), "null is an empty list");
         assert_eq!(backups[0].backup_type, BackupType::Incremental);
     }
@@ -277,7 +327,7 @@ mod tests {
             row("b6", "incremental", "r", "completed"),
         ];
         let parents = |rows: &[Value]| -> Vec<Option<String>> {
-            let backups = backups(&json!({ "backups": rows })).unwrap();
+            let backups = backups(&json!({ "backups": rows })).unwrap().backups;
             let parents = backups
                 .into_iter()
                 .rev()
@@ -331,11 +381,27 @@ mod tests {
             (json!({ "backup_id": "b" }), None),
         ] {
             assert_eq!(
-                backup(&answer).unwrap().progress_percent,
+                backup(&answer).unwrap().0.progress_percent,
                 percent,
                 "{answer}"
             );
         }
+    }
+
+    #[test]
+    fn a_deployed_hub_that_still_copies_is_not_believed_to_be_done() {
+        let status = |phase: &str, percent: f64| {
+            let row = json!({ "backup_id": "b", "status": "completed", "disk_results": null,
+                "disks_count": 2, "current_phase": phase, "progress_percent": percent });
+            backup(&row).unwrap().0.status
+        };
+        assert_eq!(status("transferring", 80.0), BackupStatus::Unconfirmed);
+        assert_eq!(status("completed", 80.0), BackupStatus::Unconfirmed);
+        assert_eq!(status("transferring", 100.0), BackupStatus::Unconfirmed);
+        assert_eq!(status("completed", 100.0), BackupStatus::Completed);
+        // An incremental one of which nothing had changed is never heard of (contract 6.5).
+        assert_eq!(status("", 0.0), BackupStatus::Completed);
+        assert_eq!(status("pending", 0.0), BackupStatus::Completed);
     }
 
     #[test]
@@ -346,6 +412,7 @@ mod tests {
         ]});
         let ids: Vec<String> = backups(&answer)
             .unwrap()
+            .backups
             .into_iter()
             .map(|backup| backup.backup_id.to_string())
             .collect();

@@ -10,11 +10,11 @@ mod restore;
 mod vms;
 
 pub(super) use self::backups::{
-    backup, backups, chain, deleted, retention, retention_points, started, verification,
+    BackupList, backup, backups, chain, deleted, retention, retention_points, started, verification,
 };
 pub(super) use self::fields::Fields;
 pub(super) use self::repositories::{
     copies, created_repository, repositories, repository_test, rescan,
 };
 pub(super) use self::restore::{file, listing, mount, mounts};
-pub(super) use self::vms::{discovered, processed, vm_disks, vms};
+pub(super) use self::vms::{discovered, processed, times_of_vms, vm_disks, vms};

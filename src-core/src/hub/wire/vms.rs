@@ -27,6 +27,16 @@ pub(in crate::hub) fn vms(answer: &Value) -> Result<Vec<Vm>> {
     })
 }
 
+/// The times in `GET /vm-contexts`, which carry the hub's true offset (contract 2.5).
+pub(in crate::hub) fn times_of_vms(answer: &Value) -> impl Iterator<Item = &str> {
+    let vms = answer["vm_contexts"].as_array();
+    vms.into_iter().flatten().flat_map(|vm| {
+        ["created_at", "updated_at", "last_status_change"]
+            .into_iter()
+            .filter_map(|name| vm[name].as_str())
+    })
+}
+
 fn left_out(fields: &Fields<'_>) -> Result<Vec<LeftOut>> {
     fields.list(&["left_out"], |fields| {
         Ok(LeftOut {

@@ -145,7 +145,7 @@ fn BackupRow(props: &BackupRowProps) -> Html {
             </td>
             <td>
                 <div class="actions">
-                    if is_good {
+                    if is_good || backup.status == BackupStatus::Unconfirmed {
                         <button class="button is-small" type="button" onclick={restore}>{ words::history::restore() }</button>
                     } else if backup.status == BackupStatus::Failed {
                         <button class="button is-small" type="button" aria-expanded={is_open.to_string()} onclick={toggle}>{ words::history::why() }</button>
@@ -293,7 +293,7 @@ fn menu_of(
             vec![verify, pin, elsewhere, copy, delete]
         }
         BackupStatus::Failed | BackupStatus::Cancelled => vec![copy, delete],
-        BackupStatus::Active | BackupStatus::Unknown => vec![copy],
+        BackupStatus::Active | BackupStatus::Unconfirmed | BackupStatus::Unknown => vec![copy],
     }
 }
 

@@ -1,0 +1,315 @@
+//! The core against a hub that speaks and behaves as deployed ones do (contract 12), with real images behind it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sendense_core::download::save_file;
+use sendense_core::{Backups, Events, HubClient, HubSession, MemorySecrets, Token, watch_backup};
+use sendense_tests::{DeployedHub, Hazards, SampleVm, sample_vm, sha256_file, temp_dir};
+use sendense_types::{
+    AppEvent, Backup, BackupStatus, BackupType, ErrorKind, HubId, RepositoryId, Vm, VmState,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::destination;
+
+/// A deployed hub that knows the sample VM, and a client of it.
+struct Site {
+    deployed: DeployedHub,
+    hub: HubClient,
+    /// The hub behind it, for what has to be arranged.
+    behind: HubClient,
+    vm: Vm,
+    sample: SampleVm,
+    folder: tempfile::TempDir,
+}
+
+impl Site {
+    async fn open(hazards: Hazards) -> Self {
+        let folder = temp_dir();
+        let sample = sample_vm(folder.path());
+        let deployed = DeployedHub::start(&folder.path().join("data"), hazards).await;
+        let behind = HubClient::new(deployed.behind(), None).unwrap();
+        let vms = sample.folder.parent().unwrap();
+        let names = ["pgtest1".to_owned()];
+        let added = behind.add_vms(vms, &names).await.unwrap();
+        let hub = HubClient::new(deployed.url(), None).unwrap();
+        Self {
+            deployed,
+            hub,
+            behind,
+            vm: added.vms.into_iter().next().unwrap(),
+            sample,
+            folder,
+        }
+    }
+
+    async fn repository(&self) -> RepositoryId {
+        self.hub.repositories().await.unwrap().remove(0).id
+    }
+
+    /// A second repository.
+    async fn another_repository(&self) -> RepositoryId {
+        let place = self.folder.path().join("elsewhere");
+        std::fs::create_dir(&place).unwrap();
+        let made = self
+            .behind
+            .create_repository("elsewhere", place.to_str().unwrap())
+            .await;
+        made.unwrap().id
+    }
+
+    /// A backup that is over, whatever the hub in front says of it.
+    async fn back_up(&self, kind: BackupType, repository: &RepositoryId) -> Backup {
+        let started = self
+            .behind
+            .start_backup(&self.vm, repository, kind, false)
+            .await
+            .unwrap();
+        watch_backup(&self.behind, &started.backup_id, &mut |_| {})
+            .await
+            .unwrap()
+    }
+}
+
+#[tokio::test]
+async fn the_main_job_works_on_a_deployed_hub() {
+    let site = Site::open(Hazards::default()).await;
+    site.hub.health().await.unwrap();
+    let vm = site.hub.find_vm("pgtest1").await.unwrap();
+    assert_eq!(site.hub.vm_disks(&vm).await.unwrap().len(), 2);
+    let repository = site.repository().await;
+    let started = site
+        .hub
+        .start_backup(&vm, &repository, BackupType::Full, false)
+        .await
+        .unwrap();
+    let backup = watch_backup(&site.hub, &started.backup_id, &mut |_| {})
+        .await
+        .unwrap();
+    assert_eq!(backup.status, BackupStatus::Completed);
+    assert_eq!(
+        backup.bytes_transferred, None,
+        "that of the last disk is no size"
+    );
+    assert_eq!(site.hub.history(&vm).await.unwrap().len(), 1);
+
+    let mount = site.hub.mount(&started.backup_id, 0).await.unwrap();
+    let root = site.hub.list_files(&mount.mount_id, "/").await.unwrap();
+    assert!(
+        root.files
+            .iter()
+            .all(|entry| entry.path.starts_with("/partition-"))
+    );
+    let target = site.folder.path().join("ReAgent.xml");
+    let path = "/partition-2/Recovery/WindowsRE/ReAgent.xml";
+    save_file(
+        &site.hub,
+        &mount.mount_id,
+        path,
+        &destination(&target),
+        &mut |_| {},
+        &CancellationToken::new(),
+    )
+    .await
+    .unwrap();
+    let known = &site.sample.manifest.disks[0].volumes[1].files[0];
+    assert_eq!(sha256_file(&target), known.sha256);
+    site.hub.unmount(&mount.mount_id).await.unwrap();
+    site.hub.unmount(&mount.mount_id).await.unwrap();
+}
+
+/// Contract H10, H42, section 12.
+#[tokio::test]
+async fn completed_is_not_done_while_a_disk_is_not_confirmed() {
+    let site = Site::open(Hazards {
+        unfinished_disks: 1,
+        ..Hazards::default()
+    })
+    .await;
+    let backup = site
+        .back_up(BackupType::Full, &site.repository().await)
+        .await;
+    let seen = site.hub.backup(&backup.backup_id).await.unwrap();
+    assert_eq!(seen.status, BackupStatus::Unconfirmed);
+
+    // It goes on: the watch tells of progress, and does not end.
+    let (mut moved, mut last) = (0, 0);
+    let mut follow = |event| {
+        if let AppEvent::BackupProgressed(progress) = event {
+            let bytes = progress.backup.bytes_transferred.unwrap();
+            moved += u32::from(bytes > last);
+            last = bytes;
+        }
+    };
+    let watch = watch_backup(&site.hub, &backup.backup_id, &mut follow);
+    let ended = tokio::time::timeout(Duration::from_secs(2), watch).await;
+    assert!(ended.is_err(), "{ended:?}");
+    assert!(moved > 2, "{moved}");
+
+    // A second backup beside it would destroy both.
+    let refused = site
+        .hub
+        .start_backup(&site.vm, &site.repository().await, BackupType::Full, false)
+        .await
+        .unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::Conflict);
+
+    site.deployed.change(|hazards| hazards.unfinished_disks = 0);
+    let done = watch_backup(&site.hub, &backup.backup_id, &mut |_| {})
+        .await
+        .unwrap();
+    assert_eq!(done.status, BackupStatus::Completed);
+}
+
+/// Contract H41.
+#[tokio::test]
+async fn an_incremental_backup_goes_only_where_the_newest_one_is() {
+    let site = Site::open(Hazards::default()).await;
+    let first = site.repository().await;
+    let second = site.another_repository().await;
+    site.back_up(BackupType::Full, &first).await;
+    let bases = site.hub.incremental_bases(&site.vm).await.unwrap();
+    assert!(bases[0].parent.is_some(), "{bases:?}");
+
+    let newest = site.back_up(BackupType::Full, &second).await;
+    let bases = site.hub.incremental_bases(&site.vm).await.unwrap();
+    let base_in = |id: &RepositoryId| {
+        let base = bases
+            .iter()
+            .find(|base| base.repository_id.as_ref() == Some(id));
+        base.unwrap().clone()
+    };
+    assert_eq!(base_in(&second).parent.unwrap().backup_id, newest.backup_id);
+    assert_eq!(base_in(&first).parent, None);
+    assert!(
+        base_in(&first)
+            .why_not
+            .unwrap()
+            .contains("another repository")
+    );
+    let refused = site
+        .hub
+        .start_backup(&site.vm, &first, BackupType::Incremental, false)
+        .await
+        .unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::NeedsFull);
+    assert!(
+        !site
+            .deployed
+            .asked()
+            .iter()
+            .any(|asked| asked.starts_with("POST /api/v1/backups"))
+    );
+
+    // Our own hub knows what is where.
+    let bases = site.behind.incremental_bases(&site.vm).await.unwrap();
+    assert!(bases.iter().all(|base| base.parent.is_some()), "{bases:?}");
+}
+
+/// Contract H9.
+#[tokio::test]
+async fn a_hub_that_lost_its_chains_is_not_asked_for_incremental_backups_again() {
+    let site = Site::open(Hazards {
+        loses_chain_rows: true,
+        ..Hazards::default()
+    })
+    .await;
+    let repository = site.repository().await;
+    site.back_up(BackupType::Full, &repository).await;
+    let ask = async || {
+        let asked = site
+            .hub
+            .start_backup(&site.vm, &repository, BackupType::Incremental, false);
+        asked.await.unwrap_err()
+    };
+    let refused = ask().await;
+    assert_eq!(refused.kind, ErrorKind::NeedsFull);
+    assert!(refused.message.contains("lost the chain"), "{refused}");
+    let posts = || {
+        let asked = site.deployed.asked();
+        let is_post = |asked: &&String| asked.starts_with("POST");
+        asked.iter().filter(is_post).count()
+    };
+    assert_eq!(posts(), 1);
+    assert_eq!(ask().await.kind, ErrorKind::NeedsFull);
+    assert_eq!(posts(), 1, "it was not asked again");
+    let bases = site.hub.incremental_bases(&site.vm).await.unwrap();
+    assert_eq!(bases[0].parent, None, "nor is it offered");
+}
+
+/// Contract D8, H4.
+#[tokio::test]
+async fn the_times_of_backups_are_true_whatever_the_hub_pretends() {
+    for offset_seconds in [0, 2 * 3600, -5 * 3600 - 1800] {
+        let site = Site::open(Hazards {
+            offset_seconds,
+            ..Hazards::default()
+        })
+        .await;
+        let backup = site
+            .back_up(BackupType::Full, &site.repository().await)
+            .await;
+        // One client that has seen nothing else, and one that has.
+        let listed = site.hub.backups(&site.vm).await.unwrap().remove(0);
+        let fresh = HubClient::new(site.deployed.url(), None).unwrap();
+        let seen = fresh.backup(&backup.backup_id).await.unwrap();
+        for seen in [listed, seen] {
+            for (said, truth) in [
+                (seen.created_at, backup.created_at),
+                (seen.completed_at, backup.completed_at),
+            ] {
+                let apart = said.unwrap().duration_since(truth.unwrap());
+                assert!(
+                    apart.abs().as_secs() <= 1,
+                    "{offset_seconds}: {said:?} {truth:?}"
+                );
+            }
+        }
+    }
+}
+
+/// Contract D27.
+#[tokio::test]
+async fn all_backups_are_put_together_from_those_of_each_vm() {
+    let site = Site::open(Hazards::default()).await;
+    let backup = site
+        .back_up(BackupType::Full, &site.repository().await)
+        .await;
+    assert!(site.hub.all_backups().await.unwrap().is_none());
+    let events = Events::new();
+    let backups = Backups::new(session_with(&site, &events).await, events.clone());
+    let protection = backups.protection().await.unwrap();
+    assert_eq!(protection[0].state, VmState::Protected);
+    let recent = backups.recent(5).await.unwrap();
+    assert_eq!(recent[0].backup_id, backup.backup_id);
+
+    // What is known counts for a while; what happens here is known at once.
+    let lists = || {
+        let asked = site.deployed.asked();
+        let is_list = |asked: &&String| asked.contains("/backups?vm_context_id");
+        asked.iter().filter(is_list).count()
+    };
+    let before = lists();
+    backups.protection().await.unwrap();
+    assert_eq!(lists(), before);
+    let again = backups
+        .start(&site.vm, BackupType::Full, &site.repository().await, false)
+        .await
+        .unwrap();
+    while backups.protection().await.unwrap()[0].state == VmState::Running {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let recent = backups.recent(5).await.unwrap();
+    assert_eq!(recent[0].backup_id, again.backup_id);
+}
+
+/// A session with the deployed hub.
+async fn session_with(site: &Site, events: &Events) -> HubSession {
+    let secrets = Arc::new(MemorySecrets::default());
+    let here = HubId::this_computer();
+    let session = HubSession::new(Vec::new(), here.clone(), secrets, events.clone());
+    session.set_local_hub(Ok((site.deployed.url().to_owned(), Token::new("any"))));
+    session.connect(&here).await.unwrap();
+    session
+}
