@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
+use futures::stream;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
@@ -38,6 +39,10 @@ pub struct Hazards {
     pub loses_delete_answers: bool,
     /// No chain row is ever found, so every incremental backup is refused (H9).
     pub loses_chain_rows: bool,
+    /// A read error inside an archive ends it in a file that lacks its last byte, and nothing says so (H15).
+    pub shortens_archives: bool,
+    /// Links in archives hold what they lead to on the hub's own disk (6.4, H16).
+    pub follows_links: bool,
     /// Each answer comes so much later.
     pub delay: Duration,
 }
@@ -252,7 +257,8 @@ impl Shared {
                 let answer = self.restore(request).await?;
                 changed(answer, shapes::file).await
             }
-            ("GET", ["restore", _, "download" | "download-directory"])
+            ("GET", ["restore", _, "download-directory"]) => self.archive(request).await,
+            ("GET", ["restore", _, "download"])
             | ("GET", ["restore", "resources" | "cleanup-status"]) => self.restore(request).await,
             _ => Ok(no_route()),
         }
@@ -488,6 +494,23 @@ impl Shared {
         }
         let answer = self.restore(request).await?;
         changed(answer, shapes::files).await
+    }
+
+    async fn archive(&self, request: Request<Bytes>) -> Answer {
+        let hazards = self.hazards();
+        let answer = self.restore(request).await?;
+        if !answer.status().is_success() || !(hazards.shortens_archives || hazards.follows_links) {
+            return Ok(answer);
+        }
+        let body = to_bytes(answer.into_body(), LONGEST_BODY).await;
+        let archive = shapes::archive(
+            &body.map_err(|_| Dropped)?,
+            hazards.shortens_archives,
+            hazards.follows_links,
+        );
+        // Without a length, as what is streamed.
+        let body = Body::from_stream(stream::iter([Ok::<_, Dropped>(archive)]));
+        Ok(Response::new(body))
     }
 
     /// What belongs to restoring fails with 500, whatever the reason (E1).

@@ -206,7 +206,8 @@ impl Content<'_> {
 /// Saves a folder as a zip archive.
 ///
 /// Deployed hubs end an archive as if it were whole after an error (contract H15). So it is read
-/// through, and its names and sizes are compared with a listing taken before.
+/// through, and its names and sizes are compared with a listing taken before. What they put in the place of links is not
+/// the user's: it is taken out again, and named.
 ///
 /// # Errors
 /// As [`save_file`]; also `Cut` when the archive is damaged or files are missing in it.
@@ -233,7 +234,7 @@ pub async fn save_zip(
     let part = PartFile::create(destination)?;
     let listed = unless_cancelled(hub.list_tree(mount_id, &path), cancel).await;
     let (expected, unchecked) = match listed {
-        Ok(listing) => (Some(zip::expected_files(&path, &listing.files)), None),
+        Ok(listing) => (Some(zip::expected(&path, &listing.files)), None),
         Err(error) if error.kind == ErrorKind::Cancelled => return Err(error),
         Err(error) => (None, Some(error)),
     };
@@ -246,20 +247,35 @@ pub async fn save_zip(
         return Err(incomplete(received, expected));
     }
     let (part, contents) = blocking(move || {
+        let mut part = part;
         let contents = zip::read_through(part.file(), expected.as_ref())?;
+        if !contents.foreign.is_empty() {
+            part.replace(|file, folder| zip::without(file, &contents.foreign, folder))?;
+        }
         Ok((part, contents))
     })
     .await?;
+    let size_bytes = part.size()?;
     keep(part, None).await?;
     Ok(SavedArchive {
         saved: Saved {
             path: destination.path.clone(),
-            size_bytes: received,
+            size_bytes,
         },
         n_files: contents.n_files,
-        not_restored: contents.note,
+        not_restored: not_restored(&contents),
         unchecked,
     })
+}
+
+/// What the hub says it left out, and what was left out here.
+fn not_restored(contents: &zip::Contents) -> Option<String> {
+    let links = contents
+        .foreign
+        .values()
+        .map(|path| words::downloads::foreign_link(format_args!("/{path}")));
+    let lines: Vec<String> = contents.note.iter().cloned().chain(links).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// Writes a body into a file; reading and writing go on at the same time.

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -73,6 +73,31 @@ impl PartFile {
     /// What has been written so far.
     pub(super) fn file(&self) -> &File {
         &self.file
+    }
+
+    /// Its size in bytes.
+    pub(super) fn size(&self) -> Result<u64> {
+        let known = self.file.metadata();
+        let known = known.map_err(|error| local_failure(&self.destination.path, &error))?;
+        Ok(known.len())
+    }
+
+    /// Puts something made of its content in the place of that; it is made in a file of the same folder.
+    pub(super) fn replace(
+        &mut self,
+        make: impl FnOnce(&File, &Path) -> io::Result<File>,
+    ) -> Result<()> {
+        let folder = match self.path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let replaced = make(&self.file, folder).and_then(|mut made| {
+            made.rewind()?;
+            self.file.set_len(0)?;
+            self.file.rewind()?;
+            io::copy(&mut made, &mut self.file).map(drop)
+        });
+        replaced.map_err(|error| local_failure(&self.destination.path, &error))
     }
 
     /// Writes everything through to the disk and gives the file its name.

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
+use std::path::Path;
 
 use sendense_types::{AppError, ErrorKind, FileEntry, FileKind, Retry};
 use sendense_words as words;
-use zip::ZipArchive;
+use zip::{ZipArchive, ZipWriter};
 
 use crate::Result;
 
@@ -14,30 +15,70 @@ use crate::Result;
 const NOTE: &str = "_NOT RESTORED";
 /// More of a note than anybody reads.
 const SHOWN_NOTE_BYTES: usize = 64 * 1024;
+/// Longer than the target of any link.
+const LONGEST_TARGET: u64 = 64 * 1024;
 /// More of a note than a hub writes.
 const NOTE_BYTES: u64 = 64 << 20;
 
-/// Files that have to be in an archive, by their path within the folder, with their size.
-pub(super) type Expected = BTreeMap<String, u64>;
+/// What a listing says of an archive, by the path within the folder.
+#[derive(Debug, Default)]
+pub(super) struct Expected {
+    /// Files that have to be in it, with their size.
+    files: BTreeMap<String, u64>,
+    /// Links, with what they point to where the hub says.
+    links: BTreeMap<String, Option<String>>,
+}
+
+impl Expected {
+    /// Whether this is the text of the link of that name. Deployed hubs list no targets, and put what a link leads to on
+    /// their own disk in its place (contract 6.4, H16): nothing that one of those sends is believed.
+    fn is_link(&self, name: &str, text: &[u8]) -> bool {
+        match self.links.get(name) {
+            Some(Some(target)) => {
+                // Targets that are not Unicode are spelled differently in listings and archives.
+                text == target.as_bytes() || target.chars().any(is_spelling_of_bytes)
+            }
+            Some(None) => false,
+            // A name that is not Unicode is spelled differently as well.
+            None => self.links.values().any(Option::is_some),
+        }
+    }
+}
 
 /// What is in an archive.
 #[derive(Debug)]
 pub(super) struct Contents {
     pub(super) n_files: usize,
     pub(super) note: Option<String>,
+    /// Links with something else for their text, by their number in the archive, with their path.
+    pub(super) foreign: BTreeMap<usize, String>,
 }
 
-/// The files of a listing that an archive of `folder` has to hold. Links and what cannot be read are
-/// left out: hubs differ in what they make of those.
-pub(super) fn expected_files(folder: &str, files: &[FileEntry]) -> Expected {
+/// What an archive of `folder` has to hold by this listing. What cannot be read is left out: hubs differ in what they
+/// make of that.
+pub(super) fn expected(folder: &str, files: &[FileEntry]) -> Expected {
     let folder = folder.trim_end_matches('/');
+    let inside = |file: &FileEntry| {
+        let inside = file.path.strip_prefix(folder)?.strip_prefix('/')?;
+        Some(inside.to_owned())
+    };
+    let links = files.iter().filter(|file| file.is_symlink);
+    Expected {
+        files: expected_files(files, &inside),
+        links: links
+            .filter_map(|link| Some((inside(link)?, link.symlink_target.clone())))
+            .collect(),
+    }
+}
+
+fn expected_files(
+    files: &[FileEntry],
+    inside: &impl Fn(&FileEntry) -> Option<String>,
+) -> BTreeMap<String, u64> {
     files
         .iter()
         .filter(|file| file.kind == FileKind::File && !file.is_symlink && file.unreadable.is_none())
-        .filter_map(|file| {
-            let inside = file.path.strip_prefix(folder)?.strip_prefix('/')?;
-            Some((inside.to_owned(), file.size?))
-        })
+        .filter_map(|file| Some((inside(file)?, file.size?)))
         // Names that are not Unicode are spelled differently in listings and archives.
         .filter(|(inside, _)| !inside.chars().any(is_spelling_of_bytes))
         .collect()
@@ -52,6 +93,7 @@ pub(super) fn read_through(file: &File, expected: Option<&Expected>) -> Result<C
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| damaged(&error))?;
     let mut found = BTreeMap::new();
     let mut note = None;
+    let mut foreign = BTreeMap::new();
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index).map_err(|error| damaged(&error))?;
         if entry.is_dir() {
@@ -68,16 +110,43 @@ pub(super) fn read_through(file: &File, expected: Option<&Expected>) -> Result<C
                 .map_err(|error| damaged(&error))?;
             note = Some(String::from_utf8_lossy(&text).into_owned());
         }
+        if entry.is_symlink() {
+            let mut text = Vec::new();
+            entry
+                .by_ref()
+                .take(LONGEST_TARGET)
+                .read_to_end(&mut text)
+                .map_err(|error| damaged(&error))?;
+            if !expected.is_some_and(|expected| expected.is_link(&name, &text)) {
+                foreign.insert(index, name.clone());
+            }
+        }
         io::copy(&mut entry, &mut io::sink()).map_err(|error| damaged(&error))?;
         found.insert(name, entry.size());
     }
     if let Some(expected) = expected {
-        compare(expected, &found, note.as_deref().unwrap_or_default())?;
+        compare(&expected.files, &found, note.as_deref().unwrap_or_default())?;
     }
     Ok(Contents {
-        n_files: found.len() - usize::from(note.is_some()),
+        n_files: found.len() - usize::from(note.is_some()) - foreign.len(),
         note: note.map(shown),
+        foreign,
     })
+}
+
+/// An archive without some of its entries, as a file without a name in this folder. The others stay as they are, byte
+/// for byte.
+pub(super) fn without(
+    archive: &File,
+    left_out: &BTreeMap<usize, String>,
+    folder: &Path,
+) -> io::Result<File> {
+    let mut old = ZipArchive::new(BufReader::new(archive))?;
+    let mut new = ZipWriter::new(tempfile::tempfile_in(folder)?);
+    for index in (0..old.len()).filter(|index| !left_out.contains_key(index)) {
+        new.raw_copy_file(old.by_index_raw(index)?)?;
+    }
+    Ok(new.finish()?)
 }
 
 fn shown(mut note: String) -> String {
@@ -89,7 +158,11 @@ fn shown(mut note: String) -> String {
 }
 
 /// Names in archives are relative to the folder that was asked for (contract 6.4).
-fn compare(expected: &Expected, found: &BTreeMap<String, u64>, note: &str) -> Result<()> {
+fn compare(
+    expected: &BTreeMap<String, u64>,
+    found: &BTreeMap<String, u64>,
+    note: &str,
+) -> Result<()> {
     let excused = Excused::of(note);
     let missing: Vec<&String> = expected
         .iter()
@@ -189,8 +262,8 @@ mod tests {
     #[test]
     fn an_archive_with_all_files_of_the_folder_is_complete() {
         let listed = [entry("/x/top/a.txt", 1), entry("/x/top/b/c.txt", 2)];
-        let expected = expected_files("/x/top", &listed);
-        assert_eq!(expected.len(), 2);
+        let expected = expected("/x/top", &listed);
+        assert_eq!(expected.files.len(), 2);
         let files = [("a.txt", &b"1"[..]), ("b/c.txt", b"22")];
         let contents = read_through(&archive(&files), Some(&expected)).unwrap();
         assert_eq!(contents.n_files, 2);
@@ -199,7 +272,7 @@ mod tests {
 
     #[test]
     fn a_missing_file_and_a_short_one_are_found() {
-        let expected = expected_files("/", &[entry("/a.txt", 1), entry("/b.txt", 2)]);
+        let expected = expected("/", &[entry("/a.txt", 1), entry("/b.txt", 2)]);
         for files in [
             &[("a.txt", &b"1"[..])][..],
             &[("a.txt", b"1"), ("b.txt", b"2")],
@@ -216,7 +289,7 @@ mod tests {
         link.is_symlink = true;
         let mut unreadable = entry("/u", 5);
         unreadable.unreadable = Some("encrypted".to_owned());
-        assert!(expected_files("/", &[link, unreadable]).is_empty());
+        assert!(expected("/", &[link, unreadable]).files.is_empty());
     }
 
     #[test]
@@ -242,5 +315,43 @@ mod tests {
         let contents = read_through(&file, None).unwrap();
         assert_eq!(contents.n_files, 1);
         assert_eq!(contents.note.as_deref(), Some("/fifo: named pipe"));
+    }
+
+    #[test]
+    fn a_link_is_kept_only_where_the_listing_says_what_it_points_to() {
+        let link = |path: &str, target: Option<&str>| FileEntry {
+            is_symlink: true,
+            symlink_target: target.map(str::to_owned),
+            ..entry(path, 5)
+        };
+        let options = SimpleFileOptions::default();
+        let mut writer = ZipWriter::new(tempfile::tempfile().unwrap());
+        writer.start_file("a", options).unwrap();
+        writer.write_all(b"1").unwrap();
+        writer.add_symlink("l", "target", options).unwrap();
+        writer.add_symlink("\u{e9}", "x", options).unwrap();
+        let file = writer.finish().unwrap();
+
+        let ours = expected("/", &[entry("/a", 1), link("/l", Some("target"))]);
+        let contents = read_through(&file, Some(&ours)).unwrap();
+        assert!(contents.foreign.is_empty(), "{contents:?}");
+        assert_eq!(contents.n_files, 3);
+
+        let deployed = expected("/", &[entry("/a", 1), link("/l", None)]);
+        let lying = expected("/", &[entry("/a", 1), link("/l", Some("other"))]);
+        for (listed, left) in [
+            (Some(&deployed), vec!["a"]),
+            (Some(&lying), vec!["a", "\u{e9}"]),
+            (None, vec!["a"]),
+        ] {
+            let contents = read_through(&file, listed).unwrap();
+            assert_eq!(contents.n_files, left.len());
+            let folder = tempfile::tempdir().unwrap();
+            let without = without(&file, &contents.foreign, folder.path()).unwrap();
+            let archive = ZipArchive::new(&without).unwrap();
+            let names = archive.file_names().map(|name| name.unwrap());
+            assert_eq!(names.collect::<Vec<_>>(), left);
+            assert!(read_through(&without, None).unwrap().foreign.len() < left.len());
+        }
     }
 }

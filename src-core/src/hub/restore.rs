@@ -91,8 +91,21 @@ impl HubClient {
     }
 
     /// Everything below a folder, in one answer without a limit (contract H31).
+    ///
+    /// At the root deployed hubs answer with the partitions only, and archive all that is in them (section 12): so
+    /// each of them is asked for on its own.
     pub(crate) async fn list_tree(&self, mount_id: &MountId, path: &str) -> Result<Listing> {
-        self.list(mount_id, path, true).await
+        let mut tree = self.list(mount_id, path, true).await?;
+        if tree.files.iter().all(is_partition) {
+            let partitions: Vec<String> = tree.files.iter().map(|row| row.path.clone()).collect();
+            for partition in partitions {
+                let below = self.list(mount_id, &partition, true).await?;
+                tree.files.extend(below.files);
+                tree.damage.extend(below.damage);
+                tree.passed_over.extend(below.passed_over);
+            }
+        }
+        Ok(tree)
     }
 
     async fn list(&self, mount_id: &MountId, path: &str, recursive: bool) -> Result<Listing> {
@@ -202,6 +215,12 @@ impl Body {
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>> {
         self.0.chunk().await.map_err(|error| cut(&error))
     }
+}
+
+/// Whether an entry is the virtual folder of a partition (contract D45).
+fn is_partition(entry: &FileEntry) -> bool {
+    let number = entry.path.strip_prefix("/partition-");
+    entry.kind == FileKind::Directory && number.is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
 /// A path as it is sent: absolute, without `.` and doubled slashes. `..` is refused here already,

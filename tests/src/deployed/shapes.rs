@@ -1,7 +1,11 @@
 //! Answers of our hub in the shapes that deployed hubs give them (contract 3).
 
+use std::io::{Cursor, Read, Write};
+
 use jiff::{SignedDuration, Timestamp, tz::Offset};
 use serde_json::{Value, json};
+use zip::write::SimpleFileOptions;
+use zip::{ZipArchive, ZipWriter};
 
 /// Wall time of the hub with a Z that is not true (H4).
 fn false_z(value: &Value, offset_seconds: i32) -> Option<String> {
@@ -213,4 +217,42 @@ pub(super) fn file(row: &Value) -> Value {
         "mode": row["mode"].as_str().unwrap_or("0644"), "modified_time": row["modified_time"],
         "is_symlink": row["is_symlink"],
     })
+}
+
+/// A valid archive with what deployed hubs do to it.
+pub(super) fn archive(ours: &[u8], shortens: bool, follows_links: bool) -> Vec<u8> {
+    let mut old = ZipArchive::new(Cursor::new(ours)).expect("our hub makes archives");
+    let last = (0..old.len()).rfind(|index| {
+        let entry = old.by_index(*index).expect("our archives can be read");
+        entry.is_file() && !entry.is_symlink() && entry.size() > 1
+    });
+    let mut new = ZipWriter::new(Cursor::new(Vec::new()));
+    for index in 0..old.len() {
+        let mut entry = old.by_index(index).expect("our archives can be read");
+        let name = entry.name().expect("our names are UTF-8").into_owned();
+        let mut content = Vec::new();
+        entry
+            .read_to_end(&mut content)
+            .expect("our archives can be read");
+        if entry.is_symlink() && follows_links {
+            content = b"root:x:0:0:root:/root:/bin/bash\n".to_vec();
+        }
+        if shortens && Some(index) == last {
+            content.pop();
+        }
+        let options = SimpleFileOptions::default();
+        let written = match entry.is_symlink() {
+            true => {
+                let target = String::from_utf8_lossy(&content).into_owned();
+                new.add_symlink(name, target, options)
+            }
+            false if entry.is_dir() => new.add_directory(name, options),
+            false => new
+                .start_file(name, options)
+                .and_then(|()| Ok(new.write_all(&content)?)),
+        };
+        written.expect("memory takes everything");
+    }
+    let made = new.finish().expect("memory takes everything");
+    made.into_inner()
 }
