@@ -28,6 +28,8 @@ fn share() -> String {
 pub(crate) struct Line {
     bar: ProgressBar,
     total_bytes: Option<u64>,
+    /// Whether it was said that nothing moves.
+    is_stalled: bool,
 }
 
 impl Line {
@@ -45,6 +47,7 @@ impl Line {
         Self {
             bar,
             total_bytes: None,
+            is_stalled: false,
         }
     }
 
@@ -58,6 +61,12 @@ impl Line {
         match event {
             AppEvent::BackupProgressed(progress) => {
                 let backup = &progress.backup;
+                if progress.is_stalled && !self.is_stalled {
+                    let vm = output::printable(&backup.vm_name);
+                    self.bar
+                        .suspend(|| output::say(words::terminal::stalled(vm)));
+                }
+                self.is_stalled = progress.is_stalled;
                 self.update(
                     backup.bytes_transferred.unwrap_or(0),
                     backup.total_bytes.filter(|total| *total > 0),

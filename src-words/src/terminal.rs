@@ -45,6 +45,7 @@ words! {
     running_at(percent) = "running, {percent}%";
     completed = "completed";
     unconfirmed = "not confirmed";
+    list_mounts = "“sendense restore mounts” lists the open ones.";
     failed = "failed";
     cancelled = "cancelled";
     unknown = "unknown";
@@ -141,6 +142,8 @@ words! {
     saved_archive(count, file, size) = "{file} saved, {count} file, {size}." | "{file} saved, {count} files, {size}.";
     not_all_restored = "not everything was restored; the archive contains this note:";
     mount_closed(mount) = "{mount} is closed.";
+    no_mount(id) = "No mount {id} is open.";
+    stalled(vm) = "No news of the backup of {vm} for a minute; still waiting. Check the hub’s log and the computer that copies the disks.";
     none_mounted = "Nothing is mounted.";
     folder_empty = "This folder is empty.";
     nothing_shown = "Nothing in this folder can be shown.";

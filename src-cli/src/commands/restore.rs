@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use sendense_core::download::{Destination, Existing, save_file, save_stream, save_zip};
 use sendense_core::{Platform, local_name};
-use sendense_types::{BackupId, ByteSize, FileEntry, FileKind, Listing, Mount, MountId};
+use sendense_types::{
+    AppError, BackupId, ByteSize, ErrorKind, FileEntry, FileKind, Listing, Mount, MountId, Retry,
+};
 use sendense_words as words;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -108,6 +110,20 @@ pub(crate) async fn run(
         }
         RestoreCommand::Unmount { mount } => {
             let mount = MountId::new(mount);
+            // Closing what is closed is no failure; a name that was mistyped is one.
+            if !hub
+                .mounts()
+                .await?
+                .iter()
+                .any(|open| open.mount_id == mount)
+            {
+                return Err(AppError::new(
+                    ErrorKind::NotFound,
+                    words::terminal::no_mount(&mount),
+                    Retry::Never,
+                )
+                .with_hint(words::terminal::list_mounts()));
+            }
             hub.unmount(&mount).await?;
             output.show(&json!({ "mount_id": mount }), || {
                 words::terminal::mount_closed(&mount)

@@ -1,13 +1,13 @@
 //! Backups: starting them and what is known of them (contract 3.6).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{MutexGuard, PoisonError};
 
 use jiff::SignedDuration;
 use sendense_types::{
-    AppError, Backup, BackupId, BackupStatus, BackupType, Chain, ErrorKind, IncrementalBase,
-    RepositoryId, Retention, RetentionPoint, RetentionPolicy, RetentionStatus, Retry,
-    StartedBackup, Verification, VerificationStatus, Vm, VmId,
+    AppError, Backup, BackupId, BackupStatus, BackupType, Chain, ChainLink, ErrorKind,
+    IncrementalBase, RepositoryId, Retention, RetentionPoint, RetentionPolicy, RetentionStatus,
+    Retry, StartedBackup, Verification, VerificationStatus, Vm, VmId,
 };
 use sendense_words as words;
 use serde_json::json;
@@ -84,7 +84,14 @@ impl HubClient {
                 };
                 Err(error.with_hint(words::failures::full_backups_only()))
             }
-            answer => wire::started(&answer?),
+            answer => {
+                let started = wire::started(&answer?)?;
+                let mut known = self.started();
+                let of_vm = known.entry(vm.context_id.clone()).or_default();
+                of_vm.insert(started.backup_id.clone());
+                drop(known);
+                Ok(started)
+            }
         }
     }
 
@@ -197,9 +204,34 @@ impl HubClient {
             None => backup.vm_name.to_lowercase() == vm.vm_name.to_lowercase(),
         });
         if list.is_deployed {
+            if list.backups.is_empty() && vm.vm_name.contains("-disk") {
+                list.backups = self.unlisted(vm).await?;
+            }
             self.in_true_time(&mut list.backups).await;
         }
         Ok(list)
+    }
+
+    /// The backups of a VM that a deployed hub never lists, because it takes them for those of disks (contract H5), as
+    /// far as they are known: those started here, and the newest one that is done. Newest first, in wall time.
+    async fn unlisted(&self, vm: &Vm) -> Result<Vec<Backup>> {
+        let mut ids = self.started().get(&vm.context_id).cloned();
+        let ids = ids.get_or_insert_default();
+        match self.newest_done(&vm.vm_name, 0).await {
+            Ok(newest) => ids.extend(newest),
+            Err(error) if is_missing(&error) => {}
+            Err(error) => return Err(error),
+        }
+        let mut backups = Vec::new();
+        for id in ids.iter() {
+            match self.get(self.v1(&["backups", id.as_str()])?).await {
+                Ok(answer) => backups.push(wire::backup(&answer)?.0),
+                Err(error) if is_missing(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        backups.sort_by(|a, b| (b.created_at, &b.backup_id).cmp(&(a.created_at, &a.backup_id)));
+        Ok(backups)
     }
 
     /// The backups of all VMs, newest first; `None` on hubs that list them only VM by VM (contract D27).
@@ -325,6 +357,11 @@ impl HubClient {
     fn zone(&self) -> MutexGuard<'_, Zone> {
         // Nothing panics under this lock.
         self.zone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn started(&self) -> MutexGuard<'_, BTreeMap<VmId, BTreeSet<BackupId>>> {
+        // As above.
+        self.started.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn unchained(&self) -> MutexGuard<'_, BTreeSet<VmId>> {
@@ -524,24 +561,23 @@ impl HubClient {
     }
 
     /// The recovery points of a VM in a repository, oldest first, as far as the hub tells (contract D30).
+    ///
+    /// # Errors
+    /// When the hub does not answer.
     pub async fn chain(&self, vm: &Vm, repository_id: &RepositoryId) -> Result<Chain> {
-        let with_query = |mut url: reqwest::Url| {
-            url.query_pairs_mut()
-                .append_pair("vm_context_id", vm.context_id.as_str())
-                .append_pair("vm_name", &vm.vm_name)
-                .append_pair("repository_id", repository_id.as_str());
-            url
-        };
-        let documented = with_query(self.v1(&["backups", "chain"])?);
-        let answer = match self.get(documented).await {
-            // Deployed hubs take "chain" for an id; they want one before it, and ignore it.
+        let mut url = self.v1(&["backups", "chain"])?;
+        url.query_pairs_mut()
+            .append_pair("vm_context_id", vm.context_id.as_str())
+            .append_pair("vm_name", &vm.vm_name)
+            .append_pair("repository_id", repository_id.as_str());
+        match self.get(url).await {
+            // The chain of a deployed hub has one element, of whatever repository (contract D34): its list says more.
             Err(error) if is_missing(&error) => {
-                let deployed = self.v1(&["backups", vm.context_id.as_str(), "chain"])?;
-                self.get(with_query(deployed)).await?
+                let backups = self.history(vm).await?;
+                Ok(chain_of(vm, repository_id, backups))
             }
-            answer => answer?,
-        };
-        wire::chain(&answer, &vm.vm_name)
+            answer => wire::chain(&answer?, &vm.vm_name),
+        }
     }
 
     /// Whether the hub confirms that this disk of this backup is finished, where it can tell.
@@ -552,13 +588,19 @@ impl HubClient {
     /// # Errors
     /// `Unsupported` or `NotFound` on hubs without change ids.
     async fn is_disk_confirmed(&self, backup: &Backup, disk_index: u32) -> Result<bool> {
+        let newest = self.newest_done(&backup.vm_name, disk_index).await?;
+        Ok(newest.as_ref() == Some(&backup.backup_id))
+    }
+
+    /// The newest backup of a VM whose disk is done, in whatever repository.
+    async fn newest_done(&self, vm_name: &str, disk_index: u32) -> Result<Option<BackupId>> {
         let mut url = self.v1(&["backups", "changeid"])?;
         url.query_pairs_mut()
-            .append_pair("vm_name", &backup.vm_name)
+            .append_pair("vm_name", vm_name)
             .append_pair("disk_id", &disk_index.to_string());
         let answer = self.get(url).await?;
         let fields = wire::Fields::of(&answer)?;
-        Ok(fields.text(&["backup_job_id"]).as_deref() == Some(backup.backup_id.as_str()))
+        Ok(fields.text(&["backup_job_id"]).map(BackupId::new))
     }
 }
 
@@ -616,6 +658,30 @@ pub(crate) fn failure_of(backup: &Backup) -> Option<AppError> {
             }
             Some(failure)
         }
+    }
+}
+
+/// The recovery points of one repository, from a list with the newest first.
+fn chain_of(vm: &Vm, repository_id: &RepositoryId, backups: Vec<Backup>) -> Chain {
+    let is_in = |backup: &Backup| {
+        backup.status == BackupStatus::Completed
+            && backup.repository_id.as_ref() == Some(repository_id)
+    };
+    let points = backups.into_iter().rev().filter(is_in);
+    let links = (1..).zip(points).map(|(number, backup)| ChainLink {
+        backup_id: backup.backup_id,
+        backup_type: backup.backup_type,
+        sequence_number: Some(number),
+        created_at: backup.created_at,
+        size_gb: backup.total_size_gb,
+        parent_backup_id: backup.parent_backup_id,
+        is_restorable: None,
+        problem: None,
+    });
+    Chain {
+        vm_name: vm.vm_name.clone(),
+        repository_id: Some(repository_id.clone()),
+        chain: links.collect(),
     }
 }
 

@@ -16,14 +16,14 @@ mod vms;
 mod wire;
 mod zone;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use jiff::Timestamp;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
-use sendense_types::VmId;
+use sendense_types::{BackupId, VmId};
 
 pub(crate) use self::backups::{Proof, failure_of};
 pub(crate) use self::restore::{Body, normal_path, why_not_a_file};
@@ -44,6 +44,8 @@ pub struct HubClient {
     zone: Arc<Mutex<Zone>>,
     /// The VMs of which it refused an incremental backup right beside a full one (contract H9).
     unchained: Arc<Mutex<BTreeSet<VmId>>>,
+    /// The backups that were started here, by VM: some hubs never list them (contract H5).
+    started: Arc<Mutex<BTreeMap<VmId, BTreeSet<BackupId>>>>,
     /// What was asked last: method and path. The query is left out, because it names files of the user.
     asked: Arc<Mutex<Option<String>>>,
 }
@@ -67,6 +69,7 @@ impl HubClient {
             time: Arc::default(),
             zone: Arc::default(),
             unchained: Arc::default(),
+            started: Arc::default(),
             asked: Arc::default(),
         })
     }

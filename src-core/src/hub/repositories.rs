@@ -38,7 +38,7 @@ impl HubClient {
     pub async fn test_repository(&self, path: &str) -> Result<RepositoryTest> {
         let body = json!({ "type": "local", "config": { "path": path } });
         let url = self.v1(&["repositories", "test"])?;
-        wire::repository_test(&self.post(url, &body, Effect::Repeatable).await?)
+        wire::repository_test(&self.post_for_verdict(url, &body).await?)
     }
 
     /// Gives up a repository without backups. Its folder stays.

@@ -83,6 +83,14 @@ impl HubClient {
         json(self.send(request, effect).await?).await
     }
 
+    /// As [`post`](Self::post), for a question whose answer may be no: `success: false` is an answer then.
+    pub(super) async fn post_for_verdict(&self, url: Url, body: &impl Serialize) -> Result<Value> {
+        let request = self.request(Method::POST, url).json(body);
+        any_json(self.send(request, Effect::Repeatable).await?)
+            .await
+            .map(|(value, _)| value)
+    }
+
     /// Puts JSON in a place, where twice is the same as once.
     pub(super) async fn put(&self, url: Url, body: &impl Serialize) -> Result<Value> {
         let request = self.request(Method::PUT, url).json(body);
@@ -241,8 +249,21 @@ pub(super) fn without(secret: &str, mut error: AppError) -> AppError {
     error
 }
 
-/// Reads an answer that is due to be JSON.
+/// Reads an answer that is due to be JSON and to be good news.
 async fn json(response: Response) -> Result<Value> {
+    let (value, body) = any_json(response).await?;
+    // Deployed hubs tell some failures with a good status (contract 8.5).
+    if value["success"] == Value::Bool(false) {
+        return Err(error::of_answer(
+            reqwest::StatusCode::INTERNAL_SERVER_ERROR,
+            &body,
+        ));
+    }
+    Ok(value)
+}
+
+/// Reads an answer that is due to be JSON, and its text.
+async fn any_json(response: Response) -> Result<(Value, Vec<u8>)> {
     let body = whole(response).await?;
     if body.is_empty() {
         // Deployed hubs do that when they cannot encode an answer (contract H18).
@@ -261,14 +282,7 @@ async fn json(response: Response) -> Result<Value> {
         )
         .with_details(error.to_string())
     })?;
-    // Deployed hubs tell some failures with a good status (contract 8.5).
-    if value["success"] == Value::Bool(false) {
-        return Err(error::of_answer(
-            reqwest::StatusCode::INTERNAL_SERVER_ERROR,
-            &body,
-        ));
-    }
-    Ok(value)
+    Ok((value, body))
 }
 
 /// Reads a body to its end, if it has one.

@@ -64,6 +64,8 @@ pub(crate) fn running_panel(
     let backup = &running.progress.backup;
     let id = backup.backup_id.clone();
     let onclick = on_cancel.reform(move |_: MouseEvent| id.clone());
+    // Hubs that cannot pin cannot cancel either (contract D36).
+    let can_cancel = backup.is_pinned.is_some();
     let phase = backup.current_phase.clone().unwrap_or_default();
     html! {
         <section class="panel" aria-label={words::backups::running_now()} key={backup.backup_id.to_string()}>
@@ -78,7 +80,7 @@ pub(crate) fn running_panel(
                     <span>{ words::common::disk(disk.disk_index) }</span>
                     <span class="num">
                         { if disk.status == BackupStatus::Completed {
-                            "complete".to_owned()
+                            words::backups::completed().to_owned()
                         } else {
                             percent_text(disk.progress_percent)
                         } }
@@ -92,7 +94,12 @@ pub(crate) fn running_panel(
                 </svg>
             }
             <p class="faint is-sentence">{ phase }</p>
-            <button class="button" type="button" {onclick}>{ words::backups::cancel() }</button>
+            <button
+                class="button" type="button" {onclick} disabled={!can_cancel}
+                title={if can_cancel { "" } else { words::common::not_offered() }}
+            >
+                { words::backups::cancel() }
+            </button>
         </section>
     }
 }

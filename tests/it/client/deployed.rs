@@ -1,13 +1,15 @@
 //! The core against a hub that speaks and behaves as deployed ones do (contract 12), with real images behind it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sendense_core::download::save_file;
+use sendense_core::download::{SavedArchive, save_file, save_zip};
 use sendense_core::{Backups, Events, HubClient, HubSession, MemorySecrets, Token, watch_backup};
-use sendense_tests::{DeployedHub, Hazards, SampleVm, sample_vm, sha256_file, temp_dir};
+use sendense_tests::{DeployedHub, Hazards, SampleVm, sample_vm, sha256_file, temp_dir, tool};
 use sendense_types::{
-    AppEvent, Backup, BackupStatus, BackupType, ErrorKind, HubId, RepositoryId, Vm, VmState,
+    AppError, AppEvent, Backup, BackupStatus, BackupType, ErrorKind, HubId, RepositoryId, Vm,
+    VmState,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -26,12 +28,20 @@ struct Site {
 
 impl Site {
     async fn open(hazards: Hazards) -> Self {
+        Self::with_vm("pgtest1", hazards).await
+    }
+
+    /// With the sample VM under a name of its own.
+    async fn with_vm(name: &str, hazards: Hazards) -> Self {
         let folder = temp_dir();
-        let sample = sample_vm(folder.path());
+        let mut sample = sample_vm(folder.path());
+        let place = sample.folder.with_file_name(name);
+        std::fs::rename(&sample.folder, &place).unwrap();
+        sample.folder = place;
         let deployed = DeployedHub::start(&folder.path().join("data"), hazards).await;
         let behind = HubClient::new(deployed.behind(), None).unwrap();
         let vms = sample.folder.parent().unwrap();
-        let names = ["pgtest1".to_owned()];
+        let names = [name.to_owned()];
         let added = behind.add_vms(vms, &names).await.unwrap();
         let hub = HubClient::new(deployed.url(), None).unwrap();
         Self {
@@ -312,4 +322,139 @@ async fn session_with(site: &Site, events: &Events) -> HubSession {
     session.set_local_hub(Ok((site.deployed.url().to_owned(), Token::new("any"))));
     session.connect(&here).await.unwrap();
     session
+}
+
+/// Contract H5, D29.
+#[tokio::test]
+async fn a_vm_whose_backups_the_hub_hides_has_those_that_can_be_found() {
+    let site = Site::with_vm("web-disk01", Hazards::default()).await;
+    let repository = site.repository().await;
+    let start = async || {
+        let kind = BackupType::Full;
+        let asked = site.hub.start_backup(&site.vm, &repository, kind, false);
+        asked.await
+    };
+    let started = start().await.unwrap();
+    let seen = site.hub.history(&site.vm).await.unwrap();
+    assert_eq!(seen[0].backup_id, started.backup_id);
+    if seen[0].status == BackupStatus::Active {
+        assert_eq!(start().await.unwrap_err().kind, ErrorKind::Conflict);
+    }
+    watch_backup(&site.hub, &started.backup_id, &mut |_| {})
+        .await
+        .unwrap();
+
+    // Another client has started none, and finds the newest that is done.
+    let other = HubClient::new(site.deployed.url(), None).unwrap();
+    let seen = other.history(&site.vm).await.unwrap();
+    assert_eq!(seen[0].backup_id, started.backup_id);
+    assert_eq!(seen[0].status, BackupStatus::Completed);
+}
+
+/// Contract D34.
+#[tokio::test]
+async fn the_chain_of_a_repository_is_its_own_and_whole() {
+    let site = Site::open(Hazards::default()).await;
+    let first = site.repository().await;
+    let second = site.another_repository().await;
+    let full = site.back_up(BackupType::Full, &first).await;
+    let incremental = site.back_up(BackupType::Incremental, &first).await;
+    let elsewhere = site.back_up(BackupType::Full, &second).await;
+    let chain = site.hub.chain(&site.vm, &first).await.unwrap();
+    let ids: Vec<_> = chain.chain.iter().map(|link| &link.backup_id).collect();
+    assert_eq!(ids, [&full.backup_id, &incremental.backup_id]);
+    assert_eq!(
+        chain.chain[1].parent_backup_id.as_ref(),
+        Some(&full.backup_id)
+    );
+    let chain = site.hub.chain(&site.vm, &second).await.unwrap();
+    assert_eq!(chain.chain[0].backup_id, elsewhere.backup_id);
+    assert_eq!(chain.chain.len(), 1);
+}
+
+/// A repository test that says no is an answer (E4).
+#[tokio::test]
+async fn a_folder_that_cannot_be_a_repository_is_told_with_the_hubs_reason() {
+    let site = Site::open(Hazards::default()).await;
+    let file = site.folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let test = site
+        .behind
+        .test_repository(file.to_str().unwrap())
+        .await
+        .unwrap();
+    assert!(!test.is_usable);
+    assert!(test.message.is_some(), "{test:?}");
+}
+
+/// The archive of everything on a disk, and where it is.
+async fn save_all(site: &Site, disk_index: u32) -> (Result<SavedArchive, AppError>, PathBuf) {
+    let backup = site
+        .back_up(BackupType::Full, &site.repository().await)
+        .await;
+    let mount = site.hub.mount(&backup.backup_id, disk_index).await.unwrap();
+    let target = site.folder.path().join("all.zip");
+    let saved = save_zip(
+        &site.hub,
+        &mount.mount_id,
+        "/",
+        &destination(&target),
+        &mut |_| {},
+        &CancellationToken::new(),
+    )
+    .await;
+    (saved, target)
+}
+
+/// Contract H15, section 12.
+#[tokio::test]
+async fn an_archive_of_a_whole_disk_is_compared_with_what_is_in_its_partitions() {
+    let site = Site::open(Hazards {
+        shortens_archives: true,
+        ..Hazards::default()
+    })
+    .await;
+    let (saved, target) = save_all(&site, 0).await;
+    assert_eq!(saved.unwrap_err().kind, ErrorKind::Cut);
+    assert!(!target.exists());
+
+    site.deployed
+        .change(|hazards| hazards.shortens_archives = false);
+    let (saved, target) = save_all(&site, 0).await;
+    let saved = saved.unwrap();
+    assert!(saved.unchecked.is_none(), "{saved:?}");
+    let known = &site.sample.manifest.disks[0].volumes;
+    let n_files: usize = known.iter().map(|volume| volume.files.len()).sum();
+    assert!(saved.n_files >= n_files, "{saved:?}");
+    tool("unzip").arg("-tqq").arg(&target).run();
+}
+
+/// Contract 6.4, H16, section 12.
+#[tokio::test]
+async fn what_a_hub_puts_in_the_place_of_links_is_taken_out_and_named() {
+    let site = Site::open(Hazards {
+        follows_links: true,
+        ..Hazards::default()
+    })
+    .await;
+    let (saved, target) = save_all(&site, 1).await;
+    let saved = saved.unwrap();
+    let left_out = saved.not_restored.unwrap();
+    assert!(left_out.contains("a link"), "{left_out}");
+    let listed = tool("unzip").args(["-Z", "-l"]).arg(&target).run();
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(
+        !listed.lines().any(|line| line.starts_with('l')),
+        "{listed}"
+    );
+    assert_eq!(saved.saved.size_bytes, target.metadata().unwrap().len());
+    // Nothing of the hub's own files is anywhere in it.
+    let content = tool("unzip").arg("-p").arg(&target).run();
+    let needle = b"root:x:0:0";
+    assert!(
+        !content
+            .stdout
+            .windows(needle.len())
+            .any(|window| window == needle)
+    );
 }
