@@ -44,6 +44,9 @@ pub(crate) struct Global {
     /// Read a bearer token from standard input.
     #[arg(long, global = true, conflicts_with_all = ["user", "password_stdin"])]
     pub(crate) token_stdin: bool,
+    /// Read the token of an appliance from standard input; deployed hubs issue a session for it.
+    #[arg(long, global = true, conflicts_with_all = ["user", "password_stdin", "token_stdin"])]
+    pub(crate) appliance_token_stdin: bool,
     /// Print one JSON document instead of text.
     #[arg(long, global = true)]
     pub(crate) json: bool,

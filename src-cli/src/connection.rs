@@ -72,6 +72,10 @@ async fn sign_in(client: HubClient, global: &Global) -> Result<HubClient> {
     if global.token_stdin {
         return Ok(client.with_token(Token::new(secrets::token_from_stdin()?.expose_secret())));
     }
+    if global.appliance_token_stdin {
+        let token = secrets::token_from_stdin()?;
+        return Ok(client.with_appliance_token(Token::new(token.expose_secret())));
+    }
     let Some(user) = &global.user else {
         return Ok(client);
     };

@@ -11,8 +11,10 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use sendense_types::commands::Credentials;
 use sendense_types::{
     AppError, AppEvent, ErrorKind, HubCheck, HubId, Retry, SavedHub, Session, SessionState,
+    SignInKind,
 };
 use sendense_words as words;
 use tokio::sync::Notify;
@@ -121,6 +123,7 @@ impl HubSession {
             Ok(HubCheck {
                 address: client.address().to_owned(),
                 needs_sign_in,
+                is_readable_on_the_way: client.is_readable_on_the_way(),
             })
         })
         .await
@@ -134,8 +137,7 @@ impl HubSession {
         &self,
         name: &str,
         address: &str,
-        username: &str,
-        password: &str,
+        credentials: &Credentials,
     ) -> Result<Session> {
         let _one_at_a_time = self.inner.connecting.lock().await;
         let client = HubClient::new(address, None)?;
@@ -154,7 +156,7 @@ impl HubSession {
             )
             .with_hint(words::failures::choose_saved_hub()));
         }
-        let token = enter(&client, username, password).await?;
+        let entered = enter(&client, credentials).await?;
         let hub = SavedHub {
             id: new_id(&address),
             name: if name.trim().is_empty() {
@@ -166,12 +168,13 @@ impl HubSession {
                 name.trim().to_owned()
             },
             address: Some(address),
-            username: Some(username.trim().to_owned()).filter(|name| !name.is_empty()),
+            username: entered.username,
+            sign_in: entered.kind,
         };
-        if let Some(token) = &token {
-            self.keep(&hub.id, token).await?;
+        if let Some(secret) = &entered.secret {
+            self.keep(&hub.id, secret).await?;
         }
-        let client = with_token(client, token);
+        let client = with_secret(client, entered.kind, entered.secret);
         self.change(|state| {
             state.session.current = hub.id.clone();
             state.session.hubs.push(hub);
@@ -215,7 +218,7 @@ impl HubSession {
     ///
     /// # Errors
     /// When it does not let us in, or cannot be reached.
-    pub async fn sign_in(&self, username: &str, password: &str) -> Result<Session> {
+    pub async fn sign_in(&self, credentials: &Credentials) -> Result<Session> {
         let _one_at_a_time = self.inner.connecting.lock().await;
         let hub = self.saved(&self.state().current)?;
         let Some(address) = &hub.address else {
@@ -226,11 +229,11 @@ impl HubSession {
             ));
         };
         let client = HubClient::new(address, None)?;
-        let token = enter(&client, username, password).await?;
-        if let Some(token) = &token {
-            self.keep(&hub.id, token).await?;
+        let entered = enter(&client, credentials).await?;
+        if let Some(secret) = &entered.secret {
+            self.keep(&hub.id, secret).await?;
         }
-        let client = with_token(client, token);
+        let client = with_secret(client, entered.kind, entered.secret);
         self.change(|state| {
             let known = state
                 .session
@@ -238,7 +241,8 @@ impl HubSession {
                 .iter_mut()
                 .find(|known| known.id == hub.id);
             if let Some(known) = known {
-                known.username = Some(username.trim().to_owned()).filter(|name| !name.is_empty());
+                known.username = entered.username;
+                known.sign_in = entered.kind;
             }
             state.begin(Some(client));
             state.session.state = SessionState::Connected;
@@ -439,8 +443,8 @@ impl HubSession {
         let client = HubClient::new(address, None)?;
         let secrets = Arc::clone(&self.inner.secrets);
         let hub_id = hub.id.clone();
-        let token = blocking(move || secrets.load(&hub_id)).await?;
-        Ok(with_token(client, token))
+        let secret = blocking(move || secrets.load(&hub_id)).await?;
+        Ok(with_secret(client, hub.sign_in, secret))
     }
 
     async fn keep(&self, hub_id: &HubId, token: &Token) -> Result<()> {
@@ -489,17 +493,44 @@ impl State {
     }
 }
 
-/// Signs in where a name is given; checks that none is needed where it is not.
-async fn enter(client: &HubClient, username: &str, password: &str) -> Result<Option<Token>> {
-    let username = username.trim();
+/// What came of signing in.
+struct Entered {
+    kind: SignInKind,
+    username: Option<String>,
+    /// What is kept for the next time.
+    secret: Option<Token>,
+}
+
+/// Signs in with what is given; checks that nothing is needed where nothing is.
+async fn enter(client: &HubClient, credentials: &Credentials) -> Result<Entered> {
     logged(client.clone(), false, async |client| {
-        if username.is_empty() {
+        let entered = |kind, username: Option<&str>, secret| Entered {
+            kind,
+            username: username.map(str::to_owned),
+            secret,
+        };
+        let check = async |kind, token: &str| {
+            // What is pasted often brings a line end along.
+            let token = Token::new(token.trim());
+            let client = with_secret(client.clone(), kind, Some(token.clone()));
             client.check_sign_in().await?;
-            return Ok(None);
-        }
-        match client.sign_in(username, password).await? {
-            SignIn::Token { token, .. } => Ok(Some(token)),
-            SignIn::NotNeeded => Ok(None),
+            Ok(entered(kind, None, Some(token)))
+        };
+        match credentials {
+            Credentials::Password { username, password } if !username.trim().is_empty() => {
+                let username = username.trim();
+                let secret = match client.sign_in(username, password).await? {
+                    SignIn::Token { token, .. } => Some(token),
+                    SignIn::NotNeeded => None,
+                };
+                Ok(entered(SignInKind::Password, Some(username), secret))
+            }
+            Credentials::None | Credentials::Password { .. } => {
+                client.check_sign_in().await?;
+                Ok(entered(SignInKind::None, None, None))
+            }
+            Credentials::Appliance { token } => check(SignInKind::Appliance, token).await,
+            Credentials::Bearer { token } => check(SignInKind::Bearer, token).await,
         }
     })
     .await
@@ -551,10 +582,12 @@ async fn logged<T>(
     outcome
 }
 
-fn with_token(client: HubClient, token: Option<Token>) -> HubClient {
-    match token {
-        Some(token) => client.with_token(token),
-        None => client,
+/// A client with what is kept for its hub.
+fn with_secret(client: HubClient, kind: SignInKind, secret: Option<Token>) -> HubClient {
+    match (secret, kind) {
+        (None, _) => client,
+        (Some(secret), SignInKind::Appliance) => client.with_appliance_token(secret),
+        (Some(secret), _) => client.with_token(secret),
     }
 }
 
@@ -577,6 +610,7 @@ fn this_computer() -> SavedHub {
         name: words::common::this_computer().to_owned(),
         address: None,
         username: None,
+        sign_in: SignInKind::None,
     }
 }
 

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use sendense_core::{Events, MemorySecrets};
 use sendense_desktop::{Surroundings, build, log_to, start};
 use sendense_types::commands::{
-    AddHub, AddRepository, AddVms, COMMANDS, CancelVerification, Command, DeleteRepository,
-    GetDiagnostics, GetRetention, GetSession, GetSettings, ListFiles, ListRecentBackups,
-    ListRepositories, ListVmProtection, PreviewRetention, SaveSettings, SetRetention, StartBackup,
-    TestRepository, VerifyBackup,
+    AddHub, AddRepository, AddVms, COMMANDS, CancelVerification, Command, Credentials,
+    DeleteRepository, GetDiagnostics, GetRetention, GetSession, GetSettings, ListFiles,
+    ListRecentBackups, ListRepositories, ListVmProtection, PreviewRetention, SaveSettings,
+    SetRetention, StartBackup, TestRepository, VerifyBackup,
 };
 use sendense_types::{
     AppError, AppEvent, Backup, BackupStatus, BackupType, ErrorKind, MountId, RetentionAction,
@@ -299,8 +299,10 @@ fn the_diagnostics_hold_the_last_errors_and_no_password() {
     let request = AddHub {
         name: "Cellar".to_owned(),
         address: nobody.clone(),
-        username: "ada".to_owned(),
-        password: "correct-horse".to_owned(),
+        credentials: Credentials::Password {
+            username: "ada".to_owned(),
+            password: "correct-horse".to_owned(),
+        },
     };
     shell.ask(&request).unwrap_err();
     tauri_plugin_log::log::logger().flush();

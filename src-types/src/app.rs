@@ -26,8 +26,26 @@ pub struct SavedHub {
     pub name: String,
     /// `http://host:port`; `None` for this computer, whose address changes with every start.
     pub address: Option<String>,
-    /// Who signed in last; `None` on hubs without sign-in.
+    /// Who signed in last; `None` on hubs without sign-in and with a token.
     pub username: Option<String>,
+    /// With what.
+    #[serde(default)]
+    pub sign_in: SignInKind,
+}
+
+/// What a hub wants from whoever signs in (contract 8.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignInKind {
+    /// Nothing.
+    None,
+    /// A name and a password.
+    #[default]
+    Password,
+    /// The token of an appliance, for which a deployed hub gives its session token.
+    Appliance,
+    /// A bearer token that somebody else issued.
+    Bearer,
 }
 
 impl SavedHub {
@@ -92,8 +110,10 @@ pub enum Keychain {
 pub struct HubCheck {
     /// The address as it would be saved.
     pub address: String,
-    /// Whether it wants a name and a password.
+    /// Whether it wants somebody to sign in.
     pub needs_sign_in: bool,
+    /// Whether others on the network can read what is sent: another computer, and no encryption.
+    pub is_readable_on_the_way: bool,
 }
 
 /// What the list of VMs shows about one of them beside its name.

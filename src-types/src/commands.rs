@@ -148,16 +148,39 @@ pub struct TestHub {
 }
 
 /// Saves a hub and connects to it. Nothing is saved when that fails.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AddHub {
     /// The name it gets in the list; the address where it is empty.
     pub name: String,
     /// Address as it was typed.
     pub address: String,
-    /// Who signs in; empty on hubs without sign-in.
-    pub username: String,
-    /// The password; used once and kept nowhere.
-    pub password: String,
+    /// What lets us in.
+    pub credentials: Credentials,
+}
+
+/// What lets somebody in at a hub (contract 8.2).
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Credentials {
+    /// Nothing: the hub wants no sign-in.
+    None,
+    /// A name and a password.
+    Password {
+        /// Who; empty on hubs without sign-in.
+        username: String,
+        /// The password; used once and kept nowhere.
+        password: String,
+    },
+    /// The token of an appliance; kept in the keychain, because a hub that restarts wants it again.
+    Appliance {
+        /// The secret.
+        token: String,
+    },
+    /// A bearer token that somebody else issued; kept in the keychain and used as it is.
+    Bearer {
+        /// The secret.
+        token: String,
+    },
 }
 
 /// Makes a saved hub the current one and connects to it, with the token that is kept for it.
@@ -168,12 +191,10 @@ pub struct ConnectHub {
 }
 
 /// Signs in (again) at the current hub.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SignIn {
-    /// Who.
-    pub username: String,
-    /// The password; used once and kept nowhere.
-    pub password: String,
+    /// What lets us in.
+    pub credentials: Credentials,
 }
 
 /// Forgets the token of the current hub.
@@ -582,23 +603,23 @@ pub struct ShowLogFolder {}
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quit {}
 
-/// A password must not end in a log because somebody wrote a request to it.
-macro_rules! debug_without_password {
-    ($($request:ident),*) => {
-        $(
-            impl std::fmt::Debug for $request {
-                fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                    f.debug_struct(stringify!($request))
-                        .field("username", &self.username)
-                        .field("password", &"<redacted>")
-                        .finish_non_exhaustive()
-                }
+/// A password or token must not end in a log because somebody wrote a request to it.
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = match self {
+            Self::None => "None",
+            Self::Password { username, .. } => {
+                return f
+                    .debug_struct("Password")
+                    .field("username", username)
+                    .finish_non_exhaustive();
             }
-        )*
-    };
+            Self::Appliance { .. } => "Appliance",
+            Self::Bearer { .. } => "Bearer",
+        };
+        f.debug_struct(name).finish_non_exhaustive()
+    }
 }
-
-debug_without_password!(AddHub, SignIn);
 
 #[cfg(test)]
 mod tests {
@@ -615,13 +636,18 @@ mod tests {
     }
 
     #[test]
-    fn passwords_are_not_logged() {
-        let request = SignIn {
-            username: "operator".to_owned(),
-            password: "correct horse".to_owned(),
-        };
-        let logged = format!("{request:?}");
-        assert!(logged.contains("operator"), "{logged}");
-        assert!(!logged.contains("horse"), "{logged}");
+    fn passwords_and_tokens_are_not_logged() {
+        let secret = || "correct horse".to_owned();
+        for credentials in [
+            Credentials::Password {
+                username: "operator".to_owned(),
+                password: secret(),
+            },
+            Credentials::Appliance { token: secret() },
+            Credentials::Bearer { token: secret() },
+        ] {
+            let logged = format!("{:?}", SignIn { credentials });
+            assert!(!logged.contains("horse"), "{logged}");
+        }
     }
 }

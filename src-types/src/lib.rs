@@ -23,7 +23,7 @@ mod vm;
 pub use app::{
     About, ChosenFolder, Download, DownloadId, DownloadKind, DownloadProgress, DownloadState,
     Expiry, FolderSize, HubCheck, HubId, Keychain, OpenMount, SavedHub, Session, SessionState,
-    Settings, Theme, Units, VmProtection, VmState, VmSummary,
+    Settings, SignInKind, Theme, Units, VmProtection, VmState, VmSummary,
 };
 pub use backup::{
     Backup, BackupDisk, BackupStatus, BackupType, Chain, ChainLink, IncrementalBase, Retention,

@@ -130,7 +130,7 @@ fn Frame() -> Html {
                 if *is_signing_in {
                     if let Some(hub) = hub {
                         <SignInDialog
-                            hub={hub.name} username={hub.username} on_signed_in={on_session}
+                            {hub} on_signed_in={on_session}
                             on_close={set_flag(&is_signing_in, false)}
                         />
                     }

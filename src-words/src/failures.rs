@@ -138,6 +138,7 @@ words! {
     backup_cancelled(vm) = "The backup of {vm} was cancelled.";
     backup_failed(vm) = "The backup of {vm} failed.";
     backup_failed_because(vm, reason) = "The backup of {vm} failed: {reason}.";
+    token_unusable = "The hub issued a token that cannot be sent.";
     earlier_unchanged_there = "Earlier recovery points are unchanged. The hub may keep what was written of this one.";
     full_backups_only = "Run full backups of this VM. The hub’s administrator can add the missing row to its table backup_chains.";
     backup_unconfirmed(vm) = "The hub calls the backup of {vm} completed, but has not confirmed every disk.";

@@ -75,6 +75,7 @@ words! {
     token_good(hub) = "The token is valid for {hub}.";
     needs_no_sign_in(hub) = "The hub at {hub} needs no sign-in.";
     give_user_or_token = "Give a user with --user, or a token with --token-stdin.";
+    session_until(time) = "Signed in until {time}. The token:";
     signed_in(user, time) = "Signed in as {user} until {time}. The token:";
 
     no_images = "There are no disk images in this folder.";

@@ -32,14 +32,14 @@ pub(crate) async fn run(global: &Global, output: &Output) -> Result<()> {
             words::terminal::token_good(client.address())
         });
     }
-    let not_needed = || {
-        output.show(&json!({ "signed_in": true }), || {
-            words::terminal::needs_no_sign_in(client.address())
-        })
-    };
+    if global.appliance_token_stdin {
+        let token = Token::new(secrets::token_from_stdin()?.expose_secret());
+        let signed_in = client.sign_in_with_appliance_token(&token).await?;
+        return show(&client, signed_in, None, output);
+    }
     let Some(user) = &global.user else {
         return match client.check_sign_in().await {
-            Ok(()) => not_needed(),
+            Ok(()) => not_needed(&client, output),
             Err(error) if error.kind == ErrorKind::Unauthorized => Err(AppError::new(
                 ErrorKind::Unauthorized,
                 words::failures::sign_in_required(),
@@ -50,17 +50,31 @@ pub(crate) async fn run(global: &Global, output: &Output) -> Result<()> {
         };
     };
     let password = secrets::password(user, global.password_stdin)?;
-    match client.sign_in(user, password.expose_secret()).await? {
-        SignIn::NotNeeded => not_needed(),
-        SignIn::Token { token, expires_at } => {
-            let until = output::time(expires_at);
-            if !until.is_empty() {
-                output.note(words::terminal::signed_in(user, until));
-            }
-            output.show(
-                &json!({ "token": token.reveal(), "expires_at": expires_at }),
-                || token.reveal().to_owned(),
-            )
-        }
+    let signed_in = client.sign_in(user, password.expose_secret()).await?;
+    show(&client, signed_in, Some(user), output)
+}
+
+/// The token that was issued, alone on standard output.
+fn show(client: &HubClient, signed_in: SignIn, user: Option<&str>, output: &Output) -> Result<()> {
+    let (token, expires_at) = match signed_in {
+        SignIn::NotNeeded => return not_needed(client, output),
+        SignIn::Token { token, expires_at } => (token, expires_at),
+    };
+    let until = output::time(expires_at);
+    if !until.is_empty() {
+        output.note(match user {
+            Some(user) => words::terminal::signed_in(user, until),
+            None => words::terminal::session_until(until),
+        });
     }
+    output.show(
+        &json!({ "token": token.reveal(), "expires_at": expires_at }),
+        || token.reveal().to_owned(),
+    )
+}
+
+fn not_needed(client: &HubClient, output: &Output) -> Result<()> {
+    output.show(&json!({ "signed_in": true }), || {
+        words::terminal::needs_no_sign_in(client.address())
+    })
 }

@@ -8,6 +8,7 @@ mod error;
 mod meanings;
 mod patience;
 mod pauses;
+mod renewal;
 mod repositories;
 mod request;
 mod restore;
@@ -26,6 +27,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sendense_types::{BackupId, VmId};
 
 pub(crate) use self::backups::{Proof, failure_of};
+use self::renewal::Renewal;
 pub(crate) use self::restore::{Body, normal_path, why_not_a_file};
 pub use self::session::SignIn;
 use self::zone::Zone;
@@ -38,6 +40,8 @@ pub struct HubClient {
     /// Ends with a slash and holds no `/api/v1`.
     base: Url,
     token: Option<Token>,
+    /// Gets tokens by itself, where somebody gave the means.
+    renewal: Option<Arc<Renewal>>,
     /// The hub's clock, with the moment at which it was heard.
     time: Arc<Mutex<Option<(Instant, Timestamp)>>>,
     /// The hub's time zone, as far as it was heard.
@@ -66,6 +70,7 @@ impl HubClient {
             http: request::http_client(&base)?,
             base,
             token,
+            renewal: None,
             time: Arc::default(),
             zone: Arc::default(),
             unchained: Arc::default(),
@@ -79,6 +84,22 @@ impl HubClient {
     pub fn with_token(mut self, token: Token) -> Self {
         self.token = Some(token);
         self
+    }
+
+    /// The same hub, to which the client signs in by itself with the token of an appliance, whenever it has to.
+    #[must_use]
+    pub fn with_appliance_token(mut self, token: Token) -> Self {
+        self.token = None;
+        self.renewal = Some(Arc::new(Renewal::new(token)));
+        self
+    }
+
+    /// The token that counts now.
+    fn token(&self) -> Option<Token> {
+        match &self.renewal {
+            Some(renewal) => renewal.token(),
+            None => self.token.clone(),
+        }
     }
 
     /// The time by the hub's clock, which its deadlines go by: that of its last answer, moved on.
@@ -101,6 +122,11 @@ impl HubClient {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Whether others on the network can read what is sent: the hub is another computer, and nothing is encrypted.
+    pub fn is_readable_on_the_way(&self) -> bool {
+        self.base.scheme() == "http" && !address::is_loopback(&self.base)
     }
 
     /// `http://host:port`, as it is shown.

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use reqwest::header::DATE;
+use reqwest::header::{AUTHORIZATION, DATE, HeaderValue};
 use reqwest::{Client, Method, Request, RequestBuilder, Response, StatusCode, Url, redirect};
 use sendense_types::{AppError, ErrorKind, Retry};
 use sendense_words as words;
@@ -112,18 +112,38 @@ impl HubClient {
     /// A request with the token, where there is one; also where a hub does not look (contract 8.2).
     pub(super) fn request(&self, method: Method, url: Url) -> RequestBuilder {
         let request = self.http.request(method, url);
-        match &self.token {
+        match self.token() {
             Some(token) => request.bearer_auth(token.reveal()),
             None => request,
         }
     }
 
-    /// Sends a request and takes a good status for an answer, anything else for a failure. A hub that is
-    /// busy and says for how long is waited for, where asking again is safe.
+    /// Sends a request and takes a good status for an answer, anything else for a failure. A hub that has forgotten who
+    /// signed in is signed in to again, once, where there are the means; what it refused it did not do.
     pub(super) async fn send(&self, request: RequestBuilder, effect: Effect) -> Result<Response> {
-        let mut request = request
+        let request = request
             .build()
             .map_err(|error| self.no_answer(&error, effect))?;
+        let (used, again) = (self.token(), request.try_clone());
+        let refused = match self.send_patiently(request, effect).await {
+            Err(error) if error.kind == ErrorKind::Unauthorized => error,
+            outcome => return outcome,
+        };
+        let (Some(renewal), Some(mut again)) = (&self.renewal, again) else {
+            return Err(refused);
+        };
+        renewal.renew(self, used.as_ref(), refused).await?;
+        if let Some(token) = self.token() {
+            let bearer = format!("Bearer {}", token.reveal());
+            let mut bearer = HeaderValue::try_from(bearer).map_err(|_| unusable_token())?;
+            bearer.set_sensitive(true);
+            again.headers_mut().insert(AUTHORIZATION, bearer);
+        }
+        self.send_patiently(again, effect).await
+    }
+
+    /// A hub that is busy and says for how long is waited for, where asking again is safe.
+    async fn send_patiently(&self, mut request: Request, effect: Effect) -> Result<Response> {
         let mut patience = Patience::new();
         loop {
             let again = match effect {
@@ -139,6 +159,20 @@ impl HubClient {
                 _ => return Err(error),
             };
         }
+    }
+
+    /// As [`post`](Self::post), as nobody: for signing in.
+    pub(super) async fn post_as_nobody(&self, url: Url, body: &impl Serialize) -> Result<Value> {
+        let request = self.http.post(url).json(body).build();
+        let request = request.map_err(|error| self.no_answer(&error, Effect::Once))?;
+        json(self.send_patiently(request, Effect::Once).await?).await
+    }
+
+    /// As [`get`](Self::get), as nobody: whether the hub wants a sign-in at all.
+    pub(super) async fn get_as_nobody(&self, url: Url) -> Result<Value> {
+        let request = self.http.get(url).build();
+        let request = request.map_err(|error| self.no_answer(&error, Effect::Repeatable))?;
+        json(self.send_patiently(request, Effect::Repeatable).await?).await
     }
 
     async fn send_now(&self, request: Request, effect: Effect) -> Result<Response> {
@@ -177,7 +211,7 @@ impl HubClient {
         if let Some(seconds) = told {
             error.retry = Retry::AfterSeconds(seconds);
         }
-        if let Some(token) = &self.token {
+        if let Some(token) = self.token() {
             error = without(token.reveal(), error);
         }
         Err(error)
@@ -239,6 +273,14 @@ impl HubClient {
         };
         error.with_details(details)
     }
+}
+
+fn unusable_token() -> AppError {
+    AppError::new(
+        ErrorKind::Unauthorized,
+        words::failures::token_unusable(),
+        Retry::AfterSignIn,
+    )
 }
 
 /// A failure without a secret that the other side may have repeated in its words.

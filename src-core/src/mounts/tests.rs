@@ -101,6 +101,7 @@ impl Scene {
             name: "hub".to_owned(),
             address: Some(hub.address.clone()),
             username: None,
+            sign_in: sendense_types::SignInKind::None,
         };
         let news = Events::new();
         let secrets = Arc::new(MemorySecrets::default());

@@ -23,6 +23,7 @@ fn saved(address: &str) -> SavedHub {
         name: address.to_owned(),
         address: Some(address.to_owned()),
         username: None,
+        sign_in: SignInKind::None,
     }
 }
 
@@ -164,7 +165,11 @@ async fn a_password_is_not_logged_whatever_the_hub_answers() {
     let log = Log::default();
     let _listening = log.listen();
     let session = session(Vec::new());
-    let added = session.add("", &hub.address, "ada", "correct-horse").await;
+    let credentials = Credentials::Password {
+        username: "ada".to_owned(),
+        password: "correct-horse".to_owned(),
+    };
+    let added = session.add("", &hub.address, &credentials).await;
     let error = added.unwrap_err();
     let lines = log.lines();
     assert_eq!(lines.len(), 1, "{lines:?}");

@@ -35,10 +35,9 @@ pub(crate) async fn add_hub(
     let AddHub {
         name,
         address,
-        username,
-        password,
+        credentials,
     } = request;
-    session.add(&name, &address, &username, &password).await
+    session.add(&name, &address, &credentials).await
 }
 
 #[command]
@@ -61,7 +60,7 @@ pub(crate) async fn sign_in(
     session: State<'_, HubSession>,
     request: SignIn,
 ) -> Result<Reply<SignIn>> {
-    session.sign_in(&request.username, &request.password).await
+    session.sign_in(&request.credentials).await
 }
 
 #[command]

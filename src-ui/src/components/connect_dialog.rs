@@ -1,7 +1,7 @@
 //! Adding a hub, and signing in at one.
 
-use sendense_types::commands::{AddHub, SignIn, TestHub};
-use sendense_types::{HubCheck, Session};
+use sendense_types::commands::{AddHub, Credentials, SignIn, TestHub};
+use sendense_types::{HubCheck, SavedHub, Session, SignInKind};
 use sendense_words as words;
 use yew::prelude::*;
 
@@ -20,8 +20,7 @@ pub(crate) struct AddHubDialogProps {
 pub(crate) fn AddHubDialog(props: &AddHubDialogProps) -> Html {
     let name = use_state(String::new);
     let address = use_state(String::new);
-    let username = use_state(String::new);
-    let password = use_state(String::new);
+    let entry = use_entry(SignInKind::Password, None);
     let found = use_state(|| None::<HubCheck>);
     let add = use_action::<AddHub>(props.on_added.clone());
     let test = {
@@ -33,8 +32,7 @@ pub(crate) fn AddHubDialog(props: &AddHubDialogProps) -> Html {
         let request = AddHub {
             name: (*name).clone(),
             address: (*address).clone(),
-            username: (*username).clone(),
-            password: (*password).clone(),
+            credentials: entry.credentials(),
         };
         Callback::from(move |()| run.emit(request.clone()))
     };
@@ -50,12 +48,11 @@ pub(crate) fn AddHubDialog(props: &AddHubDialogProps) -> Html {
     html! {
         <Dialog
             title={words::hubs::add_title()} action={words::common::connect()} {on_action} on_close={props.on_close.clone()}
-            is_blocked={address.trim().is_empty()} is_busy={add.is_running}
+            is_blocked={address.trim().is_empty() || entry.lacks_a_token()} is_busy={add.is_running}
         >
             { field(words::hubs::address(), &address, "text", words::hubs::address_example()) }
             { field(words::common::name(), &name, "text", words::hubs::name_hint()) }
-            { field(words::hubs::user(), &username, "text", words::hubs::user_hint()) }
-            { field(words::hubs::password(), &password, "password", "") }
+            { fields(&entry) }
             <div class="dialog__line">
                 <button
                     class="button" type="button" onclick={on_test}
@@ -70,6 +67,9 @@ pub(crate) fn AddHubDialog(props: &AddHubDialogProps) -> Html {
                         } else {
                             words::hubs::answers_open()
                         } }
+                        if check.is_readable_on_the_way {
+                            { " " }{ words::hubs::unencrypted() }
+                        }
                     </span>
                 }
             </div>
@@ -82,40 +82,130 @@ pub(crate) fn AddHubDialog(props: &AddHubDialogProps) -> Html {
 
 #[derive(Clone, PartialEq, Properties)]
 pub(crate) struct SignInDialogProps {
-    /// The hub's name.
-    pub(crate) hub: AttrValue,
-    /// Who signed in last.
-    pub(crate) username: Option<String>,
+    /// The hub.
+    pub(crate) hub: SavedHub,
     pub(crate) on_signed_in: Callback<Session>,
     pub(crate) on_close: Callback<()>,
 }
 
-/// Asks for a name and a password for the current hub.
+/// Asks for what the current hub wants from whoever signs in.
 #[component]
 pub(crate) fn SignInDialog(props: &SignInDialogProps) -> Html {
-    let username = use_state(|| props.username.clone().unwrap_or_default());
-    let password = use_state(String::new);
+    let kind = match props.hub.sign_in {
+        // It wants something now.
+        SignInKind::None => SignInKind::Password,
+        kind => kind,
+    };
+    let entry = use_entry(kind, props.hub.username.clone());
     let sign_in = use_action::<SignIn>(props.on_signed_in.clone());
     let on_action = {
         let run = sign_in.run.clone();
         let request = SignIn {
-            username: (*username).clone(),
-            password: (*password).clone(),
+            credentials: entry.credentials(),
         };
         Callback::from(move |()| run.emit(request.clone()))
     };
+    let is_nobody = *entry.kind == SignInKind::Password && entry.username.trim().is_empty();
     html! {
         <Dialog
-            title={words::hubs::sign_in_to(&props.hub)} action={words::hubs::sign_in()} {on_action}
-            on_close={props.on_close.clone()} is_blocked={username.trim().is_empty()}
+            title={words::hubs::sign_in_to(&props.hub.name)} action={words::hubs::sign_in()} {on_action}
+            on_close={props.on_close.clone()} is_blocked={is_nobody || entry.lacks_a_token()}
             is_busy={sign_in.is_running}
         >
-            { field(words::hubs::user(), &username, "text", "") }
-            { field(words::hubs::password(), &password, "password", "") }
+            { fields(&entry) }
             if let Some(error) = &sign_in.error {
                 { error_notice(error, None) }
             }
         </Dialog>
+    }
+}
+
+/// What somebody signs in with, as it is typed.
+struct Entry {
+    kind: UseStateHandle<SignInKind>,
+    username: UseStateHandle<String>,
+    password: UseStateHandle<String>,
+    token: UseStateHandle<String>,
+}
+
+#[hook]
+fn use_entry(kind: SignInKind, username: Option<String>) -> Entry {
+    Entry {
+        kind: use_state(|| kind),
+        username: use_state(|| username.unwrap_or_default()),
+        password: use_state(String::new),
+        token: use_state(String::new),
+    }
+}
+
+impl Entry {
+    fn credentials(&self) -> Credentials {
+        let token = (*self.token).clone();
+        match *self.kind {
+            SignInKind::None => Credentials::None,
+            SignInKind::Password => Credentials::Password {
+                username: (*self.username).clone(),
+                password: (*self.password).clone(),
+            },
+            SignInKind::Appliance => Credentials::Appliance { token },
+            SignInKind::Bearer => Credentials::Bearer { token },
+        }
+    }
+
+    fn lacks_a_token(&self) -> bool {
+        let wants_one = matches!(*self.kind, SignInKind::Appliance | SignInKind::Bearer);
+        wants_one && self.token.trim().is_empty()
+    }
+}
+
+/// The kind of sign-in, and what it takes.
+fn fields(entry: &Entry) -> Html {
+    let kinds = [
+        (SignInKind::Password, words::hubs::with_password()),
+        (SignInKind::Appliance, words::hubs::with_appliance_token()),
+        (SignInKind::Bearer, words::hubs::with_bearer_token()),
+        (SignInKind::None, words::hubs::without_sign_in()),
+    ];
+    let onchange = {
+        let kind = entry.kind.setter();
+        Callback::from(move |event: Event| {
+            let chosen: Option<usize> = dom::value_of(&event).parse().ok();
+            if let Some((chosen, _)) = chosen.and_then(|index| kinds.get(index)) {
+                kind.set(*chosen);
+            }
+        })
+    };
+    html! {
+        <>
+            <label class="field">
+                <span>{ words::hubs::sign_in_with() }</span>
+                <select aria-label={words::hubs::sign_in_with()} {onchange}>
+                    for (index, (kind, name)) in kinds.into_iter().enumerate() {
+                        <option value={index.to_string()} selected={*entry.kind == kind}>{ name }</option>
+                    }
+                </select>
+            </label>
+            { match *entry.kind {
+                SignInKind::None => html! { <p class="faint">{ words::hubs::without_sign_in_hint() }</p> },
+                SignInKind::Password => html! {
+                    <>
+                        { field(words::hubs::user(), &entry.username, "text", "") }
+                        { field(words::hubs::password(), &entry.password, "password", "") }
+                    </>
+                },
+                SignInKind::Appliance => token_field(entry, words::hubs::appliance_token_hint()),
+                SignInKind::Bearer => token_field(entry, words::hubs::bearer_token_hint()),
+            } }
+        </>
+    }
+}
+
+fn token_field(entry: &Entry, hint: &'static str) -> Html {
+    html! {
+        <>
+            { field(words::hubs::token(), &entry.token, "password", "") }
+            <p class="faint">{ hint }</p>
+        </>
     }
 }
 

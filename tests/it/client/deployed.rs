@@ -7,9 +7,10 @@ use std::time::Duration;
 use sendense_core::download::{SavedArchive, save_file, save_zip};
 use sendense_core::{Backups, Events, HubClient, HubSession, MemorySecrets, Token, watch_backup};
 use sendense_tests::{DeployedHub, Hazards, SampleVm, sample_vm, sha256_file, temp_dir, tool};
+use sendense_types::commands::Credentials;
 use sendense_types::{
-    AppError, AppEvent, Backup, BackupStatus, BackupType, ErrorKind, HubId, RepositoryId, Vm,
-    VmState,
+    AppError, AppEvent, Backup, BackupStatus, BackupType, ErrorKind, HubId, RepositoryId,
+    SessionState, SignInKind, Vm, VmState,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -457,4 +458,92 @@ async fn what_a_hub_puts_in_the_place_of_links_is_taken_out_and_named() {
             .windows(needle.len())
             .any(|window| window == needle)
     );
+}
+
+/// A session of the app with nothing saved, and where it keeps secrets.
+fn empty_session() -> (HubSession, Arc<MemorySecrets>) {
+    let secrets = Arc::new(MemorySecrets::default());
+    let here = HubId::this_computer();
+    let session = HubSession::new(Vec::new(), here, secrets.clone(), Events::new());
+    (session, secrets)
+}
+
+/// Contract 3.2, 6.1, 8.2, section 12.
+#[tokio::test]
+async fn each_kind_of_sign_in_gets_in_where_it_should_and_nowhere_else() {
+    let site = Site::open(Hazards {
+        appliance_token: Some("of-the-appliance".to_owned()),
+        ..Hazards::default()
+    })
+    .await;
+    let address = site.deployed.url();
+    let password = || Credentials::Password {
+        username: "operator".to_owned(),
+        password: "of-the-appliance".to_owned(),
+    };
+    let appliance = |token: &str| Credentials::Appliance {
+        token: token.to_owned(),
+    };
+    let bearer = |token: &str| Credentials::Bearer {
+        token: token.to_owned(),
+    };
+    for refused in [
+        Credentials::None,
+        password(),
+        appliance("wrong"),
+        // The constant does not count before anybody has signed in.
+        bearer("session-of-the-appliance"),
+    ] {
+        let (session, _) = empty_session();
+        let error = session.add("", address, &refused).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Unauthorized, "{refused:?}: {error}");
+        assert!(
+            !format!("{error:?}").contains("of-the-appliance"),
+            "{error:?}"
+        );
+        assert_eq!(session.state().hubs.len(), 1, "nothing is saved");
+    }
+
+    let (session, secrets) = empty_session();
+    let added = session
+        .add("", address, &appliance(" of-the-appliance\n"))
+        .await
+        .unwrap();
+    assert_eq!(added.state, SessionState::Connected);
+    assert_eq!(added.hubs[1].sign_in, SignInKind::Appliance);
+    // The hub restarts and knows nobody; the app does not bother its user.
+    site.deployed.forget_sessions();
+    let vms = session.ask(async |hub| hub.vms().await).await.unwrap();
+    assert_eq!(vms.len(), 1);
+    // The app restarts, too.
+    site.deployed.forget_sessions();
+    let restarted = HubSession::new(
+        added.hubs.clone(),
+        added.current.clone(),
+        secrets,
+        Events::new(),
+    );
+    let state = restarted.connect(&added.current).await.unwrap();
+    assert_eq!(state.state, SessionState::Connected);
+    let (session, _) = empty_session();
+    let with_bearer = bearer("session-of-the-appliance");
+    let added = session.add("", address, &with_bearer).await.unwrap();
+    assert_eq!(added.hubs[1].sign_in, SignInKind::Bearer);
+    // Only its own token can let it in again: the user is asked.
+    site.deployed.forget_sessions();
+    let error = session.ask(async |hub| hub.vms().await).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unauthorized);
+    assert!(matches!(
+        session.state().state,
+        SessionState::SignedOut { .. }
+    ));
+
+    // Where nobody has to sign in, nobody is kept out.
+    site.deployed
+        .change(|hazards| hazards.appliance_token = None);
+    for credentials in [Credentials::None, password(), appliance("any")] {
+        let (session, _) = empty_session();
+        let added = session.add("", address, &credentials).await.unwrap();
+        assert_eq!(added.state, SessionState::Connected);
+    }
 }
