@@ -138,6 +138,12 @@ words! {
     backup_cancelled(vm) = "The backup of {vm} was cancelled.";
     backup_failed(vm) = "The backup of {vm} failed.";
     backup_failed_because(vm, reason) = "The backup of {vm} failed: {reason}.";
+    answer_limit(size) = "The hub ended the transfer after 15 seconds; {size} had arrived.";
+    too_large_for_hub(size, most) = "This is {size}, and the hub ends each transfer after 15 seconds, in which {most} arrived.";
+    answer_limit_hint = "Nothing was kept. Save smaller folders or single files, do it nearer to the hub, or ask its administrator to raise its write timeout.";
+    silent = "Nothing has arrived from the hub for 30 seconds.";
+    silent_folder = "Nothing was kept. The folder may hold a pipe or a device, which some hubs cannot archive. Save its files one by one.";
+    silent_file = "Nothing was kept. The hub may have lost the disk; try again, or mount it again.";
     token_unusable = "The hub issued a token that cannot be sent.";
     earlier_unchanged_there = "Earlier recovery points are unchanged. The hub may keep what was written of this one.";
     full_backups_only = "Run full backups of this VM. The hub’s administrator can add the missing row to its table backup_chains.";

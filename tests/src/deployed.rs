@@ -35,7 +35,7 @@ pub struct Hazards {
     pub unfinished_disks: usize,
     /// The start of a backup does its work, and the connection ends without an answer (H1).
     pub loses_start_answers: bool,
-    /// The deletion of a backup does its work, and the connection ends without an answer (H1).
+    /// The deletion of a backup or a mount does its work, and the connection ends without an answer (H1).
     pub loses_delete_answers: bool,
     /// No chain row is ever found, so every incremental backup is refused (H9).
     pub loses_chain_rows: bool,
@@ -242,16 +242,10 @@ impl Shared {
             ("GET", ["backups", "changeid"]) => self.change_id(&request).await,
             ("GET", ["backups", _, "chain"]) => self.chain(&request).await,
             ("GET", ["backups", id]) => self.backup(id).await,
-            ("DELETE", ["backups", _]) => {
-                let answer = self.forward(request).await;
-                match self.hazards().loses_delete_answers {
-                    true => Err(Dropped),
-                    false => answer.map(|answer| as_deployed_failure(answer, true)),
-                }
-            }
+            ("DELETE", ["backups", _]) => self.delete(request, true).await,
             ("POST", ["restore", "mount"]) => self.mount(request).await,
             ("GET", ["restore", "mounts"]) => self.mounts(request).await,
-            ("DELETE", ["restore", _]) => self.restore(request).await,
+            ("DELETE", ["restore", _]) => self.delete(request, false).await,
             ("GET", ["restore", _, "files"]) => self.files(request).await,
             ("GET", ["restore", _, "file-info"]) => {
                 let answer = self.restore(request).await?;
@@ -409,6 +403,14 @@ impl Shared {
             shapes::started(value, hazards.offset_seconds)
         })
         .await
+    }
+
+    async fn delete(&self, request: Request<Bytes>, knows_missing: bool) -> Answer {
+        let answer = self.forward(request).await?;
+        match self.hazards().loses_delete_answers {
+            true => Err(Dropped),
+            false => Ok(as_deployed_failure(answer, knows_missing)),
+        }
     }
 
     /// The completed backups of a VM in a repository, with the true offset of the newest (section 12).

@@ -163,6 +163,7 @@ impl Content<'_> {
         report: &mut (dyn FnMut(DownloadProgress) + Send),
         cancel: &CancellationToken,
     ) -> Result<Saved> {
+        self.hub.refuse_too_large(self.size.unwrap_or_default())?;
         let part = PartFile::create(destination)?;
         let (part, size_bytes) = self.receive(part, report, cancel).await?;
         keep(part, self.modified).await?;
@@ -185,7 +186,7 @@ impl Content<'_> {
         let mut progress = Progress::new(announced.or(self.size));
         let part = match receive(body, part, &mut progress, report, cancel).await {
             // What lost the connection may be a damaged place, which another try would not get past.
-            Err(error) if error.kind == ErrorKind::Cut => {
+            Err(error) if error.kind == ErrorKind::Cut && error.retry != Retry::Never => {
                 let at = progress.received_bytes;
                 let asked = self.hub.why_cut(self.mount_id, self.path, self.stream, at);
                 let why = unless_cancelled(async { Ok(asked.await) }, cancel).await?;

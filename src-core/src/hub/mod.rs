@@ -44,6 +44,8 @@ pub struct HubClient {
     renewal: Option<Arc<Renewal>>,
     /// The hub's clock, with the moment at which it was heard.
     time: Arc<Mutex<Option<(Instant, Timestamp)>>>,
+    /// The most that it sent in one answer before it ended that itself; `None` while it never did.
+    most_bytes: Arc<Mutex<Option<u64>>>,
     /// The hub's time zone, as far as it was heard.
     zone: Arc<Mutex<Zone>>,
     /// The VMs of which it refused an incremental backup right beside a full one (contract H9).
@@ -72,6 +74,7 @@ impl HubClient {
             token,
             renewal: None,
             time: Arc::default(),
+            most_bytes: Arc::default(),
             zone: Arc::default(),
             unchained: Arc::default(),
             started: Arc::default(),

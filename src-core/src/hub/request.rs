@@ -177,6 +177,11 @@ impl HubClient {
 
     async fn send_now(&self, request: Request, effect: Effect) -> Result<Response> {
         let asked = format!("{} {}", request.method(), request.url().path());
+        // Of what changes something, also if twice is the same as once, it is not known then whether it did.
+        let when_lost = match *request.method() {
+            Method::GET => effect,
+            _ => Effect::Once,
+        };
         self.note(&asked);
         let again = request.try_clone();
         let sent = match (self.http.execute(request).await, again) {
@@ -197,7 +202,7 @@ impl HubClient {
         };
         // Of several that are asked at the same time, the one that failed is worth knowing.
         self.note(&asked);
-        let response = response.map_err(|error| self.no_answer(&error, effect))?;
+        let response = response.map_err(|error| self.no_answer(&error, when_lost))?;
         self.hear_time(&response);
         let status = response.status();
         let told = match status {

@@ -1,20 +1,24 @@
 //! Mounts, folders and the streams that downloads are made of (contract 3.8).
 
+use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::RANGE;
 use reqwest::{Method, RequestBuilder, Response};
 use sendense_types::{
-    AppError, BackupId, ErrorKind, FileEntry, FileKind, Listing, Mount, MountId, MountStatus, Retry,
+    AppError, BackupId, ByteSize, ErrorKind, FileEntry, FileKind, Listing, Mount, MountId,
+    MountStatus, Retry,
 };
 use sendense_words as words;
 use serde_json::json;
+use tokio::time::{Instant, timeout};
 
 use super::{
     HubClient,
     patience::Patience,
-    request::{Effect, cut},
+    request::{Effect, chain, cut},
     wire,
 };
 use crate::Result;
@@ -22,6 +26,13 @@ use crate::Result;
 /// A disk that a hub opens for somebody else at this moment; it takes ten seconds at most (contract 6.2).
 const MOUNTING_ATTEMPTS: u32 = 60;
 const MOUNTING_PAUSE: Duration = Duration::from_secs(1);
+/// Deployed hubs end every answer that is still being sent after 15 seconds, and seem to do so a little later (contract
+/// section 12). What ends then was ended by that.
+const WRITE_TIMEOUT: RangeInclusive<Duration> = Duration::from_secs(14)..=Duration::from_secs(18);
+/// A hub that archives a folder with a pipe in it never sends a byte (contract H17).
+const SILENCE: Duration = Duration::from_secs(30);
+/// Speeds vary: what is a little larger than what once did not arrive may arrive the next time.
+const TOO_LARGE: u64 = 2;
 /// A mount whose answer got lost is asked for once more.
 const SECOND_TRY: Retry = Retry::AfterSeconds(2);
 
@@ -156,7 +167,7 @@ impl HubClient {
         stream: Option<&str>,
     ) -> Result<Body> {
         let request = self.download(mount_id, path, stream)?;
-        Ok(Body(self.send(request, Effect::Repeatable).await?))
+        self.open(request, words::failures::silent_file).await
     }
 
     fn download(
@@ -195,26 +206,99 @@ impl HubClient {
             .append_pair("path", path)
             .append_pair("format", "zip");
         let request = self.request(Method::GET, url);
-        Ok(Body(self.send(request, Effect::Repeatable).await?))
+        self.open(request, words::failures::silent_folder).await
+    }
+
+    /// Asks for a body; `when_silent` is what it means when nothing comes.
+    async fn open(
+        &self,
+        request: RequestBuilder,
+        when_silent: fn() -> &'static str,
+    ) -> Result<Body> {
+        let began = Instant::now();
+        let sent = timeout(SILENCE, self.send(request, Effect::Repeatable)).await;
+        let response = sent.map_err(|_| silent(when_silent))??;
+        Ok(Body {
+            response,
+            began,
+            received_bytes: 0,
+            when_silent,
+            most_bytes: Arc::clone(&self.most_bytes),
+        })
+    }
+
+    /// Refuses what is larger than all that this hub has ever sent in one answer before it ended it (contract H1).
+    ///
+    /// # Errors
+    /// `Unsupported` then.
+    pub(crate) fn refuse_too_large(&self, size_bytes: u64) -> Result<()> {
+        let most = *self
+            .most_bytes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match most.filter(|most| size_bytes > most.saturating_mul(TOO_LARGE)) {
+            Some(most) => Err(AppError::new(
+                ErrorKind::Unsupported,
+                words::failures::too_large_for_hub(ByteSize(size_bytes), ByteSize(most)),
+                Retry::Never,
+            )
+            .with_hint(words::failures::answer_limit_hint())),
+            None => Ok(()),
+        }
     }
 }
 
 /// The body of a download, piece by piece.
-pub(crate) struct Body(Response);
+pub(crate) struct Body {
+    response: Response,
+    /// When it was asked for.
+    began: Instant,
+    received_bytes: u64,
+    when_silent: fn() -> &'static str,
+    most_bytes: Arc<Mutex<Option<u64>>>,
+}
 
 impl Body {
     /// Its length, where the hub says it.
     pub(crate) fn length(&self) -> Option<u64> {
-        self.0.content_length()
+        self.response.content_length()
     }
 
     /// The next piece; `None` at the end.
     ///
     /// # Errors
-    /// `Cut` when the connection breaks before the end.
+    /// `Cut` when the connection breaks before the end, or nothing comes for half a minute.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>> {
-        self.0.chunk().await.map_err(|error| cut(&error))
+        let piece = timeout(SILENCE, self.response.chunk()).await;
+        match piece.map_err(|_| silent(self.when_silent))? {
+            Ok(piece) => {
+                let length = piece.as_ref().map_or(0, |piece| piece.len() as u64);
+                self.received_bytes = self.received_bytes.saturating_add(length);
+                Ok(piece)
+            }
+            Err(error) if WRITE_TIMEOUT.contains(&self.began.elapsed()) => {
+                let mut most = self
+                    .most_bytes
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                *most = Some(most.unwrap_or_default().max(self.received_bytes));
+                Err(AppError::new(
+                    ErrorKind::Cut,
+                    words::failures::answer_limit(ByteSize(self.received_bytes)),
+                    // It would end in the same way.
+                    Retry::Never,
+                )
+                .with_hint(words::failures::answer_limit_hint())
+                .with_details(chain(&error)))
+            }
+            Err(error) => Err(cut(&error)),
+        }
     }
+}
+
+/// Nothing comes, and nothing says why.
+fn silent(meaning: fn() -> &'static str) -> AppError {
+    AppError::new(ErrorKind::Cut, words::failures::silent(), Retry::Manual).with_hint(meaning())
 }
 
 /// Whether an entry is the virtual folder of a partition (contract D45).
@@ -283,6 +367,8 @@ pub(crate) fn why_not_a_file(entry: &FileEntry) -> Option<AppError> {
 
 #[cfg(test)]
 mod tests {
+    use futures::{StreamExt, stream};
+
     use super::*;
 
     #[test]
@@ -310,5 +396,47 @@ mod tests {
                 "{path}"
             );
         }
+    }
+
+    /// A hub, and a body of it that gives one piece and then, after so many seconds, breaks off.
+    fn breaking_body(after: u64) -> (HubClient, Body) {
+        let hub = HubClient::new("http://127.0.0.1:1", None).unwrap();
+        let pieces = stream::once(async { Ok(Bytes::from_static(b"four")) }).chain(stream::once(
+            async move {
+                tokio::time::sleep(Duration::from_secs(after)).await;
+                Err(std::io::Error::other("unexpected EOF"))
+            },
+        ));
+        let body = Body {
+            response: http::Response::new(reqwest::Body::wrap_stream(pieces)).into(),
+            began: Instant::now(),
+            received_bytes: 0,
+            when_silent: words::failures::silent_folder,
+            most_bytes: Arc::clone(&hub.most_bytes),
+        };
+        (hub, body)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_ends_after_fifteen_seconds_was_ended_by_the_hubs_limit() {
+        for (after, is_limit) in [(5, false), (15, true), (16, true), (25, false)] {
+            let (hub, mut body) = breaking_body(after);
+            assert_eq!(body.next().await.unwrap().unwrap().len(), 4);
+            let error = body.next().await.unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Cut);
+            assert_eq!(error.retry == Retry::Never, is_limit, "{after}: {error}");
+            assert!(hub.refuse_too_large(8).is_ok());
+            assert_eq!(hub.clone().refuse_too_large(9).is_err(), is_limit);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_without_a_byte_for_half_a_minute_ends_with_what_that_means() {
+        let (_, mut body) = breaking_body(3600);
+        body.next().await.unwrap();
+        let began = Instant::now();
+        let error = body.next().await.unwrap_err();
+        assert_eq!(began.elapsed().as_secs(), 30);
+        assert!(error.hint.unwrap().contains("pipe"));
     }
 }

@@ -547,3 +547,22 @@ async fn each_kind_of_sign_in_gets_in_where_it_should_and_nowhere_else() {
         assert_eq!(added.state, SessionState::Connected);
     }
 }
+
+/// Contract H1.
+#[tokio::test]
+async fn what_became_of_a_deletion_without_an_answer_is_not_claimed_to_be_known() {
+    let site = Site::open(Hazards::default()).await;
+    let backup = site
+        .back_up(BackupType::Full, &site.repository().await)
+        .await;
+    let mount = site.hub.mount(&backup.backup_id, 0).await.unwrap();
+    site.deployed
+        .change(|hazards| hazards.loses_delete_answers = true);
+    let error = site.hub.unmount(&mount.mount_id).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::OutcomeUnknown);
+    assert!(
+        !error.to_string().contains("Nothing was changed"),
+        "{error}"
+    );
+    assert!(site.hub.mounts().await.unwrap().is_empty(), "it was done");
+}
