@@ -513,7 +513,7 @@ async fn enter(client: &HubClient, credentials: &Credentials) -> Result<Entered>
             // What is pasted often brings a line end along.
             let token = Token::new(token.trim());
             let client = with_secret(client.clone(), kind, Some(token.clone()));
-            client.check_sign_in().await?;
+            client.check_token().await?;
             Ok(entered(kind, None, Some(token)))
         };
         match credentials {

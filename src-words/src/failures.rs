@@ -144,6 +144,8 @@ words! {
     silent = "Nothing has arrived from the hub for 30 seconds.";
     silent_folder = "Nothing was kept. The folder may hold a pipe or a device, which some hubs cannot archive. Save its files one by one.";
     silent_file = "Nothing was kept. The hub may have lost the disk; try again, or mount it again.";
+    token_refused = "The hub does not accept this token.";
+    token_refused_hint = "Check that it is complete, of the kind that you chose, and not expired.";
     token_unusable = "The hub issued a token that cannot be sent.";
     earlier_unchanged_there = "Earlier recovery points are unchanged. The hub may keep what was written of this one.";
     full_backups_only = "Run full backups of this VM. The hub’s administrator can add the missing row to its table backup_chains.";

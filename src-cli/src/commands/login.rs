@@ -27,7 +27,7 @@ pub(crate) async fn run(global: &Global, output: &Output) -> Result<()> {
     client.health().await?;
     if global.token_stdin {
         let token = Token::new(secrets::token_from_stdin()?.expose_secret());
-        client.clone().with_token(token).check_sign_in().await?;
+        client.clone().with_token(token).check_token().await?;
         return output.show(&json!({ "signed_in": true }), || {
             words::terminal::token_good(client.address())
         });

@@ -82,7 +82,16 @@ impl HubClient {
             "token": token.reveal(),
             "version": env!("CARGO_PKG_VERSION"),
         });
-        self.log_in(&body, token.reveal()).await
+        let signed_in = self.log_in(&body, token.reveal()).await;
+        signed_in.map_err(token_refused)
+    }
+
+    /// Whether a bearer token is good.
+    ///
+    /// # Errors
+    /// `Unauthorized` when it is not.
+    pub async fn check_token(&self) -> Result<()> {
+        self.check_sign_in().await.map_err(token_refused)
     }
 
     async fn log_in(&self, body: &Value, secret: &str) -> Result<SignIn> {
@@ -112,6 +121,18 @@ impl HubClient {
             token: Token::new(token),
             expires_at: fields.time("expires_at"),
         })
+    }
+}
+
+/// A refusal in the words of whoever gave a token, where the hub's are about names and passwords.
+fn token_refused(error: AppError) -> AppError {
+    if error.kind != ErrorKind::Unauthorized {
+        return error;
+    }
+    AppError {
+        message: words::failures::token_refused().to_owned(),
+        hint: Some(words::failures::token_refused_hint().to_owned()),
+        ..error
     }
 }
 

@@ -238,13 +238,18 @@ fn status(shown: &[&Backup], retention: Option<&Retention>, units: Units) -> Htm
         let is_finished = |backup: &&Backup| backup.status == BackupStatus::Completed;
         shown.iter().copied().filter(is_finished)
     };
-    let total: u64 = finished().filter_map(size_of).sum();
+    // Hubs that count the last disk only tell no size of some.
+    let total: Option<u64> = finished().map(size_of).sum();
     let is_full = |backup: &&Backup| backup.backup_type == BackupType::Full;
     let n_chains = finished().filter(is_full).count();
     let n_points = finished().count() as u64;
     html! {
         <footer class="page__status num">
-            <span title={words::browser::bytes(total)}>{ words::history::total(n_points, ByteSize(total).in_units(units)) }</span>
+            if let Some(total) = total {
+                <span title={words::browser::bytes(total)}>{ words::history::total(n_points, ByteSize(total).in_units(units)) }</span>
+            } else {
+                <span>{ words::common::recovery_points(n_points) }</span>
+            }
             <span>{ words::history::chains(n_chains as u64) }</span>
             <span class="page__space"></span>
             if let Some(retention) = retention {

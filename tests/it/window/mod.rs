@@ -2,6 +2,7 @@
 //! WebDriver drives the page, the keyboard the system's dialogs.
 
 mod damage;
+mod deployed;
 mod desk;
 mod gate;
 mod journeys;

@@ -35,7 +35,7 @@ impl Remote {
     }
 }
 
-fn back_up_sample(url: &str, folder: &Path) {
+pub(super) fn back_up_sample(url: &str, folder: &Path) {
     let vms = folder.join("vms");
     std::fs::create_dir(&vms).unwrap();
     sample_vm(&vms);

@@ -1,0 +1,80 @@
+//! A hub that speaks and behaves as deployed ones do, in the window.
+
+use sendense_tests::{DeployedHub, Hazards, temp_dir, tool};
+use tempfile::TempDir;
+
+use super::desk::Desk;
+use super::journeys::{browse_sample, restore_file};
+use super::remote::{add_hub, back_up_sample};
+
+const TOKEN: &str = "token-of-the-appliance";
+
+/// A deployed hub with a backup of the sample.
+async fn deployed(hazards: Hazards) -> (DeployedHub, TempDir) {
+    let folder = temp_dir();
+    let hub = DeployedHub::start(&folder.path().join("data"), hazards).await;
+    back_up_sample(hub.behind(), folder.path());
+    (hub, folder)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_comes_back_from_a_deployed_hub_that_wants_a_token() {
+    let (hub, _folder) = deployed(Hazards {
+        appliance_token: Some(TOKEN.to_owned()),
+        offset_seconds: 2 * 3600,
+        ..Hazards::default()
+    })
+    .await;
+    let desk = Desk::start().await;
+    desk.click_on("//button[starts-with(@aria-label, 'Hub: ')]")
+        .await;
+    desk.press("Add hub…").await;
+    desk.fill("Address", hub.url()).await;
+    desk.fill("Name", "Elsewhere").await;
+    desk.click_on("//select[@aria-label='Sign in with']/option[.='Appliance token']")
+        .await;
+    desk.fill("Token", "wrong").await;
+    desk.press("Connect").await;
+    desk.find("//dialog//*[@role='alert'][contains(., 'does not accept this token')]")
+        .await;
+    desk.picture("wrong-appliance-token");
+    desk.fill("Token", TOKEN).await;
+    desk.press("Connect").await;
+    desk.find("//button[@aria-label='Hub: Elsewhere, connected']")
+        .await;
+    desk.gone("//dialog").await;
+    desk.see("Protected").await;
+    // Two hours ahead by the hub's own words.
+    desk.see("just now").await;
+
+    // The hub restarts and has forgotten who signed in; nobody has to notice.
+    hub.forget_sessions();
+    desk.press("View backups").await;
+    browse_sample(&desk).await;
+    restore_file(&desk, &desk.home().join("ReAgent.xml")).await;
+    let kept = tool("grep").args(["-rl", TOKEN]).arg(desk.home()).outcome();
+    assert_eq!(kept.text(), "", "the token is in a file");
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_is_not_confirmed_is_never_shown_as_done() {
+    let (hub, _folder) = deployed(Hazards {
+        unfinished_disks: 1,
+        ..Hazards::default()
+    })
+    .await;
+    let desk = Desk::start().await;
+    add_hub(&desk, hub.url()).await;
+    desk.see("Last backup not confirmed").await;
+    desk.gone("//*[text()='Protected'][not(self::option)]")
+        .await;
+    desk.press("View backups").await;
+    desk.see("Not confirmed").await;
+    desk.picture("not-confirmed");
+    desk.press("Restore…").await;
+    desk.find("//*[@role='status'][contains(., 'has not confirmed every disk')]")
+        .await;
+    desk.picture("restore-not-confirmed");
+    desk.close().await;
+}
