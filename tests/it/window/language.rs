@@ -38,7 +38,7 @@ const FINDINGS: &str = r"
         const box = range.getBoundingClientRect();
         if (element.closest('.sr-only') || box.width < 2) continue;
         if (box.right > innerWidth + 1) found.add('outside: ' + text);
-        const dialog = document.querySelector('dialog[open]');
+        const dialog = document.querySelector('dialog[open], [role=\'menu\']');
         if (hides || dialog && !dialog.contains(element)) continue;
         const there = document.elementFromPoint(box.right - 2, box.top + box.height / 2);
         if (there && !there.closest('.toasts') && !element.contains(there) && !there.contains(element)) {
@@ -59,6 +59,23 @@ async fn check(desk: &Desk, screen: &str, findings: &mut Vec<String>) {
     desk.picture(&format!("pseudo-{screen}"));
 }
 
+/// The menu of hubs, and adding one with each kind of sign-in.
+async fn add_hub(desk: &Desk, findings: &mut Vec<String>) {
+    desk.click_on("//button[contains(@class, 'hub-chip__button')]")
+        .await;
+    desk.find("//*[@role='menu']").await;
+    check(desk, "hubs", findings).await;
+    desk.click_on("(//*[@role='menu']//button)[last()]").await;
+    for kind in 1..=4 {
+        desk.click_on(&format!("//dialog//select/option[{kind}]"))
+            .await;
+        check(desk, &format!("add-hub-{kind}"), findings).await;
+    }
+    desk.click_on("(//dialog//button[not(contains(@class, 'is-primary'))])[last()]")
+        .await;
+    desk.gone("//dialog").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_text_comes_from_the_catalogue_and_has_room_for_a_longer_language() {
     let desk = Desk::start_in_pseudo_locale().await;
@@ -66,6 +83,7 @@ async fn every_text_comes_from_the_catalogue_and_has_room_for_a_longer_language(
     desk.resize(800, 560).await;
     let mut findings = Vec::new();
     check(&desk, "first-start", &mut findings).await;
+    add_hub(&desk, &mut findings).await;
     desk.click_on("//*[contains(@class, 'empty')]//button[not(contains(@class, 'is-primary'))]")
         .await;
     desk.click_on("//*[@class='actions']/button[1]").await;
