@@ -74,7 +74,11 @@ impl HubClient {
                     .find(|backup| !known.contains(&backup.backup_id));
                 begun.map(as_started).ok_or(error)
             }
-            Err(error) if error.kind == ErrorKind::NeedsFull && base.parent.is_some() => {
+            Err(error)
+                if error.kind == ErrorKind::NeedsFull
+                    && before.is_deployed
+                    && base.parent.is_some() =>
+            {
                 // There is a full one, and the hub has lost the chain that it begins (contract H9): another full one
                 // would not help.
                 self.unchained().insert(vm.context_id.clone());
