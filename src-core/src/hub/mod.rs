@@ -12,6 +12,7 @@ mod renewal;
 mod repositories;
 mod request;
 mod restore;
+mod retention;
 mod session;
 mod vms;
 mod wire;
