@@ -15,9 +15,18 @@ use crate::Result;
 #[derive(Debug)]
 pub(super) struct Renewal {
     appliance: Token,
-    session: Mutex<Option<Token>>,
-    /// Held while signing in; whether the hub has refused the appliance token.
-    signing_in: tokio::sync::Mutex<bool>,
+    session: Mutex<Session>,
+    /// Held while signing in.
+    signing_in: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Session {
+    token: Option<Token>,
+    /// Which one it is. Tokens do not tell: a deployed hub issues the same one each time (contract 3.2).
+    number: u64,
+    /// The hub refused the appliance token, or the session that it had just issued: the user has to be asked.
+    is_over: bool,
 }
 
 impl Renewal {
@@ -25,49 +34,59 @@ impl Renewal {
         Self {
             appliance,
             session: Mutex::default(),
-            signing_in: tokio::sync::Mutex::new(false),
+            signing_in: tokio::sync::Mutex::default(),
         }
     }
 
     /// The session token that counts now.
     pub(super) fn token(&self) -> Option<Token> {
-        self.session().clone()
+        self.session().token.clone()
     }
 
-    /// Gets a new session token in the place of the one that a question was refused with, unless another question has
-    /// got one in the meantime.
+    /// Which session counts now; the first one is number 1.
+    pub(super) fn number(&self) -> u64 {
+        self.session().number
+    }
+
+    /// Gets a new session in the place of the one that a question was refused with, unless another question has got one
+    /// in the meantime.
     ///
     /// # Errors
     /// `Unauthorized` when the hub refuses the appliance token; it is not tried again then.
-    pub(super) async fn renew(
-        &self,
-        hub: &HubClient,
-        used: Option<&Token>,
-        refused: AppError,
-    ) -> Result<()> {
-        let mut is_refused = self.signing_in.lock().await;
-        if *is_refused {
-            return Err(refused);
-        }
-        let now = self.token();
-        if now.as_ref().map(Token::reveal) != used.map(Token::reveal) {
-            return Ok(());
+    pub(super) async fn renew(&self, hub: &HubClient, used: u64, refused: AppError) -> Result<()> {
+        let _one_at_a_time = self.signing_in.lock().await;
+        {
+            let session = self.session();
+            if session.is_over {
+                return Err(refused);
+            }
+            if session.number != used {
+                return Ok(());
+            }
         }
         match hub.sign_in_with_appliance_token(&self.appliance).await {
             Ok(SignIn::Token { token, .. }) => {
-                *self.session() = Some(token);
-                tracing::info!("signed in again: the hub had forgotten the session");
+                let mut session = self.session();
+                session.token = Some(token);
+                session.number += 1;
+                tracing::info!("signed in with the appliance token");
                 Ok(())
             }
             Ok(SignIn::NotNeeded) => Err(refused),
             Err(error) => {
-                *is_refused = error.kind == ErrorKind::Unauthorized;
+                self.session().is_over = error.kind == ErrorKind::Unauthorized;
                 Err(error)
             }
         }
     }
 
-    fn session(&self) -> MutexGuard<'_, Option<Token>> {
+    /// Signs in no more: the hub refused the session that it had just issued, and would refuse the next one.
+    pub(super) fn give_up(&self, used: u64) {
+        let mut session = self.session();
+        session.is_over |= session.number == used;
+    }
+
+    fn session(&self) -> MutexGuard<'_, Session> {
         // Nothing panics under this lock.
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -77,6 +96,8 @@ impl Renewal {
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    use sendense_types::Retry;
 
     use super::*;
     use crate::testing::{FakeHub, json};
@@ -128,6 +149,30 @@ mod tests {
         knows.store(false, Ordering::Relaxed);
         client.clone().vms().await.unwrap();
         assert_eq!(logins.load(Ordering::Relaxed), 2);
+
+        // It restarts while several questions are under way: what they were refused with looks like what is got.
+        knows.store(false, Ordering::Relaxed);
+        let (a, b, c) = tokio::join!(client.vms(), client.vms(), client.vms());
+        assert!(a.is_ok() && b.is_ok() && c.is_ok());
+        assert_eq!(logins.load(Ordering::Relaxed), 3);
+    }
+
+    #[tokio::test]
+    async fn a_session_that_is_refused_at_once_is_not_got_again_and_again() {
+        let hub = FakeHub::start(|line| match line {
+            LOGIN => json(200, "", r#"{"success":true,"session_token":"constant"}"#),
+            _ => json(401, "", r#"{"error":"Invalid or expired token"}"#),
+        })
+        .await;
+        let client = client(&hub);
+        for _ in 0..3 {
+            let error = client.vms().await.unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Unauthorized);
+            assert_eq!(error.retry, Retry::AfterSignIn);
+        }
+        let asked = hub.asked();
+        let logins = asked.iter().filter(|line| *line == LOGIN).count();
+        assert_eq!(logins, 1, "{asked:?}");
     }
 
     #[tokio::test]

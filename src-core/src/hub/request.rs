@@ -124,22 +124,28 @@ impl HubClient {
         let request = request
             .build()
             .map_err(|error| self.no_answer(&error, effect))?;
-        let (used, again) = (self.token(), request.try_clone());
+        let used = self.renewal.as_ref().map(|renewal| renewal.number());
+        let again = request.try_clone();
         let refused = match self.send_patiently(request, effect).await {
             Err(error) if error.kind == ErrorKind::Unauthorized => error,
             outcome => return outcome,
         };
-        let (Some(renewal), Some(mut again)) = (&self.renewal, again) else {
+        let (Some(renewal), Some(used), Some(mut again)) = (&self.renewal, used, again) else {
             return Err(refused);
         };
-        renewal.renew(self, used.as_ref(), refused).await?;
+        renewal.renew(self, used, refused).await?;
+        let used = renewal.number();
         if let Some(token) = self.token() {
             let bearer = format!("Bearer {}", token.reveal());
             let mut bearer = HeaderValue::try_from(bearer).map_err(|_| unusable_token())?;
             bearer.set_sensitive(true);
             again.headers_mut().insert(AUTHORIZATION, bearer);
         }
-        self.send_patiently(again, effect).await
+        let outcome = self.send_patiently(again, effect).await;
+        if matches!(&outcome, Err(error) if error.kind == ErrorKind::Unauthorized) {
+            renewal.give_up(used);
+        }
+        outcome
     }
 
     /// A hub that is busy and says for how long is waited for, where asking again is safe.
