@@ -230,8 +230,10 @@ impl HubSession {
         };
         let client = HubClient::new(address, None)?;
         let entered = enter(&client, credentials).await?;
-        if let Some(secret) = &entered.secret {
-            self.keep(&hub.id, secret).await?;
+        match &entered.secret {
+            Some(secret) => self.keep(&hub.id, secret).await?,
+            // What was kept is for another kind of sign-in, and must not be sent as something else.
+            None => self.forget(&hub.id).await?,
         }
         let client = with_secret(client, entered.kind, entered.secret);
         self.change(|state| {
@@ -585,7 +587,7 @@ async fn logged<T>(
 /// A client with what is kept for its hub.
 fn with_secret(client: HubClient, kind: SignInKind, secret: Option<Token>) -> HubClient {
     match (secret, kind) {
-        (None, _) => client,
+        (None, _) | (_, SignInKind::None) => client,
         (Some(secret), SignInKind::Appliance) => client.with_appliance_token(secret),
         (Some(secret), _) => client.with_token(secret),
     }
