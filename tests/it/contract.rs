@@ -123,7 +123,36 @@ fn walk_through(started: &Started) {
         .unwrap()
         .to_owned();
     let order = json!({ "vm_name": "pgtest1", "repository_id": repository, "backup_type": "full" });
-    let answer = api.post("/backups", &order).ok();
+    let mut seen = Vec::new();
+    // Watched from before its start on, because it may be over soon.
+    let answer = std::thread::scope(|scope| {
+        let start = scope.spawn(|| api.post("/backups", &order).ok());
+        until("the backup to finish", Duration::from_secs(120), || {
+            let list = api.get("/backups?vm_name=pgtest1").ok();
+            let backup = list["backups"][0]["backup_id"].as_str()?.to_owned();
+            // The list is asked in the same states as the detail.
+            started.check("backup-list-backup-history.json", &in_any_state(list));
+            let detail = api.get(&format!("/backups/{backup}")).ok();
+            started.check("backup-monitor-backup-progress.json", &detail);
+            let status = detail["status"].as_str().unwrap().to_owned();
+            assert!(
+                ["started", "in_progress", "completed"].contains(&status.as_str()),
+                "{detail}"
+            );
+            assert_eq!(
+                detail["completed_at"].is_null(),
+                status != "completed",
+                "{detail}"
+            );
+            seen.push(status.clone());
+            (status == "completed").then_some(())
+        });
+        start.join().unwrap()
+    });
+    assert!(
+        seen.len() > 1,
+        "the backup was seen before it was complete: {seen:?}"
+    );
     started.check("backup-start-vm-backup.json", &answer);
     assert_eq!(
         answer["disk_results"].as_array().map(Vec::len),
@@ -131,33 +160,6 @@ fn walk_through(started: &Started) {
         "one row per disk: {answer}"
     );
     let backup = answer["backup_id"].as_str().unwrap().to_owned();
-
-    let mut seen = Vec::new();
-    until("the backup to finish", Duration::from_secs(120), || {
-        // The list is asked in the same states as the detail.
-        started.check(
-            "backup-list-backup-history.json",
-            &in_any_state(api.get("/backups?vm_name=pgtest1").ok()),
-        );
-        let detail = api.get(&format!("/backups/{backup}")).ok();
-        started.check("backup-monitor-backup-progress.json", &detail);
-        let status = detail["status"].as_str().unwrap().to_owned();
-        assert!(
-            ["started", "in_progress", "completed"].contains(&status.as_str()),
-            "{detail}"
-        );
-        assert_eq!(
-            detail["completed_at"].is_null(),
-            status != "completed",
-            "{detail}"
-        );
-        seen.push(status.clone());
-        (status == "completed").then_some(())
-    });
-    assert!(
-        seen.len() > 1,
-        "the backup was seen before it was complete: {seen:?}"
-    );
 
     let history = api.get("/backups?vm_name=pgtest1").ok();
     started.check("backup-list-backup-history.json", &history);

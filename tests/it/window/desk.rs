@@ -200,10 +200,13 @@ impl Desk {
         self.click_on(&format!("//*[@aria-label='{name}']")).await;
     }
 
-    /// Waits until a text is to be seen somewhere.
+    /// Waits until a text is to be seen somewhere. What could be chosen in a list is not to be seen, nor does the page
+    /// around such a list say it.
     pub(super) async fn see(&self, text: &str) {
-        self.find(&format!("//*[contains(normalize-space(), '{text}')]"))
-            .await;
+        self.find(&format!(
+            "//*[not(ancestor-or-self::select or descendant::select) and contains(normalize-space(), '{text}')]"
+        ))
+        .await;
     }
 
     /// Waits for something that an XPath describes.
