@@ -42,8 +42,6 @@ struct Histories {
     /// The hub that said it.
     generation: Option<Generation>,
     by_vm: HashMap<VmId, (Instant, Vec<Backup>)>,
-    /// When something last happened to backups of a VM that is not named.
-    changed_at: Option<Instant>,
 }
 
 impl Histories {
@@ -60,27 +58,15 @@ impl Histories {
         let known = self.by_vm.get(vm);
         known.is_some_and(|(asked_at, backups)| {
             // One that runs is about to change.
-            asked_at.elapsed() < FRESH_FOR
-                && self
-                    .changed_at
-                    .is_none_or(|changed_at| changed_at < *asked_at)
-                && !backups.iter().any(is_running)
+            asked_at.elapsed() < FRESH_FOR && !backups.iter().any(is_running)
         })
-    }
-
-    fn put(&mut self, vm: VmId, asked_at: Instant, backups: Vec<Backup>) {
-        self.by_vm.insert(vm, (asked_at, backups));
-    }
-
-    fn of(&self, vm: &VmId) -> Option<&Vec<Backup>> {
-        self.by_vm.get(vm).map(|(_, backups)| backups)
     }
 
     /// Something happened to a backup of this VM, or of one that is not known.
     fn forget(&mut self, vm: Option<&VmId>) {
         match vm {
             Some(vm) => drop(self.by_vm.remove(vm)),
-            None => self.changed_at = Some(Instant::now()),
+            None => self.by_vm.clear(),
         }
     }
 }
@@ -292,7 +278,7 @@ impl Backups {
                     .map(|vm| {
                         let hub = hub.clone();
                         let began = Instant::now();
-                        async move { Ok((hub.backups(&vm).await?, vm.context_id, began)) }
+                        async move { Ok((vm.context_id.clone(), (began, hub.backups(&vm).await?))) }
                     })
                     .buffer_unordered(VMS_AT_ONCE);
                 asked.try_collect::<Vec<_>>().await
@@ -300,12 +286,12 @@ impl Backups {
             .await?;
         let mut histories = self.histories();
         histories.keep_only(generation);
-        for (backups, vm, began) in asked {
-            histories.put(vm, began, backups);
-        }
-        let known = vms.iter().filter_map(|vm| histories.of(&vm.context_id));
-        let mut backups: Vec<Backup> = known.flatten().cloned().collect();
-        backups.sort_by(|a, b| (b.created_at, &b.backup_id).cmp(&(a.created_at, &a.backup_id)));
+        histories.by_vm.extend(asked);
+        let known = vms
+            .iter()
+            .filter_map(|vm| histories.by_vm.get(&vm.context_id));
+        let mut backups: Vec<Backup> = known.flat_map(|(_, backups)| backups).cloned().collect();
+        Backup::newest_first(&mut backups);
         Ok((vms, backups))
     }
 

@@ -9,7 +9,6 @@ mod shapes;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use futures::stream;
@@ -33,8 +32,6 @@ pub struct Hazards {
     pub offset_seconds: i32,
     /// So many disks of each backup, from the last one, are still being written when it is called completed (H10).
     pub unfinished_disks: usize,
-    /// The start of a backup does its work, and the connection ends without an answer (H1).
-    pub loses_start_answers: bool,
     /// The deletion of a backup or a mount does its work, and the connection ends without an answer (H1).
     pub loses_delete_answers: bool,
     /// No chain row is ever found, so every incremental backup is refused (H9).
@@ -43,8 +40,6 @@ pub struct Hazards {
     pub shortens_archives: bool,
     /// Links in archives hold what they lead to on the hub's own disk (6.4, H16).
     pub follows_links: bool,
-    /// Each answer comes so much later.
-    pub delay: Duration,
 }
 
 /// A running hub of that kind; ends with this value.
@@ -66,8 +61,6 @@ struct Shared {
 struct State {
     hazards: Hazards,
     asked: Vec<String>,
-    open: usize,
-    most_open: usize,
     /// Whether somebody has signed in since the start; before that not even the constant token counts (section 12).
     signed_in: bool,
 }
@@ -155,11 +148,6 @@ impl DeployedHub {
     pub fn asked(&self) -> Vec<String> {
         self.shared.state().asked.clone()
     }
-
-    /// The largest number of questions it had to answer at once.
-    pub fn most_at_once(&self) -> usize {
-        self.shared.state().most_open
-    }
 }
 
 async fn serve(stream: TcpStream, shared: Arc<Shared>) {
@@ -190,21 +178,9 @@ impl Shared {
     }
 
     async fn answer(&self, request: Request<Bytes>) -> Answer {
-        let delay = {
-            let mut state = self.state();
-            state
-                .asked
-                .push(format!("{} {}", request.method(), request.uri()));
-            state.open += 1;
-            state.most_open = state.most_open.max(state.open);
-            state.hazards.delay
-        };
-        if !delay.is_zero() {
-            tokio::time::sleep(delay).await;
-        }
-        let answer = self.route(request).await;
-        self.state().open -= 1;
-        answer
+        let line = format!("{} {}", request.method(), request.uri());
+        self.state().asked.push(line);
+        self.route(request).await
     }
 
     async fn route(&self, request: Request<Bytes>) -> Answer {
@@ -325,29 +301,24 @@ impl Shared {
             });
         }
         // Rows of disks are told from others by their names, and with them some VMs (D29).
-        rows.retain(|row| {
-            !row["backup_id"]
-                .as_str()
-                .unwrap_or_default()
-                .contains("-disk")
-        });
+        rows.retain(|row| !shapes::is_hidden(row));
         Ok(ok(&json!({ "total": rows.len(), "backups": rows })))
     }
 
     async fn rows(&self, query: &str) -> Vec<Value> {
-        let list = self
-            .ask(&format!("backups?{query}"))
-            .await
-            .unwrap_or_default();
-        let ids = list["backups"].as_array().cloned().unwrap_or_default();
         let mut rows = Vec::new();
-        for id in ids {
-            let id = id["backup_id"].as_str().unwrap_or_default();
-            if let Some(row) = self.row(id).await {
-                rows.push(row);
-            }
+        for listed in self.listed(query).await {
+            let id = listed["backup_id"].as_str().unwrap_or_default();
+            rows.extend(self.row(id).await);
         }
         rows
+    }
+
+    /// The backups that the hub behind lists, in its shape.
+    async fn listed(&self, query: &str) -> Vec<Value> {
+        let list = self.ask(&format!("backups?{query}")).await;
+        let rows = list.unwrap_or_default()["backups"].as_array().cloned();
+        rows.unwrap_or_default()
     }
 
     async fn row(&self, id: &str) -> Option<Value> {
@@ -395,9 +366,6 @@ impl Shared {
         }
         let request = Request::from_parts(parts, Bytes::from(body.to_string()));
         let answer = self.forward(request).await?;
-        if hazards.loses_start_answers {
-            return Err(Dropped);
-        }
         let answer = as_deployed_failure(answer, true);
         changed(answer, |value| {
             shapes::started(value, hazards.offset_seconds)
@@ -423,12 +391,8 @@ impl Shared {
                 &failure("vm_name and repository_id are required"),
             ));
         };
-        let list = self
-            .ask(&format!("backups?vm_name={}", encoded(name)))
-            .await;
+        let rows = self.listed(&format!("vm_name={}", encoded(name))).await;
         let offset = self.hazards().offset_seconds;
-        let rows = list.unwrap_or_default()["backups"].as_array().cloned();
-        let rows = rows.unwrap_or_default();
         Ok(ok(&shapes::stats(&rows, repository, offset)))
     }
 
@@ -443,11 +407,8 @@ impl Shared {
         };
         let disk: usize = disk.parse().unwrap_or_default();
         let unfinished = self.hazards().unfinished_disks;
-        let list = self
-            .ask(&format!("backups?vm_name={}", encoded(name)))
-            .await;
-        let rows = list.unwrap_or_default()["backups"].as_array().cloned();
-        let done = rows.unwrap_or_default().into_iter().find(|row| {
+        let rows = self.listed(&format!("vm_name={}", encoded(name))).await;
+        let done = rows.into_iter().find(|row| {
             let n_disks = row["disk_count"].as_u64().unwrap_or_default() as usize;
             row["status"] == "completed" && disk < n_disks.saturating_sub(unfinished)
         });

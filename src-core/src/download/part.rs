@@ -87,11 +87,7 @@ impl PartFile {
         &mut self,
         make: impl FnOnce(&File, &Path) -> io::Result<File>,
     ) -> Result<()> {
-        let folder = match self.path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let replaced = make(&self.file, folder).and_then(|mut made| {
+        let replaced = make(&self.file, folder_of(&self.path)).and_then(|mut made| {
             made.rewind()?;
             self.file.set_len(0)?;
             self.file.rewind()?;
@@ -173,11 +169,14 @@ fn sync_folder_of(path: &Path) -> io::Result<()> {
     if cfg!(windows) {
         return Ok(());
     }
-    let folder = match path.parent() {
+    File::open(folder_of(path))?.sync_all()
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
-    };
-    File::open(folder)?.sync_all()
+    }
 }
 
 #[cfg(test)]

@@ -208,16 +208,16 @@ impl HubClient {
             None => backup.vm_name.to_lowercase() == vm.vm_name.to_lowercase(),
         });
         if list.is_deployed {
-            if list.backups.is_empty() && vm.vm_name.contains("-disk") {
-                list.backups = self.unlisted(vm).await?;
+            match list.backups.is_empty() && vm.vm_name.contains("-disk") {
+                true => list.backups = self.unlisted(vm).await?,
+                false => self.in_true_time(&mut list.backups).await,
             }
-            self.in_true_time(&mut list.backups).await;
         }
         Ok(list)
     }
 
     /// The backups of a VM that a deployed hub never lists, because it takes them for those of disks (contract H5), as
-    /// far as they are known: those started here, and the newest one that is done. Newest first, in wall time.
+    /// far as they are known: those started here, and the newest one that is done. Newest first.
     async fn unlisted(&self, vm: &Vm) -> Result<Vec<Backup>> {
         let mut ids = self.started().get(&vm.context_id).cloned();
         let ids = ids.get_or_insert_default();
@@ -228,13 +228,13 @@ impl HubClient {
         }
         let mut backups = Vec::new();
         for id in ids.iter() {
-            match self.get(self.v1(&["backups", id.as_str()])?).await {
-                Ok(answer) => backups.push(wire::backup(&answer)?.0),
+            match self.backup(id).await {
+                Ok(backup) => backups.push(backup),
                 Err(error) if is_missing(&error) => {}
                 Err(error) => return Err(error),
             }
         }
-        backups.sort_by(|a, b| (b.created_at, &b.backup_id).cmp(&(a.created_at, &a.backup_id)));
+        Backup::newest_first(&mut backups);
         Ok(backups)
     }
 
@@ -258,12 +258,7 @@ impl HubClient {
     /// # Errors
     /// `NotFound` when the hub does not have it.
     pub async fn backup(&self, id: &BackupId) -> Result<Backup> {
-        let answer = self.get(self.v1(&["backups", id.as_str()])?).await?;
-        let (mut backup, is_deployed) = wire::backup(&answer)?;
-        if is_deployed {
-            self.in_true_time(std::slice::from_mut(&mut backup)).await;
-        }
-        Ok(backup)
+        Ok(self.read(id).await?.0)
     }
 
     /// One backup as it is now, and whether its hub confirms that it is completed, where it can tell.
@@ -271,19 +266,22 @@ impl HubClient {
     /// # Errors
     /// As [`backup`](Self::backup).
     pub async fn confirmed_backup(&self, id: &BackupId) -> Result<Backup> {
-        let answer = self.get(self.v1(&["backups", id.as_str()])?).await?;
-        let (backup, is_deployed) = wire::backup(&answer)?;
-        let mut list = BackupList {
-            backups: vec![backup],
-            is_deployed,
-        };
-        if is_deployed {
-            self.in_true_time(&mut list.backups).await;
-            if self.is_newest(&list.backups[0]).await {
-                self.confirm_newest(&mut list).await;
-            }
+        let (mut backup, is_deployed) = self.read(id).await?;
+        if is_deployed && backup.status == BackupStatus::Completed && self.is_newest(&backup).await
+        {
+            self.confirm(&mut backup).await;
         }
-        Ok(list.backups.remove(0))
+        Ok(backup)
+    }
+
+    /// One backup, and whether a deployed hub says it.
+    async fn read(&self, id: &BackupId) -> Result<(Backup, bool)> {
+        let answer = self.get(self.v1(&["backups", id.as_str()])?).await?;
+        let (mut backup, is_deployed) = wire::backup(&answer)?;
+        if is_deployed {
+            self.in_true_time(std::slice::from_mut(&mut backup)).await;
+        }
+        Ok((backup, is_deployed))
     }
 
     /// Whether no later backup of the VM is completed, as far as the hub says.
@@ -325,15 +323,19 @@ impl HubClient {
         }
     }
 
-    /// Takes back that the newest completed backup is, where a deployed hub does not confirm all its disks. Of older
-    /// ones it cannot tell.
+    /// Asks a deployed hub to confirm the newest completed backup. Of older ones it cannot tell.
     async fn confirm_newest(&self, list: &mut BackupList) {
         let is_done = |backup: &&mut Backup| backup.status == BackupStatus::Completed;
         let newest = list.backups.iter_mut().find(is_done);
-        if let Some(newest) = newest.filter(|_| list.is_deployed)
-            && self.proof_of(newest).await == Proof::NotYet
-        {
-            newest.status = BackupStatus::Unconfirmed;
+        if let Some(newest) = newest.filter(|_| list.is_deployed) {
+            self.confirm(newest).await;
+        }
+    }
+
+    /// Takes back that a backup is completed, where the hub does not confirm all its disks.
+    async fn confirm(&self, backup: &mut Backup) {
+        if self.proof_of(backup).await == Proof::NotYet {
+            backup.status = BackupStatus::Unconfirmed;
         }
     }
 

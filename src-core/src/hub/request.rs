@@ -125,7 +125,7 @@ impl HubClient {
             .build()
             .map_err(|error| self.no_answer(&error, effect))?;
         let used = self.renewal.as_ref().map(|renewal| renewal.number());
-        let again = request.try_clone();
+        let again = used.and_then(|_| request.try_clone());
         let refused = match self.send_patiently(request, effect).await {
             Err(error) if error.kind == ErrorKind::Unauthorized => error,
             outcome => return outcome,

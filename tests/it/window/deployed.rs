@@ -5,7 +5,7 @@ use tempfile::TempDir;
 
 use super::desk::Desk;
 use super::journeys::{browse_sample, restore_file};
-use super::remote::{add_hub, back_up_sample};
+use super::remote::{add_hub, back_up_sample, place_hub};
 
 const TOKEN: &str = "token-of-the-appliance";
 
@@ -26,11 +26,7 @@ async fn a_file_comes_back_from_a_deployed_hub_that_wants_a_token() {
     })
     .await;
     let desk = Desk::start().await;
-    desk.click_on("//button[starts-with(@aria-label, 'Hub: ')]")
-        .await;
-    desk.press("Add hub…").await;
-    desk.fill("Address", hub.url()).await;
-    desk.fill("Name", "Elsewhere").await;
+    place_hub(&desk, hub.url()).await;
     desk.click_on("//select[@aria-label='Sign in with']/option[.='Appliance token']")
         .await;
     desk.fill("Token", "wrong").await;

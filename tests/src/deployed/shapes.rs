@@ -25,6 +25,12 @@ fn rows<'v>(value: &'v Value, name: &str) -> &'v [Value] {
     value[name].as_array().map_or(&[], Vec::as_slice)
 }
 
+/// Rows of disks are told from others by their names, and with them some VMs (D29).
+pub(super) fn is_hidden(row: &Value) -> bool {
+    let id = row["backup_id"].as_str();
+    id.is_some_and(|id| id.contains("-disk"))
+}
+
 pub(super) fn vms(value: &Value, offset_seconds: i32) -> Value {
     let vms: Vec<Value> = rows(value, "vm_contexts")
         .iter()
@@ -145,12 +151,7 @@ pub(super) fn stats(rows: &[Value], repository: &str, offset_seconds: i32) -> Va
     let done: Vec<&Value> = rows
         .iter()
         .filter(|row| row["status"] == "completed" && row["repository_id"] == *repository)
-        .filter(|row| {
-            !row["backup_id"]
-                .as_str()
-                .unwrap_or_default()
-                .contains("-disk")
-        })
+        .filter(|row| !is_hidden(row))
         .collect();
     let newest = done.iter().max_by_key(|row| row["created_at"].as_str());
     let last = newest.and_then(|row| true_offset(&row["created_at"], offset_seconds));

@@ -56,7 +56,7 @@ pub(in crate::hub) fn backups(answer: &Value) -> Result<BackupList> {
         says_parents |= row.has("parent_backup_id");
         decode(row)
     })?;
-    backups.sort_by(|a, b| (b.created_at, &b.backup_id).cmp(&(a.created_at, &a.backup_id)));
+    Backup::newest_first(&mut backups);
     if !says_parents {
         derive_parents(&mut backups);
     }
