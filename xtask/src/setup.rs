@@ -24,6 +24,11 @@ struct Need {
 /// Everything needed beyond Rust. Sorted by package.
 const NEEDS: &[Need] = &[
     Need {
+        program: "wasm-opt",
+        package: "binaryen",
+        purpose: "making the window's contents smaller",
+    },
+    Need {
         program: "mkfs.btrfs",
         package: "btrfs-progs",
         purpose: "making a filesystem that copies files at once",
