@@ -67,7 +67,8 @@ pub struct SavedArchive {
     pub n_files: usize,
     /// What the hub says it could not put into the archive, in its own words.
     pub not_restored: Option<String>,
-    /// Why it is not known whether everything is in the archive, where the hub could not list the folder.
+    /// Why it is not known whether everything is in the archive and whole: the hub could not list the folder, or not
+    /// all of it.
     pub unchecked: Option<AppError>,
 }
 
@@ -258,6 +259,7 @@ pub async fn save_zip(
     .await?;
     let size_bytes = part.size()?;
     keep(part, None).await?;
+    let unchecked = unchecked.or_else(|| unlisted(&contents));
     Ok(SavedArchive {
         saved: Saved {
             path: destination.path.clone(),
@@ -277,6 +279,14 @@ fn not_restored(contents: &zip::Contents) -> Option<String> {
         .map(|path| words::downloads::foreign_link(format_args!("/{path}")));
     let lines: Vec<String> = contents.note.iter().cloned().chain(links).collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// What nothing could be compared with.
+fn unlisted(contents: &zip::Contents) -> Option<AppError> {
+    let example = contents.unlisted.first()?;
+    let n_files = contents.unlisted.len() as u64;
+    let message = words::failures::files_not_listed(n_files, example);
+    Some(AppError::new(ErrorKind::Cut, message, Retry::Manual))
 }
 
 /// Writes a body into a file; reading and writing go on at the same time.
