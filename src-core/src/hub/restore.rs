@@ -107,7 +107,7 @@ impl HubClient {
     /// each of them is asked for on its own.
     pub(crate) async fn list_tree(&self, mount_id: &MountId, path: &str) -> Result<Listing> {
         let mut tree = self.list(mount_id, path, true).await?;
-        if tree.files.iter().all(is_partition) {
+        if tree.files.iter().all(wire::is_partition) {
             let partitions: Vec<String> = tree.files.iter().map(|row| row.path.clone()).collect();
             for partition in partitions {
                 let below = self.list(mount_id, &partition, true).await?;
@@ -299,12 +299,6 @@ impl Body {
 /// Nothing comes, and nothing says why.
 fn silent(meaning: fn() -> &'static str) -> AppError {
     AppError::new(ErrorKind::Cut, words::failures::silent(), Retry::Manual).with_hint(meaning())
-}
-
-/// Whether an entry is the virtual folder of a partition (contract D45).
-fn is_partition(entry: &FileEntry) -> bool {
-    let number = entry.path.strip_prefix("/partition-");
-    entry.kind == FileKind::Directory && number.is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
 /// A path as it is sent: absolute, without `.` and doubled slashes. `..` is refused here already,
