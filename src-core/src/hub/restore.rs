@@ -31,6 +31,8 @@ const MOUNTING_PAUSE: Duration = Duration::from_secs(1);
 const WRITE_TIMEOUT: RangeInclusive<Duration> = Duration::from_secs(14)..=Duration::from_secs(18);
 /// A hub that archives a folder with a pipe in it never sends a byte (contract H17).
 const SILENCE: Duration = Duration::from_secs(30);
+/// Seconds after the time of a mount at which its folders are made; the disk may take ten (contract 6.2).
+const MADE_AT_MOUNT: RangeInclusive<i64> = -15..=60;
 /// Speeds vary: what is a little larger than what once did not arrive may arrive the next time.
 const TOO_LARGE: u64 = 2;
 /// A mount whose answer got lost is asked for once more.
@@ -126,7 +128,43 @@ impl HubClient {
         if recursive {
             url.query_pairs_mut().append_pair("recursive", "true");
         }
-        wire::listing(&self.get(url).await?, mount_id, &path)
+        let listing = wire::listing(&self.get(url).await?, mount_id, &path)?;
+        if listing.files.is_empty()
+            && wire::is_partition_path(&path)
+            && self.is_stale(mount_id, &path).await
+        {
+            return Err(AppError::new(
+                ErrorKind::Expired,
+                words::mounts::stale_error(),
+                Retry::Manual,
+            )
+            .with_hint(words::mounts::stale_hint()));
+        }
+        Ok(listing)
+    }
+
+    /// Whether an empty partition is no longer there: after a restart of a deployed hub's computer its mounts are empty
+    /// folders of the hub's own disk, and said to be open (contract 6.3, section 12).
+    ///
+    /// Such a folder was made when the disk was mounted. The root of a volume in a backup is older than that, however
+    /// empty it is.
+    async fn is_stale(&self, mount_id: &MountId, path: &str) -> bool {
+        let asked = async {
+            let mut root = self.v1(&["restore", mount_id.as_str(), "files"])?;
+            root.query_pairs_mut().append_pair("path", "/");
+            let mut folder = self.v1(&["restore", mount_id.as_str(), "file-info"])?;
+            folder.query_pairs_mut().append_pair("path", path);
+            let partition = wire::partition_of(&self.get(root).await?, path)?;
+            Ok::<_, AppError>((partition, wire::file(&self.get(folder).await?)?))
+        };
+        let Ok((Some((size, mounted)), folder)) = asked.await else {
+            return false;
+        };
+        let made = folder
+            .modified_time
+            .map(|made| made.duration_since(mounted));
+        // Our hub gives partitions no size, and has no such folders.
+        size > 0 && made.is_some_and(|after| MADE_AT_MOUNT.contains(&after.as_secs()))
     }
 
     /// One file or folder. Hubs without `file-info` are asked for its folder (contract D56).
@@ -364,6 +402,54 @@ mod tests {
     use futures::{StreamExt, stream};
 
     use super::*;
+    use crate::testing::{FakeHub, json};
+
+    #[tokio::test]
+    async fn an_empty_partition_is_a_mount_that_is_gone_where_its_folder_is_the_hubs_own() {
+        const MOUNTED: &str = "2025-10-08T21:19:37.52+01:00";
+        for (size, made, is_stale) in [
+            (107_374_182_400_u64, "2025-10-08T21:19:40+01:00", true),
+            // A volume on which nothing is, made long ago.
+            (107_374_182_400, "2024-03-01T09:00:00Z", false),
+            // Our hub.
+            (0, "2025-10-08T21:19:37+01:00", false),
+        ] {
+            let fake = FakeHub::start(move |line| {
+                let row = |path: &str, size: u64, time: &str| {
+                    format!(
+                        r#"{{"name":"x","path":"{path}","type":"directory","size":{size},"modified_time":"{time}"}}"#
+                    )
+                };
+                let partition = row("/partition-1", size, MOUNTED);
+                let body = if line.contains("file-info") {
+                    row("/partition-1", 4096, made)
+                } else if line.ends_with("path=%2F") {
+                    format!(r#"{{"files":[{partition}]}}"#)
+                } else {
+                    r#"{"files":[]}"#.to_owned()
+                };
+                json(200, "", &body)
+            })
+            .await;
+            let hub = HubClient::new(&fake.address, None).unwrap();
+            let mount = MountId::from("m");
+            let listed = hub.list_files(&mount, "/partition-1").await;
+            let kind = listed.err().map(|error| error.kind);
+            assert_eq!(
+                kind,
+                is_stale.then_some(ErrorKind::Expired),
+                "{size} {made}"
+            );
+            // All that is on the disk is not said to be nothing either.
+            assert_eq!(
+                hub.list_tree(&mount, "/partition-1").await.is_err(),
+                is_stale
+            );
+            let asked = fake.asked().len();
+            hub.list_files(&mount, "/partition-1/x").await.unwrap();
+            assert_eq!(fake.asked().len(), asked + 1, "an empty folder is one");
+        }
+    }
 
     #[test]
     fn paths_are_sent_in_their_shortest_form() {

@@ -1,5 +1,6 @@
 //! Mounts and files.
 
+use jiff::Timestamp;
 use sendense_types::{
     BackupId, FileEntry, FileKind, FileStream, Listing, Mount, MountId, MountStatus,
 };
@@ -61,8 +62,23 @@ pub(in crate::hub) fn listing(answer: &Value, mount_id: &MountId, path: &str) ->
 
 /// Whether an entry is the virtual folder of a partition (contract D45).
 pub(in crate::hub) fn is_partition(entry: &FileEntry) -> bool {
-    let number = entry.path.strip_prefix("/partition-");
-    entry.kind == FileKind::Directory && number.is_some_and(|number| number.parse::<u32>().is_ok())
+    entry.kind == FileKind::Directory && is_partition_path(&entry.path)
+}
+
+/// Whether a path is that of such a folder.
+pub(in crate::hub) fn is_partition_path(path: &str) -> bool {
+    let number = path.strip_prefix("/partition-");
+    number.is_some_and(|number| number.parse::<u32>().is_ok())
+}
+
+/// What the listing of a root says of a partition: its size in bytes, which is 0 on our hub, and when it was mounted.
+pub(in crate::hub) fn partition_of(root: &Value, path: &str) -> Result<Option<(u64, Timestamp)>> {
+    let decode = |row: Fields<'_>| {
+        let is_it = row.text(&["path"]).is_some_and(|known| known == path);
+        Ok(is_it.then_some(row.count(&["size"]).zip(row.time("modified_time"))))
+    };
+    let rows = Fields::of(root)?.list(&["files"], decode)?;
+    Ok(rows.into_iter().flatten().next().flatten())
 }
 
 /// A name for the eye: deployed hubs take labels from a tool that writes blanks and what is no ASCII as `\xHH`
