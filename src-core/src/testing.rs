@@ -1,6 +1,7 @@
 //! For tests of what has time in it: a hub of a few lines, and a clock that stands still.
 
 use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -36,7 +37,14 @@ pub(crate) struct FakeHub {
 impl FakeHub {
     /// Listens and answers from now on. What the function gives is the whole answer; nothing: the
     /// connection ends without one.
-    pub(crate) async fn start(answer: impl FnMut(&str) -> String + Send + 'static) -> Self {
+    pub(crate) async fn start(mut answer: impl FnMut(&str) -> String + Send + 'static) -> Self {
+        Self::holding(move |line| (answer(line), Duration::ZERO)).await
+    }
+
+    /// As [`start`](Self::start); each connection ends so long after what was sent.
+    pub(crate) async fn holding(
+        answer: impl FnMut(&str) -> (String, Duration) + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let (tell, asked) = watch::channel(Vec::new());
@@ -51,10 +59,11 @@ impl FakeHub {
                     let Some(line) = first_line(&mut stream).await else {
                         return;
                     };
-                    let answer = (answer.lock().unwrap())(&line);
+                    let (answer, held) = (answer.lock().unwrap())(&line);
                     tell.send_modify(|asked| asked.push(line));
                     // A client that has gone hears nothing.
                     drop(stream.write_all(answer.as_bytes()).await);
+                    tokio::time::sleep(held).await;
                 });
             }
         });
@@ -113,6 +122,6 @@ pub(crate) async fn settle() {
         tokio::task::yield_now().await;
     }
     // What threads of their own do needs time that cannot be stopped.
-    let moment = || std::thread::sleep(std::time::Duration::from_millis(2));
+    let moment = || std::thread::sleep(Duration::from_millis(2));
     tokio::task::spawn_blocking(moment).await.unwrap();
 }

@@ -2,6 +2,10 @@
 
 words! {
     foreign_link(path) = "{path}: a link. This hub sent what it points to on the hub’s own disk, so it was left out.";
+    link_without_target(path) = "{path}: a link. This hub does not say where it points, so it was left out.";
+    not_in_archive(path, why) = "{path}: {why}";
+    more_not_in_archive(count) = "{count} more is left out." | "{count} more are left out.";
+    streams_left_out = "Its alternate data streams are left out; save them one by one.";
     title = "Downloads";
     none = "No downloads yet";
     none_hint = "Files and folders that you save from a backup appear here.";

@@ -123,7 +123,8 @@ words! {
     choose_hub_and_retry = "Choose that hub, then retry.";
     add_hub_and_retry = "Add that hub again, then retry.";
     download_unknown = "This download is no longer in the list.";
-    archive_unchecked(size, why) = "The archive is sound ({size}), but could not be compared with the folder: {why}";
+    archive_unchecked(size, why) = "The archive is sound ({size}), but could not be compared with the whole folder: {why}";
+    files_not_listed(count, example) = "The hub did not list {count} file in it, {example}, so it may be cut short." | "The hub did not list {count} files in it, such as {example}, so they may be cut short.";
     archive_incomplete(missing, total, example) = "The archive is incomplete: {missing} of {total} files is missing or cut short, {example}." | "The archive is incomplete: {missing} of {total} files are missing or cut short, such as {example}.";
     archive_damaged = "The archive that arrived is damaged.";
     archive_not_kept = "It was not kept. Try again, or save smaller folders.";

@@ -28,6 +28,8 @@ words! {
 
     expired_error = "Mount expired, please remount.";
     expired_hint = "The backup is unchanged, and you return to this folder.";
+    stale_error = "This partition is no longer mounted on the hub.";
+    stale_hint = "The hub was probably restarted. The backup is unchanged; mount it again.";
     closed = "This mount is closed.";
     closed_hint = "Open it again from the backups of its VM.";
 

@@ -5,6 +5,7 @@
 //! behind. Memory does not grow with the size of a file; for an archive it grows with the number of files in it.
 
 mod measure;
+mod one_by_one;
 mod part;
 mod queue;
 mod zip;
@@ -19,6 +20,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 pub use self::measure::{free_name, measure_folder};
+use self::one_by_one::Tree;
 use self::part::PartFile;
 pub use self::queue::{Downloads, NewDownload};
 use crate::hub::{Body, normal_path, why_not_a_file};
@@ -65,9 +67,10 @@ pub struct SavedArchive {
     pub saved: Saved,
     /// Files in it.
     pub n_files: usize,
-    /// What the hub says it could not put into the archive, in its own words.
+    /// What is not in the archive: in the words of the hub that left it out, and in ours for the rest.
     pub not_restored: Option<String>,
-    /// Why it is not known whether everything is in the archive, where the hub could not list the folder.
+    /// Why it is not known whether everything is in the archive and whole: the hub could not list the folder, or not
+    /// all of it.
     pub unchecked: Option<AppError>,
 }
 
@@ -208,7 +211,8 @@ impl Content<'_> {
 ///
 /// Deployed hubs end an archive as if it were whole after an error (contract H15). So it is read
 /// through, and its names and sizes are compared with a listing taken before. What they put in the place of links is not
-/// the user's: it is taken out again, and named.
+/// the user's: it is taken out again, and named. Where a hub ends the archive itself (H1) or never begins it (H17), the
+/// files of that listing are asked for one by one.
 ///
 /// # Errors
 /// As [`save_file`]; also `Cut` when the archive is damaged or files are missing in it.
@@ -234,37 +238,105 @@ pub async fn save_zip(
     }
     let part = PartFile::create(destination)?;
     let listed = unless_cancelled(hub.list_tree(mount_id, &path), cancel).await;
-    let (expected, unchecked) = match listed {
-        Ok(listing) => (Some(zip::expected(&path, &listing.files)), None),
+    let listing = match listed {
         Err(error) if error.kind == ErrorKind::Cancelled => return Err(error),
-        Err(error) => (None, Some(error)),
+        listed => listed,
     };
-    let body = unless_cancelled(hub.open_zip(mount_id, &path), cancel).await?;
-    let announced = body.length();
-    let mut progress = Progress::new(announced);
-    let part = receive(body, part, &mut progress, report, cancel).await?;
-    let received = progress.received_bytes;
-    if let Some(expected) = announced.filter(|expected| received != *expected) {
-        return Err(incomplete(received, expected));
+    let tree = listing.as_ref().ok().map(|listing| Tree {
+        hub,
+        mount_id,
+        path: &path,
+        listing,
+    });
+    let too_large = tree.filter(|tree| hub.refuse_too_large(tree.size_bytes()).is_err());
+    let (part, tree) = match too_large {
+        Some(tree) => (part, tree),
+        None => {
+            let asked = hub.open_zip(mount_id, &path);
+            let (error, tree) = match stream(asked, part, tree, report, cancel).await {
+                Ok((part, contents)) => {
+                    let unchecked = listing.err().or_else(|| unlisted(&contents));
+                    let left_out = not_restored(&contents);
+                    return archive(part, contents.n_files, left_out, unchecked).await;
+                }
+                Err(NotStreamed { error, by_hub }) => (error, tree.filter(|_| by_hub)),
+            };
+            let Some(tree) = tree else { return Err(error) };
+            tracing::info!(%error, "the files of a folder are asked for one by one");
+            (PartFile::create(destination)?, tree)
+        }
+    };
+    let (part, outcome) = tree.save(part, report, cancel).await?;
+    archive(part, outcome.n_files, outcome.problems, None).await
+}
+
+/// Why an archive did not arrive.
+struct NotStreamed {
+    error: AppError,
+    /// The hub ended it, or never began: it would do so again.
+    by_hub: bool,
+}
+
+impl From<AppError> for NotStreamed {
+    fn from(error: AppError) -> Self {
+        Self {
+            error,
+            by_hub: false,
+        }
     }
-    let (part, contents) = blocking(move || {
+}
+
+/// Receives an archive, compares it with the listing, and leaves out what is not the user's.
+async fn stream(
+    asked: impl Future<Output = Result<Body>>,
+    part: PartFile,
+    tree: Option<Tree<'_>>,
+    report: &mut (dyn FnMut(DownloadProgress) + Send),
+    cancel: &CancellationToken,
+) -> std::result::Result<(PartFile, zip::Contents), NotStreamed> {
+    let expected = tree.map(|tree| zip::expected(tree.path, &tree.listing.files));
+    let mut progress = Progress::new(None);
+    let arrived = async {
+        let body = unless_cancelled(asked, cancel).await?;
+        let announced = body.length();
+        progress.total_bytes = announced;
+        let part = receive(body, part, &mut progress, report, cancel).await?;
+        Ok((part, announced))
+    };
+    let arrived: Result<(PartFile, Option<u64>)> = arrived.await;
+    let received = progress.received_bytes;
+    let (part, announced) = arrived.map_err(|error| NotStreamed {
+        // A connection that breaks in the middle is another matter.
+        by_hub: error.kind == ErrorKind::Cut && (error.retry == Retry::Never || received == 0),
+        error,
+    })?;
+    if let Some(expected) = announced.filter(|expected| received != *expected) {
+        return Err(incomplete(received, expected).into());
+    }
+    let read = blocking(move || {
         let mut part = part;
         let contents = zip::read_through(part.file(), expected.as_ref())?;
         if !contents.foreign.is_empty() {
             part.replace(|file, folder| zip::without(file, &contents.foreign, folder))?;
         }
         Ok((part, contents))
-    })
-    .await?;
-    let size_bytes = part.size()?;
+    });
+    Ok(read.await?)
+}
+
+/// Keeps a complete archive.
+async fn archive(
+    part: PartFile,
+    n_files: usize,
+    not_restored: Option<String>,
+    unchecked: Option<AppError>,
+) -> Result<SavedArchive> {
+    let (path, size_bytes) = (part.wanted().to_path_buf(), part.size()?);
     keep(part, None).await?;
     Ok(SavedArchive {
-        saved: Saved {
-            path: destination.path.clone(),
-            size_bytes,
-        },
-        n_files: contents.n_files,
-        not_restored: not_restored(&contents),
+        saved: Saved { path, size_bytes },
+        n_files,
+        not_restored,
         unchecked,
     })
 }
@@ -277,6 +349,14 @@ fn not_restored(contents: &zip::Contents) -> Option<String> {
         .map(|path| words::downloads::foreign_link(format_args!("/{path}")));
     let lines: Vec<String> = contents.note.iter().cloned().chain(links).collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// What nothing could be compared with.
+fn unlisted(contents: &zip::Contents) -> Option<AppError> {
+    let example = contents.unlisted.first()?;
+    let n_files = contents.unlisted.len() as u64;
+    let message = words::failures::files_not_listed(n_files, example);
+    Some(AppError::new(ErrorKind::Cut, message, Retry::Manual))
 }
 
 /// Writes a body into a file; reading and writing go on at the same time.

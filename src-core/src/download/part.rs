@@ -75,11 +75,21 @@ impl PartFile {
         &self.file
     }
 
+    /// The name it will have.
+    pub(super) fn wanted(&self) -> &Path {
+        &self.destination.path
+    }
+
     /// Its size in bytes.
     pub(super) fn size(&self) -> Result<u64> {
         let known = self.file.metadata();
         let known = known.map_err(|error| local_failure(&self.destination.path, &error))?;
         Ok(known.len())
+    }
+
+    /// Has its content written by something that needs to go back in it.
+    pub(super) fn fill(&mut self, fill: impl FnOnce(&File) -> io::Result<()>) -> Result<()> {
+        fill(&self.file).map_err(|error| local_failure(&self.destination.path, &error))
     }
 
     /// Puts something made of its content in the place of that; it is made in a file of the same folder.

@@ -13,6 +13,8 @@ use crate::Result;
 
 /// The note in which our hub names what it could not put into an archive.
 const NOTE: &str = "_NOT RESTORED";
+/// The folder into which it puts alternate data streams.
+const STREAMS: &str = "_STREAMS";
 /// More of a note than anybody reads.
 const SHOWN_NOTE_BYTES: usize = 64 * 1024;
 /// Longer than the target of any link.
@@ -25,8 +27,11 @@ const NOTE_BYTES: u64 = 64 << 20;
 pub(super) struct Expected {
     /// Files that have to be in it, with their size.
     files: BTreeMap<String, u64>,
+    /// What else is listed and may be in it: what cannot be read, or has no size.
+    others: BTreeSet<String>,
     /// Links, with what they point to where the hub says.
     links: BTreeMap<String, Option<String>>,
+    folders: BTreeSet<String>,
 }
 
 impl Expected {
@@ -43,6 +48,37 @@ impl Expected {
             None => self.links.values().any(Option::is_some),
         }
     }
+
+    /// Whether the listing has a link of that name, and not what it points to: whatever a deployed hub sends for that,
+    /// as a link or as a file, is of its own disk (contract H16).
+    fn is_followed_link(&self, name: &str) -> bool {
+        matches!(self.links.get(name), Some(None))
+    }
+
+    /// Whether the listing has nothing to hold an entry against. Deployed hubs skip what they cannot read when they
+    /// list, and not when they archive (contract 3.8, 6.4).
+    fn lacks(&self, name: &str) -> bool {
+        let is_listed = self.files.contains_key(name)
+            || self.others.contains(name)
+            || self.links.contains_key(name);
+        // Names that are not Unicode are spelled differently in listings and archives.
+        !is_listed && !self.is_stream(name) && !name.chars().any(is_spelling_of_bytes)
+    }
+
+    /// Whether a name is `_STREAMS/OWNER/STREAM`, with an owner that is listed: not in each dialect our hub lists the
+    /// streams themselves.
+    fn is_stream(&self, name: &str) -> bool {
+        let owner = || {
+            let (folder, below) = name.split_once('/')?;
+            let (owner, _) = below.rsplit_once('/')?;
+            folder.starts_with(STREAMS).then_some(owner)
+        };
+        owner().is_some_and(|owner| {
+            self.files.contains_key(owner)
+                || self.others.contains(owner)
+                || self.folders.contains(owner)
+        })
+    }
 }
 
 /// What is in an archive.
@@ -52,6 +88,8 @@ pub(super) struct Contents {
     pub(super) note: Option<String>,
     /// Links with something else for their text, by their number in the archive, with their path.
     pub(super) foreign: BTreeMap<usize, String>,
+    /// Files with which no listing could be compared; none where there was no listing at all.
+    pub(super) unlisted: Vec<String>,
 }
 
 /// What an archive of `folder` has to hold by this listing. What cannot be read is left out: hubs differ in what they
@@ -63,8 +101,17 @@ pub(super) fn expected(folder: &str, files: &[FileEntry]) -> Expected {
         Some(inside.to_owned())
     };
     let links = files.iter().filter(|file| file.is_symlink);
+    let (folders, content): (Vec<_>, Vec<_>) = files
+        .iter()
+        .partition(|file| file.kind == FileKind::Directory);
     Expected {
         files: expected_files(files, &inside),
+        others: content
+            .into_iter()
+            .filter(|file| file.unreadable.is_some() || file.size.is_none())
+            .filter_map(inside)
+            .collect(),
+        folders: folders.into_iter().filter_map(inside).collect(),
         links: links
             .filter_map(|link| Some((inside(link)?, link.symlink_target.clone())))
             .collect(),
@@ -101,7 +148,7 @@ pub(super) fn read_through(file: &File, expected: Option<&Expected>) -> Result<C
         }
         let name = entry.name().map_err(|error| damaged(&error))?.into_owned();
         // It comes last: a file of the user's that is called so comes before it.
-        if name.starts_with(NOTE) && !name.contains('/') {
+        if is_note(&name) {
             let mut text = Vec::new();
             entry
                 .by_ref()
@@ -120,17 +167,26 @@ pub(super) fn read_through(file: &File, expected: Option<&Expected>) -> Result<C
             if !expected.is_some_and(|expected| expected.is_link(&name, &text)) {
                 foreign.insert(index, name.clone());
             }
+        } else if expected.is_some_and(|expected| expected.is_followed_link(&name)) {
+            foreign.insert(index, name.clone());
         }
         io::copy(&mut entry, &mut io::sink()).map_err(|error| damaged(&error))?;
         found.insert(name, entry.size());
     }
+    let mut unlisted = Vec::new();
     if let Some(expected) = expected {
         compare(&expected.files, &found, note.as_deref().unwrap_or_default())?;
+        let left_out: BTreeSet<&String> = foreign.values().collect();
+        let is_note = |name: &String| note.is_some() && is_note(name);
+        let names = found.keys().filter(|name| expected.lacks(name));
+        let kept = names.filter(|name| !left_out.contains(name) && !is_note(name));
+        unlisted.extend(kept.cloned());
     }
     Ok(Contents {
         n_files: found.len() - usize::from(note.is_some()) - foreign.len(),
         note: note.map(shown),
         foreign,
+        unlisted,
     })
 }
 
@@ -147,6 +203,10 @@ pub(super) fn without(
         new.raw_copy_file(old.by_index_raw(index)?)?;
     }
     Ok(new.finish()?)
+}
+
+fn is_note(name: &str) -> bool {
+    name.starts_with(NOTE) && !name.contains('/')
 }
 
 fn shown(mut note: String) -> String {
@@ -290,6 +350,39 @@ mod tests {
         let mut unreadable = entry("/u", 5);
         unreadable.unreadable = Some("encrypted".to_owned());
         assert!(expected("/", &[link, unreadable]).files.is_empty());
+    }
+
+    #[test]
+    fn what_no_listing_names_is_not_said_to_be_compared() {
+        let mut unreadable = entry("/top/sealed", 9);
+        unreadable.unreadable = Some("encrypted".to_owned());
+        let mut folder = entry("/top/b", 0);
+        folder.kind = FileKind::Directory;
+        let expected = expected("/top", &[entry("/top/a.txt", 1), folder, unreadable]);
+        let files = [
+            ("a.txt", &b"1"[..]),
+            ("sealed", b""),
+            ("b/unlisted.txt", b"22"),
+            ("_STREAMS/a.txt/s", b"1"),
+            ("_STREAMS (2)/b/s", b"1"),
+            ("_STREAMS/x/s", b"1"),
+            ("spelled\u{fffd}", b"1"),
+            ("_NOT RESTORED.txt", b"/fifo: named pipe"),
+        ];
+        let contents = read_through(&archive(&files), Some(&expected)).unwrap();
+        assert_eq!(contents.unlisted, ["_STREAMS/x/s", "b/unlisted.txt"]);
+    }
+
+    #[test]
+    fn a_followed_link_that_came_as_a_file_is_foreign_too() {
+        let mut link = entry("/l", 5);
+        link.is_symlink = true;
+        let expected = expected("/", &[entry("/a", 1), link]);
+        let files = [("a", &b"1"[..]), ("l", b"root:x:0:0")];
+        let contents = read_through(&archive(&files), Some(&expected)).unwrap();
+        assert_eq!(contents.foreign.values().collect::<Vec<_>>(), ["l"]);
+        assert_eq!(contents.n_files, 1);
+        assert!(contents.unlisted.is_empty());
     }
 
     #[test]

@@ -29,6 +29,7 @@ use sendense_types::{BackupId, VmId};
 
 pub(crate) use self::backups::{Proof, failure_of};
 use self::renewal::Renewal;
+use self::restore::AnswerLimit;
 pub(crate) use self::restore::{Body, normal_path, why_not_a_file};
 pub use self::session::SignIn;
 use self::zone::Zone;
@@ -45,8 +46,8 @@ pub struct HubClient {
     renewal: Option<Arc<Renewal>>,
     /// The hub's clock, with the moment at which it was heard.
     time: Arc<Mutex<Option<(Instant, Timestamp)>>>,
-    /// The most that it sent in one answer before it ended that itself; `None` while it never did.
-    most_bytes: Arc<Mutex<Option<u64>>>,
+    /// Whether it ends long answers.
+    answer_limit: Arc<Mutex<AnswerLimit>>,
     /// The hub's time zone, as far as it was heard.
     zone: Arc<Mutex<Zone>>,
     /// The VMs of which it refused an incremental backup right beside a full one (contract H9).
@@ -75,7 +76,7 @@ impl HubClient {
             token,
             renewal: None,
             time: Arc::default(),
-            most_bytes: Arc::default(),
+            answer_limit: Arc::default(),
             zone: Arc::default(),
             unchained: Arc::default(),
             started: Arc::default(),

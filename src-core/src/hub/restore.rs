@@ -1,7 +1,7 @@
 //! Mounts, folders and the streams that downloads are made of (contract 3.8).
 
 use std::ops::RangeInclusive;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -31,6 +31,8 @@ const MOUNTING_PAUSE: Duration = Duration::from_secs(1);
 const WRITE_TIMEOUT: RangeInclusive<Duration> = Duration::from_secs(14)..=Duration::from_secs(18);
 /// A hub that archives a folder with a pipe in it never sends a byte (contract H17).
 const SILENCE: Duration = Duration::from_secs(30);
+/// Seconds after the time of a mount at which its folders are made; the disk may take ten (contract 6.2).
+const MADE_AT_MOUNT: RangeInclusive<i64> = -15..=60;
 /// Speeds vary: what is a little larger than what once did not arrive may arrive the next time.
 const TOO_LARGE: u64 = 2;
 /// A mount whose answer got lost is asked for once more.
@@ -107,7 +109,7 @@ impl HubClient {
     /// each of them is asked for on its own.
     pub(crate) async fn list_tree(&self, mount_id: &MountId, path: &str) -> Result<Listing> {
         let mut tree = self.list(mount_id, path, true).await?;
-        if tree.files.iter().all(is_partition) {
+        if tree.files.iter().all(wire::is_partition) {
             let partitions: Vec<String> = tree.files.iter().map(|row| row.path.clone()).collect();
             for partition in partitions {
                 let below = self.list(mount_id, &partition, true).await?;
@@ -126,7 +128,43 @@ impl HubClient {
         if recursive {
             url.query_pairs_mut().append_pair("recursive", "true");
         }
-        wire::listing(&self.get(url).await?, mount_id, &path)
+        let listing = wire::listing(&self.get(url).await?, mount_id, &path)?;
+        if listing.files.is_empty()
+            && wire::is_partition_path(&path)
+            && self.is_stale(mount_id, &path).await
+        {
+            return Err(AppError::new(
+                ErrorKind::Expired,
+                words::mounts::stale_error(),
+                Retry::Manual,
+            )
+            .with_hint(words::mounts::stale_hint()));
+        }
+        Ok(listing)
+    }
+
+    /// Whether an empty partition is no longer there: after a restart of a deployed hub's computer its mounts are empty
+    /// folders of the hub's own disk, and said to be open (contract 6.3, section 12).
+    ///
+    /// Such a folder was made when the disk was mounted. The root of a volume in a backup is older than that, however
+    /// empty it is.
+    async fn is_stale(&self, mount_id: &MountId, path: &str) -> bool {
+        let asked = async {
+            let mut root = self.v1(&["restore", mount_id.as_str(), "files"])?;
+            root.query_pairs_mut().append_pair("path", "/");
+            let mut folder = self.v1(&["restore", mount_id.as_str(), "file-info"])?;
+            folder.query_pairs_mut().append_pair("path", path);
+            let partition = wire::partition_of(&self.get(root).await?, path)?;
+            Ok::<_, AppError>((partition, wire::file(&self.get(folder).await?)?))
+        };
+        let Ok((Some((size, mounted)), folder)) = asked.await else {
+            return false;
+        };
+        let made = folder
+            .modified_time
+            .map(|made| made.duration_since(mounted));
+        // Our hub gives partitions no size, and has no such folders.
+        size > 0 && made.is_some_and(|after| MADE_AT_MOUNT.contains(&after.as_secs()))
     }
 
     /// One file or folder. Hubs without `file-info` are asked for its folder (contract D56).
@@ -223,7 +261,7 @@ impl HubClient {
             began,
             received_bytes: 0,
             when_silent,
-            most_bytes: Arc::clone(&self.most_bytes),
+            limit: Arc::clone(&self.answer_limit),
         })
     }
 
@@ -232,20 +270,35 @@ impl HubClient {
     /// # Errors
     /// `Unsupported` then.
     pub(crate) fn refuse_too_large(&self, size_bytes: u64) -> Result<()> {
-        let most = *self
-            .most_bytes
+        let limit = *self
+            .answer_limit
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        match most.filter(|most| size_bytes > most.saturating_mul(TOO_LARGE)) {
-            Some(most) => Err(AppError::new(
-                ErrorKind::Unsupported,
-                words::failures::too_large_for_hub(ByteSize(size_bytes), ByteSize(most)),
-                Retry::Never,
-            )
-            .with_hint(words::failures::answer_limit_hint())),
-            None => Ok(()),
+        match limit {
+            AnswerLimit::Ends { most_bytes }
+                if size_bytes > most_bytes.saturating_mul(TOO_LARGE) =>
+            {
+                Err(AppError::new(
+                    ErrorKind::Unsupported,
+                    words::failures::too_large_for_hub(ByteSize(size_bytes), ByteSize(most_bytes)),
+                    Retry::Never,
+                )
+                .with_hint(words::failures::answer_limit_hint()))
+            }
+            _ => Ok(()),
         }
     }
+}
+
+/// Whether a hub ends what it sends after 15 seconds (contract H1).
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum AnswerLimit {
+    #[default]
+    Unknown,
+    /// Something ended then; this is the most that had arrived by then.
+    Ends { most_bytes: u64 },
+    /// Something went on for longer. What ends then has another reason.
+    None,
 }
 
 /// The body of a download, piece by piece.
@@ -255,7 +308,7 @@ pub(crate) struct Body {
     began: Instant,
     received_bytes: u64,
     when_silent: fn() -> &'static str,
-    most_bytes: Arc<Mutex<Option<u64>>>,
+    limit: Arc<Mutex<AnswerLimit>>,
 }
 
 impl Body {
@@ -274,37 +327,47 @@ impl Body {
             Ok(piece) => {
                 let length = piece.as_ref().map_or(0, |piece| piece.len() as u64);
                 self.received_bytes = self.received_bytes.saturating_add(length);
+                if self.began.elapsed() > *WRITE_TIMEOUT.end() {
+                    *self.limit() = AnswerLimit::None;
+                }
                 Ok(piece)
             }
-            Err(error) if WRITE_TIMEOUT.contains(&self.began.elapsed()) => {
-                let mut most = self
-                    .most_bytes
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                *most = Some(most.unwrap_or_default().max(self.received_bytes));
-                Err(AppError::new(
-                    ErrorKind::Cut,
-                    words::failures::answer_limit(ByteSize(self.received_bytes)),
-                    // It would end in the same way.
-                    Retry::Never,
-                )
-                .with_hint(words::failures::answer_limit_hint())
-                .with_details(chain(&error)))
-            }
-            Err(error) => Err(cut(&error)),
+            Err(error) => Err(self.ended(&error)),
         }
+    }
+
+    /// Why it broke off.
+    fn ended(&self, error: &reqwest::Error) -> AppError {
+        let mut limit = self.limit();
+        let known = match *limit {
+            AnswerLimit::None => return cut(error),
+            AnswerLimit::Ends { most_bytes } => most_bytes,
+            AnswerLimit::Unknown => 0,
+        };
+        if !WRITE_TIMEOUT.contains(&self.began.elapsed()) {
+            return cut(error);
+        }
+        *limit = AnswerLimit::Ends {
+            most_bytes: known.max(self.received_bytes),
+        };
+        AppError::new(
+            ErrorKind::Cut,
+            words::failures::answer_limit(ByteSize(self.received_bytes)),
+            // It would end in the same way.
+            Retry::Never,
+        )
+        .with_hint(words::failures::answer_limit_hint())
+        .with_details(chain(error))
+    }
+
+    fn limit(&self) -> MutexGuard<'_, AnswerLimit> {
+        self.limit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Nothing comes, and nothing says why.
 fn silent(meaning: fn() -> &'static str) -> AppError {
     AppError::new(ErrorKind::Cut, words::failures::silent(), Retry::Manual).with_hint(meaning())
-}
-
-/// Whether an entry is the virtual folder of a partition (contract D45).
-fn is_partition(entry: &FileEntry) -> bool {
-    let number = entry.path.strip_prefix("/partition-");
-    entry.kind == FileKind::Directory && number.is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
 /// A path as it is sent: absolute, without `.` and doubled slashes. `..` is refused here already,
@@ -370,6 +433,54 @@ mod tests {
     use futures::{StreamExt, stream};
 
     use super::*;
+    use crate::testing::{FakeHub, json};
+
+    #[tokio::test]
+    async fn an_empty_partition_is_a_mount_that_is_gone_where_its_folder_is_the_hubs_own() {
+        const MOUNTED: &str = "2025-10-08T21:19:37.52+01:00";
+        for (size, made, is_stale) in [
+            (107_374_182_400_u64, "2025-10-08T21:19:40+01:00", true),
+            // A volume on which nothing is, made long ago.
+            (107_374_182_400, "2024-03-01T09:00:00Z", false),
+            // Our hub.
+            (0, "2025-10-08T21:19:37+01:00", false),
+        ] {
+            let fake = FakeHub::start(move |line| {
+                let row = |path: &str, size: u64, time: &str| {
+                    format!(
+                        r#"{{"name":"x","path":"{path}","type":"directory","size":{size},"modified_time":"{time}"}}"#
+                    )
+                };
+                let partition = row("/partition-1", size, MOUNTED);
+                let body = if line.contains("file-info") {
+                    row("/partition-1", 4096, made)
+                } else if line.ends_with("path=%2F") {
+                    format!(r#"{{"files":[{partition}]}}"#)
+                } else {
+                    r#"{"files":[]}"#.to_owned()
+                };
+                json(200, "", &body)
+            })
+            .await;
+            let hub = HubClient::new(&fake.address, None).unwrap();
+            let mount = MountId::from("m");
+            let listed = hub.list_files(&mount, "/partition-1").await;
+            let kind = listed.err().map(|error| error.kind);
+            assert_eq!(
+                kind,
+                is_stale.then_some(ErrorKind::Expired),
+                "{size} {made}"
+            );
+            // All that is on the disk is not said to be nothing either.
+            assert_eq!(
+                hub.list_tree(&mount, "/partition-1").await.is_err(),
+                is_stale
+            );
+            let asked = fake.asked().len();
+            hub.list_files(&mount, "/partition-1/x").await.unwrap();
+            assert_eq!(fake.asked().len(), asked + 1, "an empty folder is one");
+        }
+    }
 
     #[test]
     fn paths_are_sent_in_their_shortest_form() {
@@ -401,20 +512,24 @@ mod tests {
     /// A hub, and a body of it that gives one piece and then, after so many seconds, breaks off.
     fn breaking_body(after: u64) -> (HubClient, Body) {
         let hub = HubClient::new("http://127.0.0.1:1", None).unwrap();
+        let body = body_of(&hub, after);
+        (hub, body)
+    }
+
+    fn body_of(hub: &HubClient, after: u64) -> Body {
         let pieces = stream::once(async { Ok(Bytes::from_static(b"four")) }).chain(stream::once(
             async move {
                 tokio::time::sleep(Duration::from_secs(after)).await;
                 Err(std::io::Error::other("unexpected EOF"))
             },
         ));
-        let body = Body {
+        Body {
             response: http::Response::new(reqwest::Body::wrap_stream(pieces)).into(),
             began: Instant::now(),
             received_bytes: 0,
             when_silent: words::failures::silent_folder,
-            most_bytes: Arc::clone(&hub.most_bytes),
-        };
-        (hub, body)
+            limit: Arc::clone(&hub.answer_limit),
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -428,6 +543,23 @@ mod tests {
             assert!(hub.refuse_too_large(8).is_ok());
             assert_eq!(hub.clone().refuse_too_large(9).is_err(), is_limit);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hub_that_once_sent_for_longer_has_no_limit() {
+        let (hub, mut broken) = breaking_body(15);
+        broken.next().await.unwrap();
+        broken.next().await.unwrap_err();
+        assert!(hub.refuse_too_large(9).is_err());
+        let mut long = body_of(&hub, 15);
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        long.next().await.unwrap();
+        assert!(hub.refuse_too_large(9).is_ok());
+        let mut broken = body_of(&hub, 15);
+        broken.next().await.unwrap();
+        let error = broken.next().await.unwrap_err();
+        assert_ne!(error.retry, Retry::Never);
+        assert!(hub.refuse_too_large(9).is_ok());
     }
 
     #[tokio::test(start_paused = true)]

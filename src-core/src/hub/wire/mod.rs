@@ -16,5 +16,7 @@ pub(super) use self::fields::Fields;
 pub(super) use self::repositories::{
     copies, created_repository, repositories, repository_test, rescan,
 };
-pub(super) use self::restore::{file, listing, mount, mounts};
+pub(super) use self::restore::{
+    file, is_partition, is_partition_path, listing, mount, mounts, partition_of,
+};
 pub(super) use self::vms::{discovered, processed, times_of_vms, vm_disks, vms};

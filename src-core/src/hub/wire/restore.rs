@@ -1,5 +1,6 @@
 //! Mounts and files.
 
+use jiff::Timestamp;
 use sendense_types::{
     BackupId, FileEntry, FileKind, FileStream, Listing, Mount, MountId, MountStatus,
 };
@@ -42,13 +43,58 @@ fn decode_mount(fields: Fields<'_>) -> Result<Mount> {
 /// `GET /restore/{mount_id}/files`.
 pub(in crate::hub) fn listing(answer: &Value, mount_id: &MountId, path: &str) -> Result<Listing> {
     let fields = Fields::of(answer)?;
+    let mut files = fields.list(&["files"], decode_file)?;
+    if path == "/" {
+        for partition in files.iter_mut().filter(|entry| is_partition(entry)) {
+            if let Some(name) = without_escapes(&partition.name) {
+                partition.name = name;
+            }
+        }
+    }
     Ok(Listing {
         mount_id: mount_id.clone(),
         path: fields.text(&["path"]).unwrap_or_else(|| path.to_owned()),
-        files: fields.list(&["files"], decode_file)?,
+        files,
         damage: fields.texts("damage"),
         passed_over: fields.texts("passed_over"),
     })
+}
+
+/// Whether an entry is the virtual folder of a partition (contract D45).
+pub(in crate::hub) fn is_partition(entry: &FileEntry) -> bool {
+    entry.kind == FileKind::Directory && is_partition_path(&entry.path)
+}
+
+/// Whether a path is that of such a folder.
+pub(in crate::hub) fn is_partition_path(path: &str) -> bool {
+    let number = path.strip_prefix("/partition-");
+    number.is_some_and(|number| number.parse::<u32>().is_ok())
+}
+
+/// What the listing of a root says of a partition: its size in bytes, which is 0 on our hub, and when it was mounted.
+pub(in crate::hub) fn partition_of(root: &Value, path: &str) -> Result<Option<(u64, Timestamp)>> {
+    let decode = |row: Fields<'_>| {
+        let is_it = row.text(&["path"]).is_some_and(|known| known == path);
+        Ok(is_it.then_some(row.count(&["size"]).zip(row.time("modified_time"))))
+    };
+    let rows = Fields::of(root)?.list(&["files"], decode)?;
+    Ok(rows.into_iter().flatten().next().flatten())
+}
+
+/// A name for the eye: deployed hubs take labels from a tool that writes blanks and what is no ASCII as `\xHH`
+/// (contract 6.2). `None` where nothing is written so, or it does not lead to a name.
+fn without_escapes(name: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(name.len());
+    let mut parts = name.split("\\x");
+    bytes.extend_from_slice(parts.next()?.as_bytes());
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2)?;
+        let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        bytes.push(u8::from_str_radix(digits, 16).ok().filter(|_| is_hex)?);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    let decoded = String::from_utf8(bytes).ok()?;
+    (decoded != name && !decoded.chars().any(char::is_control)).then_some(decoded)
 }
 
 /// `GET /restore/{mount_id}/file-info`.
@@ -121,6 +167,40 @@ mod tests {
         assert_eq!(listing.files[0].path, "/$RECYCLE.BIN");
         assert_eq!(listing.files[0].kind, FileKind::Directory);
         assert_eq!(listing.files[0].size, None, "contract D46");
+    }
+
+    #[test]
+    fn partitions_have_their_labels_without_escapes_and_files_the_names_they_have() {
+        let row =
+            |name: &str, path: &str| json!({ "name": name, "path": path, "type": "directory" });
+        let names_in = |path: &str, rows: &[Value]| -> Vec<String> {
+            let answer = json!({ "files": rows });
+            let listing = listing(&answer, &MountId::from("m"), path).unwrap();
+            listing.files.into_iter().map(|entry| entry.name).collect()
+        };
+        for (name, shown) in [
+            (
+                r"Partition 2 - New\x20Volume (1.0 GB)",
+                "Partition 2 - New Volume (1.0 GB)",
+            ),
+            (
+                r"Partition 2 - caf\xc3\xa9 (1.0 GB)",
+                "Partition 2 - caf\u{e9} (1.0 GB)",
+            ),
+            (r"Partition 2 - a\x5cb", r"Partition 2 - a\b"),
+            // What does not lead to a name stays.
+            (r"Partition 2 - \x2", r"Partition 2 - \x2"),
+            (r"Partition 2 - \x+2", r"Partition 2 - \x+2"),
+            (r"Partition 2 - \xff", r"Partition 2 - \xff"),
+            (r"Partition 2 - \x00", r"Partition 2 - \x00"),
+            ("Partition 2 - \\x\u{e9}", "Partition 2 - \\x\u{e9}"),
+        ] {
+            assert_eq!(names_in("/", &[row(name, "/partition-2")]), [shown]);
+        }
+        let named_so = row(r"a\x20b", r"/a\x20b");
+        assert_eq!(names_in("/", std::slice::from_ref(&named_so)), [r"a\x20b"]);
+        let deeper = row(r"a\x20b", r"/partition-1");
+        assert_eq!(names_in("/partition-1", &[deeper]), [r"a\x20b"]);
     }
 
     #[test]
