@@ -4,7 +4,7 @@
 mod linux;
 
 use sendense_core::Events;
-use sendense_types::{AppEvent, Backup, BackupStatus, ByteSize, OpenMount, Place};
+use sendense_types::{AppEvent, Backup, BackupStatus, ByteSize, Expiry, OpenMount, Place};
 use sendense_words as words;
 use tauri::{AppHandle, Manager, Runtime};
 
@@ -45,10 +45,14 @@ pub(crate) fn mount_expiring<R: Runtime>(app: &AppHandle<R>, mount: &OpenMount, 
     let vm = mount.vm_name.as_deref();
     let vm = vm.unwrap_or(words::frame::unknown_vm());
     let shown = words::mounts::name_of(vm, mount.disk_index);
+    let what_to_do = match mount.expiry {
+        Expiry::Fixed => words::mounts::fixed_toast(),
+        _ => words::mounts::idle_toast(),
+    };
     say(
         app,
         &words::frame::mount_expires(minutes.into()),
-        &words::frame::mount_expires_hint(shown),
+        &words::frame::mount_expires_hint(shown, what_to_do),
         Some(Place::Mount {
             mount_id: mount.mount_id.clone(),
         }),

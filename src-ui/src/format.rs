@@ -80,7 +80,7 @@ pub(crate) fn minutes_until(time: Timestamp) -> u64 {
     left.ceil().max(0.0) as u64
 }
 
-/// "expires in 52 min"; "expires now" in its last seconds.
+/// "Expires in 52 min"; "Expires now" in its last seconds.
 pub(crate) fn expires_in(minutes: u64) -> String {
     match minutes {
         0 => words::mounts::expires_now().to_owned(),
@@ -194,8 +194,8 @@ mod tests {
 
     #[test]
     fn what_expires_is_never_said_to_have_no_minutes_left() {
-        assert_eq!(expires_in(52), "expires in 52 min");
-        assert_eq!(expires_in(0), "expires now");
+        assert_eq!(expires_in(52), "Expires in 52 min");
+        assert_eq!(expires_in(0), "Expires now");
     }
 
     #[test]

@@ -13,16 +13,16 @@ words! {
     filter_nothing = "No name in this folder matches the filter.";
     nothing_shown = "Nothing in this folder can be shown";
     empty = "This folder is empty";
-    damaged = "This folder is damaged in this backup: something is missing.";
+    damaged = "This folder is damaged in this backup: some items are missing.";
     damaged_hint = "Everything shown can be restored. An older recovery point may hold the rest.";
-    passed_over = "This disk also holds something that is not shown";
+    passed_over = "Some contents of this disk are not shown";
 
     selected = "Selected items";
     download = "Download…";
     copy_path = "Copy path";
     select_file = "Select a file first";
     select_one_folder = "Select one folder";
-    one_folder = "Folders are saved one at a time, as an archive";
+    one_folder = "Folders are saved one at a time, each as an archive";
     some_unreadable = "Some of the selected items cannot be read";
 
     items(count) = "{count} item" | "{count} items";
@@ -30,12 +30,12 @@ words! {
     selected_size(count, size) = "{count} selected, {size}";
     download_selected = "Download selected";
     download_folder = "Download folder";
-    download_folder_hint = "Saves the selected folder, or else the current one, as a ZIP archive";
+    download_folder_hint = "Saves the selected folder (or the current one) as a ZIP archive";
     counting = "Counting…";
     running = "Running downloads";
 
     large = "Save a large folder?";
-    large_hint(count, folder, size) = "{folder} holds {size} in {count} file. Saving it takes a while, and as much space on this computer." | "{folder} holds {size} in {count} files. Saving it takes a while, and as much space on this computer.";
+    large_hint(count, folder, size) = "{folder} holds {size} in {count} file. Saving it takes a while and needs as much space on this computer." | "{folder} holds {size} in {count} files. Saving it takes a while and needs as much space on this computer.";
     save_anyway = "Save anyway";
 
     file = "File";

@@ -42,7 +42,7 @@ words! {
     per_second(size) = "{size}/s";
     time_left(span) = "{span} left";
     minutes_short(count) = "{count} min";
-    more_for(name) = "More for {name}";
+    more_for(name) = "More actions for {name}";
     sort_by(column) = "Sort by {column}";
     sort_by_reversed(column) = "Sort by {column}, reversed";
 

@@ -2,12 +2,12 @@
 
 words! {
     title = "Discover VMs";
-    hint = "Each folder of disk images inside the one you choose becomes a VM, and so does each image on its own. Nothing on the disk is changed.";
+    hint = "Each subfolder of disk images becomes a VM, and so does each image directly in the folder you choose. Nothing on the disk is changed.";
     looking = "Looking for disk images…";
     nothing = "There are no disk images in this folder. Sendense looks for raw and QCOW2 images and for VM configuration files.";
     found = "VMs found";
     known = "Already in the list.";
 
     add(count) = "Add {count} VM" | "Add {count} VMs";
-    left_out(file, reason) = "Not backed up: {file}, {reason}";
+    left_out(file, reason) = "Not backed up: {file} ({reason})";
 }

@@ -1,7 +1,7 @@
 //! Files and folders on their way to this computer.
 
 words! {
-    foreign_link(path) = "{path}: a link. This hub sent what it points to on the hub’s own disk, so it was left out.";
+    foreign_link(path) = "{path}: left out. It is a link, and the hub sent a file from its own disk in its place.";
     link_without_target(path) = "{path}: a link. This hub does not say where it points, so it was left out.";
     not_in_archive(path, why) = "{path}: {why}";
     more_not_in_archive(count) = "{count} more is left out." | "{count} more are left out.";
@@ -11,8 +11,8 @@ words! {
     none_hint = "Files and folders that you save from a backup appear here.";
 
     saving(name) = "Saving {name}";
-    waiting = "waiting for other downloads";
-    beginning = "starting…";
+    waiting = "Waiting for other downloads";
+    beginning = "Starting…";
     saved = "Saved";
     show_in_folder = "Show in folder";
     forget = "Remove from list";

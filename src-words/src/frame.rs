@@ -16,13 +16,13 @@ words! {
     unknown_vm = "Unknown VM";
     new_point_of(size) = "New recovery point, {size}.";
     backup_failed(reason) = "{reason}. Earlier recovery points are unchanged.";
-    backup_failed_unexplained = "The hub gives no reason. Earlier recovery points are unchanged.";
+    backup_failed_unexplained = "The hub gave no reason. Earlier recovery points are unchanged.";
     mount_expires(minutes) = "Mount expires in {minutes} minute" | "Mount expires in {minutes} minutes";
-    mount_expires_hint(mount) = "{mount}: remount it to continue browsing.";
+    mount_expires_hint(mount, what_to_do) = "{mount}. {what_to_do}";
     in_tray = "Sendense keeps running in the tray";
     in_tray_hint(work) = "Still running: {work}. Open or quit Sendense from its tray icon, or start it again to open it.";
     quit_question = "Quit Sendense?";
-    quit_hint(work) = "Still running: {work}. Quitting stops this. Nothing unfinished is left behind, and completed backups and saved files are safe.";
+    quit_hint(work) = "Still running: {work}. Quitting stops this work. Nothing unfinished is left behind, and completed backups and saved files are safe.";
     quit_copies_resume = "If you start a copy again, it continues where it stopped.";
     keep_running = "Keep running";
     verifications(count) = "{count} verification" | "{count} verifications";

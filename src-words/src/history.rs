@@ -20,7 +20,8 @@ words! {
     why = "Why?";
     no_reason = "The hub gave no reason.";
     copying(percent) = "Copying {percent}%";
-    more_for(time) = "More for the backup of {time}";
+    backup_from(time) = "Backup from {time}";
+    more_for(time) = "More for the backup from {time}";
 
     not_finished = "Not finished yet";
     no_point = "No recovery point";
@@ -32,10 +33,10 @@ words! {
     verified_when(when) = "Verified {when}";
     flawed = "Flawed";
     flawed_note = "It can be restored, but damage was found in its files";
-    flawed_when(when) = "It can be restored, but damage was found in its files when it was verified {when}";
+    flawed_when(when) = "It can be restored, but damage was found in its files {when}";
     unproven = "Unproven";
-    unproven_note = "There was nothing to compare it with when it was verified";
-    unproven_when(when) = "There was nothing to compare it with when it was verified {when}";
+    unproven_note = "It could not be verified: there was nothing to compare it with";
+    unproven_when(when) = "It could not be verified {when}: there was nothing to compare it with";
     damage_found = "Damage was found";
     damage_found_when(when) = "Damage was found {when}";
     verifying(percent) = "Verifying {percent}%";
@@ -56,7 +57,7 @@ words! {
     keeps_all = "Keeps all recovery points";
     keeps(rules) = "Keeps {rules}";
 
-    delete_question(time) = "Delete the backup of {time}?";
+    delete_question(time) = "Delete the backup from {time}?";
     delete_warning(vm) = "It holds {vm} as it was at that time. Deleting it cannot be undone.";
     others_go = "These depend on it and are deleted with it:";
     nothing_else_goes = "No other recovery point depends on it.";
@@ -64,16 +65,16 @@ words! {
     deleted = "Deleted";
 
     sound = "The backup is sound";
-    sound_hint = "Every cluster is unchanged since it was backed up.";
+    sound_hint = "All its data is unchanged since it was backed up.";
     damaged = "The backup is damaged";
     disk_problem(index, problem) = "Disk {index}: {problem}.";
     still_restorable = "It can still be restored.";
     n_broken(count) = "{count} recovery point cannot be restored." | "{count} recovery points cannot be restored.";
-    take_full = "Make a full backup now.";
+    take_full = "Run a full backup now.";
     not_provable = "The backup could not be verified";
     not_provable_hint = "There is nothing left to compare it with, so it may or may not be sound.";
     verifying_cancelled = "Verification stopped";
-    verifying_cancelled_hint = "The last result still counts.";
+    verifying_cancelled_hint = "The previous result still applies.";
     copied = "Copy complete";
     copied_hint = "The copy matches what was backed up.";
 }

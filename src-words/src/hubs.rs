@@ -14,16 +14,16 @@ words! {
     with_password = "User name and password";
     with_appliance_token = "Appliance token";
     with_bearer_token = "Bearer token";
-    without_sign_in = "Nothing: the hub needs no sign-in";
+    without_sign_in = "No sign-in needed";
     without_sign_in_hint = "Anyone who can reach such a hub can restore from it.";
     token = "Token";
-    appliance_token_hint = "The hub’s administrator has it. It is kept in the keychain, so that Sendense can sign in again after the hub restarts.";
+    appliance_token_hint = "Ask the hub’s administrator for it. It is kept in the keychain, so that Sendense can sign in again after the hub restarts.";
     bearer_token_hint = "A token that was issued for you, for example by “sendense login”. It is kept in the keychain.";
-    unencrypted = "The connection is not encrypted: others on the network can read the sign-in and what is restored.";
+    unencrypted = "The connection is not encrypted: others on the network can read your sign-in and the files you restore.";
     testing = "Testing…";
     test = "Test connection";
-    answers_sign_in = "A hub answers at this address. It needs a sign-in.";
-    answers_open = "A hub answers at this address. It needs no sign-in, so anyone on its network can restore from it.";
+    answers_sign_in = "A hub answers at this address. It requires sign-in.";
+    answers_open = "A hub answers at this address. It requires no sign-in, so anyone on its network can restore from it.";
     menu = "Hubs";
     add = "Add hub…";
     sign_out = "Sign out";
@@ -34,11 +34,11 @@ words! {
     signed_out(hub) = "Sign in to {hub} to continue.";
     sign_in_to(hub) = "Sign in to {hub}";
     chip(hub, state) = "Hub: {hub}, {state}";
-    state_as(state, user) = "{state} as {user}";
+    state_as(state, user) = "{state} · {user}";
     connected = "connected";
     signed_out_state = "signed out";
     not_reachable = "not reachable";
-    inside = "the hub inside this app";
+    inside = "built into this app";
     remove_asks(hub) = "Remove {hub}…";
     remove_question(hub) = "Remove {hub}?";
 }

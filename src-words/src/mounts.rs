@@ -8,26 +8,26 @@ words! {
     of_disk(vm, index) = "{vm} · Disk {index}";
     somebodys = "Somebody else’s mount";
     expired = "Expired";
-    expires_now = "expires now";
-    expires_in(minutes) = "expires in {minutes} min";
+    expires_now = "Expires now";
+    expires_in(minutes) = "Expires in {minutes} min";
     read_only = "read-only";
 
     keep_open = "Keep open";
     fixed_hint = "This hub closes mounts at a fixed time. Remount to get more time.";
     kept_open = "Kept open";
-    kept_open_hint = "The timer restarts.";
+    kept_open_hint = "The timer was reset.";
     unmount = "Unmount";
     unmounting = "Unmounting…";
     not_ours = "Somebody else opened it";
     remount = "Remount";
 
-    closes_soon(minutes, mount) = "{mount} closes in {minutes} minute" | "{mount} closes in {minutes} minutes";
-    fixed_toast = "This hub does not extend mounts. Remount it to continue.";
-    idle_toast = "Browse it, or press Keep open.";
+    closes_soon(minutes, mount) = "{mount} expires in {minutes} minute" | "{mount} expires in {minutes} minutes";
+    fixed_toast = "This hub does not extend mounts. Remount to continue.";
+    idle_toast = "Browse it, or click Keep open.";
     show = "Show";
 
     expired_error = "Mount expired, please remount.";
-    expired_hint = "The backup is unchanged, and you return to this folder.";
+    expired_hint = "The backup is unchanged, and remounting returns to this folder.";
     stale_error = "This partition is no longer mounted on the hub.";
     stale_hint = "The hub was probably restarted. The backup is unchanged; mount it again.";
     closed = "This mount is closed.";
@@ -40,7 +40,7 @@ words! {
     kind = "Restore type";
     files = "Browse and download files";
     full = "Full VM restore (coming later)";
-    full_hint = "This hub does not offer it";
+    full_hint = "This hub cannot do this";
     next = "Continue";
 }
 

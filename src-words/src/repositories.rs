@@ -15,7 +15,7 @@ words! {
     differences(count) = "{count} file differs from the hub’s records" | "{count} files differ from the hub’s records";
 
     room(free, total) = "{free} of {total} free";
-    room_unknown = "free space unknown";
+    room_unknown = "Free space unknown";
     room_used(name) = "Space used in {name}";
     almost_full = "Almost full";
     filling_up = "Filling up";
@@ -26,7 +26,7 @@ words! {
     unusable = "The repository cannot be used";
     remove_asks = "Remove…";
     remove_question(name) = "Remove {name}?";
-    removal = "New backups can no longer go there. A repository that holds backups cannot be removed: delete or copy them first.";
+    removal = "New backups can no longer go there. A repository that holds backups cannot be removed: copy any you need, then delete them.";
     removed = "Repository removed";
     folder_stays = "Its folder was not changed.";
 
@@ -44,7 +44,7 @@ words! {
     with_room(name, free, total) = "{name} ({free} of {total} free)";
     none_usable = "No repository on this hub is connected and accepts backups.";
 
-    copy_title(time) = "Copy the backup of {time}";
+    copy_title(time) = "Copy the backup from {time}";
     copy_hint = "The backup is copied with everything it builds on, then compared with what was backed up. Anything already there is not copied again.";
     copy_nowhere = "No other repository is connected. Add one on the Repositories page.";
 }

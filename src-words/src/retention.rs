@@ -11,7 +11,7 @@ words! {
     daily = "Daily";
     weekly = "Weekly";
     monthly = "Monthly";
-    hint = "A recovery point is kept if any of these rules keeps it, if it is pinned, or if it is the newest. The others are merged or deleted in a way that keeps the rest restorable.";
+    hint = "A recovery point is kept if any of these rules keeps it, if it is pinned, or if it is the newest. The others are merged or deleted in a way that leaves these restorable.";
     keeps_nothing = "This would keep nothing. Enter a number in at least one field.";
     ended_early(why) = "The last run stopped early: {why}";
 
@@ -20,12 +20,12 @@ words! {
     all_stay(count) = "Nothing would be removed now: {count} recovery point stays." | "Nothing would be removed now: {count} recovery points stay.";
     going_now(count, going) = "Would be removed now: {going} of {count} recovery point" | "Would be removed now: {going} of {count} recovery points";
     going = "What would be removed";
-    merged = "Merged into the next";
+    merged = "Merge into the next one";
 
-    save_and_delete = "Save and delete them now";
+    save_and_delete = "Save and remove them now";
     deleting = "Deleting…";
-    deleted(count) = "{count} recovery point deleted." | "{count} recovery points deleted.";
-    holds_next = "It applies from the next backup on.";
+    deleted(count) = "{count} recovery point removed." | "{count} recovery points removed.";
+    holds_next = "This applies from the next backup on.";
 
     rule_last(count) = "the last {count}";
     rule_daily(count) = "{count} daily";

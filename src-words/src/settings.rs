@@ -17,7 +17,7 @@ words! {
     notifications = "Notifications and tray";
     notify_success = "Notify me when a backup finishes";
     notify_failure = "Notify me when a backup fails";
-    close_to_tray = "Stay in the tray when the window is closed during work";
+    close_to_tray = "Stay in the tray if the window is closed while work is running";
 
     mounts = "Mounts";
     keep_mounts_open = "Keep mounts open while browsing";

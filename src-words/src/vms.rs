@@ -11,7 +11,7 @@ words! {
     table = "Table";
     cards = "Cards";
     back_up_selected = "Back up selected";
-    select_first = "Select the VMs to back up first";
+    select_first = "First select the VMs to back up";
 
     none_yet = "No VMs yet";
     none_yet_hint = "Choose a folder of disk images, or try Sendense with a small sample VM first.";

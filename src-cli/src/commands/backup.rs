@@ -159,12 +159,14 @@ pub(crate) async fn choose_repository(hub: &HubClient, named: Option<&str>) -> R
         };
         return match by_id.or_else(by_name) {
             Some(position) => Ok(repositories.swap_remove(position)),
-            None => Err(AppError::new(
-                ErrorKind::NotFound,
-                words::terminal::no_repository_called(named),
-                Retry::Never,
-            )
-            .with_hint(words::terminal::repositories(names))),
+            None => {
+                let message = words::terminal::no_repository_called(named);
+                let error = AppError::new(ErrorKind::NotFound, message, Retry::Never);
+                Err(match repositories.is_empty() {
+                    true => error,
+                    false => error.with_hint(words::terminal::repositories(names)),
+                })
+            }
         };
     }
     repositories.retain(|repository| repository.enabled);

@@ -232,7 +232,7 @@ fn fates(
                         if point.action == RetentionAction::Merge {
                             { badge("is-plain", Some(Picture::Link), words::retention::merged()) }
                         } else {
-                            { badge("is-warn", Some(Picture::Cross), words::history::deleted()) }
+                            { badge("is-warn", Some(Picture::Cross), words::common::delete()) }
                         }
                     </li>
                 }

@@ -127,7 +127,7 @@ fn lasts(mount: &OpenMount) -> Html {
     }
 }
 
-/// "expires in 52 min", as a warning if that is soon.
+/// "Expires in 52 min", as a warning if that is soon.
 pub(crate) fn expiry_badge(minutes: u64) -> Html {
     let tone = if format::is_soon(minutes) {
         "is-warn"

@@ -37,7 +37,10 @@ fn unknown_vms_backups_and_mounts_are_said_to_be_unknown() {
             "not there",
             "no longer",
             "expired",
-            "knows no",
+            "has no",
+            "does not have",
+            "not open",
+            "not a valid",
         ];
         assert!(
             said.iter().any(|said| words.contains(said)),

@@ -83,7 +83,7 @@ async fn quitting_asks_while_a_download_runs() {
     let desk = Desk::start().await;
     begin_download(&desk, &gate, &desk.home().join("winre.wim")).await;
     desk.press("Settings").await;
-    desk.click("Stay in the tray when the window is closed during work")
+    desk.click("Stay in the tray if the window is closed while work is running")
         .await;
     let settings = desk
         .home()

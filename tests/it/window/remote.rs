@@ -94,7 +94,7 @@ async fn a_wrong_password_is_said_and_the_right_one_opens() {
     desk.picture("wrong-password");
     desk.fill("Password", PASSWORD).await;
     desk.press("Connect").await;
-    desk.find("//button[@aria-label='Hub: Elsewhere, connected as operator']")
+    desk.find("//button[@aria-label='Hub: Elsewhere, connected · operator']")
         .await;
     desk.gone("//dialog").await;
     desk.see("No VMs yet").await;
@@ -119,7 +119,7 @@ async fn a_hub_that_is_down_at_the_start_is_back_by_itself() {
     let mut desk = Desk::start().await;
     name_hub(&desk, &gate.url(), "operator", PASSWORD).await;
     desk.press("Connect").await;
-    desk.find("//button[@aria-label='Hub: Elsewhere, connected as operator']")
+    desk.find("//button[@aria-label='Hub: Elsewhere, connected · operator']")
         .await;
 
     desk.start_app_again(|| gate.set(Passage::Closed)).await;
@@ -131,7 +131,7 @@ async fn a_hub_that_is_down_at_the_start_is_back_by_itself() {
     desk.press("VMs").await;
     gate.set(Passage::Open);
     // Nobody signs in again: the token is in the keychain.
-    desk.find("//button[@aria-label='Hub: Elsewhere, connected as operator']")
+    desk.find("//button[@aria-label='Hub: Elsewhere, connected · operator']")
         .await;
     desk.gone(OFFLINE).await;
     desk.see("No VMs yet").await;

@@ -34,7 +34,7 @@ async fn a_recovery_point_is_copied_to_a_repository_that_may_be_away() {
 
     desk.press("VMs").await;
     desk.press("View backups").await;
-    desk.click_on("//tr[starts-with(@aria-label, 'Backup of')]//button[@aria-haspopup='menu']")
+    desk.click_on("//tr[starts-with(@aria-label, 'Backup from')]//button[@aria-haspopup='menu']")
         .await;
     desk.press("Copy to another repository…").await;
     desk.see("Archive").await;

@@ -62,7 +62,7 @@ async fn a_machine_is_discovered_and_its_backup_watched_and_cancelled() {
     desk.press("Cancel backup").await;
     desk.see("Backup of big-vm cancelled").await;
     desk.gone("//section[@aria-label='Running now']").await;
-    desk.find("//tr[starts-with(@aria-label, 'Backup of')][contains(., 'Cancelled')]")
+    desk.find("//tr[starts-with(@aria-label, 'Backup from')][contains(., 'Cancelled')]")
         .await;
     desk.picture("cancelled");
     let left = images_below(&desk.home().join(".local/share/sendense"));

@@ -73,7 +73,7 @@ async fn every_screen_in_light_and_dark() {
     desk.press("View backups").await;
     desk.find("//button[normalize-space()='Restore…']").await;
     pictures(&desk, "12-backups").await;
-    desk.click_on("//tr[starts-with(@aria-label, 'Backup of')]//button[@aria-haspopup='menu']")
+    desk.click_on("//tr[starts-with(@aria-label, 'Backup from')]//button[@aria-haspopup='menu']")
         .await;
     desk.find("//*[@role='menuitem'][@aria-label='Verify']")
         .await;

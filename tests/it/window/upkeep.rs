@@ -9,7 +9,7 @@ use super::running::images_below;
 
 /// A row of the history, counted from 1.
 fn row(number: u32) -> String {
-    format!("(//tr[starts-with(@aria-label, 'Backup of')])[{number}]")
+    format!("(//tr[starts-with(@aria-label, 'Backup from')])[{number}]")
 }
 
 /// Opens the menu of a row.
@@ -93,8 +93,8 @@ async fn rules_say_what_would_go_before_it_goes() {
     desk.see("Would be removed now: 1 of 2 recovery points")
         .await;
     desk.picture("retention");
-    desk.press("Save and delete them now").await;
-    desk.see("1 recovery point deleted.").await;
+    desk.press("Save and remove them now").await;
+    desk.see("1 recovery point removed.").await;
     desk.see("Keeps the last 1").await;
     desk.gone(&row(2)).await;
     let images = images_below(&desk.home().join(".local/share/sendense"));

@@ -126,7 +126,7 @@ fn BackupRow(props: &BackupRowProps) -> Html {
         .unwrap_or_else(|| words::history::no_reason().to_owned());
     html! {
         <>
-        <tr aria-label={words::activity::backup_of(&time)} class={classes!((!is_good).then_some("is-off"))}>
+        <tr aria-label={words::history::backup_from(&time)} class={classes!((!is_good).then_some("is-off"))}>
             { chain_mark(backup, *hang, trust == Trust::Broken) }
             <td class="num">
                 <strong title={backup.backup_id.to_string()}>{ &time }</strong>
