@@ -99,11 +99,20 @@ pub(crate) enum HubCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum VmCommand {
-    /// Find VMs in a folder of disk images, and add them.
+    /// Find VMs in a folder of disk images, and add them; or on a vCenter, and add those named.
+    #[command(group = clap::ArgGroup::new("source").required(true).args(["dir", "credential"]))]
     Discover {
         /// A folder on the hub's computer.
-        dir: PathBuf,
+        dir: Option<PathBuf>,
+        /// A vCenter, by the ID or the name of a sign-in that the hub keeps; "vm credentials" lists them.
+        #[arg(long, value_name = "ID")]
+        credential: Option<String>,
+        /// Add the VM of this name; can be given several times.
+        #[arg(long, value_name = "NAME", requires = "credential")]
+        add: Vec<String>,
     },
+    /// List the sign-ins for vCenters that the hub keeps.
+    Credentials,
     /// List the VMs the hub knows.
     List,
     /// Show one VM and its disks.

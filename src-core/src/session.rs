@@ -13,12 +13,13 @@ use std::time::Duration;
 
 use sendense_types::commands::Credentials;
 use sendense_types::{
-    AppError, AppEvent, ErrorKind, HubCheck, HubId, Retry, SavedHub, Session, SessionState,
-    SignInKind,
+    AppError, AppEvent, DiscoveredVm, ErrorKind, HubCheck, HubId, Retry, SavedHub, Session,
+    SessionState, SignInKind, VmSource,
 };
 use sendense_words as words;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{Events, HubClient, Result, Secrets, SignIn, Token};
@@ -56,6 +57,8 @@ struct State {
     generation: Generation,
     /// Where the hub of this computer is, or why it did not start; `None` while it starts.
     local: Option<Result<(String, Token)>>,
+    /// Ends the search for VMs that runs, if one does.
+    search: CancellationToken,
     /// Waits for an offline hub to come back.
     waiting: Option<AbortOnDropHandle<()>>,
 }
@@ -88,6 +91,7 @@ impl HubSession {
                     client: None,
                     generation: 0,
                     local: None,
+                    search: CancellationToken::new(),
                     waiting: None,
                 }),
                 secrets,
@@ -335,6 +339,27 @@ impl HubSession {
         let outcome = logged(client, is_away, question).await;
         self.note(generation, outcome.as_ref().err());
         outcome.map(|answer| (generation, answer))
+    }
+
+    /// Looks for VMs until [`cancel_discovery`](Self::cancel_discovery) or the next search; hubs end theirs when nobody
+    /// listens any longer.
+    ///
+    /// # Errors
+    /// `Cancelled` then; else those of [`HubClient::discover_vms`].
+    pub async fn discover_vms(&self, source: &VmSource) -> Result<Vec<DiscoveredVm>> {
+        let cancel = CancellationToken::new();
+        std::mem::replace(&mut self.lock().search, cancel.clone()).cancel();
+        let search = self.ask(async |hub| hub.discover_vms(source).await);
+        let found = cancel.run_until_cancelled(search).await;
+        found.unwrap_or_else(|| {
+            let message = words::discovery::cancelled();
+            Err(AppError::new(ErrorKind::Cancelled, message, Retry::Manual))
+        })
+    }
+
+    /// Ends looking for VMs, if somebody does.
+    pub fn cancel_discovery(&self) {
+        self.lock().search.cancel();
     }
 
     /// The number of the current hub: what was begun under another one concerns another hub.

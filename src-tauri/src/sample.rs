@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use sendense_core::HubSession;
 use sendense_fixtures::{SAMPLE_VM, unpack_sample_from};
-use sendense_types::{AddedVms, AppError, ErrorKind, Retry, SavedHub};
+use sendense_types::{AddedVms, AppError, ErrorKind, Retry, SavedHub, VmSource};
 use sendense_words as words;
 use tauri::path::BaseDirectory;
 use tauri::{AppHandle, Manager, Runtime};
@@ -24,9 +24,12 @@ pub(crate) async fn add<R: Runtime>(app: &AppHandle<R>, session: &HubSession) ->
         .with_hint(words::failures::switch_to(words::common::this_computer())));
     }
     let folder = unpack(app.clone()).await?;
+    let source = VmSource::Folder {
+        folder: folder.to_string_lossy().into_owned(),
+    };
     let names = [SAMPLE_VM.to_owned()];
     session
-        .ask(async |hub| hub.add_vms(&folder, &names).await)
+        .ask(async |hub| hub.add_vms(&source, &names).await)
         .await
 }
 

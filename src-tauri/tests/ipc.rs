@@ -16,7 +16,7 @@ use sendense_types::commands::{
 };
 use sendense_types::{
     AppError, AppEvent, Backup, BackupStatus, BackupType, ErrorKind, MountId, RetentionAction,
-    RetentionPolicy, SessionState, Settings, Theme, VerificationStatus, Vm, VmState,
+    RetentionPolicy, SessionState, Settings, Theme, VerificationStatus, Vm, VmSource, VmState,
 };
 use serde_json::{Value, json};
 use tauri::ipc::{CallbackFn, InvokeBody};
@@ -86,7 +86,9 @@ impl Shell {
         std::fs::create_dir(&folder).unwrap();
         std::fs::write(folder.join("web01.raw"), vec![7; 1 << 20]).unwrap();
         let request = AddVms {
-            folder: folder.to_string_lossy().into_owned(),
+            source: VmSource::Folder {
+                folder: folder.to_string_lossy().into_owned(),
+            },
             names: vec!["web01".to_owned()],
         };
         let added = self.ask(&request).unwrap();

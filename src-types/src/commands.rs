@@ -13,8 +13,8 @@ use crate::{
     About, AddedVms, Backup, BackupId, BackupProgress, BackupType, Chain, ChosenFolder,
     DiscoveredVm, Download, DownloadId, FolderSize, HubCheck, HubId, IncrementalBase, Listing,
     MountId, OpenMount, Repository, RepositoryId, RepositoryTest, Rescan, Retention,
-    RetentionPoint, RetentionPolicy, Session, Settings, StartedBackup, Vm, VmDisk, VmId,
-    VmProtection, VmSummary,
+    RetentionPoint, RetentionPolicy, Session, Settings, StartedBackup, VcenterCredential, Vm,
+    VmDisk, VmId, VmProtection, VmSource, VmSummary,
 };
 
 /// A request with a name and an answer.
@@ -77,7 +77,9 @@ commands! { $
     get_vm_summary(GetVmSummary) -> VmSummary;
     list_vm_disks(ListVmDisks) -> Vec<VmDisk>;
     choose_folder_of_images(ChooseFolderOfImages) -> Option<String>;
+    list_vcenter_credentials(ListVcenterCredentials) -> Vec<VcenterCredential>;
     discover_vms(DiscoverVms) -> Vec<DiscoveredVm>;
+    cancel_discovery(CancelDiscovery) -> ();
     add_vms(AddVms) -> AddedVms;
     add_sample_vm(AddSampleVm) -> AddedVms;
     // Backups
@@ -292,18 +294,26 @@ pub struct RunRetention {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChooseFolderOfImages {}
 
-/// Looks for VMs in a folder of the hub's computer. Adds nothing.
+/// The sign-ins for vCenters that the hub keeps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ListVcenterCredentials {}
+
+/// Looks for VMs. Adds nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DiscoverVms {
-    /// The folder.
-    pub folder: String,
+    /// Where.
+    pub source: VmSource,
 }
+
+/// Ends looking for VMs: [`DiscoverVms`] answers that it was cancelled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CancelDiscovery {}
 
 /// Adds VMs that discovery found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AddVms {
-    /// The folder they were found in.
-    pub folder: String,
+    /// Where they were found.
+    pub source: VmSource,
     /// Their names.
     pub names: Vec<String>,
 }

@@ -39,4 +39,6 @@ pub use repository::{
 };
 pub use restore::{FileEntry, FileKind, FileStream, Listing, Mount, MountStatus};
 pub use size::ByteSize;
-pub use vm::{AddedVms, DiscoveredDisk, DiscoveredVm, LeftOut, Vm, VmDisk};
+pub use vm::{
+    AddedVms, DiscoveredDisk, DiscoveredVm, LeftOut, VcenterCredential, Vm, VmDisk, VmSource,
+};

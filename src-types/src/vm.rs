@@ -103,6 +103,39 @@ pub struct DiscoveredVm {
     pub left_out: Vec<LeftOut>,
 }
 
+/// Where VMs are looked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum VmSource {
+    /// A folder of disk images on the hub's computer; only our hub can.
+    Folder {
+        /// Its path.
+        folder: String,
+    },
+    /// A vCenter, by the sign-in that the hub keeps for it.
+    Vcenter {
+        /// [`VcenterCredential::id`].
+        credential_id: u64,
+    },
+}
+
+/// A sign-in for a vCenter that the hub keeps (contract 3.4). Its password never leaves the hub.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VcenterCredential {
+    /// What the hub calls it.
+    pub id: u64,
+    /// The name people know it by.
+    pub name: String,
+    /// The vCenter.
+    pub vcenter_host: String,
+    /// Who signs in.
+    pub username: String,
+    /// The data centre that is looked through.
+    pub datacenter: String,
+    /// The one to begin with.
+    pub is_default: bool,
+}
+
 /// One disk of a VM that discovery found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DiscoveredDisk {
@@ -118,7 +151,7 @@ pub struct DiscoveredDisk {
 
 /// What came of adding VMs. A hub may leave names out of its answer (contract 3.4),
 /// so this is made by reading the list again.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AddedVms {
     /// Those the hub knows now, new or not.
     pub vms: Vec<Vm>,

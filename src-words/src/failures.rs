@@ -169,10 +169,12 @@ words! {
     disk_too_small = "This hub cannot back up disks smaller than 1 GiB.";
     too_many_backups = "Too many backups are running on the hub.";
     wait_for_one = "Wait until one of them is done.";
-    no_credential = "The hub has no vCenter credential for this VM.";
-    add_with_credential = "Add the VM again with a saved credential.";
-    bad_credential = "The hub cannot use the vCenter credential of this VM.";
-    check_credential = "Check the credential on the hub.";
+    no_credential = "The hub has no vCenter sign-in for this VM.";
+    add_with_credential = "Add the VM again with a saved vCenter sign-in.";
+    bad_credential = "The hub cannot use the vCenter sign-in of this VM.";
+    bad_vcenter_sign_in = "The hub cannot use this vCenter sign-in.";
+    check_credential = "Check the vCenter sign-in on the hub.";
+    check_vcenter_sign_in = "Nothing was added. Check the sign-in on the hub, or choose another one.";
     appliance_away = "The hub cannot reach its capture appliance.";
     appliance_refused = "The capture appliance refused the backup.";
     nothing_backed_up = "Nothing was backed up.";

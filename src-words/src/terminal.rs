@@ -25,6 +25,8 @@ words! {
     because = "Why";
     power = "Power";
     vcenter = "vCenter";
+    no_credential(name) = "The hub has no vCenter sign-in “{name}”.";
+    list_credentials = "List them with “sendense vm credentials”.";
     datacenter = "Datacenter";
     processors = "Processors";
     memory = "Memory";

@@ -14,6 +14,7 @@ words! {
     select_first = "First select the VMs to back up";
 
     none_yet = "No VMs yet";
+    none_yet_elsewhere = "Find the VMs that this hub can back up.";
     none_yet_hint = "Choose a folder of disk images, or try Sendense with a small sample VM first.";
     add_sample = "Add sample VM";
     unpacking_sample = "Unpacking the sample…";

@@ -3,6 +3,7 @@
 
 mod deployed;
 mod faults;
+mod vcenter;
 
 use std::path::Path;
 
@@ -14,7 +15,7 @@ use sendense_tests::{
 };
 use sendense_types::{
     AppEvent, BackupCopy, BackupStatus, BackupType, ErrorKind, FileKind, MountStatus, Verification,
-    VerificationStatus,
+    VerificationStatus, VmSource,
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +30,12 @@ async fn start(folder: &Path, profile: Profile) -> (LocalHub, SampleVm) {
         password: Password::new("correct horse"),
     }]);
     (LocalHub::start(config).await.unwrap(), sample)
+}
+
+fn in_folder(folder: &Path) -> VmSource {
+    VmSource::Folder {
+        folder: folder.to_string_lossy().into_owned(),
+    }
 }
 
 fn destination(path: &Path) -> Destination {
@@ -66,10 +73,10 @@ async fn main_job(profile: Profile) {
     let hub = hub.with_token(token);
 
     let vms = sample.folder.parent().unwrap();
-    let found = hub.discover_vms(vms).await.unwrap();
+    let found = hub.discover_vms(&in_folder(vms)).await.unwrap();
     assert_eq!(found.len(), 1, "{found:?}");
     let names = [found[0].name.clone(), "no such vm".to_owned()];
-    let added = hub.add_vms(vms, &names).await.unwrap();
+    let added = hub.add_vms(&in_folder(vms), &names).await.unwrap();
     assert_eq!(added.vms.len(), 1);
     assert_eq!(added.failed[0].0, "no such vm");
     let vm = hub.find_vm("PGTEST1").await.unwrap();
@@ -175,7 +182,10 @@ async fn a_download_that_is_stopped_leaves_nothing() {
     let (local, sample) = start(folder.path(), Profile::Default).await;
     let hub = HubClient::new(local.url(), Some(Token::new(local.key()))).unwrap();
     let vms = sample.folder.parent().unwrap();
-    let added = hub.add_vms(vms, &["pgtest1".to_owned()]).await.unwrap();
+    let added = hub
+        .add_vms(&in_folder(vms), &["pgtest1".to_owned()])
+        .await
+        .unwrap();
     let repository = hub.repositories().await.unwrap().remove(0);
     let started = hub
         .start_backup(&added.vms[0], &repository.id, BackupType::Full, false)
@@ -216,7 +226,9 @@ async fn verifying_and_copying_end_when_they_are_cancelled_and_can_be_done_again
     config.auth = Auth::Off;
     let local = LocalHub::start(config).await.unwrap();
     let hub = HubClient::new(local.url(), None).unwrap();
-    hub.add_vms(&vms, &["vm".to_owned()]).await.unwrap();
+    hub.add_vms(&in_folder(&vms), &["vm".to_owned()])
+        .await
+        .unwrap();
     let vm = hub.find_vm("vm").await.unwrap();
     let first = hub.repositories().await.unwrap().remove(0);
     let id = hub

@@ -5,9 +5,10 @@
 //! which tests turn on and off while it runs. It lives here and not in the product, so no release can behave like this.
 
 mod shapes;
+mod vcenter;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::body::{Body, Bytes, to_bytes};
@@ -19,6 +20,8 @@ use sendense_hub::{Auth, Config, LocalHub};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::AbortOnDropHandle;
+
+pub use self::vcenter::CREDENTIAL_ID;
 
 /// Longer than any body of a test that is read whole.
 const LONGEST_BODY: usize = 64 << 20;
@@ -34,6 +37,8 @@ pub struct Hazards {
     pub unfinished_disks: usize,
     /// The deletion of a backup or a mount does its work, and the connection ends without an answer (H1).
     pub loses_delete_answers: bool,
+    /// Looking for VMs takes so long that there is no answer to it (section 12).
+    pub loses_discovery_answers: bool,
     /// No chain row is ever found, so every incremental backup is refused (H9).
     pub loses_chain_rows: bool,
     /// A read error inside an archive ends it in a file that lacks its last byte, and nothing says so (H15).
@@ -63,6 +68,8 @@ struct State {
     asked: Vec<String>,
     /// Whether somebody has signed in since the start; before that not even the constant token counts (section 12).
     signed_in: bool,
+    /// What it finds on the vCenter.
+    vcenter: Option<PathBuf>,
 }
 
 /// The connection ends without an answer.
@@ -139,6 +146,11 @@ impl DeployedHub {
         change(&mut self.shared.state().hazards);
     }
 
+    /// Puts the VMs of this folder on the vCenter.
+    pub fn fill_vcenter(&self, folder: &Path) {
+        self.shared.state().vcenter = Some(folder.to_owned());
+    }
+
     /// Forgets who has signed in, as a restart does.
     pub fn forget_sessions(&self) {
         self.shared.state().signed_in = false;
@@ -211,6 +223,9 @@ impl Shared {
             ("POST", ["auth", "login"]) => self.sign_in(request).await,
             ("GET", ["vm-contexts"]) => self.vms(request).await,
             ("GET", ["vm-contexts", id, "disks"]) => self.vm_disks(id).await,
+            ("GET", ["vmware-credentials"]) => self.credentials(),
+            ("POST", ["discovery", "discover-vms"]) => self.discover(request).await,
+            ("POST", ["discovery", "add-vms"]) => self.add_discovered(request).await,
             ("GET", ["repositories"]) => self.repositories(request).await,
             ("GET", ["backups"]) => self.backups(&request).await,
             ("POST", ["backups"]) => self.start_backup(request).await,

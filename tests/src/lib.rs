@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-pub use deployed::{DeployedHub, Hazards};
+pub use deployed::{CREDENTIAL_ID, DeployedHub, Hazards};
 pub use hub::{Answer, Api, Hub};
 pub use judge::{
     debugfs_cat, ntfs_cat, ntfs_cat_file, qemu_img_check, qemu_img_compare, sha256, sha256_file,

@@ -1,9 +1,12 @@
 //! `sendense vm`: finding and listing VMs.
 
-use sendense_types::{DiscoveredVm, LeftOut, Vm, VmDisk};
+use sendense_types::{
+    AddedVms, AppError, DiscoveredVm, ErrorKind, LeftOut, Retry, VcenterCredential, Vm, VmDisk,
+    VmSource,
+};
 use sendense_words as words;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::Result;
 use crate::args::VmCommand;
@@ -17,34 +20,40 @@ pub(crate) async fn run(
 ) -> Result<()> {
     let hub = &connection.client;
     match command {
-        VmCommand::Discover { dir } => {
+        VmCommand::Discover { dir: Some(dir), .. } => {
             let folder = connection::absolute(&dir)?;
-            let found = hub.discover_vms(&folder).await?;
-            let names: Vec<String> = found
-                .iter()
-                .filter(|vm| vm.problem.is_none())
-                .map(|vm| vm.name.clone())
-                .collect();
-            let added = hub.add_vms(&folder, &names).await?;
-            let failed: Vec<_> = added
-                .failed
-                .iter()
-                .map(|(name, why)| json!({ "vm_name": name, "error": why }))
-                .collect();
-            let document =
-                json!({ "discovered_vms": found, "vm_contexts": added.vms, "failed": failed });
-            output.show(&document, || {
-                let mut text = discovered(&found);
-                for (name, why) in &added.failed {
-                    let name = printable(name);
-                    text += &match why {
-                        Some(why) => words::terminal::not_added(name, printable(why)),
-                        None => words::terminal::not_added_unexplained(name),
-                    };
-                    text += "\n";
-                }
-                text + &words::terminal::can_be_backed_up(added.vms.len() as u64)
+            let folder = folder.to_string_lossy().into_owned();
+            let source = VmSource::Folder { folder };
+            let found = hub.discover_vms(&source).await?;
+            let new = found.iter().filter(|vm| vm.problem.is_none());
+            let names: Vec<String> = new.map(|vm| vm.name.clone()).collect();
+            let added = hub.add_vms(&source, &names).await?;
+            output.show(&outcome(&found, &added), || {
+                discovered(&found, words::terminal::no_images()) + &says(&added)
             })
+        }
+        VmCommand::Discover {
+            credential, add, ..
+        } => {
+            let named = credential.unwrap_or_default();
+            let known = hub.vcenter_credentials().await?;
+            let source = VmSource::Vcenter {
+                credential_id: credential_of(&known, &named)?,
+            };
+            if add.is_empty() {
+                let found = hub.discover_vms(&source).await?;
+                let document = outcome(&found, &AddedVms::default());
+                return output.show(&document, || {
+                    discovered(&found, words::discovery::nothing_there())
+                });
+            }
+            // The hub looks for them itself; two searches would take twice as long.
+            let added = hub.add_vms(&source, &add).await?;
+            output.show(&outcome(&[], &added), || says(&added))
+        }
+        VmCommand::Credentials => {
+            let known = hub.vcenter_credentials().await?;
+            output.show(&json!({ "credentials": known }), || credentials(&known))
         }
         VmCommand::List => {
             let vms = hub.vms().await?;
@@ -66,9 +75,69 @@ struct WithDisks {
     disks: Vec<VmDisk>,
 }
 
-fn discovered(found: &[DiscoveredVm]) -> String {
+fn outcome(found: &[DiscoveredVm], added: &AddedVms) -> Value {
+    let failed: Vec<Value> = added
+        .failed
+        .iter()
+        .map(|(name, why)| json!({ "vm_name": name, "error": why }))
+        .collect();
+    json!({ "discovered_vms": found, "vm_contexts": added.vms, "failed": failed })
+}
+
+/// Which VMs were added and which were not.
+fn says(added: &AddedVms) -> String {
+    let mut text = String::new();
+    for (name, why) in &added.failed {
+        let name = printable(name);
+        text += &match why {
+            Some(why) => words::terminal::not_added(name, printable(why)),
+            None => words::terminal::not_added_unexplained(name),
+        };
+        text += "\n";
+    }
+    text + &words::terminal::can_be_backed_up(added.vms.len() as u64)
+}
+
+/// The sign-in with that id or name.
+fn credential_of(known: &[VcenterCredential], named: &str) -> Result<u64> {
+    let by_id = known.iter().find(|one| one.id.to_string() == named);
+    let found = by_id.or_else(|| known.iter().find(|one| one.name == named));
+    found.map(|one| one.id).ok_or_else(|| {
+        let message = words::terminal::no_credential(printable(named));
+        AppError::new(ErrorKind::NotFound, message, Retry::Never)
+            .with_hint(words::terminal::list_credentials())
+    })
+}
+
+fn credentials(known: &[VcenterCredential]) -> String {
+    if known.is_empty() {
+        return format!("{}\n", words::discovery::no_credentials());
+    }
+    let rows = known.iter().map(|one| {
+        [
+            one.id.to_string(),
+            one.name.clone(),
+            one.vcenter_host.clone(),
+            one.datacenter.clone(),
+            one.username.clone(),
+        ]
+    });
+    output::table(
+        [
+            words::terminal::id(),
+            words::common::name(),
+            words::terminal::vcenter(),
+            words::terminal::datacenter(),
+            words::hubs::user(),
+        ],
+        &[],
+        rows,
+    )
+}
+
+fn discovered(found: &[DiscoveredVm], nothing: &str) -> String {
     if found.is_empty() {
-        return format!("{}\n", words::terminal::no_images());
+        return format!("{nothing}\n");
     }
     let rows = found.iter().map(|vm| {
         // Part of a size would look like the whole.

@@ -485,6 +485,13 @@ pub(super) const MEANINGS: &[Meaning] = &[
         Some(failures::check_credential),
     ),
     row(
+        "failed to load credentials",
+        ErrorKind::Invalid,
+        Retry::Manual,
+        failures::bad_vcenter_sign_in,
+        Some(failures::check_vcenter_sign_in),
+    ),
+    row(
         "failed to call sna api",
         ErrorKind::Offline,
         Retry::Manual,

@@ -4,6 +4,7 @@
 
 mod address;
 mod backups;
+mod discovery;
 mod error;
 mod meanings;
 mod patience;

@@ -1,12 +1,9 @@
-//! VMs: the list, their disks, finding and adding them (contract 3.3 and 3.4).
+//! VMs: the list, and their disks (contract 3.3).
 
-use std::path::Path;
-
-use sendense_types::{AddedVms, AppError, DiscoveredVm, ErrorKind, Retry, Vm, VmDisk};
+use sendense_types::{AppError, ErrorKind, Retry, Vm, VmDisk};
 use sendense_words as words;
-use serde_json::json;
 
-use super::{HubClient, request::Effect, session::is_missing, wire};
+use super::{HubClient, session::is_missing, wire};
 use crate::Result;
 
 impl HubClient {
@@ -69,43 +66,5 @@ impl HubClient {
         }
         let by_name = self.v1(&["vm-contexts", &vm.vm_name, "disks"])?;
         wire::vm_disks(&self.get(by_name).await?)
-    }
-
-    /// Looks for VMs in a folder of the hub's computer; only the local hub can.
-    pub async fn discover_vms(&self, folder: &Path) -> Result<Vec<DiscoveredVm>> {
-        // Said explicitly: deployed hubs add everything they find when told to create (contract H33).
-        let body = json!({ "source": { "folder": folder }, "create_context": false });
-        let url = self.v1(&["discovery", "discover-vms"])?;
-        wire::discovered(&self.post(url, &body, Effect::Repeatable).await?)
-    }
-
-    /// Adds VMs of a folder to those the hub knows. Those it knows already are brought up to date.
-    pub async fn add_vms(&self, folder: &Path, names: &[String]) -> Result<AddedVms> {
-        let mut added = AddedVms {
-            vms: Vec::new(),
-            failed: Vec::new(),
-        };
-        if names.is_empty() {
-            return Ok(added);
-        }
-        let body = json!({ "source": { "folder": folder }, "vm_names": names });
-        let url = self.v1(&["discovery", "add-vms"])?;
-        let processed = wire::processed(&self.post(url, &body, Effect::Repeatable).await?)?;
-        // Hubs leave names out of their answer, so what counts is the list (contract 3.4).
-        let known = self.vms().await?;
-        for name in names {
-            let row = processed.iter().find(|row| row.vm_name == *name);
-            let id = row.and_then(|row| row.context_id.as_ref());
-            let refused = row.and_then(|row| row.error.clone());
-            let vm = known.iter().find(|vm| match id {
-                Some(id) => vm.context_id == *id,
-                None => refused.is_none() && vm.vm_name == *name,
-            });
-            match vm {
-                Some(vm) => added.vms.push(vm.clone()),
-                None => added.failed.push((name.clone(), refused)),
-            }
-        }
-        Ok(added)
     }
 }

@@ -1,11 +1,9 @@
 //! VMs: the list, what is known about each, and finding new ones.
 
-use std::path::Path;
-
 use sendense_core::{Backups, HubSession};
 use sendense_types::commands::{
-    AddSampleVm, AddVms, ChooseFolderOfImages, DiscoverVms, GetVm, GetVmSummary, ListVmDisks,
-    ListVmProtection, ListVms, Reply,
+    AddSampleVm, AddVms, CancelDiscovery, ChooseFolderOfImages, DiscoverVms, GetVm, GetVmSummary,
+    ListVcenterCredentials, ListVmDisks, ListVmProtection, ListVms, Reply,
 };
 use sendense_words as words;
 use tauri::{AppHandle, Runtime, State, command};
@@ -70,8 +68,27 @@ pub(crate) async fn discover_vms(
     session: State<'_, HubSession>,
     request: DiscoverVms,
 ) -> Result<Reply<DiscoverVms>> {
+    session.discover_vms(&request.source).await
+}
+
+#[command]
+pub(crate) async fn cancel_discovery(
+    session: State<'_, HubSession>,
+    request: CancelDiscovery,
+) -> Result<Reply<CancelDiscovery>> {
+    let CancelDiscovery {} = request;
+    session.cancel_discovery();
+    Ok(())
+}
+
+#[command]
+pub(crate) async fn list_vcenter_credentials(
+    session: State<'_, HubSession>,
+    request: ListVcenterCredentials,
+) -> Result<Reply<ListVcenterCredentials>> {
+    let ListVcenterCredentials {} = request;
     session
-        .ask(async |hub| hub.discover_vms(Path::new(&request.folder)).await)
+        .ask(async |hub| hub.vcenter_credentials().await)
         .await
 }
 
@@ -81,10 +98,7 @@ pub(crate) async fn add_vms(
     request: AddVms,
 ) -> Result<Reply<AddVms>> {
     session
-        .ask(async |hub| {
-            hub.add_vms(Path::new(&request.folder), &request.names)
-                .await
-        })
+        .ask(async |hub| hub.add_vms(&request.source, &request.names).await)
         .await
 }
 

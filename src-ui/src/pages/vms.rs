@@ -201,18 +201,17 @@ fn on_added(app: &AppContext) -> Callback<AddedVms> {
 }
 
 fn no_vms(discover: &Callback<MouseEvent>, add_sample: Option<Html>) -> Html {
+    let hint = match add_sample {
+        Some(_) => words::vms::none_yet_hint(),
+        None => words::vms::none_yet_elsewhere(),
+    };
     let buttons = html! {
         <>
         <button class="button is-primary" type="button" onclick={discover.clone()}>{ words::discovery::title() }</button>
         { add_sample }
         </>
     };
-    empty_state(
-        Picture::Machine,
-        words::vms::none_yet(),
-        words::vms::none_yet_hint(),
-        buttons,
-    )
+    empty_state(Picture::Machine, words::vms::none_yet(), hint, buttons)
 }
 
 fn add_sample(onclick: Callback<MouseEvent>, is_running: bool) -> Html {
@@ -370,7 +369,7 @@ fn Dialogs(props: &DialogsProps) -> Html {
                 close.emit(());
                 say.emit(added);
             });
-            html! { <DiscoverDialog {on_added} {on_close} /> }
+            html! { <DiscoverDialog is_local={is_local(&app)} {on_added} {on_close} /> }
         }
         Some(Over::BackUp(vm)) => {
             let (app, close) = (app.dispatcher(), on_close.clone());

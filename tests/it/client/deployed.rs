@@ -14,7 +14,7 @@ use sendense_types::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::destination;
+use super::{destination, in_folder};
 
 /// A deployed hub that knows the sample VM, and a client of it.
 struct Site {
@@ -43,7 +43,7 @@ impl Site {
         let behind = HubClient::new(deployed.behind(), None).unwrap();
         let vms = sample.folder.parent().unwrap();
         let names = [name.to_owned()];
-        let added = behind.add_vms(vms, &names).await.unwrap();
+        let added = behind.add_vms(&in_folder(vms), &names).await.unwrap();
         let hub = HubClient::new(deployed.url(), None).unwrap();
         Self {
             deployed,

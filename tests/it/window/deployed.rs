@@ -1,11 +1,12 @@
 //! A hub that speaks and behaves as deployed ones do, in the window.
 
-use sendense_tests::{DeployedHub, Hazards, temp_dir, tool};
+use sendense_tests::{DeployedHub, Hazards, sample_vm, temp_dir, tool};
 use tempfile::TempDir;
 
 use super::desk::Desk;
 use super::journeys::{browse_sample, restore_file};
 use super::remote::{add_hub, back_up_sample, place_hub};
+use super::tour::pictures;
 
 const TOKEN: &str = "token-of-the-appliance";
 
@@ -72,5 +73,47 @@ async fn a_backup_that_is_not_confirmed_is_never_shown_as_done() {
     desk.find("//*[@role='status'][contains(., 'has not confirmed every disk')]")
         .await;
     desk.picture("restore-not-confirmed");
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn vms_of_a_vcenter_are_found_filtered_and_added() {
+    let folder = temp_dir();
+    let vms = sample_vm(folder.path()).folder.parent().unwrap().to_owned();
+    let long = "a-virtual-machine-with-a-name-that-says-all-about-it";
+    for name in (1..=13)
+        .map(|n| format!("web{n:02}"))
+        .chain([long.to_owned()])
+    {
+        let place = vms.join(name);
+        std::fs::create_dir(&place).unwrap();
+        tool("qemu-img")
+            .args(["create", "-q", "-f", "qcow2"])
+            .arg(place.join("disk.qcow2"))
+            .arg("20G")
+            .run();
+    }
+    let hub = DeployedHub::start(&folder.path().join("data"), Hazards::default()).await;
+    let desk = Desk::start().await;
+    add_hub(&desk, hub.url()).await;
+    desk.press("Discover VMs").await;
+    desk.press("Discover").await;
+    desk.find("//dialog//*[@role='alert'][contains(., 'vCenter')]")
+        .await;
+    desk.picture("vcenter-refused");
+    hub.fill_vcenter(&vms);
+    desk.press("Discover").await;
+    desk.see("too long for this hub").await;
+    pictures(&desk, "discover-vcenter").await;
+    desk.fill("Filter by name", "WEB0").await;
+    desk.gone("//li[contains(., 'pgtest1')]").await;
+    desk.click_on("//label[contains(., 'Select all 9 VMs')]/input")
+        .await;
+    desk.click_on("//li[contains(., 'web03')]//input").await;
+    desk.picture("discover-vcenter-filtered");
+    desk.press("Add 8 VMs").await;
+    desk.gone("//dialog").await;
+    desk.see("web09").await;
+    desk.gone("//*[.='web03']").await;
     desk.close().await;
 }

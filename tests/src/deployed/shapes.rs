@@ -61,6 +61,57 @@ pub(super) fn vm_disks(value: &Value) -> Value {
     json!({ "count": disks.len(), "disks": disks })
 }
 
+/// What a vCenter holds: disks with an id and a rounded size, and nothing of what is wrong with them.
+pub(super) fn discovered(value: &Value) -> Value {
+    let vms: Vec<Value> = rows(value, "discovered_vms")
+        .iter()
+        .map(|vm| {
+            let disk = |(index, disk): (usize, &Value)| {
+                let size = disk["capacity_bytes"].as_u64().unwrap_or_default();
+                json!({
+                    "id": format!("disk-{}", 2000 + index), "label": format!("Hard disk {}", index + 1),
+                    "path": "[ds] x.vmdk", "size_gb": size >> 30, "capacity_bytes": size, "datastore": "ds",
+                })
+            };
+            let disks: Vec<Value> = rows(vm, "disks").iter().enumerate().map(disk).collect();
+            let mut row = json!({
+                "id": "4205", "name": vm["name"], "path": format!("/DC1/vm/{}", vm["name"].as_str().unwrap_or_default()),
+                "power_state": "poweredOn", "guest_os": "windows2019srv_64Guest", "memory_mb": 4096, "num_cpu": 2,
+                "disks": if disks.is_empty() { Value::Null } else { disks.into() }, "networks": null,
+                "existing": vm["existing"],
+            });
+            if vm["context_id"].is_string() {
+                row["context_id"] = vm["context_id"].clone();
+            }
+            row
+        })
+        .collect();
+    json!({
+        "discovery_count": vms.len(), "discovered_vms": vms, "processing_time": 14_227_559_674_u64,
+        "status": "success", "message": "",
+    })
+}
+
+/// Always a success; those that were known or are not there are left out.
+pub(super) fn added(value: &Value, known: &Value) -> Value {
+    let known: Vec<&Value> = rows(known, "vm_contexts")
+        .iter()
+        .map(|vm| &vm["vm_name"])
+        .collect();
+    let new: Vec<&Value> = rows(value, "processed_vms")
+        .iter()
+        .filter(|row| row["context_id"].is_string() && !known.contains(&&row["vm_name"]))
+        .collect();
+    let mut answer = json!({
+        "success": true, "message": "", "vms_added": new.len(), "vms_failed": 0, "total_vms": new.len(),
+        "added_at": "2025-10-10T14:00:00+01:00",
+    });
+    if !new.is_empty() {
+        answer["processed_vms"] = json!(new);
+    }
+    answer
+}
+
 pub(super) fn repositories(value: &Value, offset_seconds: i32) -> Value {
     let repositories: Vec<Value> = rows(value, "repositories")
         .iter()

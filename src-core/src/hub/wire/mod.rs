@@ -19,4 +19,6 @@ pub(super) use self::repositories::{
 pub(super) use self::restore::{
     file, is_partition, is_partition_path, listing, mount, mounts, partition_of,
 };
-pub(super) use self::vms::{discovered, processed, times_of_vms, vm_disks, vms};
+pub(super) use self::vms::{
+    discovered, processed, times_of_vms, vcenter_credentials, vm_disks, vms,
+};

@@ -1,6 +1,6 @@
 //! VMs, their disks and what discovery finds, as hubs send them (contract 3.3, 3.4).
 
-use sendense_types::{DiscoveredDisk, DiscoveredVm, LeftOut, Vm, VmDisk, VmId};
+use sendense_types::{DiscoveredDisk, DiscoveredVm, LeftOut, VcenterCredential, Vm, VmDisk, VmId};
 use sendense_words as words;
 use serde_json::Value;
 
@@ -68,6 +68,30 @@ pub(in crate::hub) fn vm_disks(answer: &Value) -> Result<Vec<VmDisk>> {
         }
     }
     Ok(disks)
+}
+
+/// `GET /vmware-credentials`, which is in no order.
+pub(in crate::hub) fn vcenter_credentials(answer: &Value) -> Result<Vec<VcenterCredential>> {
+    let mut known = Fields::of(answer)?.list(&["credentials"], |fields| {
+        // A hub without the word uses them all.
+        let is_used = fields.optional_flag("is_active") != Some(false);
+        Ok(fields
+            .count(&["id"])
+            .filter(|_| is_used)
+            .map(|id| VcenterCredential {
+                id,
+                name: fields.text_or_empty("credential_name"),
+                vcenter_host: fields.text_or_empty("vcenter_host"),
+                username: fields.text_or_empty("username"),
+                datacenter: fields.text_or_empty("datacenter"),
+                is_default: fields.flag("is_default"),
+            }))
+    })?;
+    known.sort_by_key(|row| {
+        row.as_ref()
+            .map(|row| (!row.is_default, row.name.to_lowercase()))
+    });
+    Ok(known.into_iter().flatten().collect())
 }
 
 /// `POST /discovery/discover-vms`.
