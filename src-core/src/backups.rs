@@ -1,22 +1,20 @@
 //! Running backups, watched until they end, whatever page the window shows.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures::{StreamExt, TryStreamExt, stream};
 use sendense_types::{
-    AppEvent, Backup, BackupId, BackupProgress, BackupStatus, BackupType, RepositoryId,
-    StartedBackup, Verification, VerificationStatus, Vm, VmId, VmProtection, VmState, VmSummary,
+    AppEvent, Backup, BackupId, BackupProgress, BackupStatus, BackupType, RecentBackups,
+    RepositoryId, StartedBackup, Verification, VerificationStatus, Vm, VmId, VmProtection, VmState,
+    VmSummary,
 };
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::session::Generation;
 use crate::{Events, HubSession, Result, watch_backup};
 
-/// So many VMs a hub is asked for at the same time, where it lists backups only VM by VM.
-const VMS_AT_ONCE: usize = 8;
 /// For so long what a hub said of a VM's backups counts, unless something happens to them: another program may have
 /// started one.
 const FRESH_FOR: Duration = Duration::from_secs(60);
@@ -42,6 +40,15 @@ struct Histories {
     /// The hub that said it.
     generation: Option<Generation>,
     by_vm: HashMap<VmId, (Instant, Vec<Backup>)>,
+}
+
+/// What a hub knows of all its VMs.
+struct All {
+    vms: Vec<Vm>,
+    /// Newest first.
+    backups: Vec<Backup>,
+    /// VMs whose backups it could not list.
+    unread: HashSet<VmId>,
 }
 
 impl Histories {
@@ -233,66 +240,84 @@ impl Backups {
     /// # Errors
     /// When the hub does not answer.
     pub async fn protection(&self) -> Result<Vec<VmProtection>> {
-        let (vms, backups) = self.all().await?;
-        for backup in backups.iter().filter(|backup| is_running(backup)) {
+        let all = self.all().await?;
+        for backup in all.backups.iter().filter(|backup| is_running(backup)) {
             self.watch(backup.backup_id.clone());
         }
-        Ok(protection_of(&vms, backups))
+        Ok(protection_of(all))
     }
 
-    /// So many of the newest backups of all VMs, newest first.
+    /// So many of the newest backups of all VMs.
     ///
     /// # Errors
     /// When the hub does not answer.
-    pub async fn recent(&self, count: usize) -> Result<Vec<Backup>> {
-        let (_, mut backups) = self.all().await?;
+    pub async fn recent(&self, count: usize) -> Result<RecentBackups> {
+        let All {
+            vms,
+            mut backups,
+            unread,
+        } = self.all().await?;
         backups.truncate(count);
-        Ok(backups)
+        let names = vms.into_iter().filter(|vm| unread.contains(&vm.context_id));
+        Ok(RecentBackups {
+            backups,
+            unread: names.map(|vm| vm.vm_name).collect(),
+        })
     }
 
-    /// All VMs and all backups, newest first. A hub that lists backups only VM by VM (contract D27) is asked for a few
-    /// VMs at a time, and for each only when what is known of it is old, or something has happened since.
-    async fn all(&self) -> Result<(Vec<Vm>, Vec<Backup>)> {
-        let (generation, (vms, listed)) = self
-            .inner
-            .session
-            .ask_which(async |hub| {
+    /// All VMs and all backups. A hub that lists backups only VM by VM (contract D27) is asked for a few VMs at a time,
+    /// and for each only when what is known of it is old, or something has happened since.
+    async fn all(&self) -> Result<All> {
+        loop {
+            let session = &self.inner.session;
+            let listed = session.ask_which(async |hub| {
                 let (vms, backups) = tokio::join!(hub.vms(), hub.all_backups());
                 Ok((vms?, backups?))
-            })
-            .await?;
-        if let Some(backups) = listed {
-            return Ok((vms, backups));
-        }
-        let missing: Vec<Vm> = {
+            });
+            let (generation, (vms, listed)) = listed.await?;
+            if let Some(backups) = listed {
+                return Ok(All {
+                    vms,
+                    backups,
+                    unread: HashSet::new(),
+                });
+            }
+            let missing: Vec<Vm> = {
+                let mut histories = self.histories();
+                histories.keep_only(generation);
+                let is_missing = |vm: &&Vm| !histories.is_fresh(&vm.context_id);
+                vms.iter().filter(is_missing).cloned().collect()
+            };
+            let asked = session.ask_which(async |hub| hub.backups_of_each(missing).await);
+            let (answered, asked) = asked.await?;
+            if answered != generation {
+                // Another hub was chosen in between; its backups are not those of these VMs.
+                continue;
+            }
             let mut histories = self.histories();
             histories.keep_only(generation);
-            let is_missing = |vm: &&Vm| !histories.is_fresh(&vm.context_id);
-            vms.iter().filter(is_missing).cloned().collect()
-        };
-        let asked = self
-            .inner
-            .session
-            .ask(async |hub| {
-                let asked = stream::iter(missing)
-                    .map(|vm| {
-                        let hub = hub.clone();
-                        let began = Instant::now();
-                        async move { Ok((vm.context_id.clone(), (began, hub.backups(&vm).await?))) }
-                    })
-                    .buffer_unordered(VMS_AT_ONCE);
-                asked.try_collect::<Vec<_>>().await
-            })
-            .await?;
-        let mut histories = self.histories();
-        histories.keep_only(generation);
-        histories.by_vm.extend(asked);
-        let known = vms
-            .iter()
-            .filter_map(|vm| histories.by_vm.get(&vm.context_id));
-        let mut backups: Vec<Backup> = known.flat_map(|(_, backups)| backups).cloned().collect();
-        Backup::newest_first(&mut backups);
-        Ok((vms, backups))
+            let mut unread = HashSet::new();
+            for (vm, known) in asked {
+                match known {
+                    Some(known) => drop(histories.by_vm.insert(vm, known)),
+                    None => {
+                        histories.forget(Some(&vm));
+                        unread.insert(vm);
+                    }
+                }
+            }
+            let known = vms
+                .iter()
+                .filter_map(|vm| histories.by_vm.get(&vm.context_id));
+            let mut backups: Vec<Backup> =
+                known.flat_map(|(_, backups)| backups).cloned().collect();
+            Backup::newest_first(&mut backups);
+            return Ok(All {
+                vms,
+                backups,
+                unread,
+            });
+        }
     }
 
     /// Checks that a backup still holds what was backed up, and publishes how far that is and what is found.
@@ -439,7 +464,12 @@ fn state_of(backups: &[Backup]) -> VmState {
 }
 
 /// The backups of all VMs, told apart by id where the hub gives it, else by name as hubs compare them.
-fn protection_of(vms: &[Vm], backups: Vec<Backup>) -> Vec<VmProtection> {
+fn protection_of(all: All) -> Vec<VmProtection> {
+    let All {
+        vms,
+        backups,
+        unread,
+    } = all;
     let by_name: BTreeMap<String, &VmId> = vms
         .iter()
         .map(|vm| (vm.vm_name.to_lowercase(), &vm.context_id))
@@ -460,7 +490,10 @@ fn protection_of(vms: &[Vm], backups: Vec<Backup>) -> Vec<VmProtection> {
             let good = newest(backups, is_good);
             VmProtection {
                 vm_id: vm.context_id.clone(),
-                state: state_of(backups),
+                state: match unread.contains(&vm.context_id) {
+                    true => VmState::Unknown,
+                    false => state_of(backups),
+                },
                 latest_good: good.and_then(|backup| backup.created_at),
             }
         })
@@ -524,10 +557,14 @@ mod tests {
             }))
             .unwrap()
         };
-        let vms = [vm("vm", "pgtest1"), vm("other", "Web"), vm("third", "new")];
+        let vms = vec![vm("vm", "pgtest1"), vm("other", "Web"), vm("third", "new")];
         let mut named = backup(2, "failed");
         (named.vm_context_id, named.vm_name) = (None, "web".to_owned());
-        let found = protection_of(&vms, vec![backup(1, "completed"), named]);
+        let found = protection_of(All {
+            vms,
+            backups: vec![backup(1, "completed"), named],
+            unread: HashSet::new(),
+        });
         let states: Vec<_> = found
             .iter()
             .map(|vm| (vm.vm_id.as_str(), vm.state))

@@ -108,7 +108,7 @@ impl Shell {
         let started = self.ask(&request).unwrap();
         until(|| {
             let recent = self.ask(&ListRecentBackups {}).unwrap();
-            recent.into_iter().find(|backup| {
+            recent.backups.into_iter().find(|backup| {
                 backup.backup_id == started.backup_id && backup.status == BackupStatus::Completed
             })
         })

@@ -174,6 +174,8 @@ pub enum VmState {
     LastBackupDamaged,
     /// The hub calls its newest backup completed, and not all disks of it are known to be.
     LastBackupUnconfirmed,
+    /// The hub could not be asked about this one.
+    Unknown,
 }
 
 /// An open mount, with what the core knows beyond the hub's list.

@@ -165,6 +165,15 @@ pub struct BackupDisk {
     pub progress_percent: Option<f64>,
 }
 
+/// The newest backups of all VMs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RecentBackups {
+    /// Newest first.
+    pub backups: Vec<Backup>,
+    /// Names of VMs whose backups the hub could not list, so that theirs are missing.
+    pub unread: Vec<String>,
+}
+
 /// What an incremental backup of a VM into a repository would build on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct IncrementalBase {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{
     About, AddedVms, Backup, BackupId, BackupProgress, BackupType, Chain, ChosenFolder,
     DiscoveredVm, Download, DownloadId, FolderSize, HubCheck, HubId, IncrementalBase, Listing,
-    MountId, OpenMount, Repository, RepositoryId, RepositoryTest, Rescan, Retention,
+    MountId, OpenMount, RecentBackups, Repository, RepositoryId, RepositoryTest, Rescan, Retention,
     RetentionPoint, RetentionPolicy, Session, Settings, StartedBackup, VcenterCredential, Vm,
     VmDisk, VmId, VmProtection, VmSource, VmSummary,
 };
@@ -86,7 +86,7 @@ commands! { $
     start_backup(StartBackup) -> StartedBackup;
     cancel_backup(CancelBackup) -> ();
     list_running_backups(ListRunningBackups) -> Vec<BackupProgress>;
-    list_recent_backups(ListRecentBackups) -> Vec<Backup>;
+    list_recent_backups(ListRecentBackups) -> RecentBackups;
     list_backups(ListBackups) -> Vec<Backup>;
     get_incremental_bases(GetIncrementalBases) -> Vec<IncrementalBase>;
     get_backup(GetBackup) -> Backup;
@@ -398,7 +398,7 @@ pub struct CancelBackup {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ListRunningBackups {}
 
-/// The newest backups of all VMs, newest first.
+/// The newest backups of all VMs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ListRecentBackups {}
 

@@ -26,9 +26,9 @@ pub use app::{
     Settings, SignInKind, Theme, Units, VmProtection, VmState, VmSummary,
 };
 pub use backup::{
-    Backup, BackupDisk, BackupStatus, BackupType, Chain, ChainLink, IncrementalBase, Retention,
-    RetentionAction, RetentionPoint, RetentionPolicy, RetentionStatus, StartedBackup, StartedDisk,
-    Verification, VerificationStatus,
+    Backup, BackupDisk, BackupStatus, BackupType, Chain, ChainLink, IncrementalBase, RecentBackups,
+    Retention, RetentionAction, RetentionPoint, RetentionPolicy, RetentionStatus, StartedBackup,
+    StartedDisk, Verification, VerificationStatus,
 };
 pub use error::{AppError, ErrorKind, Retry};
 pub use event::{AppEvent, BackupProgress, Place};

@@ -24,6 +24,7 @@ words! {
 
     never_backed_up = "Never backed up";
     protected = "Protected";
+    unknown = "Not known: the hub cannot list its backups";
     last_failed = "Last backup failed";
     last_damaged = "Last backup damaged";
     last_unconfirmed = "Last backup not confirmed";

@@ -39,6 +39,8 @@ pub struct Hazards {
     pub loses_delete_answers: bool,
     /// Looking for VMs takes so long that there is no answer to it (section 12).
     pub loses_discovery_answers: bool,
+    /// Being asked for the backups of this VM ends the handler (H2).
+    pub drops_history_of: Option<String>,
     /// No chain row is ever found, so every incremental backup is refused (H9).
     pub loses_chain_rows: bool,
     /// A read error inside an archive ends it in a file that lacks its last byte, and nothing says so (H15).
@@ -297,6 +299,10 @@ impl Shared {
     /// Rows chosen by the first of id, name, repository and status; none of them chooses nothing (D27).
     async fn backups(&self, request: &Request<Bytes>) -> Answer {
         let query = Query::of(request);
+        let dropped = self.hazards().drops_history_of;
+        if dropped.is_some() && query.get("vm_name") == dropped.as_ref() {
+            return Err(Dropped);
+        }
         let mut rows = Vec::new();
         if let Some(id) = query.get("vm_context_id") {
             rows = self.rows(&format!("vm_context_id={}", encoded(id))).await;

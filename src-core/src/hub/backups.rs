@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{MutexGuard, PoisonError};
+use std::time::Instant;
 
+use futures::{StreamExt, TryStreamExt, stream};
 use jiff::SignedDuration;
 use sendense_types::{
     AppError, Backup, BackupId, BackupStatus, BackupType, Chain, ChainLink, ErrorKind,
@@ -19,6 +21,12 @@ use crate::Result;
 /// So long after the last news of its disks a backup that is called completed counts as still being written; deployed
 /// hubs give running ones up after that time, too (contract 6.5).
 const STILL_COPYING: SignedDuration = SignedDuration::from_mins(5);
+
+/// So many VMs a hub is asked for at the same time, where it lists backups only VM by VM.
+const VMS_AT_ONCE: usize = 8;
+
+/// A VM, and its backups with the moment at which they were asked for; none where the hub cannot list them.
+pub(crate) type History = (VmId, Option<(Instant, Vec<Backup>)>);
 
 impl HubClient {
     /// Starts a backup of all disks of a VM; `verify` has it read back before it counts as completed, on
@@ -214,6 +222,30 @@ impl HubClient {
             }
         }
         Ok(list)
+    }
+
+    /// The backups of these VMs, a few at a time, with the moment at which they were asked for. A hub that fails for one
+    /// VM may list those of the others (contract H2, D7): that one has none then.
+    ///
+    /// # Errors
+    /// What concerns the hub as a whole.
+    pub(crate) async fn backups_of_each(&self, vms: Vec<Vm>) -> Result<Vec<History>> {
+        let asked = stream::iter(vms).map(|vm| async move {
+            let began = Instant::now();
+            let error = match self.backups(&vm).await {
+                Ok(backups) => return Ok((vm.context_id, Some((began, backups)))),
+                Err(error) => error,
+            };
+            match error.kind {
+                ErrorKind::Unauthorized | ErrorKind::Untrusted => return Err(error),
+                // It may have hung up because of this one VM.
+                ErrorKind::Offline if self.health().await.is_err() => return Err(error),
+                _ => {}
+            }
+            tracing::warn!(vm = %vm.context_id, %error, "the backups of a VM cannot be listed");
+            Ok((vm.context_id, None))
+        });
+        asked.buffer_unordered(VMS_AT_ONCE).try_collect().await
     }
 
     /// The backups of a VM that a deployed hub never lists, because it takes them for those of disks (contract H5), as

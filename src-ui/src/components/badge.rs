@@ -34,6 +34,7 @@ pub(crate) fn vm_state_badge(state: VmState) -> Html {
             Some(Picture::Warning),
             words::vms::last_unconfirmed(),
         ),
+        VmState::Unknown => badge("is-warn", Some(Picture::Warning), words::vms::unknown()),
     }
 }
 

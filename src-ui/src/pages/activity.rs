@@ -59,7 +59,7 @@ pub(crate) fn Activity() -> Html {
     let backups: Vec<Backup> = recent
         .data
         .iter()
-        .flat_map(|recent| recent.iter())
+        .flat_map(|recent| recent.backups.iter())
         .filter(|backup| *kind != Kind::Downloads && backup.status.is_over())
         .filter(|backup| is_of(&backup.vm_name))
         .cloned()
@@ -91,6 +91,9 @@ pub(crate) fn Activity() -> Html {
         </header>
         <div class="page__body">
             { error_notices(errors.into_iter().flatten(), Some(&recent.reload)) }
+            if let Some(text) = recent.data.as_ref().and_then(|recent| missing(&recent.unread)) {
+                <p class="is-away" role="status">{ icon(Picture::Warning) }{ text }</p>
+            }
             if recent.data.is_none() && recent.is_loading {
                 <div class="skeleton" role="status" aria-label={words::common::loading()}></div>
             } else if is_empty && is_everything {
@@ -123,6 +126,12 @@ pub(crate) fn Activity() -> Html {
         </div>
         </>
     }
+}
+
+/// Which VMs the list says nothing of.
+fn missing(unread: &[String]) -> Option<String> {
+    let first = unread.first()?;
+    Some(words::activity::unread(unread.len() as u64, first))
 }
 
 /// One backup that is over; its name leads to the backups of its VM.

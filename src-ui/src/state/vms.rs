@@ -60,7 +60,7 @@ fn urgency(protection: Option<&VmProtection>) -> u8 {
         Some(
             VmState::LastBackupFailed | VmState::LastBackupDamaged | VmState::LastBackupUnconfirmed,
         ) => 0,
-        Some(VmState::NeverBackedUp) => 1,
+        Some(VmState::NeverBackedUp | VmState::Unknown) => 1,
         Some(VmState::Running) => 2,
         Some(VmState::Protected) => 3,
         None => 4,

@@ -292,7 +292,7 @@ async fn all_backups_are_put_together_from_those_of_each_vm() {
     let backups = Backups::new(session_with(&site, &events).await, events.clone());
     let protection = backups.protection().await.unwrap();
     assert_eq!(protection[0].state, VmState::Protected);
-    let recent = backups.recent(5).await.unwrap();
+    let recent = backups.recent(5).await.unwrap().backups;
     assert_eq!(recent[0].backup_id, backup.backup_id);
 
     // What is known counts for a while; what happens here is known at once.
@@ -311,8 +311,44 @@ async fn all_backups_are_put_together_from_those_of_each_vm() {
     while backups.protection().await.unwrap()[0].state == VmState::Running {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    let recent = backups.recent(5).await.unwrap();
+    let recent = backups.recent(5).await.unwrap().backups;
     assert_eq!(recent[0].backup_id, again.backup_id);
+}
+
+/// Contract H2.
+#[tokio::test]
+async fn a_vm_that_a_hub_cannot_list_leaves_the_others_as_they_are() {
+    let site = Site::open(Hazards::default()).await;
+    site.back_up(BackupType::Full, &site.repository().await)
+        .await;
+    let place = site.folder.path().join("more/web1");
+    std::fs::create_dir_all(&place).unwrap();
+    tool("qemu-img")
+        .args(["create", "-q", "-f", "qcow2"])
+        .arg(place.join("disk.qcow2"))
+        .arg("1M")
+        .run();
+    let more = in_folder(place.parent().unwrap());
+    site.behind
+        .add_vms(&more, &["web1".to_owned()])
+        .await
+        .unwrap();
+    let events = Events::new();
+    let session = session_with(&site, &events).await;
+    let backups = Backups::new(session, events);
+    let states = async || -> Vec<VmState> {
+        let known = backups.protection().await.unwrap();
+        known.into_iter().map(|vm| vm.state).collect()
+    };
+    site.deployed
+        .change(|hazards| hazards.drops_history_of = Some("web1".to_owned()));
+    assert_eq!(states().await, [VmState::Protected, VmState::Unknown]);
+    let recent = backups.recent(5).await.unwrap();
+    assert_eq!(recent.backups.len(), 1);
+    assert_eq!(recent.unread, ["web1"]);
+    site.deployed
+        .change(|hazards| hazards.drops_history_of = None);
+    assert_eq!(states().await, [VmState::Protected, VmState::NeverBackedUp]);
 }
 
 /// A session with the deployed hub.
