@@ -41,10 +41,10 @@ pub(crate) struct Global {
     /// Read the password from standard input.
     #[arg(long, global = true, requires = "user")]
     pub(crate) password_stdin: bool,
-    /// Read a bearer token from standard input.
+    /// Use a bearer token, read from standard input; prompts for it on a terminal.
     #[arg(long, global = true, conflicts_with_all = ["user", "password_stdin"])]
     pub(crate) token_stdin: bool,
-    /// Read the token of an appliance from standard input; deployed hubs issue a session for it.
+    /// Sign in with the token of an appliance, read from standard input; prompts for it on a terminal.
     #[arg(long, global = true, conflicts_with_all = ["user", "password_stdin", "token_stdin"])]
     pub(crate) appliance_token_stdin: bool,
     /// Print one JSON document instead of text.

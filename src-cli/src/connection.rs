@@ -11,6 +11,7 @@ use sendense_words as words;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Global;
+use crate::output::Output;
 use crate::{Result, secrets};
 
 /// A hub to ask, and whether it ends with the command.
@@ -70,10 +71,10 @@ pub(crate) async fn open(global: &Global) -> Result<(Connection, Option<LocalHub
 /// With what the options give; without any, as nobody.
 async fn sign_in(client: HubClient, global: &Global) -> Result<HubClient> {
     if global.token_stdin {
-        return Ok(client.with_token(Token::new(secrets::token_from_stdin()?.expose_secret())));
+        return Ok(client.with_token(Token::new(secrets::token()?.expose_secret())));
     }
     if global.appliance_token_stdin {
-        let token = secrets::token_from_stdin()?;
+        let token = secrets::token()?;
         return Ok(client.with_appliance_token(Token::new(token.expose_secret())));
     }
     let Some(user) = &global.user else {
@@ -83,7 +84,11 @@ async fn sign_in(client: HubClient, global: &Global) -> Result<HubClient> {
     Ok(
         match client.sign_in(user, password.expose_secret()).await? {
             SignIn::Token { token, .. } => client.with_token(token),
-            SignIn::NotNeeded => client,
+            SignIn::NotNeeded => {
+                // It lets everybody in, so the command goes on as nobody (contract 8.2).
+                Output::new(global.json).note(words::terminal::needs_no_sign_in(client.address()));
+                client
+            }
         },
     )
 }

@@ -26,9 +26,17 @@ fn from_stdin(missing: &str) -> Result<SecretString> {
     Ok(line.into())
 }
 
-/// A token, from standard input.
-pub(crate) fn token_from_stdin() -> Result<SecretString> {
-    from_stdin(words::terminal::no_token())
+/// A token: from a prompt where somebody sits at it, because a terminal would show it; else from standard input.
+pub(crate) fn token() -> Result<SecretString> {
+    let missing = words::terminal::no_token();
+    if !io::stdin().is_terminal() {
+        return from_stdin(missing);
+    }
+    let token = prompt(words::terminal::token_asked(), missing)?;
+    match token.expose_secret().trim() {
+        "" => Err(unreadable(missing)),
+        token => Ok(token.into()),
+    }
 }
 
 /// A password for that user: from a prompt where somebody sits at it, else from standard input.
@@ -36,14 +44,18 @@ pub(crate) fn password(user: &str, from_stdin_wanted: bool) -> Result<SecretStri
     if from_stdin_wanted || !io::stdin().is_terminal() {
         return from_stdin(words::terminal::no_password());
     }
-    prompt(&words::terminal::password_for(user))
+    let missing = words::terminal::no_password();
+    prompt(&words::terminal::password_for(user), missing)
 }
 
 /// As [`password`], asked for twice, because nobody sees a slip.
 pub(crate) fn new_password(user: &str) -> Result<SecretString> {
     let password = password(user, false)?;
     if io::stdin().is_terminal() {
-        let again = prompt(words::terminal::password_again())?;
+        let again = prompt(
+            words::terminal::password_again(),
+            words::terminal::no_password(),
+        )?;
         if again.expose_secret() != password.expose_secret() {
             return Err(AppError::new(
                 ErrorKind::Invalid,
@@ -56,10 +68,10 @@ pub(crate) fn new_password(user: &str) -> Result<SecretString> {
     Ok(password)
 }
 
-fn prompt(question: &str) -> Result<SecretString> {
+fn prompt(question: &str, missing: &str) -> Result<SecretString> {
     rpassword::prompt_password(format!("{question} "))
         .map(SecretString::from)
-        .map_err(|error| unreadable(words::terminal::no_password()).with_details(error.to_string()))
+        .map_err(|error| unreadable(missing).with_details(error.to_string()))
 }
 
 fn unreadable(missing: &str) -> AppError {

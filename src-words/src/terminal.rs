@@ -73,10 +73,11 @@ words! {
     passwords_differ = "The two passwords differ.";
     no_password = "There is no password on standard input.";
     no_token = "There is no token on standard input.";
+    token_asked = "Token:";
     one_line = "Enter it as a single line.";
     token_good(hub) = "The token is valid for {hub}.";
     needs_no_sign_in(hub) = "The hub at {hub} needs no sign-in.";
-    give_user_or_token = "Give a user with --user, or a token with --token-stdin.";
+    give_user_or_token = "Give a user with --user, or a token with --token-stdin or --appliance-token-stdin.";
     session_until(time) = "Signed in until {time}. The token:";
     signed_in(user, time) = "Signed in as {user} until {time}. The token:";
 

@@ -25,15 +25,24 @@ pub(crate) async fn run(global: &Global, output: &Output) -> Result<()> {
     };
     let client = HubClient::new(address, None)?;
     client.health().await?;
+    if client.is_readable_on_the_way() {
+        // Before anything secret is sent.
+        output.note(words::hubs::unencrypted());
+    }
     if global.token_stdin {
-        let token = Token::new(secrets::token_from_stdin()?.expose_secret());
+        let as_nobody = client.check_sign_in().await;
+        if as_nobody.is_ok() {
+            // Such a hub takes any token for good.
+            return not_needed(&client, output);
+        }
+        let token = Token::new(secrets::token()?.expose_secret());
         client.clone().with_token(token).check_token().await?;
         return output.show(&json!({ "signed_in": true }), || {
             words::terminal::token_good(client.address())
         });
     }
     if global.appliance_token_stdin {
-        let token = Token::new(secrets::token_from_stdin()?.expose_secret());
+        let token = Token::new(secrets::token()?.expose_secret());
         let signed_in = client.sign_in_with_appliance_token(&token).await?;
         return show(&client, signed_in, None, output);
     }
@@ -76,5 +85,7 @@ fn show(client: &HubClient, signed_in: SignIn, user: Option<&str>, output: &Outp
 fn not_needed(client: &HubClient, output: &Output) -> Result<()> {
     output.show(&json!({ "signed_in": true }), || {
         words::terminal::needs_no_sign_in(client.address())
-    })
+    })?;
+    output.note(words::hubs::without_sign_in_hint());
+    Ok(())
 }

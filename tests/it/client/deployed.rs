@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use sendense_core::download::{SavedArchive, save_file, save_zip};
 use sendense_core::{Backups, Events, HubClient, HubSession, MemorySecrets, Token, watch_backup};
-use sendense_tests::{DeployedHub, Hazards, SampleVm, sample_vm, sha256_file, temp_dir, tool};
+use sendense_tests::{
+    DeployedHub, Hazards, SampleVm, sample_vm, sendense, sha256_file, temp_dir, tool,
+};
 use sendense_types::commands::Credentials;
 use sendense_types::{
     AppError, AppEvent, Backup, BackupStatus, BackupType, ErrorKind, HubId, RepositoryId,
@@ -601,4 +603,50 @@ async fn what_became_of_a_deletion_without_an_answer_is_not_claimed_to_be_known(
         "{error}"
     );
     assert!(site.hub.mounts().await.unwrap().is_empty(), "it was done");
+}
+
+/// Contract 3.2, 8.2: the same from a terminal, whose answers are for scripts.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_terminal_signs_in_with_tokens_and_says_where_nobody_has_to() {
+    const TOKEN: &str = "of-the-appliance";
+    let folder = temp_dir();
+    let hazards = Hazards {
+        appliance_token: Some(TOKEN.to_owned()),
+        ..Hazards::default()
+    };
+    let hub = DeployedHub::start(&folder.path().join("data"), hazards).await;
+    let run = |args: &[&str], secret: &str| {
+        let command = sendense().args(["--hub", hub.url()]).args(args);
+        let command = command.env("HOME", folder.path());
+        command.stdin(format!("{secret}\n")).outcome()
+    };
+    let refused = run(&["login", "--appliance-token-stdin"], "another-secret");
+    assert_eq!(refused.code, Some(4), "{refused}");
+    assert!(!refused.error_text().contains("another"), "{refused}");
+    let signed_in = run(&["login", "--appliance-token-stdin"], TOKEN);
+    let session = signed_in.text();
+    assert_eq!(session.trim(), "session-of-the-appliance", "{signed_in}");
+    let checked = run(&["login", "--token-stdin"], session.trim());
+    assert!(checked.text().contains("is valid"), "{checked}");
+    hub.forget_sessions();
+    let stale = run(&["vm", "list", "--token-stdin"], session.trim());
+    assert_eq!(stale.code, Some(4), "{stale}");
+    let listed = run(&["vm", "list", "--appliance-token-stdin"], TOKEN);
+    assert_eq!(listed.code, Some(0), "{listed}");
+
+    hub.change(|hazards| hazards.appliance_token = None);
+    for args in [
+        &["login", "--token-stdin"][..],
+        &["login", "--appliance-token-stdin"],
+        &["login", "--user", "ada", "--password-stdin"],
+        &["login"],
+    ] {
+        let open = run(args, "any");
+        assert!(open.text().contains("needs no sign-in"), "{open}");
+        assert!(open.error_text().contains("can restore"), "{open}");
+    }
+    let anonymous = run(&["vm", "list", "--user", "ada", "--password-stdin"], "any");
+    assert_eq!(anonymous.code, Some(0), "{anonymous}");
+    let said = anonymous.error_text();
+    assert!(said.contains("needs no sign-in"), "{anonymous}");
 }

@@ -191,7 +191,7 @@ const ROOMS: &[(&str, Rooms)] = &[
                 "commands",
                 &["args", "connection", "output", "progress", "secrets"],
             ),
-            ("connection", &["args", "secrets"]),
+            ("connection", &["args", "output", "secrets"]),
             ("progress", &["output"]),
         ],
     ),
