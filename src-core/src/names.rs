@@ -148,6 +148,7 @@ mod tests {
         }
     }
 
+    /// Contract H21.
     #[test]
     fn hostile_names_are_tamed() {
         for (name, linux, windows) in [

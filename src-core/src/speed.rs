@@ -81,6 +81,7 @@ mod tests {
         assert_eq!(speed.seconds_left(20_000), None, "a stall has no end");
     }
 
+    /// Contract H26.
     #[test]
     fn a_restart_is_no_negative_speed() {
         let start = Instant::now();

@@ -279,6 +279,7 @@ mod tests {
         )
     }
 
+    /// Contract H30.
     #[test]
     fn looks_come_quickly_at_first_and_rarely_when_nothing_moves() {
         let mut plan = Plan::default();
@@ -299,6 +300,7 @@ mod tests {
         assert_eq!(pause(120_000, 5), PAUSE, "it moves again");
     }
 
+    /// Contract H8, H39, section 12.9.
     #[test]
     fn progress_has_a_speed_and_a_stall_is_noticed() {
         let mut plan = Plan::default();
@@ -324,6 +326,7 @@ mod tests {
         assert!(!look(3000, 63).is_stalled);
     }
 
+    /// Contract H10.
     #[test]
     fn completed_is_over_only_with_all_disks() {
         let start = Instant::now();
@@ -341,6 +344,7 @@ mod tests {
         assert!(matches!(step, Step::Over(_)), "{step:?}");
     }
 
+    /// Contract D19, D35, H10, H42.
     #[test]
     fn a_hub_that_lists_no_disks_has_to_confirm_them() {
         let mut plan = Plan::default();
@@ -368,6 +372,7 @@ mod tests {
         );
     }
 
+    /// Contract H42.
     #[test]
     fn the_wait_for_a_proof_begins_anew_with_each_sign_of_life() {
         let mut plan = Plan::default();

@@ -140,6 +140,7 @@ fn invoke(window: &WebviewWindow<MockRuntime>, command: &str, body: Value) -> Re
     get_ipc_response(window, request).map(|reply| reply.deserialize().unwrap())
 }
 
+/// Contract H29.
 #[test]
 fn a_question_travels_from_the_window_to_the_hub_and_back() {
     let shell = Shell::start().connected();
@@ -292,6 +293,7 @@ fn the_first_repository_works_and_stays() {
     assert_eq!(refusal.kind, ErrorKind::Conflict, "{refusal:?}");
 }
 
+/// Contract H34.
 #[test]
 fn the_diagnostics_hold_the_last_errors_and_no_password() {
     let shell = Shell::start_with(true).connected();

@@ -409,6 +409,7 @@ impl VerificationStatus {
 mod tests {
     use super::*;
 
+    /// Contract D17, D18.
     #[test]
     fn both_dialects_words_fold_into_one_status() {
         for word in [

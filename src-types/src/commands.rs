@@ -645,6 +645,7 @@ mod tests {
         assert_eq!(<ListFiles as Command>::NAME, "list_files");
     }
 
+    /// Contract H34.
     #[test]
     fn passwords_and_tokens_are_not_logged() {
         let secret = || "correct horse".to_owned();

@@ -50,6 +50,7 @@ async fn the_main_job_works_in_the_default_dialect() {
     main_job(Profile::Default).await;
 }
 
+/// Contract D2, D3, D30, D31, D51.
 #[tokio::test]
 async fn the_main_job_works_in_the_documented_dialect() {
     main_job(Profile::Documented).await;

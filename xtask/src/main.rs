@@ -10,6 +10,7 @@ mod bench;
 mod breakages;
 mod bundle;
 mod check;
+mod contract;
 mod corpus;
 mod fixtures;
 mod icons;
@@ -58,6 +59,8 @@ enum Task {
     Check,
     /// Check the house rules that no other tool knows
     Tidy,
+    /// Write down which tests hold which row of the contract, in docs/contract-coverage.md
+    Contract,
     /// Build the window's contents
     Ui,
     /// Build packages to install, such as deb; all that this system can make when none is named
@@ -96,6 +99,7 @@ fn run(task: Option<Task>) -> Result<()> {
             check::run()
         }
         Some(Task::Tidy) => tidy::run(),
+        Some(Task::Contract) => contract::run(),
         Some(Task::Ui) => ui::run(),
         Some(Task::Bundle { kinds }) => bundle::run(&kinds),
         Some(Task::Bench(options)) => bench::run(&options),

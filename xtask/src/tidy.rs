@@ -10,11 +10,12 @@ mod texts;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use cargo_metadata::{Package, TargetKind};
 
-use self::modules::{Modules, Sources};
-use crate::workspace;
+use self::modules::Modules;
+use crate::contract;
+use crate::workspace::{self, Sources};
 
 /// Checks everything and shows what it finds.
 pub(crate) fn run() -> Result<()> {
@@ -22,8 +23,9 @@ pub(crate) fn run() -> Result<()> {
     let packages = workspace::packages()?;
     let mut findings = Vec::new();
     text::check(&files, &mut findings)?;
-    let sources = sources(&files)?;
+    let sources = workspace::sources(&files)?;
     texts::check(&sources, &mut findings)?;
+    contract::check(&sources, &mut findings)?;
     crates::check(&packages, &mut findings)?;
     structure(&packages, &sources, &mut findings)?;
     for finding in &findings {
@@ -32,19 +34,6 @@ pub(crate) fn run() -> Result<()> {
     ensure!(findings.is_empty(), "tidy: {} findings", findings.len());
     println!("tidy: {} files, nothing to complain about", files.len());
     Ok(())
-}
-
-/// The text of all Rust files.
-fn sources(files: &[PathBuf]) -> Result<Sources> {
-    files
-        .iter()
-        .filter(|file| file.extension().is_some_and(|kind| kind == "rs"))
-        .map(|file| {
-            let text = std::fs::read_to_string(workspace::root().join(file))
-                .with_context(|| format!("cannot read {}", file.display()))?;
-            Ok((file.clone(), text))
-        })
-        .collect()
 }
 
 /// Rules about how the files of each crate hang together.

@@ -1,5 +1,6 @@
 //! The checkout: where it is, which crates it has, which files git knows, and how to run cargo in it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -7,6 +8,9 @@ use anyhow::{Context, Result};
 use cargo_metadata::{Metadata, MetadataCommand, Package};
 
 use crate::process::{self, program, quietly};
+
+/// The text of every Rust file, by its path from the root of the checkout.
+pub(crate) type Sources = BTreeMap<PathBuf, String>;
 
 /// The root of the checkout.
 pub(crate) fn root() -> PathBuf {
@@ -76,4 +80,17 @@ pub(crate) fn files() -> Result<Vec<PathBuf>> {
     let files = list.split_terminator('\0').map(PathBuf::from);
     // A file that is deleted but not yet committed is still in git's list.
     Ok(files.filter(|file| root().join(file).is_file()).collect())
+}
+
+/// The text of those of these files that are Rust.
+pub(crate) fn sources(files: &[PathBuf]) -> Result<Sources> {
+    files
+        .iter()
+        .filter(|file| file.extension().is_some_and(|kind| kind == "rs"))
+        .map(|file| {
+            let text = std::fs::read_to_string(root().join(file))
+                .with_context(|| format!("cannot read {}", file.display()))?;
+            Ok((file.clone(), text))
+        })
+        .collect()
 }

@@ -489,6 +489,7 @@ mod tests {
         settle().await;
     }
 
+    /// Contract D47, D48, H16, H17, section 12.2.
     #[tokio::test]
     async fn a_folder_that_the_hub_never_begins_to_archive_is_saved_file_by_file() {
         let _clock = StoppedClock::new();
@@ -526,6 +527,7 @@ mod tests {
         assert_eq!((time.year(), time.hour(), time.minute()), (2024, 11, 49));
     }
 
+    /// Contract D53, H1.
     #[tokio::test]
     async fn a_folder_whose_archive_the_hub_ends_is_saved_file_by_file_and_then_always() {
         let _clock = StoppedClock::new();
@@ -640,6 +642,7 @@ mod tests {
         assert_eq!(torn.count(), 2, "{asked:?}");
     }
 
+    /// Contract H13.
     #[tokio::test]
     async fn a_mount_that_goes_ends_all_of_it() {
         let fake = FakeHub::start(|line| match line.contains("Fb") {

@@ -209,6 +209,7 @@ mod tests {
         names
     }
 
+    /// Contract H1.
     #[test]
     fn only_a_kept_file_has_the_name() {
         let folder = tempfile::tempdir().unwrap();

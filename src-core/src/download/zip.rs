@@ -330,6 +330,7 @@ mod tests {
         assert_eq!(contents.note, None);
     }
 
+    /// Contract H15, section 12.11.
     #[test]
     fn a_missing_file_and_a_short_one_are_found() {
         let expected = expected("/", &[entry("/a.txt", 1), entry("/b.txt", 2)]);
@@ -352,6 +353,7 @@ mod tests {
         assert!(expected("/", &[link, unreadable]).files.is_empty());
     }
 
+    /// Contract H15.
     #[test]
     fn what_no_listing_names_is_not_said_to_be_compared() {
         let mut unreadable = entry("/top/sealed", 9);
@@ -373,6 +375,7 @@ mod tests {
         assert_eq!(contents.unlisted, ["_STREAMS/x/s", "b/unlisted.txt"]);
     }
 
+    /// Contract H16.
     #[test]
     fn a_followed_link_that_came_as_a_file_is_foreign_too() {
         let mut link = entry("/l", 5);
@@ -410,6 +413,7 @@ mod tests {
         assert_eq!(contents.note.as_deref(), Some("/fifo: named pipe"));
     }
 
+    /// Contract H16, section 12.11.
     #[test]
     fn a_link_is_kept_only_where_the_listing_says_what_it_points_to() {
         let link = |path: &str, target: Option<&str>| FileEntry {

@@ -117,6 +117,7 @@ mod tests {
         }
     }
 
+    /// Contract H25.
     #[test]
     fn ids_are_encoded_and_cannot_change_the_path() {
         let base = parse("http://hub/x").unwrap();

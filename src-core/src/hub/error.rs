@@ -416,6 +416,7 @@ mod tests {
         ),
     ];
 
+    /// Contract D6, D7, D41, D58, D60, section 12.1.
     #[test]
     fn every_failure_of_the_catalogue_is_understood() {
         for (status, body, kind) in CATALOGUE {
@@ -461,6 +462,7 @@ mod tests {
         assert_eq!(error.kind, ErrorKind::Internal);
     }
 
+    /// Contract D6, H28.
     #[test]
     fn the_hubs_own_words_are_kept() {
         let body = br#"{"error":"failed to prepare backup disk 0","details":"qemu-img: \u003cno space\u003e"}"#;
@@ -474,6 +476,7 @@ mod tests {
         assert_eq!(error.details.as_deref(), Some("plain text"));
     }
 
+    /// Contract D6.
     #[test]
     fn an_unknown_body_is_no_reason_to_fail() {
         for body in [

@@ -85,6 +85,7 @@ mod tests {
         seconds_told(&headers)
     }
 
+    /// Contract H36.
     #[test]
     fn a_hub_says_seconds_or_a_date_by_its_own_clock() {
         let now = Some("Fri, 27 Nov 2026 10:00:00 GMT");

@@ -135,6 +135,7 @@ mod tests {
         client.with_appliance_token(Token::new("secret-of-the-appliance"))
     }
 
+    /// Contract H35, section 12.12.
     #[tokio::test]
     async fn a_hub_that_forgot_is_signed_in_to_again_once_whoever_asks() {
         let (hub, knows, logins) = forgetful(true).await;
@@ -157,6 +158,7 @@ mod tests {
         assert_eq!(logins.load(Ordering::Relaxed), 3);
     }
 
+    /// Contract H35.
     #[tokio::test]
     async fn a_session_that_is_refused_at_once_is_not_got_again_and_again() {
         let hub = FakeHub::start(|line| match line {
@@ -175,6 +177,7 @@ mod tests {
         assert_eq!(logins, 1, "{asked:?}");
     }
 
+    /// Contract H35.
     #[tokio::test]
     async fn a_refused_appliance_token_is_tried_once() {
         let (hub, _, logins) = forgetful(false).await;

@@ -435,6 +435,7 @@ mod tests {
     use super::*;
     use crate::testing::{FakeHub, json};
 
+    /// Contract section 12.6.
     #[tokio::test]
     async fn an_empty_partition_is_a_mount_that_is_gone_where_its_folder_is_the_hubs_own() {
         const MOUNTED: &str = "2025-10-08T21:19:37.52+01:00";
@@ -482,6 +483,7 @@ mod tests {
         }
     }
 
+    /// Contract D54, H20.
     #[test]
     fn paths_are_sent_in_their_shortest_form() {
         for (path, normal) in [
@@ -532,6 +534,7 @@ mod tests {
         }
     }
 
+    /// Contract D53, H1, section 12.2.
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_ends_after_fifteen_seconds_was_ended_by_the_hubs_limit() {
         for (after, is_limit) in [(5, false), (15, true), (16, true), (25, false)] {
@@ -545,6 +548,7 @@ mod tests {
         }
     }
 
+    /// Contract D53.
     #[tokio::test(start_paused = true)]
     async fn a_hub_that_once_sent_for_longer_has_no_limit() {
         let (hub, mut broken) = breaking_body(15);
@@ -562,6 +566,7 @@ mod tests {
         assert!(hub.refuse_too_large(9).is_ok());
     }
 
+    /// Contract H17, section 12.2.
     #[tokio::test(start_paused = true)]
     async fn a_body_without_a_byte_for_half_a_minute_ends_with_what_that_means() {
         let (_, mut body) = breaking_body(3600);

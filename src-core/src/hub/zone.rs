@@ -62,6 +62,7 @@ mod tests {
         text.parse().unwrap()
     }
 
+    /// Contract D8, H4.
     #[test]
     fn a_wall_time_is_undone_by_the_offset_of_its_season() {
         let mut zone = Zone::default();
@@ -80,6 +81,7 @@ mod tests {
         }
     }
 
+    /// Contract H4.
     #[test]
     fn a_hub_in_greenwich_says_the_truth_and_what_is_no_time_says_nothing() {
         let mut zone = Zone::default();

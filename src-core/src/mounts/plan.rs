@@ -197,6 +197,7 @@ mod tests {
         assert_eq!(history, [(0, Deed::Warn { minutes: 2 })]);
     }
 
+    /// Contract D63.
     #[tokio::test(start_paused = true)]
     async fn a_browsed_mount_is_used_every_ten_minutes_as_long_as_somebody_is_there() {
         let now = Instant::now();
@@ -245,6 +246,7 @@ mod tests {
         assert_eq!(due, [Deed::Warn { minutes: 10 }]);
     }
 
+    /// Contract H13.
     #[tokio::test(start_paused = true)]
     async fn nobody_is_warned_of_other_peoples_mounts() {
         let now = Instant::now();

@@ -171,6 +171,7 @@ fn end_of(mount: &OpenMount) -> i64 {
     (end.as_secs_f64() / 60.0).round() as i64
 }
 
+/// Contract D63.
 #[tokio::test]
 async fn a_folder_that_somebody_looks_at_is_asked_for_every_ten_minutes() {
     let mut scene = Scene::begin(true).await;
@@ -196,6 +197,7 @@ async fn a_folder_that_somebody_looks_at_is_asked_for_every_ten_minutes() {
     assert_eq!(scene.news(), Vec::<String>::new());
 }
 
+/// Contract D43, D44, D63, H36.
 #[tokio::test]
 async fn a_mount_that_ends_anyway_is_warned_of_twice_and_missed_at_its_end() {
     let mut scene = Scene::begin(false).await;

@@ -103,6 +103,7 @@ mod tests {
         }
     }
 
+    /// Contract H36.
     #[test]
     fn the_end_is_told_by_our_clock_whatever_the_hubs_says() {
         // The hub's clock is an hour ahead.
@@ -123,6 +124,7 @@ mod tests {
         assert_eq!(moved.expires_at, Some(at(606)));
     }
 
+    /// Contract D43, D63.
     #[test]
     fn one_use_tells_hubs_apart_that_give_more_time_from_those_that_do_not() {
         let mut open = described(&mount(600), None, at(0), None);

@@ -115,6 +115,7 @@ async fn a_question_counts_for_the_hub_it_was_put_to() {
     switching.await.unwrap();
 }
 
+/// Contract H34.
 #[tokio::test]
 async fn a_question_that_failed_is_in_the_log_once_with_what_was_asked_and_why() {
     let hub = FakeHub::start(|_| {
@@ -151,6 +152,7 @@ async fn a_question_that_failed_is_in_the_log_once_with_what_was_asked_and_why()
     }
 }
 
+/// Contract H34.
 #[tokio::test]
 async fn a_password_is_not_logged_whatever_the_hub_answers() {
     let hub = FakeHub::start(|line| match line {

@@ -220,6 +220,7 @@ mod tests {
         assert!(html.contains("since the last backup, just now"), "{html}");
     }
 
+    /// Contract D60.
     #[tokio::test(flavor = "current_thread")]
     async fn without_a_backup_to_build_on_incremental_says_why_it_is_off() {
         let html = choice(None, None).await;
@@ -228,6 +229,7 @@ mod tests {
         insta::assert_snapshot!(html);
     }
 
+    /// Contract H41.
     #[tokio::test(flavor = "current_thread")]
     async fn where_the_hub_would_lose_changes_incremental_is_off_and_says_so() {
         let html = choice(None, Some(words::backups::incremental_elsewhere())).await;

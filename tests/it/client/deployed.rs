@@ -85,6 +85,7 @@ impl Site {
     }
 }
 
+/// Contract D1, D5, D11, D45, section 12.4.
 #[tokio::test]
 async fn the_main_job_works_on_a_deployed_hub() {
     let site = Site::open(Hazards::default()).await;
@@ -132,7 +133,7 @@ async fn the_main_job_works_on_a_deployed_hub() {
     site.hub.unmount(&mount.mount_id).await.unwrap();
 }
 
-/// Contract H10, H42, section 12.
+/// Contract H7, H10, H42, section 12.3.
 #[tokio::test]
 async fn completed_is_not_done_while_a_disk_is_not_confirmed() {
     let site = Site::open(Hazards {
@@ -175,7 +176,7 @@ async fn completed_is_not_done_while_a_disk_is_not_confirmed() {
     assert_eq!(done.status, BackupStatus::Completed);
 }
 
-/// Contract H41.
+/// Contract H41, section 12.13.
 #[tokio::test]
 async fn an_incremental_backup_goes_only_where_the_newest_one_is() {
     let site = Site::open(Hazards::default()).await;
@@ -220,7 +221,7 @@ async fn an_incremental_backup_goes_only_where_the_newest_one_is() {
     assert!(bases.iter().all(|base| base.parent.is_some()), "{bases:?}");
 }
 
-/// Contract H9.
+/// Contract H9, section 12.5.
 #[tokio::test]
 async fn a_hub_that_lost_its_chains_is_not_asked_for_incremental_backups_again() {
     let site = Site::open(Hazards {
@@ -282,7 +283,7 @@ async fn the_times_of_backups_are_true_whatever_the_hub_pretends() {
     }
 }
 
-/// Contract D27.
+/// Contract D27, H30.
 #[tokio::test]
 async fn all_backups_are_put_together_from_those_of_each_vm() {
     let site = Site::open(Hazards::default()).await;
@@ -390,7 +391,7 @@ async fn a_vm_whose_backups_the_hub_hides_has_those_that_can_be_found() {
     assert_eq!(seen[0].status, BackupStatus::Completed);
 }
 
-/// Contract D34.
+/// Contract D30, D34, H22, H23.
 #[tokio::test]
 async fn the_chain_of_a_repository_is_its_own_and_whole() {
     let site = Site::open(Hazards::default()).await;
@@ -445,7 +446,7 @@ async fn save_all(site: &Site, disk_index: u32) -> (Result<SavedArchive, AppErro
     (saved, target)
 }
 
-/// Contract H15, section 12.
+/// Contract D45, H15, section 12.10 to 12.11.
 #[tokio::test]
 async fn an_archive_of_a_whole_disk_is_compared_with_what_is_in_its_partitions() {
     let site = Site::open(Hazards {
@@ -468,7 +469,7 @@ async fn an_archive_of_a_whole_disk_is_compared_with_what_is_in_its_partitions()
     tool("unzip").arg("-tqq").arg(&target).run();
 }
 
-/// Contract 6.4, H16, section 12.
+/// Contract 6.4, H16, section 12.11.
 #[tokio::test]
 async fn what_a_hub_puts_in_the_place_of_links_is_taken_out_and_named() {
     let site = Site::open(Hazards {
@@ -506,7 +507,7 @@ fn empty_session() -> (HubSession, Arc<MemorySecrets>) {
     (session, secrets)
 }
 
-/// Contract 3.2, 6.1, 8.2, section 12.
+/// Contract 3.2, 6.1, 8.2, D2, D3, D5, H40, section 12.12.
 #[tokio::test]
 async fn each_kind_of_sign_in_gets_in_where_it_should_and_nowhere_else() {
     let site = Site::open(Hazards {

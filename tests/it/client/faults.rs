@@ -105,6 +105,7 @@ async fn a_question_is_asked_once_more_when_the_connection_breaks() {
     assert_eq!(script.asked().len(), 2);
 }
 
+/// Contract H1.
 #[tokio::test]
 async fn a_start_without_an_answer_is_looked_for_and_never_repeated() {
     let script = Script::play([
@@ -134,6 +135,7 @@ async fn a_start_without_an_answer_is_looked_for_and_never_repeated() {
     assert_eq!(posts, 1, "{:?}", script.asked());
 }
 
+/// Contract H1.
 #[tokio::test]
 async fn a_start_that_nobody_knows_of_is_said_to_be_unknown() {
     let none = r#"{"backups":null,"total":0}"#;
@@ -152,6 +154,7 @@ async fn a_start_that_nobody_knows_of_is_said_to_be_unknown() {
     assert_eq!(error.kind, ErrorKind::OutcomeUnknown);
 }
 
+/// Contract H7.
 #[tokio::test]
 async fn a_second_backup_is_not_started_beside_a_running_one() {
     let script = Script::play([
@@ -171,6 +174,7 @@ async fn a_second_backup_is_not_started_beside_a_running_one() {
     assert_eq!(script.asked().len(), 2, "nothing was started");
 }
 
+/// Contract D39, D40, H1.
 #[tokio::test]
 async fn a_mount_without_an_answer_is_asked_for_again() {
     let script = Script::play([
@@ -186,6 +190,7 @@ async fn a_mount_without_an_answer_is_asked_for_again() {
     assert_eq!(script.asked().len(), 3);
 }
 
+/// Contract D6, H18, H28.
 #[tokio::test]
 async fn an_empty_answer_and_a_plain_text_are_errors_in_words() {
     let script = Script::play([
@@ -209,6 +214,7 @@ async fn an_empty_answer_and_a_plain_text_are_errors_in_words() {
     assert!(hub.vms().await.unwrap_err().message.contains("like a hub"));
 }
 
+/// Contract H1.
 #[tokio::test]
 async fn a_short_body_is_a_cut_and_leaves_no_file() {
     const INFO: &str = r#"{"name":"f","path":"/f","type":"file","size":100}"#;
@@ -233,6 +239,7 @@ async fn a_short_body_is_a_cut_and_leaves_no_file() {
     }
 }
 
+/// Contract D50, H16.
 #[tokio::test]
 async fn a_folder_and_a_link_are_not_downloaded_as_files() {
     for info in [

@@ -28,6 +28,7 @@ async fn start() -> (DeployedHub, HubClient, TempDir) {
     (deployed, hub, folder)
 }
 
+/// Contract H33.
 #[tokio::test]
 async fn vms_are_found_on_a_vcenter_and_those_that_are_named_are_added() {
     let (_deployed, hub, _folder) = start().await;
@@ -48,6 +49,7 @@ async fn vms_are_found_on_a_vcenter_and_those_that_are_named_are_added() {
     assert_eq!(known, [false, true]);
 }
 
+/// Contract H1, section 12.2.
 #[tokio::test]
 async fn a_hub_that_looks_for_too_long_is_asked_once_and_what_it_added_is_found() {
     let (deployed, hub, _folder) = start().await;

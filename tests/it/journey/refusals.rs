@@ -101,6 +101,7 @@ fn disks_files_and_paths_that_are_not_there_are_refused() {
     assert!(terminal.restored().is_empty(), "{:?}", terminal.restored());
 }
 
+/// Contract D54, H20.
 #[test]
 fn no_spelling_of_dot_dot_leaves_the_disk() {
     let terminal = Terminal::open();

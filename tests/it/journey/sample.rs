@@ -48,6 +48,7 @@ fn single_commands_without_a_running_hub_do_the_whole_job() {
     );
 }
 
+/// Contract D38.
 #[test]
 fn every_known_file_of_every_volume_comes_back() {
     let terminal = Terminal::open();
@@ -80,6 +81,7 @@ fn every_known_file_of_every_volume_comes_back() {
     }
 }
 
+/// Contract D52.
 #[test]
 fn a_folder_comes_back_as_a_zip_that_unzip_accepts() {
     let terminal = Terminal::open();
@@ -134,6 +136,7 @@ fn ten_thousand_entries_are_listed() {
     assert_eq!(files(&listing).len(), 10_000);
 }
 
+/// Contract H21, H25.
 #[test]
 fn odd_names_can_be_listed_and_fetched_by_the_path_that_the_list_gives() {
     let terminal = Terminal::open();

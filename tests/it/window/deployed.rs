@@ -18,6 +18,7 @@ async fn deployed(hazards: Hazards) -> (DeployedHub, TempDir) {
     (hub, folder)
 }
 
+/// Contract D2, H4.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_comes_back_from_a_deployed_hub_that_wants_a_token() {
     let (hub, _folder) = deployed(Hazards {
@@ -54,6 +55,7 @@ async fn a_file_comes_back_from_a_deployed_hub_that_wants_a_token() {
     desk.close().await;
 }
 
+/// Contract H10.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_that_is_not_confirmed_is_never_shown_as_done() {
     let (hub, _folder) = deployed(Hazards {
@@ -76,6 +78,7 @@ async fn a_backup_that_is_not_confirmed_is_never_shown_as_done() {
     desk.close().await;
 }
 
+/// Contract H6.
 #[tokio::test(flavor = "multi_thread")]
 async fn vms_of_a_vcenter_are_found_filtered_and_added() {
     let folder = temp_dir();

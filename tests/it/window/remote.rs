@@ -138,6 +138,7 @@ async fn a_hub_that_is_down_at_the_start_is_back_by_itself() {
     desk.close().await;
 }
 
+/// Contract D44.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_expired_mount_comes_back_in_the_same_folder() {
     let folder = temp_dir();

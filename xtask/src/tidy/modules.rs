@@ -16,9 +16,7 @@ use syn::visit::Visit;
 use syn::{Item, ItemMod};
 
 use self::paths::{Import, Paths, Reference, attributes, defined, for_tests, path_attribute};
-
-/// The text of every Rust file, by its path from the root of the checkout.
-pub(super) type Sources = BTreeMap<PathBuf, String>;
+use crate::workspace::Sources;
 
 /// One crate: a library or a program with all its modules.
 pub(super) struct Modules {

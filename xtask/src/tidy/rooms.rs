@@ -249,6 +249,7 @@ const ROOMS: &[(&str, Rooms)] = &[
                 "check",
                 &["process", "tally", "tidy", "tools", "ui", "workspace"],
             ),
+            ("contract", &["workspace"]),
             ("corpus", &["bench", "process", "setup", "workspace"]),
             ("fixtures", &["process", "setup", "workspace"]),
             ("icons", &["process", "setup", "workspace"]),
@@ -268,7 +269,7 @@ const ROOMS: &[(&str, Rooms)] = &[
                     "workspace",
                 ],
             ),
-            ("tidy", &["workspace"]),
+            ("tidy", &["contract", "workspace"]),
             ("tools", &["process", "workspace"]),
             ("ui", &["process", "setup", "workspace"]),
             (

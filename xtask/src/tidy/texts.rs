@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use syn::LitStr;
 
-use super::modules::Sources;
+use crate::workspace::Sources;
 
 /// What a user reads comes out of these.
 const SPEAKING: [&str; 4] = ["src-ui/src", "src-core/src", "src-cli/src", "src-tauri/src"];

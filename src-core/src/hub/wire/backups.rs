@@ -282,6 +282,7 @@ mod tests {
 
     use super::*;
 
+    /// Contract D17, D21, D23.
     #[test]
     fn a_documented_detail_lists_its_disks() {
         let sample = include_str!("samples/documented/backup.json");
@@ -296,6 +297,7 @@ mod tests {
         assert!(backup.completed_at.is_none());
     }
 
+    /// Contract D19, D22, D24, D26, H3, section 12.4.
     #[test]
     fn a_deployed_list_has_nulls_and_other_names() {
         let sample = include_str!("samples/deployed/backups.json");
@@ -346,6 +348,7 @@ mod tests {
         assert_eq!(parents(&rows), [b2, None, None, None, None, None]);
     }
 
+    /// Contract D15, D16.
     #[test]
     fn a_start_answers_in_both_dialects() {
         for sample in [
@@ -359,6 +362,7 @@ mod tests {
         }
     }
 
+    /// Contract D20, D21, H26.
     #[test]
     fn odd_progress_stays_within_a_bar() {
         for (answer, percent) in [
@@ -388,6 +392,7 @@ mod tests {
         }
     }
 
+    /// Contract H10, section 12.3.
     #[test]
     fn a_deployed_hub_that_still_copies_is_not_believed_to_be_done() {
         let status = |phase: &str, percent: f64| {
@@ -404,6 +409,7 @@ mod tests {
         assert_eq!(status("pending", 0.0), BackupStatus::Completed);
     }
 
+    /// Contract H37.
     #[test]
     fn lists_have_the_newest_first_whatever_the_hub_does() {
         let row = |id: &str, at: &str| json!({ "backup_id": id, "created_at": at });
@@ -419,6 +425,7 @@ mod tests {
         assert_eq!(ids, ["c", "b", "a"]);
     }
 
+    /// Contract D32.
     #[test]
     fn chains_come_in_both_dialects() {
         let documented = include_str!("samples/documented/chain.json");

@@ -167,6 +167,7 @@ mod tests {
 
     use super::*;
 
+    /// Contract D3.
     #[test]
     fn of_several_names_the_first_that_says_something_counts() {
         let value = json!({ "token": "", "session_token": "x", "total": null, "total_count": 3 });
@@ -176,6 +177,7 @@ mod tests {
         assert_eq!(fields.count(&["total", "total_count"]), Some(3));
     }
 
+    /// Contract H26.
     #[test]
     fn sizes_come_as_numbers_fractions_and_texts() {
         for (value, count) in [
@@ -197,6 +199,7 @@ mod tests {
         }
     }
 
+    /// Contract H3.
     #[test]
     fn times_come_in_many_forms() {
         for (text, instant) in [
@@ -217,6 +220,7 @@ mod tests {
         }
     }
 
+    /// Contract D22, H3.
     #[test]
     fn null_and_missing_lists_are_empty() {
         let value = json!({ "files": null });

@@ -122,6 +122,7 @@ mod tests {
 
     use super::*;
 
+    /// Contract D57, D59, H24.
     #[test]
     fn repositories_are_sorted_and_their_ids_may_be_numbers() {
         let answer = json!({ "success": true, "repositories": [

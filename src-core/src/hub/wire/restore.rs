@@ -138,6 +138,7 @@ mod tests {
 
     use super::*;
 
+    /// Contract D42.
     #[test]
     fn a_mount_says_what_it_is_of_and_a_list_does_not() {
         let sample = include_str!("samples/documented/mount.json");
@@ -155,6 +156,7 @@ mod tests {
         }
     }
 
+    /// Contract D46.
     #[test]
     fn files_keep_their_path_and_folders_have_no_size() {
         let sample = include_str!("samples/documented/files.json");
@@ -169,6 +171,7 @@ mod tests {
         assert_eq!(listing.files[0].size, None, "contract D46");
     }
 
+    /// Contract D45, section 12.15.
     #[test]
     fn partitions_have_their_labels_without_escapes_and_files_the_names_they_have() {
         let row =
@@ -203,6 +206,7 @@ mod tests {
         assert_eq!(names_in("/partition-1", &[deeper]), [r"a\x20b"]);
     }
 
+    /// Contract D49, H3.
     #[test]
     fn an_empty_folder_is_null_when_listed_recursively() {
         let empty = json!({ "mount_id": "m", "path": "/x", "files": null, "total_count": 0 });

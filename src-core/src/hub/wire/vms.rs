@@ -147,6 +147,7 @@ mod tests {
 
     use super::*;
 
+    /// Contract D10.
     #[test]
     fn documented_and_deployed_vms_are_one() {
         let documented = include_str!("samples/documented/vm-contexts.json");
@@ -160,6 +161,7 @@ mod tests {
         }
     }
 
+    /// Contract D13, D14.
     #[test]
     fn deployed_disks_are_numbered_by_their_position() {
         let answer = json!({ "disks": [{ "disk_id": "disk-2000", "size_gb": 102 }, { "disk_id": "disk-2001", "size_gb": 5 }], "count": 2 });
@@ -176,6 +178,7 @@ mod tests {
         );
     }
 
+    /// Contract D14, H3.
     #[test]
     fn a_vm_without_disks_has_null() {
         assert_eq!(vm_disks(&json!({ "disks": null })).unwrap(), []);

@@ -105,6 +105,7 @@ fn path_of(raw_query: &str) -> Result<RequestPath> {
     Ok(RequestPath::parse(&path).map_err(restore::Error::from)?)
 }
 
+/// Contract D54, H20.
 #[test]
 fn every_way_to_write_a_parent_is_refused() {
     for raw in [

@@ -213,6 +213,7 @@ mod tests {
         .await
     }
 
+    /// Contract H31.
     #[tokio::test(flavor = "current_thread")]
     async fn a_hundred_thousand_files_draw_a_screenful_and_count_all() {
         let files = (0..100_000).map(|n| file(&format!("file{n}"))).collect();
@@ -226,6 +227,7 @@ mod tests {
         assert!(drawn < 100, "{drawn} rows were drawn");
     }
 
+    /// Contract H21.
     #[tokio::test(flavor = "current_thread")]
     async fn hostile_names_are_text_and_links_show_where_they_lead() {
         let mut link = file("<img src=x>");

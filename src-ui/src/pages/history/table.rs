@@ -407,6 +407,7 @@ mod tests {
         assert!(local < archive && archive < away, "{html}");
     }
 
+    /// Contract D35, D64, H12, H38.
     #[test]
     fn hubs_that_cannot_pin_or_delete_say_so_in_the_menu() {
         let actions = no_actions();
