@@ -16,7 +16,7 @@ words! {
     cancelled = "Looking for VMs was cancelled.";
     no_list = "The hub did not answer with a list of VMs.";
     no_list_hint = "Hubs give no answer when looking takes longer than 15 seconds. Nothing was added. Try again later, or add a VM by its name with “sendense vm discover --credential ID --add NAME”.";
-    name_too_long(limit) = "Its name is too long for this hub, which stores {limit} characters.";
+    name_too_long(limit) = "Its name is too long: this hub backs up VMs with names of up to {limit} characters.";
     filter = "Filter by name";
     select_all(count) = "Select {count} VM" | "Select all {count} VMs";
     nothing_there = "There are no VMs on this vCenter that the hub’s sign-in may see.";

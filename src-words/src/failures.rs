@@ -216,6 +216,9 @@ words! {
     discover_first = "Discover it first.";
     discovery_failed = "The hub could not look for VMs.";
     appliance_discovery_failed = "The capture appliance could not look for VMs.";
+    shared_name_hint = "It starts backups by name and could back up the wrong one. Rename one of them, then discover it again.";
+    name_too_long = "The name of this VM is too long for the hub.";
+    name_too_long_hint = "Nothing was backed up. Rename the VM to 35 characters at most, then discover it again.";
     several_vms(name) = "The hub has several VMs called “{name}”.";
     name_by_id(id, other) = "Use its ID instead, such as {id} or {other}.";
     no_vm_called(name) = "The hub has no VM called “{name}”.";

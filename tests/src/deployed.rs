@@ -16,6 +16,7 @@ use futures::stream;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
 use sendense_hub::{Auth, Config, LocalHub};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
@@ -41,6 +42,10 @@ pub struct Hazards {
     pub loses_discovery_answers: bool,
     /// Being asked for the backups of this VM ends the handler (H2).
     pub drops_history_of: Option<String>,
+    /// The list begins with a backup that was never heard of, in this state since then (H8, D18).
+    pub phantom: Option<(&'static str, Timestamp)>,
+    /// Every VM is there twice, on two vCenters (H32).
+    pub doubles_vms: bool,
     /// No chain row is ever found, so every incremental backup is refused (H9).
     pub loses_chain_rows: bool,
     /// A read error inside an archive ends it in a file that lacks its last byte, and nothing says so (H15).
@@ -278,9 +283,12 @@ impl Shared {
     }
 
     async fn vms(&self, request: Request<Bytes>) -> Answer {
-        let offset = self.hazards().offset_seconds;
+        let hazards = self.hazards();
         let answer = self.forward(request).await?;
-        changed(answer, |value| shapes::vms(value, offset)).await
+        changed(answer, |value| {
+            shapes::vms(value, hazards.offset_seconds, hazards.doubles_vms)
+        })
+        .await
     }
 
     /// An unknown VM, and one asked for by name, has no disks (D12).
@@ -320,6 +328,9 @@ impl Shared {
                 };
                 is_of("repository_id", "repository_id") && is_of("status", "status")
             });
+        }
+        if let Some((status, since)) = self.hazards().phantom {
+            rows.insert(0, shapes::phantom(status, since, &query.0));
         }
         // Rows of disks are told from others by their names, and with them some VMs (D29).
         rows.retain(|row| !shapes::is_hidden(row));
@@ -387,7 +398,7 @@ impl Shared {
         }
         let request = Request::from_parts(parts, Bytes::from(body.to_string()));
         let answer = self.forward(request).await?;
-        let answer = as_deployed_failure(answer, true);
+        let answer = as_deployed_failure(answer, true).await?;
         changed(answer, |value| {
             shapes::started(value, hazards.offset_seconds)
         })
@@ -398,7 +409,7 @@ impl Shared {
         let answer = self.forward(request).await?;
         match self.hazards().loses_delete_answers {
             true => Err(Dropped),
-            false => Ok(as_deployed_failure(answer, knows_missing)),
+            false => as_deployed_failure(answer, knows_missing).await,
         }
     }
 
@@ -500,7 +511,7 @@ impl Shared {
     /// What belongs to restoring fails with 500, whatever the reason (E1).
     async fn restore(&self, request: Request<Bytes>) -> Answer {
         let answer = self.forward(request).await?;
-        Ok(as_deployed_failure(answer, false))
+        as_deployed_failure(answer, false).await
     }
 
     /// The same question to the hub behind.
@@ -578,15 +589,24 @@ async fn changed(answer: Response<Body>, change: impl FnOnce(&Value) -> Value) -
     Ok(ok(&change(&value)))
 }
 
-/// Failures of deployed hubs are 500 (D7) but for a backup that is not there.
-fn as_deployed_failure(mut answer: Response<Body>, knows_missing: bool) -> Response<Body> {
+/// Failures of deployed hubs are 500 (D7) but for a backup that is not there, and have no code.
+async fn as_deployed_failure(answer: Response<Body>, knows_missing: bool) -> Answer {
     let status = answer.status();
+    if status.is_success() {
+        return Ok(answer);
+    }
+    let body = to_bytes(answer.into_body(), LONGEST_BODY).await;
+    let mut body = parsed(&body.map_err(|_| Dropped)?);
+    if let Some(fields) = body.as_object_mut() {
+        fields.remove("code");
+    }
     let stays =
         status == StatusCode::BAD_REQUEST || (knows_missing && status == StatusCode::NOT_FOUND);
-    if status.is_client_error() && !stays {
-        *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    }
-    answer
+    let status = match status.is_client_error() && !stays {
+        true => StatusCode::INTERNAL_SERVER_ERROR,
+        false => status,
+    };
+    Ok(answer_of(status, &body))
 }
 
 /// The shape of failures around backups (E2).

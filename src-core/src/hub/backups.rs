@@ -5,7 +5,7 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::Instant;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use sendense_types::{
     AppError, Backup, BackupId, BackupStatus, BackupType, Chain, ChainLink, ErrorKind,
     IncrementalBase, RepositoryId, Retry, StartedBackup, Verification, VerificationStatus, Vm,
@@ -22,6 +22,8 @@ use crate::Result;
 /// hubs give running ones up after that time, too (contract 6.5).
 const STILL_COPYING: SignedDuration = SignedDuration::from_mins(5);
 
+/// So long after its start a backup that was never heard of did not begin (contract H8).
+const NEVER_BEGAN: SignedDuration = SignedDuration::from_mins(15);
 /// So many VMs a hub is asked for at the same time, where it lists backups only VM by VM.
 const VMS_AT_ONCE: usize = 8;
 
@@ -53,6 +55,9 @@ impl HubClient {
                 Retry::Manual,
             )
             .with_hint(words::failures::running_id(&running.backup_id)));
+        }
+        if before.is_deployed {
+            self.refuse_shared_name(vm).await?;
         }
         let base = self.base_of(vm, Some(repository_id), &before);
         if let (BackupType::Incremental, Some(why_not)) = (backup_type, base.why_not) {
@@ -177,15 +182,35 @@ impl HubClient {
     }
 
     /// Whether another backup beside this one would destroy both (contract H7). One that the hub already calls
-    /// completed counts while its disks are still heard of.
+    /// completed counts while its disks are still heard of; one that was never heard of does not count for ever, because
+    /// a start that fails on a deployed hub leaves such a row behind (H8).
     fn may_run(&self, backup: &Backup) -> bool {
+        let is_within = |moment: Option<Timestamp>, limit: SignedDuration| {
+            let age = moment.zip(self.time());
+            age.is_none_or(|(moment, now)| now.duration_since(moment) < limit)
+        };
         match backup.status {
-            BackupStatus::Active => true,
-            BackupStatus::Unconfirmed => {
-                let heard = backup.last_telemetry_at.zip(self.time());
-                heard.is_none_or(|(heard, now)| now.duration_since(heard) < STILL_COPYING)
+            // What is not known may be running (D18).
+            BackupStatus::Active | BackupStatus::Unknown => {
+                backup.last_telemetry_at.is_some() || is_within(backup.created_at, NEVER_BEGAN)
             }
-            _ => false,
+            BackupStatus::Unconfirmed => is_within(backup.last_telemetry_at, STILL_COPYING),
+            BackupStatus::Completed | BackupStatus::Failed | BackupStatus::Cancelled => false,
+        }
+    }
+
+    /// Deployed hubs start a backup of whichever VM of that name they find first (contract H32).
+    async fn refuse_shared_name(&self, vm: &Vm) -> Result<()> {
+        let vms = self.vms().await?;
+        let same = |other: &&Vm| other.vm_name.to_lowercase() == vm.vm_name.to_lowercase();
+        match vms.iter().filter(same).count() {
+            0 | 1 => Ok(()),
+            _ => Err(AppError::new(
+                ErrorKind::Conflict,
+                words::failures::several_vms(&vm.vm_name),
+                Retry::Never,
+            )
+            .with_hint(words::failures::shared_name_hint())),
         }
     }
 

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use super::{HubClient, request::Effect, session::is_missing, wire};
 use crate::Result;
 
-/// Deployed hubs make ids of names, in columns of 64 characters (contract 3.4).
-const LONGEST_NAME: usize = 44;
+/// Deployed hubs make ids of names, in columns of 64 characters: a VM with a longer name may be added, and cannot be
+/// backed up (contract H6).
+const LONGEST_NAME: usize = 35;
 
 impl HubClient {
     /// The sign-ins for vCenters that the hub keeps and still uses, the default one first.

@@ -485,6 +485,13 @@ pub(super) const MEANINGS: &[Meaning] = &[
         Some(failures::check_credential),
     ),
     row(
+        "data too long",
+        ErrorKind::Unsupported,
+        Retry::Never,
+        failures::name_too_long,
+        Some(failures::name_too_long_hint),
+    ),
+    row(
         "failed to load credentials",
         ErrorKind::Invalid,
         Retry::Manual,

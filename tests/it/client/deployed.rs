@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use sendense_core::download::{SavedArchive, save_file, save_zip};
 use sendense_core::{Backups, Events, HubClient, HubSession, MemorySecrets, Token, watch_backup};
 use sendense_tests::{
@@ -318,6 +319,60 @@ async fn all_backups_are_put_together_from_those_of_each_vm() {
     assert_eq!(recent[0].backup_id, again.backup_id);
 }
 
+/// Contract H7, H8, D18.
+#[tokio::test]
+async fn a_backup_that_may_run_is_not_overtaken_and_one_that_never_began_blocks_nothing() {
+    let site = Site::open(Hazards::default()).await;
+    let repository = site.repository().await;
+    let minutes_ago = |minutes| Timestamp::now() - SignedDuration::from_mins(minutes);
+    for (status, minutes, may_start) in [
+        ("running", 1, false),
+        ("a-word-of-tomorrow", 1, false),
+        ("running", 20, true),
+    ] {
+        let phantom = Some((status, minutes_ago(minutes)));
+        site.deployed.change(|hazards| hazards.phantom = phantom);
+        let kind = BackupType::Full;
+        let started = site
+            .hub
+            .start_backup(&site.vm, &repository, kind, false)
+            .await;
+        match started {
+            Ok(_) => assert!(may_start, "{status} for {minutes} minutes"),
+            Err(error) => {
+                assert_eq!(error.kind, ErrorKind::Conflict, "{error}");
+                assert!(!may_start, "{status} for {minutes} minutes: {error}");
+            }
+        }
+    }
+}
+
+/// Contract H32.
+#[tokio::test]
+async fn a_name_that_two_vms_share_starts_no_backup() {
+    let site = Site::open(Hazards {
+        doubles_vms: true,
+        ..Hazards::default()
+    })
+    .await;
+    let repository = site.repository().await;
+    let kind = BackupType::Full;
+    let started = site
+        .hub
+        .start_backup(&site.vm, &repository, kind, false)
+        .await;
+    let error = started.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Conflict);
+    assert!(error.hint.unwrap().contains("wrong one"));
+    let by_name = site.hub.find_vm("pgtest1").await.unwrap_err();
+    assert_eq!(by_name.kind, ErrorKind::Conflict);
+    let asked = site.deployed.asked();
+    assert!(
+        !asked.iter().any(|line| line.starts_with("POST")),
+        "{asked:?}"
+    );
+}
+
 /// Contract H2.
 #[tokio::test]
 async fn a_vm_that_a_hub_cannot_list_leaves_the_others_as_they_are() {
@@ -606,7 +661,7 @@ async fn what_became_of_a_deletion_without_an_answer_is_not_claimed_to_be_known(
     assert!(site.hub.mounts().await.unwrap().is_empty(), "it was done");
 }
 
-/// Contract 3.2, 8.2: the same from a terminal, whose answers are for scripts.
+/// The same from a terminal, whose answers are for scripts. Contract D2, D5.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_terminal_signs_in_with_tokens_and_says_where_nobody_has_to() {
     const TOKEN: &str = "of-the-appliance";

@@ -142,6 +142,8 @@ async fn a_start_that_nobody_knows_of_is_said_to_be_unknown() {
     let script = Script::play([
         Answer::Json(200, VM),
         Answer::Json(200, none),
+        // Whether another VM has that name (contract H32).
+        Answer::Json(200, VM),
         Answer::Drop,
         Answer::Json(200, none),
     ]);

@@ -29,6 +29,7 @@ async fn start() -> (DeployedHub, HubClient, TempDir) {
 }
 
 /// Contract H33.
+/// Contract H33.
 #[tokio::test]
 async fn vms_are_found_on_a_vcenter_and_those_that_are_named_are_added() {
     let (_deployed, hub, _folder) = start().await;

@@ -106,7 +106,7 @@ async fn vms_of_a_vcenter_are_found_filtered_and_added() {
     desk.picture("vcenter-refused");
     hub.fill_vcenter(&vms);
     desk.press("Discover").await;
-    desk.see("too long for this hub").await;
+    desk.see("Its name is too long").await;
     pictures(&desk, "discover-vcenter").await;
     desk.fill("Filter by name", "WEB0").await;
     desk.gone("//li[contains(., 'pgtest1')]").await;

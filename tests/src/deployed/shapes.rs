@@ -31,8 +31,8 @@ pub(super) fn is_hidden(row: &Value) -> bool {
     id.is_some_and(|id| id.contains("-disk"))
 }
 
-pub(super) fn vms(value: &Value, offset_seconds: i32) -> Value {
-    let vms: Vec<Value> = rows(value, "vm_contexts")
+pub(super) fn vms(value: &Value, offset_seconds: i32, twice: bool) -> Value {
+    let mut vms: Vec<Value> = rows(value, "vm_contexts")
         .iter()
         .map(|vm| {
             json!({
@@ -45,6 +45,14 @@ pub(super) fn vms(value: &Value, offset_seconds: i32) -> Value {
             })
         })
         .collect();
+    if twice {
+        let mut others = vms.clone();
+        for other in &mut others {
+            other["context_id"] = json!("ctx-elsewhere");
+            other["vcenter_host"] = json!("vc2.example");
+        }
+        vms.extend(others);
+    }
     json!({ "count": vms.len(), "vm_contexts": vms })
 }
 
@@ -174,6 +182,22 @@ pub(super) fn backup(
         row["error_message"] = reason.into();
     }
     row
+}
+
+/// What a start that failed leaves behind: a row that nothing was ever heard of (H8).
+pub(super) fn phantom(status: &str, since: Timestamp, asked: &[(String, String)]) -> Value {
+    let asked_for = |name: &str| {
+        asked
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value)
+    };
+    json!({
+        "backup_id": "backup-phantom-1", "vm_context_id": asked_for("vm_context_id"), "vm_name": asked_for("vm_name"),
+        "disk_results": null, "backup_type": "full", "type": "full", "repository_id": "1", "status": status,
+        "bytes_transferred": 0, "total_bytes": 0, "progress_percent": 0,
+        "created_at": since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    })
 }
 
 /// The zeros of a start (D16), and the one time that is true.

@@ -115,9 +115,7 @@ pub(super) const ROWS: &[Row] = &[
     differs(
         18,
         "a status may be any word, and one that is not known counts as running",
-        Note::Missing(
-            "that such a backup is followed; and the client starts a second one beside it",
-        ),
+        Note::Missing("that such a backup is followed"),
     ),
     differs(19, "a backup does not list its disks", Note::None),
     differs(
@@ -324,8 +322,7 @@ pub(super) const ROWS: &[Row] = &[
         6,
         "long names cannot be backed up",
         Note::Missing(
-            "the client warns of names from 45 characters on, when they are discovered; 36 are too long for a \
-             backup",
+            "that longer names are refused when they are discovered is seen in the window only",
         ),
     ),
     hazard(
@@ -336,10 +333,7 @@ pub(super) const ROWS: &[Row] = &[
     hazard(
         8,
         "a backup that never began runs for ever",
-        Note::Missing(
-            "only that it stalls is said; the client offers no way to hide it, and refuses every further backup of \
-             its VM",
-        ),
+        Note::Missing("the client offers no way to hide it"),
     ),
     hazard(9, "the chain of a VM may be lost", Note::None),
     hazard(10, "completed is said before all disks are", Note::None),
@@ -421,14 +415,7 @@ pub(super) const ROWS: &[Row] = &[
     hazard(29, "web pages cannot ask a hub", Note::None),
     hazard(30, "lists are expensive to answer", Note::None),
     hazard(31, "folders may have any number of entries", Note::None),
-    hazard(
-        32,
-        "two VMs may have one name",
-        Note::Missing(
-            "that a name which is not unique is refused; and the client starts backups by name without a look \
-             whether it is",
-        ),
-    ),
+    hazard(32, "two VMs may have one name", Note::None),
     hazard(
         33,
         "what is left out of a request may mean the worst",
