@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use sendense_types::{
-    AppError, BackupCopy, BackupId, ErrorKind, Repository, RepositoryProblem, Rescan, Retry,
+    AppError, BackupCopy, BackupId, ErrorKind, Repository, RepositoryPlace, RepositoryProblem,
+    Rescan, Retry,
 };
 use sendense_words as words;
 use serde_json::json;
@@ -29,14 +30,18 @@ pub(crate) async fn run(
             })
         }
         RepositoryCommand::Add { name, dir } => {
-            let created = hub.create_repository(&name, &text(&dir)?).await?;
+            let created = hub
+                .create_repository(&name, &RepositoryPlace::folder(text(&dir)?))
+                .await?;
             output.show(&created, || {
                 words::terminal::repository_added(printable(&name), &created.id)
             })
         }
         RepositoryCommand::Test { dir } => {
             let dir = text(&dir)?;
-            let test = hub.test_repository(&dir).await?;
+            let test = hub
+                .test_repository(&RepositoryPlace::folder(dir.clone()))
+                .await?;
             if let Some(why) = &test.message {
                 return Err(AppError::new(
                     ErrorKind::Invalid,

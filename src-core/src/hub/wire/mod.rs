@@ -14,7 +14,7 @@ pub(super) use self::backups::{
 };
 pub(super) use self::fields::Fields;
 pub(super) use self::repositories::{
-    copies, created_repository, repositories, repository_test, rescan,
+    copies, created_repository, folders_of_repositories, repositories, repository_test, rescan,
 };
 pub(super) use self::restore::{file, listing, mount, mounts};
 pub(super) use self::vms::{discovered, processed, times_of_vms, vm_disks, vms};
