@@ -1,7 +1,7 @@
 //! Repositories of a deployed hub: added, tried, removed, and why not (contract 3.5, H33, H34).
 
 use sendense_core::{Events, HubClient};
-use sendense_tests::{Api, Hazards};
+use sendense_tests::{Api, Hazards, Tool, sendense};
 use sendense_types::{
     AppError, BackupType, ErrorKind, Mounting, Repository, RepositoryPlace, Secret, Tried,
 };
@@ -257,4 +257,98 @@ async fn only_a_hub_elsewhere_is_told_where_a_repository_is() {
     );
     let far = HubClient::new("http://hub.example:8082", None).unwrap();
     assert!(far.is_readable_on_the_way());
+}
+
+/// The terminal at that hub.
+fn terminal(site: &Site, arguments: &[&str]) -> Tool {
+    sendense()
+        .args(["--hub", site.deployed.url(), "repository"])
+        .args(arguments)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_terminal_adds_tests_and_removes_repositories_of_a_deployed_hub() {
+    let site = Site::open(Hazards {
+        loses_shares: true,
+        quotes_passwords: true,
+        ..Hazards::default()
+    })
+    .await;
+    let run = |arguments: &[&str]| terminal(&site, arguments).run().text();
+    let folder = site.folder.path().join("second");
+    let folder = folder.to_str().unwrap();
+    assert!(run(&["test", folder]).contains("can be kept"));
+    run(&["add", "second", folder]);
+
+    let share = ["--nfs", "nas.example:/exports/backups"];
+    let said = run(&["test", share[0], share[1]]);
+    assert!(said.contains("only after it is added"), "{said}");
+    let added = terminal(&site, &["add", "nas", share[0], share[1]]).run();
+    assert!(
+        added.error_text().contains("has not reached the share"),
+        "{}",
+        added.error_text()
+    );
+
+    let share = ["--cifs", "//nas.example/backups", "--share-user", "ada"];
+    let arguments = ["add", "office", share[0], share[1], share[2], share[3]];
+    let added = terminal(&site, &arguments)
+        .args(["--share-password-stdin", "--json"])
+        .stdin(format!("{PASSWORD}\n"))
+        .run();
+    assert_eq!(added.json()["share"], "//nas.example/backups");
+    says_no_password(&added.text());
+    // The same again: the name is taken, and the hub quotes what it was sent.
+    let again = terminal(&site, &arguments)
+        .stdin(format!("{PASSWORD}\n"))
+        .outcome();
+    assert!(
+        again.error_text().contains("already in use"),
+        "{}",
+        again.error_text()
+    );
+    says_no_password(&again.error_text());
+    let failed = terminal(&site, &["test", "--repository", "office"]).outcome();
+    assert!(
+        failed.error_text().contains("CIFS mount failed"),
+        "{}",
+        failed.error_text()
+    );
+    says_no_password(&failed.error_text());
+
+    let list = run(&["list"]);
+    assert!(list.contains("nas.example:/exports/backups"), "{list}");
+    says_no_password(&list);
+    let said = run(&["delete", "office"]);
+    assert!(said.contains("What is in it was not changed"), "{said}");
+    let wrong = terminal(&site, &["add", "x", "--nfs", "nas.example"]).outcome();
+    assert!(
+        wrong.error_text().contains("SERVER:/EXPORT"),
+        "{}",
+        wrong.error_text()
+    );
+}
+
+/// The share's password is not the one that its user signs in with.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_and_the_password_of_a_share_come_one_behind_the_other() {
+    let site = Site::open(Hazards {
+        appliance_token: Some("of-the-appliance".to_owned()),
+        ..Hazards::default()
+    })
+    .await;
+    let arguments = [
+        "add",
+        "office",
+        "--cifs",
+        "//nas.example/backups",
+        "--share-user",
+        "ada",
+    ];
+    terminal(&site, &arguments)
+        .args(["--appliance-token-stdin", "--share-password-stdin"])
+        .stdin(format!("of-the-appliance\n{PASSWORD}\n"))
+        .run();
+    let added = site.behind.repositories().await.unwrap();
+    assert!(added.iter().any(|known| known.name == "office"));
 }
