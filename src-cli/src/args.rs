@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 /// Back up VMs and restore single files.
 #[derive(Debug, Parser)]
@@ -198,19 +198,24 @@ pub(crate) enum BackupCommand {
 pub(crate) enum RepositoryCommand {
     /// List the repositories, with their free space and any problems.
     List,
-    /// Make a folder a repository.
+    /// Make a folder or a share a repository.
+    #[command(group(ArgGroup::new("place").required(true).args(["dir", "nfs", "cifs"])))]
     Add {
         /// A name for it.
         name: String,
-        /// A folder on the hub's computer; created if it does not exist.
-        dir: PathBuf,
+        #[command(flatten)]
+        place: PlaceOptions,
     },
-    /// Test whether a folder can be a repository; fails if it cannot.
+    /// Test whether a place can be a repository, or whether one works; fails if not.
+    #[command(group(ArgGroup::new("place").required(true).args(["dir", "nfs", "cifs", "repository"])))]
     Test {
-        /// A folder on the hub's computer.
-        dir: PathBuf,
+        #[command(flatten)]
+        place: PlaceOptions,
+        /// A repository that the hub has, by ID or name.
+        #[arg(long, value_name = "ID")]
+        repository: Option<String>,
     },
-    /// Remove a repository that holds no backups; its folder stays.
+    /// Remove a repository that holds no backups; what is in it stays.
     Delete {
         /// ID or name.
         repository: String,
@@ -233,6 +238,34 @@ pub(crate) enum RepositoryCommand {
         #[arg(long, value_name = "ID")]
         to: String,
     },
+}
+
+/// Where a repository keeps its backups.
+#[derive(Args, Debug)]
+pub(crate) struct PlaceOptions {
+    /// A folder on the hub's computer; created if it does not exist.
+    pub(crate) dir: Option<PathBuf>,
+    /// An NFS share that the hub mounts.
+    #[arg(long, value_name = "SERVER:/EXPORT")]
+    pub(crate) nfs: Option<String>,
+    /// A CIFS (SMB) share that the hub mounts.
+    #[arg(long, value_name = "//SERVER/SHARE", requires = "share_user")]
+    pub(crate) cifs: Option<String>,
+    /// The share's user; prompts for the password unless it comes from standard input.
+    #[arg(long, value_name = "NAME", requires = "cifs")]
+    pub(crate) share_user: Option<String>,
+    /// Read the share's password from standard input, in the line behind that of the sign-in.
+    #[arg(long, requires = "cifs")]
+    pub(crate) share_password_stdin: bool,
+    /// The domain of the share's user.
+    #[arg(long, value_name = "NAME", requires = "cifs")]
+    pub(crate) share_domain: Option<String>,
+    /// Options for mounting the share, such as vers=4.1,soft.
+    #[arg(long, value_name = "OPTIONS", conflicts_with = "dir")]
+    pub(crate) mount_options: Option<String>,
+    /// Where the hub mounts the share; a folder of the repository's name without it.
+    #[arg(long, value_name = "PATH", conflicts_with = "dir")]
+    pub(crate) mount_point: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -48,6 +48,21 @@ pub(crate) fn password(user: &str, from_stdin_wanted: bool) -> Result<SecretStri
     prompt(&words::terminal::password_for(user), missing)
 }
 
+/// The password of a user of a share, as [`password`]; in standard input it stands behind that of the sign-in.
+pub(crate) fn share_password(
+    user: &str,
+    share: &str,
+    from_stdin_wanted: bool,
+) -> Result<SecretString> {
+    if from_stdin_wanted || !io::stdin().is_terminal() {
+        return from_stdin(words::terminal::no_password());
+    }
+    prompt(
+        &words::terminal::share_password_for(user, share),
+        words::terminal::no_password(),
+    )
+}
+
 /// As [`password`], asked for twice, because nobody sees a slip.
 pub(crate) fn new_password(user: &str) -> Result<SecretString> {
     let password = password(user, false)?;

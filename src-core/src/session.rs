@@ -83,6 +83,7 @@ impl HubSession {
             current,
             state: SessionState::Connecting,
             keychain: secrets.kind(),
+            is_readable_on_the_way: false,
         };
         Self {
             inner: Arc::new(Inner {
@@ -209,7 +210,7 @@ impl HubSession {
         };
         let generation = {
             let mut state = self.lock();
-            state.client = Some(client.clone());
+            state.turn_to(Some(client.clone()));
             state.generation
         };
         self.inner.changed.notify_waiters();
@@ -327,6 +328,31 @@ impl HubSession {
     pub async fn ask<T>(&self, question: impl AsyncFnOnce(HubClient) -> Result<T>) -> Result<T> {
         let (_, answer) = self.ask_which(question).await?;
         Ok(answer)
+    }
+
+    /// As [`ask`](Self::ask), for what only a hub elsewhere is asked: folders of this computer are named by its user in
+    /// the system's dialog, and by nothing else.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask), and when the hub of this computer would be asked.
+    pub async fn ask_elsewhere<T>(
+        &self,
+        question: impl AsyncFnOnce(HubClient) -> Result<T>,
+    ) -> Result<T> {
+        self.ask(async |hub| match self.is_local(&hub) {
+            true => Err(local_folders_are_chosen()),
+            false => question(hub).await,
+        })
+        .await
+    }
+
+    /// Whether a hub is the one of this computer, under whatever name it is asked.
+    fn is_local(&self, hub: &HubClient) -> bool {
+        let state = self.lock();
+        let local = state.local.as_ref().and_then(|place| place.as_ref().ok());
+        local.is_some_and(|(url, _)| {
+            HubClient::new(url, None).is_ok_and(|local| local.address() == hub.address())
+        })
     }
 
     /// Asks the current hub, and says which one that was.
@@ -515,8 +541,15 @@ impl State {
     fn begin(&mut self, client: Option<HubClient>) {
         self.generation += 1;
         self.waiting = None;
-        self.client = client;
+        self.turn_to(client);
         self.session.state = SessionState::Connecting;
+    }
+
+    /// From now on this is who is asked.
+    fn turn_to(&mut self, client: Option<HubClient>) {
+        let is_readable = client.as_ref().is_some_and(|c| c.is_readable_on_the_way());
+        self.session.is_readable_on_the_way = is_readable;
+        self.client = client;
     }
 }
 
@@ -647,6 +680,15 @@ fn not_this_computer() -> AppError {
         words::failures::local_hub_fixed(),
         Retry::Never,
     )
+}
+
+fn local_folders_are_chosen() -> AppError {
+    AppError::new(
+        ErrorKind::Invalid,
+        words::failures::no_folder_chosen(),
+        Retry::Never,
+    )
+    .with_hint(words::failures::choose_first())
 }
 
 /// An address is saved once, so it names its hub; and a hub that is saved again finds its token.

@@ -9,14 +9,15 @@ use std::time::{Duration, Instant};
 use sendense_core::{Events, MemorySecrets};
 use sendense_desktop::{Surroundings, build, log_to, start};
 use sendense_types::commands::{
-    AddHub, AddRepository, AddVms, COMMANDS, CancelVerification, Command, Credentials,
-    DeleteRepository, GetDiagnostics, GetRetention, GetSession, GetSettings, ListFiles,
-    ListRecentBackups, ListRepositories, ListVmProtection, PreviewRetention, SaveSettings,
-    SetRetention, StartBackup, TestRepository, VerifyBackup,
+    AddHub, AddRemoteRepository, AddRepository, AddVms, COMMANDS, CancelVerification, Command,
+    Credentials, DeleteRepository, GetDiagnostics, GetRetention, GetSession, GetSettings,
+    ListFiles, ListRecentBackups, ListRepositories, ListVmProtection, PreviewRetention,
+    SaveSettings, SetRetention, StartBackup, TestNewRepository, TestRepository, VerifyBackup,
 };
 use sendense_types::{
-    AppError, AppEvent, Backup, BackupStatus, BackupType, ErrorKind, MountId, RetentionAction,
-    RetentionPolicy, SessionState, Settings, Theme, VerificationStatus, Vm, VmSource, VmState,
+    AppError, AppEvent, Backup, BackupStatus, BackupType, ErrorKind, MountId, RepositoryPlace,
+    RetentionAction, RetentionPolicy, SessionState, Settings, Theme, VerificationStatus, Vm,
+    VmSource, VmState,
 };
 use serde_json::{Value, json};
 use tauri::ipc::{CallbackFn, InvokeBody};
@@ -278,6 +279,19 @@ fn a_repository_is_made_only_in_a_folder_that_was_chosen_in_the_dialog() {
     // Whatever else the window sends along counts for nothing.
     let request = json!({ "request": { "name": "Archive", "path": "/tmp", "folder": "/tmp" } });
     invoke(&shell.window, AddRepository::NAME, request).unwrap_err();
+    // Nor is this computer's hub to be had by the way to hubs elsewhere.
+    let folder = shell.home.path().join("named");
+    let place = RepositoryPlace::folder(folder.to_string_lossy());
+    let name = "Archive".to_owned();
+    let test = TestNewRepository {
+        place: place.clone(),
+    };
+    let refusal = shell.ask(&test).unwrap_err();
+    assert_eq!(refusal.kind, ErrorKind::Invalid, "{refusal:?}");
+    let add = AddRemoteRepository { name, place };
+    let refusal = shell.ask(&add).unwrap_err();
+    assert_eq!(refusal.kind, ErrorKind::Invalid, "{refusal:?}");
+    assert!(!folder.exists());
     assert_eq!(shell.ask(&ListRepositories {}).unwrap().len(), 1);
 }
 

@@ -66,6 +66,9 @@ pub struct Session {
     pub state: SessionState,
     /// Where tokens are kept.
     pub keychain: Keychain,
+    /// Whether others on the network can read what is sent to the current hub: another computer, and no encryption.
+    #[serde(default)]
+    pub is_readable_on_the_way: bool,
 }
 
 impl Session {

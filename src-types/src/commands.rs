@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{
     About, AddedVms, Backup, BackupId, BackupProgress, BackupType, Chain, ChosenFolder,
     DiscoveredVm, Download, DownloadId, FolderSize, HubCheck, HubId, IncrementalBase, Listing,
-    MountId, OpenMount, RecentBackups, Repository, RepositoryId, RepositoryTest, Rescan, Retention,
-    RetentionPoint, RetentionPolicy, Session, Settings, StartedBackup, VcenterCredential, Vm,
-    VmDisk, VmId, VmProtection, VmSource, VmSummary,
+    MountId, OpenMount, RecentBackups, Repository, RepositoryId, RepositoryPlace, RepositoryTest,
+    Rescan, Retention, RetentionPoint, RetentionPolicy, Session, Settings, StartedBackup,
+    VcenterCredential, Vm, VmDisk, VmId, VmProtection, VmSource, VmSummary,
 };
 
 /// A request with a name and an answer.
@@ -105,6 +105,8 @@ commands! { $
     list_repositories(ListRepositories) -> Vec<Repository>;
     choose_repository_folder(ChooseRepositoryFolder) -> Option<ChosenFolder>;
     add_repository(AddRepository) -> Repository;
+    test_new_repository(TestNewRepository) -> RepositoryTest;
+    add_remote_repository(AddRemoteRepository) -> Repository;
     test_repository(TestRepository) -> RepositoryTest;
     delete_repository(DeleteRepository) -> ();
     find_backups(FindBackups) -> Option<Rescan>;
@@ -335,6 +337,23 @@ pub struct ChooseRepositoryFolder {}
 pub struct AddRepository {
     /// What it is called.
     pub name: String,
+}
+
+/// Tries whether backups could go to a place of a hub elsewhere; refused for the hub of this computer, whose folders
+/// the window does not name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TestNewRepository {
+    /// Which place.
+    pub place: RepositoryPlace,
+}
+
+/// Makes a place of a hub elsewhere a repository; refused as [`TestNewRepository`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AddRemoteRepository {
+    /// What it is called.
+    pub name: String,
+    /// Where it keeps its backups.
+    pub place: RepositoryPlace,
 }
 
 /// Tries whether backups can go to a repository.

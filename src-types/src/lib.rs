@@ -16,6 +16,7 @@ mod failure;
 mod ids;
 mod repository;
 mod restore;
+mod secret;
 mod size;
 mod time;
 mod vm;
@@ -35,9 +36,11 @@ pub use event::{AppEvent, BackupProgress, Place};
 pub use failure::FailureCode;
 pub use ids::{BackupId, MountId, RepositoryId, VmId};
 pub use repository::{
-    BackupCopy, CopyStatus, Repository, RepositoryProblem, RepositoryTest, Rescan,
+    BackupCopy, CopyStatus, Mounting, Repository, RepositoryPlace, RepositoryProblem,
+    RepositoryTest, Rescan, Tried,
 };
 pub use restore::{FileEntry, FileKind, FileStream, Listing, Mount, MountStatus};
+pub use secret::Secret;
 pub use size::ByteSize;
 pub use vm::{
     AddedVms, DiscoveredDisk, DiscoveredVm, LeftOut, VcenterCredential, Vm, VmDisk, VmSource,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BackupId, FailureCode, RepositoryId};
+use crate::{BackupId, FailureCode, RepositoryId, Secret};
 
 /// A backup repository (contract 3.5).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,8 +18,14 @@ pub struct Repository {
     pub enabled: bool,
     /// The folder of a local repository.
     pub path: Option<String>,
+    /// Server and share of one on the network: `server:/export` or `//server/share`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<String>,
     /// Size of the filesystem it lies on, where it could be read.
     pub total_bytes: Option<u64>,
+    /// How much of that is in use, as the hub has it.
+    #[serde(default)]
+    pub used_bytes: Option<u64>,
     /// Room left on that filesystem.
     pub available_bytes: Option<u64>,
     /// Backups in it, as the hub counts them.
@@ -41,13 +47,99 @@ pub struct RepositoryProblem {
     pub problem: String,
 }
 
-/// Whether a folder could be a repository.
+/// Where a new repository keeps its backups (contract 3.5).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum RepositoryPlace {
+    /// In a folder of the hub's computer.
+    Folder {
+        /// Its whole path there.
+        path: String,
+    },
+    /// In a share that a server offers by NFS.
+    Nfs {
+        /// The server's name or address.
+        server: String,
+        /// What it exports, such as `/exports/backups`.
+        export_path: String,
+        /// Where and how the hub mounts it.
+        mounting: Mounting,
+    },
+    /// In a share that a server offers by CIFS, also called SMB.
+    Cifs {
+        /// The server's name or address.
+        server: String,
+        /// What it calls the share.
+        share_name: String,
+        /// Who the hub is to the server; deployed hubs mount nothing as nobody.
+        username: String,
+        /// Used once and kept nowhere; the hub keeps it.
+        password: Secret,
+        /// The domain of that user; may be empty.
+        domain: String,
+        /// Where and how the hub mounts it.
+        mounting: Mounting,
+    },
+}
+
+/// How a hub mounts a share.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mounting {
+    /// The folder of the hub's computer where the share is seen; empty for one named after the repository.
+    pub point: String,
+    /// Options as `mount -o` takes them; empty for those of the hub.
+    pub options: String,
+}
+
+impl RepositoryPlace {
+    /// A folder of the hub's computer.
+    pub fn folder(path: impl Into<String>) -> Self {
+        Self::Folder { path: path.into() }
+    }
+
+    /// Whether all is there without which no hub can use it.
+    pub fn is_complete(&self) -> bool {
+        let is_given = |text: &String| !text.trim().is_empty();
+        match self {
+            Self::Folder { path } => is_given(path),
+            Self::Nfs {
+                server,
+                export_path,
+                ..
+            } => is_given(server) && is_given(export_path),
+            Self::Cifs {
+                server,
+                share_name,
+                username,
+                ..
+            } => [server, share_name, username].into_iter().all(is_given),
+        }
+    }
+}
+
+/// Whether backups could go to a place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepositoryTest {
-    /// Backups could go there.
+    /// Backups could go there, as far as the hub tried.
     pub is_usable: bool,
-    /// Why they could not.
+    /// What the hub did to find that out.
+    #[serde(default)]
+    pub tried: Tried,
+    /// Why they could not, in the hub's words.
     pub message: Option<String>,
+}
+
+/// What a hub did to test a repository.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tried {
+    /// It wrote there.
+    #[default]
+    Writing,
+    /// It reached the share and read how much room there is.
+    Reaching,
+    /// It looked only at what was typed.
+    Nothing,
 }
 
 /// What was found in the folder of a repository.
@@ -107,5 +199,48 @@ impl CopyStatus {
     /// It will not change any more.
     pub fn is_over(self) -> bool {
         matches!(self, Self::Completed | Self::Failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cifs(username: &str) -> RepositoryPlace {
+        RepositoryPlace::Cifs {
+            server: "nas".to_owned(),
+            share_name: "backups".to_owned(),
+            username: username.to_owned(),
+            password: Secret::new("correct horse"),
+            domain: String::new(),
+            mounting: Mounting::default(),
+        }
+    }
+
+    #[test]
+    fn the_password_of_a_share_is_not_logged_and_arrives() {
+        let place = cifs("backup");
+        let logged = format!("{place:?}");
+        assert!(!logged.contains("horse"), "{logged}");
+        let sent = serde_json::to_string(&place).unwrap();
+        assert_eq!(
+            serde_json::from_str::<RepositoryPlace>(&sent).unwrap(),
+            place
+        );
+    }
+
+    #[test]
+    fn a_place_is_complete_when_a_hub_can_use_it() {
+        assert!(cifs("backup").is_complete());
+        assert!(!cifs(" ").is_complete());
+        assert!(RepositoryPlace::folder("/backup").is_complete());
+        assert!(!RepositoryPlace::folder("").is_complete());
+        let nfs = |export_path: &str| RepositoryPlace::Nfs {
+            server: "nas".to_owned(),
+            export_path: export_path.to_owned(),
+            mounting: Mounting::default(),
+        };
+        assert!(nfs("/exports").is_complete());
+        assert!(!nfs("").is_complete());
     }
 }

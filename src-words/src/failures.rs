@@ -202,6 +202,15 @@ words! {
     repository_not_found = "The hub does not have this repository, or could not open it.";
     repository_gone = "The repository no longer exists on the hub.";
     folder_not_writable = "The hub is not allowed to write to this folder.";
+    folder_not_created = "The hub could not create this folder.";
+    folder_not_opened = "The hub could not open this folder.";
+    repository_not_added = "The hub could not add the repository.";
+    repository_same_second = "Another repository was added at the same moment.";
+    no_such_repositories = "This hub keeps no backups in repositories of this type.";
+    repositories_not_tested = "This hub cannot test a repository before it is added.";
+    records_stay = "This hub keeps a repository that holds backups, or ever did. Only its administrator can remove it.";
+    mount_point_taken = "Another repository already uses this mount point.";
+    place_incomplete = "Something is missing: a folder needs its path, an NFS share a server and an export, a CIFS share a server, a share name and a user.";
     copy_in_place = "The recovery point is already in that repository.";
     choose_another = "Choose another one.";
     copy_running = "The recovery point is already being copied there.";

@@ -40,6 +40,33 @@ words! {
     folder_works = "Sendense can write to this folder.";
     added = "Repository added";
 
+    type_folder = "Folder on the hub";
+    type_nfs = "NFS share";
+    type_cifs = "CIFS (SMB) share";
+    server = "Server";
+    server_example = "nas.example";
+    folder_example = "/backup/sendense";
+    export = "Export";
+    export_example = "/exports/backups";
+    share_name = "Share name";
+    domain = "Domain";
+    mount_options = "Mount options";
+    mount_point = "Mount point on the hub";
+    mount_point_hint = "chosen by Sendense";
+    optional = "optional";
+    password_unencrypted = "The connection to this hub is not encrypted: others on the network can read the password.";
+    password_kept = "The hub keeps the password, and anyone who may list its repositories can read it. Use an account for this share only.";
+    folder_hint = "Testing creates the folder if it does not exist.";
+    hub_can_write = "The hub can write to this folder.";
+    hub_cannot(why) = "The hub cannot use it: {why}";
+    hub_untested = "The hub accepts these settings. It connects to a share only after it is added; test it again then.";
+    reaches = "The hub reaches the repository";
+    reaches_hint = "It could read how much space is free. Writing was not tested.";
+    not_reached = "The hub has not reached the share yet. Choose Test in the repository’s menu to see why.";
+    used(used) = "{used} used";
+    remote_removal = "New backups can no longer go there; what is in it is not changed. The hub refuses this if the repository holds backups, and may refuse if it ever did.";
+    content_stays = "What is in it was not changed.";
+
     repository = "Repository";
     with_room(name, free, total) = "{name} ({free} of {total} free)";
     none_usable = "No repository on this hub is connected and accepts backups.";

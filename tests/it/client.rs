@@ -14,8 +14,8 @@ use sendense_tests::{
     SampleVm, qemu_img_check, qemu_img_compare, sample_vm, sha256_file, temp_dir,
 };
 use sendense_types::{
-    AppEvent, BackupCopy, BackupStatus, BackupType, ErrorKind, FileKind, MountStatus, Verification,
-    VerificationStatus, VmSource,
+    AppEvent, BackupCopy, BackupStatus, BackupType, ErrorKind, FileKind, MountStatus,
+    RepositoryPlace, Verification, VerificationStatus, VmSource,
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -254,8 +254,8 @@ async fn verifying_and_copying_end_when_they_are_cancelled_and_can_be_done_again
     assert_eq!(found.status, VerificationStatus::Sound);
 
     let path = folder.path().join("second");
-    let path = path.to_str().unwrap();
-    let second = hub.create_repository("second", path).await.unwrap().id;
+    let place = RepositoryPlace::folder(path.to_str().unwrap());
+    let second = hub.create_repository("second", &place).await.unwrap().id;
     let begun = Notify::new();
     let cancel = async {
         begun.notified().await;

@@ -4,9 +4,11 @@
 //! shapes of deployed hubs, and what those do to their clients. Each hazard of the contract is a switch of [`Hazards`],
 //! which tests turn on and off while it runs. It lives here and not in the product, so no release can behave like this.
 
+mod repositories;
 mod shapes;
 mod vcenter;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -52,6 +54,12 @@ pub struct Hazards {
     pub shortens_archives: bool,
     /// Links in archives hold what they lead to on the hub's own disk (6.4, H16).
     pub follows_links: bool,
+    /// No share can be mounted: nothing is known of the room in it (3.5).
+    pub loses_shares: bool,
+    /// Failures around shares quote their settings, with the password (H34).
+    pub quotes_passwords: bool,
+    /// Repositories cannot be tested before they are added: a hub without that route.
+    pub lacks_repository_test: bool,
 }
 
 /// A running hub of that kind; ends with this value.
@@ -66,6 +74,8 @@ pub struct DeployedHub {
 struct Shared {
     behind: String,
     http: reqwest::Client,
+    /// Where what is said to lie in shares lies.
+    shares: PathBuf,
     state: Mutex<State>,
 }
 
@@ -77,6 +87,10 @@ struct State {
     signed_in: bool,
     /// What it finds on the vCenter.
     vcenter: Option<PathBuf>,
+    /// What its own hub does not know of the repositories that were added here, by id.
+    repositories: BTreeMap<String, repositories::Added>,
+    /// How many rows deleted backups have left behind, by repository.
+    left_rows: BTreeMap<String, usize>,
 }
 
 /// The connection ends without an answer.
@@ -119,6 +133,7 @@ impl DeployedHub {
                 .no_proxy()
                 .build()
                 .expect("a client without settings can be made"),
+            shares: data.join("shares"),
             state: Mutex::new(State {
                 hazards,
                 ..State::default()
@@ -233,14 +248,21 @@ impl Shared {
             ("GET", ["vmware-credentials"]) => self.credentials(),
             ("POST", ["discovery", "discover-vms"]) => self.discover(request).await,
             ("POST", ["discovery", "add-vms"]) => self.add_discovered(request).await,
-            ("GET", ["repositories"]) => self.repositories(request).await,
+            ("GET", ["repositories"]) => self.repositories().await,
+            ("POST", ["repositories"]) => self.add_repository(&request).await,
+            ("POST", ["repositories", "test"]) => Ok(self.test_repository(&request)),
+            ("GET", ["repositories", id, "storage"]) => self.storage(id).await,
+            ("DELETE", ["repositories", id]) => self.delete_repository(id).await,
             ("GET", ["backups"]) => self.backups(&request).await,
             ("POST", ["backups"]) => self.start_backup(request).await,
             ("GET", ["backups", "stats"]) => self.stats(&request).await,
             ("GET", ["backups", "changeid"]) => self.change_id(&request).await,
             ("GET", ["backups", _, "chain"]) => self.chain(&request).await,
             ("GET", ["backups", id]) => self.backup(id).await,
-            ("DELETE", ["backups", _]) => self.delete(request, true).await,
+            ("DELETE", ["backups", id]) => {
+                self.note_left_rows(id).await;
+                self.delete(request, true).await
+            }
             ("POST", ["restore", "mount"]) => self.mount(request).await,
             ("GET", ["restore", "mounts"]) => self.mounts(request).await,
             ("DELETE", ["restore", _]) => self.delete(request, false).await,
@@ -296,12 +318,6 @@ impl Shared {
         let behind = self.ask(&format!("vm-contexts/{id}/disks")).await;
         let disks = shapes::vm_disks(&behind.unwrap_or_default());
         Ok(ok(&disks))
-    }
-
-    async fn repositories(&self, request: Request<Bytes>) -> Answer {
-        let offset = self.hazards().offset_seconds;
-        let answer = self.forward(request).await?;
-        changed(answer, |value| shapes::repositories(value, offset)).await
     }
 
     /// Rows chosen by the first of id, name, repository and status; none of them chooses nothing (D27).
@@ -628,9 +644,14 @@ fn answer_of(status: StatusCode, value: &Value) -> Response<Body> {
 
 /// What a path gets that no handler has, whatever the method (section 12).
 fn no_route() -> Response<Body> {
+    plain(StatusCode::NOT_FOUND, "404 page not found")
+}
+
+/// A failure of one line of text (E5).
+fn plain(status: StatusCode, text: &str) -> Response<Body> {
     Response::builder()
-        .status(StatusCode::NOT_FOUND)
+        .status(status)
         .header(header::CONTENT_TYPE, "text/plain; charset=utf-8")
-        .body(Body::from("404 page not found\n"))
+        .body(Body::from(format!("{text}\n")))
         .expect("these headers are headers")
 }

@@ -9,13 +9,14 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::meanings::{MEANINGS, Meaning};
+use super::redaction::without_passwords;
 
 /// What a failed answer means.
 pub(super) fn of_answer(status: StatusCode, body: &[u8]) -> AppError {
     let said = Said::read(body);
     let error = said.meaning().unwrap_or_else(|| of_status(status));
     match said.in_full() {
-        Some(text) => error.with_details(text),
+        Some(text) => error.with_details(without_passwords(text)),
         None => error.with_details(format!("HTTP {status}")),
     }
 }

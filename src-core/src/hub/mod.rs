@@ -9,6 +9,9 @@ mod error;
 mod meanings;
 mod patience;
 mod pauses;
+mod places;
+mod redaction;
+mod refusals;
 mod renewal;
 mod repositories;
 mod request;
@@ -133,6 +136,11 @@ impl HubClient {
     /// Whether others on the network can read what is sent: the hub is another computer, and nothing is encrypted.
     pub fn is_readable_on_the_way(&self) -> bool {
         self.base.scheme() == "http" && !address::is_loopback(&self.base)
+    }
+
+    /// Whether the hub's computer is this one, so that a path means the same on both.
+    pub fn is_on_this_computer(&self) -> bool {
+        address::is_loopback(&self.base)
     }
 
     /// `http://host:port`, as it is shown.

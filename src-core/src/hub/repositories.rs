@@ -1,13 +1,16 @@
 //! Repositories (contract 3.5), and recovery points copied between them (contract 3.7).
 
+use std::collections::BTreeSet;
+
 use sendense_types::{
-    AppError, BackupCopy, BackupId, ErrorKind, Repository, RepositoryId, RepositoryTest, Rescan,
-    Retry,
+    AppError, BackupCopy, BackupId, ErrorKind, Repository, RepositoryId, RepositoryPlace,
+    RepositoryTest, Rescan, Retry, Tried,
 };
 use sendense_words as words;
 use serde_json::json;
 
-use super::{HubClient, error, pauses::Pauses, request::Effect, wire};
+use super::redaction::{without, without_secret};
+use super::{HubClient, error, pauses::Pauses, places, refusals, request::Effect, wire};
 use crate::Result;
 
 impl HubClient {
@@ -16,37 +19,103 @@ impl HubClient {
         wire::repositories(&self.get(self.v1(&["repositories"])?).await?)
     }
 
-    /// Makes a folder of the hub's computer a repository.
+    /// Makes a place a repository: a folder of the hub's computer, or a share that it mounts.
     ///
     /// # Errors
-    /// `Conflict` when the name is taken or one lies there, `Invalid` when the folder cannot be used.
-    pub async fn create_repository(&self, name: &str, path: &str) -> Result<Repository> {
+    /// `Conflict` when the name is taken or one lies there, `Invalid` when the folder cannot be used, `Unsupported` on
+    /// hubs that keep no backups in shares. None repeats the password of a share.
+    pub async fn create_repository(
+        &self,
+        name: &str,
+        place: &RepositoryPlace,
+    ) -> Result<Repository> {
+        let url = self.v1(&["repositories"])?;
+        let taken = match place {
+            RepositoryPlace::Folder { .. } => BTreeSet::new(),
+            RepositoryPlace::Nfs { .. } | RepositoryPlace::Cifs { .. } => {
+                wire::folders_of_repositories(&self.get(url.clone()).await?)?
+            }
+        };
+        let mounted = places::mounted(place, name, &taken)?;
+        let (kind, config) = places::settings(&mounted)?;
         // Deployed hubs take what is left out for "no" (contract H33).
         let body = json!({
             "name": name,
-            "type": "local",
+            "type": kind,
             "enabled": true,
             "is_immutable": false,
             "min_retention_days": 0,
-            "config": { "path": path, "auto_mount": false, "mount_options": "" },
+            "config": config,
         });
-        let url = self.v1(&["repositories"])?;
-        wire::created_repository(&self.post(url, &body, Effect::Once).await?)
+        let answer = self.post(url, &body, Effect::Once).await;
+        let answer = answer.map_err(|error| without(places::secret(place), error));
+        wire::created_repository(&answer.map_err(refusals::not_added)?)
     }
 
-    /// Tries whether a folder of the hub's computer could be a repository. Makes it where it is not there.
-    pub async fn test_repository(&self, path: &str) -> Result<RepositoryTest> {
-        let body = json!({ "type": "local", "config": { "path": path } });
-        let url = self.v1(&["repositories", "test"])?;
-        wire::repository_test(&self.post_for_verdict(url, &body).await?)
-    }
-
-    /// Gives up a repository without backups. Its folder stays.
+    /// Tries whether backups could go to a place. Makes a folder where it is not there; a share is not tried by any hub
+    /// that is known.
     ///
     /// # Errors
-    /// `Conflict` when there are backups in it.
+    /// `Unsupported` on hubs that cannot try it. None repeats the password of a share.
+    pub async fn test_repository(&self, place: &RepositoryPlace) -> Result<RepositoryTest> {
+        let secret = places::secret(place);
+        let mounted = places::mounted(place, "test", &BTreeSet::new())?;
+        let (kind, config) = places::settings(&mounted)?;
+        let body = json!({ "type": kind, "config": config });
+        let url = self.v1(&["repositories", "test"])?;
+        let answer = self.post_for_verdict(url, &body).await;
+        let answer = answer.map_err(|error| refusals::not_tried(without(secret, error)))?;
+        let mut test = wire::repository_test(&answer)?;
+        test.message = test.message.map(|text| without_secret(secret, text));
+        test.tried = match place {
+            RepositoryPlace::Folder { .. } => Tried::Writing,
+            // Deployed hubs say yes to whatever could be a share (contract 3.5).
+            RepositoryPlace::Nfs { .. } | RepositoryPlace::Cifs { .. } => Tried::Nothing,
+        };
+        Ok(test)
+    }
+
+    /// Tries whether a repository that the hub has can be used: writes to its folder, or reads how much room is in its
+    /// share, for which the hub mounts it.
+    ///
+    /// # Errors
+    /// `NotFound` when the hub has no such repository.
+    pub async fn test_known_repository(&self, id: &RepositoryId) -> Result<RepositoryTest> {
+        let known = self.repositories().await?;
+        let known = known.into_iter().find(|known| known.id == *id);
+        let known = known.ok_or_else(|| {
+            AppError::new(
+                ErrorKind::NotFound,
+                words::failures::repository_gone(),
+                Retry::Manual,
+            )
+        })?;
+        if let Some(path) = known.path {
+            return self.test_repository(&RepositoryPlace::folder(path)).await;
+        }
+        let url = self.v1(&["repositories", id.as_str(), "storage"])?;
+        let reached = |message: Option<String>| RepositoryTest {
+            is_usable: message.is_none(),
+            tried: Tried::Reaching,
+            message,
+        };
+        match self.get(url).await {
+            Ok(_) => Ok(reached(None)),
+            // That it could not mount a share is an answer, not a failure of the hub.
+            Err(error) => match refusals::not_reached(&error) {
+                Some(why) => Ok(reached(Some(why))),
+                None => Err(error),
+            },
+        }
+    }
+
+    /// Gives up a repository without backups. What is in it stays.
+    ///
+    /// # Errors
+    /// `Conflict` when there are backups in it, or where the hub keeps records of some that were.
     pub async fn delete_repository(&self, id: &RepositoryId) -> Result<()> {
-        self.delete(self.v1(&["repositories", id.as_str()])?).await
+        let url = self.v1(&["repositories", id.as_str()])?;
+        self.delete(url).await.map_err(refusals::not_removed)
     }
 
     /// Takes the recovery points in a folder of the hub's computer on record that are not.

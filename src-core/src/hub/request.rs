@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::patience::{self, Patience};
+use super::redaction::without;
 use super::{HubClient, address, error};
 use crate::Result;
 
@@ -294,14 +295,6 @@ fn unusable_token() -> AppError {
     )
 }
 
-/// A failure without a secret that the other side may have repeated in its words.
-pub(super) fn without(secret: &str, mut error: AppError) -> AppError {
-    if let Some(details) = error.details.as_mut().filter(|_| !secret.is_empty()) {
-        *details = details.replace(secret, "…");
-    }
-    error
-}
-
 /// Reads an answer that is due to be JSON and to be good news.
 async fn json(response: Response) -> Result<Value> {
     let (value, body) = any_json(response).await?;
@@ -385,6 +378,7 @@ pub(super) fn chain(error: &reqwest::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use sendense_types::RepositoryPlace;
     use tokio::time::{Instant, advance};
     use tokio_util::task::AbortOnDropHandle;
 
@@ -461,7 +455,8 @@ mod tests {
     #[tokio::test]
     async fn what_changes_something_is_not_repeated_but_says_when() {
         let (hub, client) = busy(1, 429, "retry-after: 1\r\n").await;
-        let error = client.create_repository("x", "/x").await.unwrap_err();
+        let place = RepositoryPlace::folder("/x");
+        let error = client.create_repository("x", &place).await.unwrap_err();
         assert_eq!(error.retry, Retry::AfterSeconds(1), "{error:?}");
         let error = client.sign_in("ada", "horse").await.unwrap_err();
         assert_eq!(hub.asked().len(), 2, "{error:?}");

@@ -6,11 +6,7 @@ use sendense_types::{AppError, ErrorKind, Retry};
 use sendense_words as words;
 use serde_json::{Value, json};
 
-use super::{
-    HubClient, Token, address,
-    request::{Effect, without},
-    wire::Fields,
-};
+use super::{HubClient, Token, address, redaction::without, request::Effect, wire::Fields};
 use crate::Result;
 
 /// What came of signing in.

@@ -1,13 +1,14 @@
-//! Repositories: where backups are kept. Their folders come from the system's dialog, never from the window.
+//! Repositories: where backups are kept. Their folders on this computer come from the system's dialog, never from the
+//! window.
 
 use std::sync::{Mutex, PoisonError};
 
 use sendense_core::HubSession;
 use sendense_types::commands::{
-    AddRepository, ChooseRepositoryFolder, DeleteRepository, FindBackups, ListRepositories, Reply,
-    TestRepository,
+    AddRemoteRepository, AddRepository, ChooseRepositoryFolder, DeleteRepository, FindBackups,
+    ListRepositories, Reply, TestNewRepository, TestRepository,
 };
-use sendense_types::{AppError, ChosenFolder, ErrorKind, Retry};
+use sendense_types::{AppError, ChosenFolder, ErrorKind, RepositoryPlace, Retry};
 use sendense_words as words;
 use tauri::{AppHandle, Runtime, State, command};
 
@@ -46,8 +47,9 @@ pub(crate) async fn choose_repository_folder<R: Runtime>(
         return Ok(None);
     };
     let path = folder.to_string_lossy().into_owned();
+    let place = RepositoryPlace::folder(path.clone());
     let test = session
-        .ask(async |hub| hub.test_repository(&path).await)
+        .ask(async |hub| hub.test_repository(&place).await)
         .await?;
     drop(chosen.keep(Some(path.clone())));
     Ok(Some(ChosenFolder { path, test }))
@@ -67,8 +69,9 @@ pub(crate) async fn add_repository(
         )
         .with_hint(words::failures::choose_first())
     })?;
+    let place = RepositoryPlace::folder(folder.clone());
     let added = session
-        .ask(async |hub| hub.create_repository(&request.name, &folder).await)
+        .ask(async |hub| hub.create_repository(&request.name, &place).await)
         .await;
     if added.is_err() {
         // Another name may do.
@@ -83,13 +86,28 @@ pub(crate) async fn test_repository(
     request: TestRepository,
 ) -> Result<Reply<TestRepository>> {
     session
-        .ask(async |hub| {
-            let known = hub.repositories().await?.into_iter();
-            let path = known
-                .filter(|known| known.id == request.repository_id)
-                .find_map(|known| known.path);
-            hub.test_repository(&path.unwrap_or_default()).await
-        })
+        .ask(async |hub| hub.test_known_repository(&request.repository_id).await)
+        .await
+}
+
+#[command]
+pub(crate) async fn test_new_repository(
+    session: State<'_, HubSession>,
+    request: TestNewRepository,
+) -> Result<Reply<TestNewRepository>> {
+    session
+        .ask_elsewhere(async |hub| hub.test_repository(&request.place).await)
+        .await
+}
+
+#[command]
+pub(crate) async fn add_remote_repository(
+    session: State<'_, HubSession>,
+    request: AddRemoteRepository,
+) -> Result<Reply<AddRemoteRepository>> {
+    let AddRemoteRepository { name, place } = request;
+    session
+        .ask_elsewhere(async |hub| hub.create_repository(name.trim(), &place).await)
         .await
 }
 

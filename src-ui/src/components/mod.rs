@@ -1,5 +1,6 @@
 //! What pages are made of. Components show what they are given.
 
+mod add_remote_repository_dialog;
 mod add_repository_dialog;
 mod backup_dialog;
 mod backup_several_dialog;
@@ -24,6 +25,7 @@ mod text;
 mod toasts;
 mod vm_disks_dialog;
 
+pub(crate) use self::add_remote_repository_dialog::AddRemoteRepositoryDialog;
 pub(crate) use self::add_repository_dialog::AddRepositoryDialog;
 pub(crate) use self::backup_dialog::BackupDialog;
 pub(crate) use self::backup_several_dialog::BackupSeveralDialog;

@@ -1,13 +1,15 @@
 //! The repositories of a hub and the room in each; adding, testing and removing them.
 
 use sendense_types::commands::{DeleteRepository, FindBackups, ListRepositories, TestRepository};
-use sendense_types::{ByteSize, Repository, RepositoryId, RepositoryTest, Rescan, SavedHub, Units};
+use sendense_types::{
+    ByteSize, Repository, RepositoryId, RepositoryTest, Rescan, SavedHub, Tried, Units,
+};
 use sendense_words as words;
 use yew::prelude::*;
 
 use crate::components::{
-    AddRepositoryDialog, Dialog, Menu, MenuItem, Picture, badge, bar, empty_state, error_notice,
-    error_notices, icon,
+    AddRemoteRepositoryDialog, AddRepositoryDialog, Dialog, Menu, MenuItem, Picture, badge, bar,
+    empty_state, error_notice, error_notices, icon,
 };
 use crate::hooks::{use_action, use_query};
 use crate::state::app::{AppContext, Change, Tone};
@@ -50,18 +52,23 @@ pub(crate) fn Repositories() -> Html {
     let added = {
         let (app, close) = (app.clone(), close.clone());
         Callback::from(move |added: Repository| {
-            app.dispatch(Change::done(words::repositories::added(), added.name));
+            app.dispatch(said_added(added));
             app.dispatch(Change::ListsChanged);
             close.emit(());
         })
     };
+    let session = app.session.as_ref();
+    let is_local = session
+        .and_then(|session| session.current_hub())
+        .is_some_and(SavedHub::is_this_computer);
     let deleted = {
         let (app, close) = (app.clone(), close.clone());
+        let what_stays = match is_local {
+            true => words::repositories::folder_stays(),
+            false => words::repositories::content_stays(),
+        };
         Callback::from(move |()| {
-            app.dispatch(Change::done(
-                words::repositories::removed(),
-                words::repositories::folder_stays(),
-            ));
+            app.dispatch(Change::done(words::repositories::removed(), what_stays));
             app.dispatch(Change::ListsChanged);
             close.emit(());
         })
@@ -75,15 +82,18 @@ pub(crate) fn Repositories() -> Html {
         .iter()
         .flat_map(|all| all.iter().cloned())
         .collect();
-    let is_local = app
-        .session
-        .as_ref()
-        .and_then(|session| session.current_hub())
-        .is_some_and(SavedHub::is_this_computer);
     let dialog = match (*over).clone() {
-        Some(Over::Add) => html! { <AddRepositoryDialog on_added={added} on_close={close} /> },
+        Some(Over::Add) if is_local => {
+            html! { <AddRepositoryDialog on_added={added} on_close={close} /> }
+        }
+        Some(Over::Add) => html! {
+            <AddRemoteRepositoryDialog
+                is_readable_on_the_way={session.is_some_and(|session| session.is_readable_on_the_way)} on_added={added}
+                on_close={close}
+            />
+        },
         Some(Over::Delete(repository)) => html! {
-            <DeleteDialog repository={*repository} on_deleted={deleted} on_close={close} />
+            <DeleteDialog repository={*repository} {is_local} on_deleted={deleted} on_close={close} />
         },
         None => Html::default(),
     };
@@ -100,10 +110,10 @@ pub(crate) fn Repositories() -> Html {
                 >
                     { if find.is_running { words::repositories::finding() } else { words::repositories::find() } }
                 </button>
-                <button class="button is-primary" type="button" onclick={set_over.reform(|_: MouseEvent| Some(Over::Add))}>
-                    { icon(Picture::Plus) }{ words::repositories::add_title() }
-                </button>
             }
+            <button class="button is-primary" type="button" onclick={set_over.reform(|_: MouseEvent| Some(Over::Add))}>
+                { icon(Picture::Plus) }{ words::repositories::add_title() }
+            </button>
         </header>
         <div class="page__body">
             { error_notices(errors.into_iter().flatten(), Some(&repositories.reload)) }
@@ -131,12 +141,7 @@ fn repository_row(
     on_delete: &Callback<Repository>,
 ) -> Html {
     let is_away = repository.is_connected == Some(false);
-    let is_able = repository.is_connected.is_some();
-    let cannot = if is_able {
-        ""
-    } else {
-        words::common::not_offered()
-    };
+    let place = repository.path.clone().or_else(|| repository.share.clone());
     let id = repository.id.clone();
     let on_delete = {
         let repository = repository.clone();
@@ -146,16 +151,15 @@ fn repository_row(
         MenuItem::new(
             words::repositories::test(),
             on_test.reform(move |()| id.clone()),
-        )
-        .unless(cannot),
-        MenuItem::new(words::repositories::remove_asks(), on_delete).unless(cannot),
+        ),
+        MenuItem::new(words::repositories::remove_asks(), on_delete),
     ];
     html! {
         <li class="row" key={repository.id.to_string()} aria-label={repository.name.clone()}>
             { icon(Picture::Stack) }
             <div class="row__text">
                 <strong>{ &repository.name }</strong>
-                <small class="faint row__path" title={repository.path.clone()}>{ repository.path.clone().unwrap_or_default() }</small>
+                <small class="faint row__path" title={place.clone()}>{ place.unwrap_or_default() }</small>
             </div>
             if !repository.enabled {
                 { badge("is-warn", Some(Picture::Warning), words::repositories::not_in_use()) }
@@ -190,6 +194,8 @@ fn repository_row(
 #[derive(Clone, PartialEq, Properties)]
 struct DeleteDialogProps {
     repository: Repository,
+    /// It is on the hub of this computer.
+    is_local: bool,
     on_deleted: Callback<()>,
     on_close: Callback<()>,
 }
@@ -210,7 +216,7 @@ fn DeleteDialog(props: &DeleteDialogProps) -> Html {
             title={words::repositories::remove_question(&repository.name)} action={words::common::remove()} {on_action} on_close={props.on_close.clone()}
             is_busy={delete.is_running}
         >
-            <p>{ words::repositories::removal() }</p>
+            <p>{ if props.is_local { words::repositories::removal() } else { words::repositories::remote_removal() } }</p>
             if let Some(error) = &delete.error {
                 { error_notice(error, None) }
             }
@@ -220,8 +226,10 @@ fn DeleteDialog(props: &DeleteDialogProps) -> Html {
 
 fn used(repository: &Repository) -> Option<f64> {
     let total = repository.total_bytes.filter(|total| *total > 0)?;
-    let free = repository.available_bytes?;
-    Some(100.0 - free.min(total) as f64 * 100.0 / total as f64)
+    let rest = |free: u64| total.saturating_sub(free);
+    let used = repository.used_bytes;
+    let used = used.or_else(|| repository.available_bytes.map(rest))?;
+    Some(used.min(total) as f64 * 100.0 / total as f64)
 }
 
 /// How full a repository is, as a bar and as text.
@@ -235,10 +243,14 @@ fn room(repository: &Repository, units: Units) -> Html {
         ),
         _ => words::repositories::room_unknown().to_owned(),
     };
+    let in_use = repository
+        .used_bytes
+        .map(|used| words::repositories::used(ByteSize(used).in_units(units)));
+    let title = warning.map(str::to_owned).or(in_use);
     html! {
         <>
         { bar(used, words::repositories::room_used(&repository.name), tone) }
-        <span class={classes!("num", "row__room", tone)} title={warning}>
+        <span class={classes!("num", "row__room", tone)} {title}>
             if warning.is_some() {
                 { icon(Picture::Warning) }
             }
@@ -280,14 +292,31 @@ fn said(found: &Rescan) -> Change {
     }
 }
 
-/// Whether a repository can be written to.
+/// What was added. A hub mounts a share to say how much room is in it; without a word on that, it did not reach it.
+fn said_added(added: Repository) -> Change {
+    match added.share.is_some() && added.total_bytes.is_none() {
+        false => Change::done(words::repositories::added(), added.name),
+        true => Change::Say {
+            tone: Tone::Warning,
+            title: added.name,
+            text: words::repositories::not_reached().to_owned(),
+            place: None,
+        },
+    }
+}
+
+/// Whether a repository can be used, as far as the hub tried.
 fn tested(found: RepositoryTest) -> Change {
-    match found.is_usable {
-        true => Change::done(
+    match (found.is_usable, found.tried) {
+        (true, Tried::Writing) => Change::done(
             words::repositories::works(),
             words::repositories::works_hint(),
         ),
-        false => Change::Say {
+        (true, _) => Change::done(
+            words::repositories::reaches(),
+            words::repositories::reaches_hint(),
+        ),
+        (false, _) => Change::Say {
             tone: Tone::Bad,
             title: words::repositories::unusable().to_owned(),
             text: found.message.unwrap_or_default(),

@@ -449,6 +449,7 @@ mod tests {
             current: HubId(hub.to_owned()),
             state: SessionState::Connected,
             keychain: Keychain::System,
+            is_readable_on_the_way: false,
         };
         let before = AppState {
             session: Some(session("here")),

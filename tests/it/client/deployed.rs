@@ -1,5 +1,7 @@
 //! The core against a hub that speaks and behaves as deployed ones do (contract 12), with real images behind it.
 
+mod repositories;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +15,7 @@ use sendense_tests::{
 use sendense_types::commands::Credentials;
 use sendense_types::{
     AppError, AppEvent, Backup, BackupStatus, BackupType, ErrorKind, HubId, RepositoryId,
-    SessionState, SignInKind, Vm, VmState,
+    RepositoryPlace, SessionState, SignInKind, Vm, VmState,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -66,10 +68,8 @@ impl Site {
     async fn another_repository(&self) -> RepositoryId {
         let place = self.folder.path().join("elsewhere");
         std::fs::create_dir(&place).unwrap();
-        let made = self
-            .behind
-            .create_repository("elsewhere", place.to_str().unwrap())
-            .await;
+        let place = RepositoryPlace::folder(place.to_str().unwrap());
+        let made = self.behind.create_repository("elsewhere", &place).await;
         made.unwrap().id
     }
 
@@ -473,11 +473,8 @@ async fn a_folder_that_cannot_be_a_repository_is_told_with_the_hubs_reason() {
     let site = Site::open(Hazards::default()).await;
     let file = site.folder.path().join("file");
     std::fs::write(&file, "").unwrap();
-    let test = site
-        .behind
-        .test_repository(file.to_str().unwrap())
-        .await
-        .unwrap();
+    let place = RepositoryPlace::folder(file.to_str().unwrap());
+    let test = site.behind.test_repository(&place).await.unwrap();
     assert!(!test.is_usable);
     assert!(test.message.is_some(), "{test:?}");
 }

@@ -120,3 +120,92 @@ async fn vms_of_a_vcenter_are_found_filtered_and_added() {
     desk.gone("//*[.='web03']").await;
     desk.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_share_becomes_a_repository_of_a_deployed_hub_and_goes_again() {
+    let (hub, _folder) = deployed(Hazards {
+        loses_shares: true,
+        quotes_passwords: true,
+        ..Hazards::default()
+    })
+    .await;
+    let desk = Desk::start().await;
+    add_hub(&desk, hub.url()).await;
+    desk.press("Repositories").await;
+    // Capacity as the hub has it.
+    desk.find(
+        "//li[@aria-label='local'][contains(., 'free')]//*[@role='progressbar'][@aria-valuenow]",
+    )
+    .await;
+    desk.press("Add repository").await;
+    desk.fill("Name", "Office").await;
+    desk.fill("Folder", "/proc/nowhere").await;
+    desk.press("Test").await;
+    desk.find("//dialog//*[@role='status'][contains(., 'cannot be created')]")
+        .await;
+    pictures(&desk, "remote-folder-refused").await;
+
+    desk.click_on("//select[@aria-label='Type']/option[.='CIFS (SMB) share']")
+        .await;
+    desk.gone("//dialog//*[@role='status']").await;
+    for (field, text) in [
+        ("Server", "nas.example"),
+        ("Share name", "backups"),
+        ("User name", "ada"),
+        ("Password", "correct horse"),
+    ] {
+        desk.fill(field, text).await;
+    }
+    desk.press("Test").await;
+    desk.find("//dialog//*[@role='status'][contains(., 'only after it is added')]")
+        .await;
+    pictures(&desk, "remote-cifs").await;
+    desk.press("Add").await;
+    desk.see("has not reached the share yet").await;
+    let office = "//li[@aria-label='Office'][contains(., '//nas.example/backups')]";
+    desk.find(&format!("{office}[contains(., 'free space unknown')]"))
+        .await;
+    pictures(&desk, "remote-repositories").await;
+    desk.click_on(&format!("{office}//button[@aria-haspopup='menu']"))
+        .await;
+    desk.press("Test").await;
+    desk.see("CIFS mount failed").await;
+    desk.gone("//*[contains(text(), 'horse')]").await;
+
+    // One that holds backups stays, with a reason.
+    desk.click_on("//li[@aria-label='local']//button[@aria-haspopup='menu']")
+        .await;
+    desk.press("Remove…").await;
+    desk.press("Remove").await;
+    desk.find("//dialog//*[@role='alert'][contains(., 'There are backups in this repository')]")
+        .await;
+    desk.picture("remote-remove-refused");
+    desk.press("Cancel").await;
+    desk.click_on(&format!("{office}//button[@aria-haspopup='menu']"))
+        .await;
+    desk.press("Remove…").await;
+    desk.press("Remove").await;
+    desk.gone(office).await;
+
+    desk.press("Add repository").await;
+    desk.click_on("//select[@aria-label='Type']/option[.='NFS share']")
+        .await;
+    hub.change(|hazards| hazards.loses_shares = false);
+    for (field, text) in [
+        ("Name", "Vault"),
+        ("Server", "nas.example"),
+        ("Export", "/exports/backups"),
+    ] {
+        desk.fill(field, text).await;
+    }
+    pictures(&desk, "remote-nfs").await;
+    desk.press("Add").await;
+    desk.find("//li[@aria-label='Vault'][contains(., 'nas.example:/exports/backups')][contains(., 'free')]")
+        .await;
+    let kept = tool("grep")
+        .args(["-rl", "horse"])
+        .arg(desk.home())
+        .outcome();
+    assert_eq!(kept.text(), "", "the password is in a file");
+    desk.close().await;
+}

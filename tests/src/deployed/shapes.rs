@@ -120,25 +120,32 @@ pub(super) fn added(value: &Value, known: &Value) -> Value {
     answer
 }
 
-pub(super) fn repositories(value: &Value, offset_seconds: i32) -> Value {
-    let repositories: Vec<Value> = rows(value, "repositories")
-        .iter()
-        .map(|repository| {
-            let mut storage = repository["storage_info"].clone();
-            if storage.is_object() {
-                let now = json!(Timestamp::now().to_string());
-                storage["last_check_at"] = json!(true_offset(&now, offset_seconds));
-            }
-            json!({
-                "id": repository["id"], "name": repository["name"], "type": "local", "enabled": true,
-                "config": { "path": "/backup/repository", "auto_mount": false, "mount_options": "" },
-                "is_immutable": false, "min_retention_days": 0, "storage_info": storage,
-                "created_at": "2025-10-09T10:00:00Z", "updated_at": "2025-10-09T10:00:00Z",
-            })
-        })
-        .rev()
-        .collect();
-    json!({ "success": true, "repositories": repositories })
+/// A repository with the settings that it was added with, all of them (H34). Without room where its share is not mounted.
+pub(super) fn repository(
+    ours: &Value,
+    kind: &str,
+    config: &Value,
+    has_room: bool,
+    offset_seconds: i32,
+) -> Value {
+    let mut row = json!({
+        "id": ours["id"], "name": ours["name"], "type": kind, "enabled": true, "config": config,
+        "is_immutable": false, "min_retention_days": 0,
+        "created_at": false_z(&ours["created_at"], offset_seconds),
+        "updated_at": false_z(&ours["updated_at"], offset_seconds),
+    });
+    if has_room && ours["storage_info"].is_object() {
+        row["storage_info"] = storage(&ours["storage_info"], offset_seconds);
+    }
+    row
+}
+
+/// The room in a repository, with the hub's true offset.
+pub(super) fn storage(ours: &Value, offset_seconds: i32) -> Value {
+    let mut storage = ours.clone();
+    let now = json!(Timestamp::now().to_string());
+    storage["last_check_at"] = json!(true_offset(&now, offset_seconds));
+    storage
 }
 
 /// A backup as lists and details show it, from our detail. While the last disks are written it is called completed,

@@ -31,7 +31,7 @@ const ROOMS: &[(&str, Rooms)] = &[
                 ],
             ),
             ("event", &["app", "backup", "error", "ids", "repository"]),
-            ("repository", &["failure", "ids"]),
+            ("repository", &["failure", "ids", "secret"]),
             ("restore", &["ids", "time"]),
             ("size", &["app"]),
             ("vm", &["ids", "time"]),

@@ -12,8 +12,9 @@ use crate::workspace::Sources;
 const SPEAKING: [&str; 4] = ["src-ui/src", "src-core/src", "src-cli/src", "src-tauri/src"];
 
 /// Where sentences are others': what hubs say, what support reads, and the help that clap takes from its definitions.
-const OTHERS: [&str; 3] = [
+const OTHERS: [&str; 4] = [
     "src-core/src/hub/meanings.rs",
+    "src-core/src/hub/refusals.rs",
     "src-tauri/src/diagnostics.rs",
     "src-cli/src/args.rs",
 ];

@@ -14,7 +14,7 @@ pub(super) use self::backups::{
 };
 pub(super) use self::fields::Fields;
 pub(super) use self::repositories::{
-    copies, created_repository, repositories, repository_test, rescan,
+    copies, created_repository, folders_of_repositories, repositories, repository_test, rescan,
 };
 pub(super) use self::restore::{
     file, is_partition, is_partition_path, listing, mount, mounts, partition_of,

@@ -1,26 +1,42 @@
 //! Repositories and copies, as hubs send them (contract 3.5, 3.7).
+//!
+//! The settings of a share hold its password (contract H34): of those, only what is named here is read.
+
+use std::collections::BTreeSet;
 
 use sendense_types::{
     BackupCopy, BackupId, CopyStatus, Repository, RepositoryId, RepositoryProblem, RepositoryTest,
-    Rescan,
+    Rescan, Tried,
 };
 use serde_json::Value;
 
 use super::Fields;
 use crate::Result;
+use crate::hub::redaction::without_passwords;
 
 /// `GET /repositories`, by name: some hubs give them in another order each time (contract H24).
 pub(in crate::hub) fn repositories(answer: &Value) -> Result<Vec<Repository>> {
-    let decode = repository;
-    let mut repositories = match answer {
-        Value::Array(rows) => rows
-            .iter()
-            .map(|row| decode(Fields::of(row)?))
-            .collect::<Result<Vec<_>>>()?,
-        answer => Fields::of(answer)?.list(&["repositories"], decode)?,
-    };
+    let mut repositories = rows(answer, repository)?;
     repositories.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
     Ok(repositories)
+}
+
+/// The folders of the hub's computer in which repositories lie or are mounted.
+pub(in crate::hub) fn folders_of_repositories(answer: &Value) -> Result<BTreeSet<String>> {
+    let folders = rows(answer, |fields| {
+        let config = fields.object(&["config"]);
+        let folder = config.and_then(|config| config.text(&["mount_point", "path"]));
+        Ok(folder.map(|folder| folder.trim_end_matches('/').to_owned()))
+    })?;
+    Ok(folders.into_iter().flatten().collect())
+}
+
+/// Lists of repositories are in an object or bare (contract 8.6).
+fn rows<T>(answer: &Value, decode: impl Fn(Fields<'_>) -> Result<T>) -> Result<Vec<T>> {
+    match answer {
+        Value::Array(rows) => rows.iter().map(|row| decode(Fields::of(row)?)).collect(),
+        answer => Fields::of(answer)?.list(&["repositories"], decode),
+    }
 }
 
 /// The repository that was made (contract 3.5).
@@ -35,9 +51,12 @@ pub(in crate::hub) fn repository_test(answer: &Value) -> Result<RepositoryTest> 
     let is_usable = fields.flag("success");
     Ok(RepositoryTest {
         is_usable,
+        tried: Tried::Writing,
         message: match is_usable {
             true => None,
-            false => fields.text(&["error_details", "error", "message"]),
+            false => fields
+                .text(&["error_details", "error", "message"])
+                .map(without_passwords),
         },
     })
 }
@@ -90,20 +109,35 @@ fn copy(fields: Fields<'_>) -> Result<BackupCopy> {
 fn repository(fields: Fields<'_>) -> Result<Repository> {
     let storage = fields.object(&["storage_info", "storage"]);
     let bytes = |name| storage.and_then(|storage| storage.count(&[name]));
+    // A filesystem without a size is one that could not be read (contract 3.5).
+    let total_bytes = bytes("total_bytes").filter(|total| *total > 0);
+    let of_total = |name| bytes(name).filter(|_| total_bytes.is_some());
+    let config = fields.object(&["config"]);
     Ok(Repository {
         id: RepositoryId::new(fields.required("id")?),
         name: fields.text_or_empty("name"),
         repository_type: fields.text_or_empty("type"),
         enabled: fields.flag("enabled"),
-        path: fields
-            .object(&["config"])
-            .and_then(|config| config.text(&["path"])),
-        total_bytes: bytes("total_bytes"),
-        available_bytes: bytes("available_bytes"),
+        path: config.and_then(|config| config.text(&["path"])),
+        share: config.and_then(share),
+        total_bytes,
+        used_bytes: of_total("used_bytes"),
+        available_bytes: of_total("available_bytes"),
         backup_count: bytes("backup_count"),
         is_connected: fields.optional_flag("is_connected"),
         status_message: fields.text(&["status_message"]),
         problems: problems(fields)?,
+    })
+}
+
+/// Server and share, as people write them.
+fn share(config: Fields<'_>) -> Option<String> {
+    let server = config.text(&["server"])?;
+    let export = config.text(&["export_path"]);
+    let export = export.map(|export| format!("{server}:{export}"));
+    export.or_else(|| {
+        let share = config.text(&["share_name"])?;
+        Some(format!("//{server}/{share}"))
     })
 }
 
@@ -128,11 +162,12 @@ mod tests {
         let answer = json!({ "success": true, "repositories": [
             { "id": 2, "name": "b", "type": "nfs", "enabled": true },
             { "id": "repo-local-1", "name": "a", "type": "local", "enabled": true, "config": { "path": "/backup" },
-              "storage_info": { "total_bytes": 10, "available_bytes": 4, "backup_count": 3 } },
+              "storage_info": { "total_bytes": 10, "used_bytes": 6, "available_bytes": 4, "backup_count": 3 } },
         ]});
         let repositories = repositories(&answer).unwrap();
         assert_eq!(repositories[0].path.as_deref(), Some("/backup"));
         assert_eq!(repositories[0].available_bytes, Some(4));
+        assert_eq!(repositories[0].used_bytes, Some(6));
         assert_eq!(repositories[1].id.as_str(), "2");
         assert_eq!(repositories[1].total_bytes, None);
     }
@@ -150,6 +185,33 @@ mod tests {
             Some("/mnt/usb does not exist")
         );
         assert_eq!(repository.problems[0].path, "/a");
+    }
+
+    /// Contract H34.
+    #[test]
+    fn a_share_is_named_and_its_password_is_not_read() {
+        let answer = json!({ "success": true, "repositories": [
+            { "id": "repo-cifs-1", "name": "b", "type": "cifs", "enabled": true,
+              "config": { "server": "nas", "share_name": "backups", "mount_point": "/mnt/b/", "username": "ada",
+                "password_secret": "horse", "domain": "", "mount_options": "password=horse" } },
+            { "id": "repo-nfs-1", "name": "a", "type": "nfs", "enabled": true,
+              "config": { "server": "nas", "export_path": "/exports", "mount_point": "/mnt/a" },
+              "storage_info": { "total_bytes": 0, "used_bytes": 0, "available_bytes": 0, "backup_count": 2 } },
+            { "id": "repo-local-1", "name": "c", "type": "local", "enabled": true, "config": { "path": "/backup" } },
+        ]});
+        let all = repositories(&answer).unwrap();
+        assert!(!serde_json::to_string(&all).unwrap().contains("horse"));
+        assert!(!format!("{all:?}").contains("horse"));
+        let shares: Vec<_> = all.iter().map(|known| known.share.as_deref()).collect();
+        assert_eq!(shares, [Some("nas:/exports"), Some("//nas/backups"), None]);
+        // A filesystem without a size could not be read.
+        assert_eq!((all[0].total_bytes, all[0].available_bytes), (None, None));
+        assert_eq!(all[0].backup_count, Some(2));
+        let folders = folders_of_repositories(&answer).unwrap();
+        assert_eq!(
+            folders.into_iter().collect::<Vec<_>>(),
+            ["/backup", "/mnt/a", "/mnt/b"]
+        );
     }
 
     #[test]
