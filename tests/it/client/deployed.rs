@@ -1,5 +1,7 @@
 //! The core against a hub that speaks and behaves as deployed ones do (contract 12), with real images behind it.
 
+mod mounts;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
