@@ -1,6 +1,6 @@
 //! A hub that speaks and behaves as deployed ones do, in the window.
 
-use sendense_tests::{DeployedHub, Hazards, sample_vm, temp_dir, tool};
+use sendense_tests::{DeployedHub, Hazards, sample_vm, sendense, temp_dir, tool};
 use tempfile::TempDir;
 
 use super::desk::Desk;
@@ -118,5 +118,40 @@ async fn vms_of_a_vcenter_are_found_filtered_and_added() {
     desk.gone("//dialog").await;
     desk.see("web09").await;
     desk.gone("//*[.='web03']").await;
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mounts_of_the_terminal_are_known_and_those_of_others_are_left_alone() {
+    let (hub, folder) = deployed(Hazards::default()).await;
+    let mut desk = Desk::start().await;
+    add_hub(&desk, hub.url()).await;
+    let listed = sendense().args(["--hub", hub.url(), "--json"]);
+    let listed = listed.args(["backup", "list", "pgtest1"]).run().json();
+    let backup = listed["backups"][0]["backup_id"].as_str().unwrap();
+    let ours = desk.home().join(".local/share/sendense/hub");
+    for (data, disk) in [(ours.as_path(), "0"), (folder.path(), "1")] {
+        let mount = sendense().args(["--hub", hub.url(), "--data"]).arg(data);
+        let mount = mount.args(["restore", "mount", backup, "--disk", disk]);
+        mount.run();
+    }
+    desk.press("Restore").await;
+    desk.find("//li[@aria-label='pgtest1 · Disk 0'][contains(., '20')]//button[.='Unmount'][not(@disabled)]")
+        .await;
+    let theirs = "//li[starts-with(@aria-label, 'Somebody else’s mount · hub’s disk no. ')]";
+    for button in ["Unmount", "Keep open"] {
+        desk.find(&format!("{theirs}//button[.='{button}'][@disabled]"))
+            .await;
+    }
+    desk.picture("mounts-of-others");
+    desk.click_on(&format!("{theirs}//a[.='Browse']")).await;
+    desk.find("//*[@role='grid']//*[@role='row'][@aria-label]")
+        .await;
+    desk.press("Close").await;
+    desk.find(theirs).await;
+
+    desk.start_app_again(|| {}).await;
+    let deleted = |asked: &String| asked.starts_with("DELETE");
+    assert!(!hub.asked().iter().any(deleted), "{:?}", hub.asked());
     desk.close().await;
 }

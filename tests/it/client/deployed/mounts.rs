@@ -2,8 +2,10 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
 use sendense_core::{KnownMount, MountRecord, Mounts, WallClock};
+use sendense_tests::{Outcome, sendense};
 use sendense_types::{BackupId, OpenMount, Opener, Settings};
 use tokio::sync::watch;
 
@@ -137,4 +139,60 @@ async fn after_a_restart_the_app_goes_on_with_its_mounts_and_leaves_others_alone
     let left = site.hub.mounts().await.unwrap();
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].mount_id, theirs.mount.mount_id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_terminal_says_what_is_mounted_and_by_whom() {
+    let site = Site::open(Hazards::default()).await;
+    let backup = site
+        .back_up(BackupType::Full, &site.repository().await)
+        .await;
+    let [here, there] = ["here", "there"].map(|name| site.folder.path().join(name));
+    let run = |folder: &Path, args: &[&str]| -> Outcome {
+        let command = sendense().arg("--data").arg(folder);
+        let command = command.args(["--hub", site.deployed.url(), "restore"]);
+        command.args(args).run()
+    };
+    let mount = |disk: &str| {
+        let args = ["mount", backup.backup_id.as_str(), "--disk", disk, "--json"];
+        run(&here, &args).json()
+    };
+    // Two at the same time.
+    let (first, second) = thread::scope(|scope| {
+        let first = scope.spawn(|| mount("0"));
+        let second = mount("1");
+        (first.join().unwrap(), second)
+    });
+    assert_eq!(first["vm_name"], "pgtest1");
+    assert_eq!(second["opened_by"], "terminal");
+    let listed = run(&here, &["mounts"]).text();
+    assert_eq!(listed.matches("pgtest1").count(), 2, "{listed}");
+    assert_eq!(listed.matches("this computer").count(), 2, "{listed}");
+    let listed = run(&here, &["mounts", "--json"]).json();
+    let mut disks: Vec<_> = listed["mounts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|mount| (&mount["disk_index"], &mount["backup_id"]))
+        .collect();
+    disks.sort_by_key(|(index, _)| index.as_u64());
+    let id = backup.backup_id.as_str();
+    assert_eq!(disks, [(&0.into(), &id.into()), (&1.into(), &id.into())]);
+
+    // The window knows them, too.
+    let seen = seen_from(&here, &site).await;
+    assert!(
+        seen.iter()
+            .all(|mount| mount.opened_by() == Opener::Terminal),
+        "{seen:?}"
+    );
+    let elsewhere = run(&there, &["mounts"]).text();
+    assert_eq!(elsewhere.matches("somebody else").count(), 2, "{elsewhere}");
+    let number = first["backup_disk_id"].as_u64().unwrap();
+    let disk = format!("hub’s disk no. {number}");
+    assert!(elsewhere.contains(&disk), "{elsewhere}");
+    let id = first["mount_id"].as_str().unwrap();
+    run(&here, &["unmount", id]);
+    let listed = run(&here, &["mounts"]).text();
+    assert_eq!(listed.matches("pgtest1").count(), 1, "{listed}");
 }
