@@ -460,6 +460,7 @@ pub(super) mod tests {
         assert_eq!(record.rows(client.id()).await, [row("m1", 7)]);
     }
 
+    /// Contract H13.
     #[tokio::test]
     async fn what_was_open_before_we_asked_for_it_is_not_ours() {
         let folder = tempfile::tempdir().unwrap();

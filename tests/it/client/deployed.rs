@@ -608,7 +608,7 @@ async fn what_became_of_a_deletion_without_an_answer_is_not_claimed_to_be_known(
     assert!(site.hub.mounts().await.unwrap().is_empty(), "it was done");
 }
 
-/// Contract 3.2, 8.2: the same from a terminal, whose answers are for scripts.
+/// Contract 3.2, 8.2. The same from a terminal, whose answers are for scripts.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_terminal_signs_in_with_tokens_and_says_where_nobody_has_to() {
     const TOKEN: &str = "of-the-appliance";

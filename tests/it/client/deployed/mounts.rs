@@ -25,6 +25,7 @@ async fn mount_from(folder: &Path, site: &Site, backup: &BackupId, disk: u32) ->
     opened.unwrap()
 }
 
+/// Contract D42, H13.
 #[tokio::test]
 async fn a_computer_tells_its_mounts_apart_and_knows_those_of_others_by_their_disk() {
     let site = Site::open(Hazards::default()).await;
@@ -99,6 +100,7 @@ async fn left_in(mount: &OpenMount, folder: &str, file: &Path) {
     }
 }
 
+/// Contract 8.7, H13.
 #[tokio::test]
 async fn after_a_restart_the_app_goes_on_with_its_mounts_and_leaves_others_alone() {
     const FOLDER: &str = "/partition-2/Recovery";
@@ -141,6 +143,7 @@ async fn after_a_restart_the_app_goes_on_with_its_mounts_and_leaves_others_alone
     assert_eq!(left[0].mount_id, theirs.mount.mount_id);
 }
 
+/// Contract D42.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_terminal_says_what_is_mounted_and_by_whom() {
     let site = Site::open(Hazards::default()).await;
