@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret;
-use sendense_core::{HubClient, SignIn, Token};
+use sendense_core::{HubClient, MountRecord, SignIn, Token};
 use sendense_hub::{Config, LocalHub, ServeError, default_data_dir, find_running};
 use sendense_types::{AppError, ErrorKind, Retry};
 use sendense_words as words;
@@ -18,6 +18,8 @@ use crate::{Result, secrets};
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) client: HubClient,
+    /// What was mounted here, by the window as well.
+    pub(crate) mounts: MountRecord,
     /// Work that is not done when the command ends is lost.
     pub(crate) ends_with_command: bool,
 }
@@ -44,16 +46,21 @@ pub(crate) async fn with<T>(
 pub(crate) async fn open(global: &Global) -> Result<(Connection, Option<LocalHub>)> {
     if let Some(address) = &global.hub {
         let client = sign_in(HubClient::new(address, None)?, global).await?;
+        // A hub elsewhere needs no folder here, so neither does what is asked of it.
+        let data_dir = data_dir(global).ok();
         let connection = Connection {
             client,
+            mounts: MountRecord::in_folder(data_dir.as_deref()),
             ends_with_command: false,
         };
         return Ok((connection, None));
     }
     let data_dir = data_dir(global)?;
+    let mounts = MountRecord::in_folder(Some(&data_dir));
     if let Some(running) = find_running(&data_dir).await.map_err(refused)? {
         let connection = Connection {
-            client: HubClient::new(&running.url, Some(Token::new(running.key)))?,
+            client: HubClient::new(&running.url, Some(Token::new(running.key)))?.of_this_computer(),
+            mounts,
             ends_with_command: false,
         };
         return Ok((connection, None));
@@ -62,7 +69,8 @@ pub(crate) async fn open(global: &Global) -> Result<(Connection, Option<LocalHub
         .await
         .map_err(refused)?;
     let connection = Connection {
-        client: HubClient::new(hub.url(), Some(Token::new(hub.key())))?,
+        client: HubClient::new(hub.url(), Some(Token::new(hub.key())))?.of_this_computer(),
+        mounts,
         ends_with_command: true,
     };
     Ok((connection, Some(hub)))

@@ -491,7 +491,7 @@ impl HubSession {
                     Retry::AfterSeconds(1),
                 ))
             })?;
-            return HubClient::new(&url, Some(key));
+            return Ok(HubClient::new(&url, Some(key))?.of_this_computer());
         };
         let client = HubClient::new(address, None)?;
         let secrets = Arc::clone(&self.inner.secrets);

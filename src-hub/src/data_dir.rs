@@ -6,6 +6,8 @@
 //! hub.db       the database
 //! repository/  the first repository
 //! ```
+//!
+//! What else lies there belongs to its clients: the record of what they mounted.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},

@@ -25,7 +25,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use sendense_core::{Backups, Downloads, Events, HubSession, Mounts, Secrets};
+use sendense_core::{Backups, Downloads, Events, HubSession, MountRecord, Mounts, Secrets};
 use sendense_hub::default_data_dir;
 use sendense_words as words;
 use tauri::{App, AppHandle, Builder, Manager, RunEvent, Runtime};
@@ -94,7 +94,7 @@ pub fn build<R: Runtime>(builder: Builder<R>) -> Builder<R> {
 pub struct Surroundings {
     /// Tokens.
     pub secrets: Arc<dyn Secrets>,
-    /// Database and backups of the hub of this computer.
+    /// Database and backups of the hub of this computer, and the record of what was mounted, also on other hubs.
     pub data_folder: PathBuf,
     /// Settings and saved hubs.
     pub settings_file: PathBuf,
@@ -142,6 +142,7 @@ pub fn start<R: Runtime>(
         events.clone(),
         preferences.watch(),
         Arc::new(work::now),
+        MountRecord::in_folder(Some(&data_folder)),
     );
     let downloads = Downloads::new(session.clone(), mounts.clone(), events.clone());
     app.manage(events);

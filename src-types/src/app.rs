@@ -190,6 +190,8 @@ pub struct OpenMount {
     pub backup_id: Option<BackupId>,
     /// The disk within the backup, as above.
     pub disk_index: Option<u32>,
+    /// The hub's own number of that disk, which says nothing else to anybody.
+    pub backup_disk_id: Option<u64>,
     /// The VM, as above.
     pub vm_id: Option<VmId>,
     /// Its name, as above.
@@ -208,10 +210,29 @@ pub struct OpenMount {
     pub expiry: Expiry,
     /// Whether it can be browsed.
     pub is_open: bool,
-    /// This app opened it, and closes it.
-    pub is_ours: bool,
+    /// Who opened it, and so who closes it.
+    pub opened_by: Opener,
     /// The folder that was looked at last.
     pub folder: String,
+}
+
+impl OpenMount {
+    /// Whether it belongs to somebody else, and is left alone.
+    pub fn is_somebody_elses(&self) -> bool {
+        self.opened_by == Opener::SomebodyElse
+    }
+}
+
+/// Who opened a mount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Opener {
+    /// The window of this computer, which closes it when it is no longer needed.
+    Window,
+    /// The terminal of this computer; nobody but its user knows when it is no longer needed.
+    Terminal,
+    /// Another computer, or nobody knows who.
+    SomebodyElse,
 }
 
 /// How a hub ends its mounts.

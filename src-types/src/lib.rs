@@ -23,8 +23,8 @@ mod vm;
 
 pub use app::{
     About, ChosenFolder, Download, DownloadId, DownloadKind, DownloadProgress, DownloadState,
-    Expiry, FolderSize, HubCheck, HubId, Keychain, OpenMount, SavedHub, Session, SessionState,
-    Settings, SignInKind, Theme, Units, VmProtection, VmState, VmSummary,
+    Expiry, FolderSize, HubCheck, HubId, Keychain, OpenMount, Opener, SavedHub, Session,
+    SessionState, Settings, SignInKind, Theme, Units, VmProtection, VmState, VmSummary,
 };
 pub use backup::{
     Backup, BackupDisk, BackupStatus, BackupType, Chain, ChainLink, IncrementalBase, RecentBackups,

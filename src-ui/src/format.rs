@@ -13,13 +13,13 @@ pub(crate) fn date(time: Timestamp) -> String {
     words::common::date(day, words::common::month(month), year, time)
 }
 
-/// "pgtest1 · Disk 0"
+/// "pgtest1 · Disk 0"; where nobody here knows what it is of, the little that the hub says.
 pub(crate) fn mount_title(mount: &OpenMount) -> String {
-    let name = mount
-        .vm_name
-        .as_deref()
-        .unwrap_or(words::mounts::somebodys());
-    words::mounts::name_of(name, mount.disk_index)
+    match (&mount.vm_name, mount.disk_index, mount.backup_disk_id) {
+        (Some(vm), index, _) => words::mounts::name_of(vm, index),
+        (None, None, Some(number)) => words::mounts::somebodys_disk(number),
+        (None, index, _) => words::mounts::name_of(words::mounts::somebodys(), index),
+    }
 }
 
 /// "96 MiB/s", and "2 s left": how fast something goes and how long it takes, as far as that is known.

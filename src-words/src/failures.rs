@@ -58,6 +58,8 @@ words! {
     mount_unknown = "It is not known which backup this mount belongs to.";
     open_again = "Open the backup again from the backups of its VM.";
     another_hub_chosen = "You switched to another hub in the meantime.";
+    mount_of_others = "Somebody else opened this mount.";
+    left_to_others = "It is left alone. It closes when its time is over, or when they close it.";
     mount_downloading = "A download is reading from this mount.";
 
     nothing_readable = "There is nothing on this disk that can be browsed.";

@@ -7,6 +7,9 @@ words! {
     open = "Open mounts";
     of_disk(vm, index) = "{vm} · Disk {index}";
     somebodys = "Somebody else’s mount";
+    somebodys_disk(number) = "Somebody else’s mount · hub’s disk no. {number}";
+    not_mine = "Somebody else’s";
+    hubs_disk(number) = "hub’s disk no. {number}";
     expired = "Expired";
     expires_now = "Expires now";
     expires_in(minutes) = "Expires in {minutes} min";

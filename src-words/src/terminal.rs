@@ -37,6 +37,9 @@ words! {
     backup = "Backup";
     filesystem = "Filesystem";
     expires = "Expires";
+    opened_by = "Opened by";
+    this_computer = "this computer";
+    somebody_else = "somebody else";
 
     full = "full";
     incremental = "incremental";

@@ -154,9 +154,10 @@ impl Hub {
         }
     }
 
-    /// `sendense` talking to this hub.
+    /// `sendense` talking to this hub, which remembers what it mounted in the hub's folder.
     pub fn sendense(&self) -> crate::Tool {
-        sendense().arg("--hub").arg(self.url())
+        let command = sendense().arg("--hub").arg(self.url());
+        command.env("SENDENSE_DATA", &self.data)
     }
 
     /// The REST API of this hub, asked as the handover does.

@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use sendense_core::download::{Destination, Existing, save_file, save_stream, save_zip};
-use sendense_core::{Platform, local_name};
+use sendense_core::{KnownMount, Platform, local_name};
 use sendense_types::{
-    AppError, BackupId, ByteSize, ErrorKind, FileEntry, FileKind, Listing, Mount, MountId, Retry,
+    AppError, BackupId, BackupType, ByteSize, ErrorKind, FileEntry, FileKind, Listing, Mount,
+    MountId, Opener, Retry, VmId,
 };
 use sendense_words as words;
+use serde::Serialize;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -23,18 +26,24 @@ pub(crate) async fn run(
     output: &Output,
     cancel: &CancellationToken,
 ) -> Result<()> {
-    let hub = &connection.client;
+    let (hub, record) = (&connection.client, &connection.mounts);
     match command {
         RestoreCommand::Mount { backup, disk } => {
-            let mount = hub.mount(&BackupId::new(backup), disk).await?;
+            let backup = BackupId::new(backup);
+            let mount = record.open(hub, &backup, disk, Opener::Terminal).await?;
+            let mount = Shown::from(mount);
             output.show(&mount, || opened(&mount))
         }
         RestoreCommand::Mounts => {
-            let mounts = hub.mounts().await?;
+            let mounts = record.list(hub).await?.into_iter();
+            let mounts: Vec<Shown> = mounts.map(Shown::from).collect();
             output.show(&json!({ "mounts": mounts }), || list_mounts(&mounts))
         }
         RestoreCommand::Ls { mount, path } => {
-            let listing = hub.list_files(&MountId::new(mount), &path).await?;
+            let mount = MountId::new(mount);
+            let listing = hub.list_files(&mount, &path).await?;
+            // The window begins where somebody looked last.
+            record.note_folders(hub, vec![(mount, path)]).await;
             for sentence in listing.damage.iter().chain(&listing.passed_over) {
                 output::say(words::terminal::warning(printable(sentence)));
             }
@@ -124,7 +133,7 @@ pub(crate) async fn run(
                 )
                 .with_hint(words::terminal::list_mounts()));
             }
-            hub.unmount(&mount).await?;
+            record.close(hub, &mount).await?;
             output.show(&json!({ "mount_id": mount }), || {
                 words::terminal::mount_closed(&mount)
             })
@@ -154,53 +163,106 @@ fn destination(target: &Target, path: &str, extension: &str) -> Destination {
     }
 }
 
-fn opened(mount: &Mount) -> String {
+/// A mount as it is printed: what the hub says, then what is known of it here.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    mount: Mount,
+    vm_context_id: Option<VmId>,
+    vm_name: Option<String>,
+    backup_time: Option<Timestamp>,
+    backup_type: Option<BackupType>,
+    opened_by: Opener,
+    folder: Option<String>,
+}
+
+impl From<KnownMount> for Shown {
+    fn from(mount: KnownMount) -> Self {
+        let opened_by = mount.opened_by();
+        let known = mount.known;
+        Self {
+            mount: mount.mount,
+            vm_context_id: known.as_ref().and_then(|known| known.vm_id.clone()),
+            vm_name: known.as_ref().and_then(|known| known.vm_name.clone()),
+            backup_time: known.as_ref().and_then(|known| known.backup_time),
+            backup_type: known.as_ref().and_then(|known| known.backup_type),
+            opened_by,
+            folder: known.map(|known| known.folder),
+        }
+    }
+}
+
+impl Shown {
+    /// Its index in the backup; where nobody knows that, the hub's own number of it.
+    fn disk(&self) -> Option<String> {
+        let number = self.mount.backup_disk_id;
+        let index = self.mount.disk_index.map(|index| index.to_string());
+        index.or_else(|| number.map(words::mounts::hubs_disk))
+    }
+
+    fn backup(&self) -> Option<String> {
+        self.mount.backup_id.as_ref().map(ToString::to_string)
+    }
+
+    fn opener(&self) -> &'static str {
+        match self.opened_by {
+            Opener::SomebodyElse => words::terminal::somebody_else(),
+            Opener::Window | Opener::Terminal => words::terminal::this_computer(),
+        }
+    }
+}
+
+fn opened(shown: &Shown) -> String {
+    let mount = &shown.mount;
     output::sheet(&[
         (words::terminal::mount(), Some(mount.mount_id.to_string())),
+        (words::activity::vm(), shown.vm_name.clone()),
+        (words::terminal::backup(), shown.backup()),
         (
-            words::terminal::backup(),
-            mount.backup_id.as_ref().map(ToString::to_string),
+            words::terminal::taken(),
+            shown.backup_time.map(|taken| output::time(Some(taken))),
         ),
-        (
-            words::mounts::disk(),
-            mount.disk_index.map(|index| index.to_string()),
-        ),
+        (words::mounts::disk(), shown.disk()),
         (words::terminal::filesystem(), mount.filesystem_type.clone()),
         (
             words::terminal::expires(),
             Some(output::time(mount.expires_at)),
         ),
+        (
+            words::terminal::opened_by(),
+            Some(shown.opener().to_owned()),
+        ),
     ])
 }
 
-fn list_mounts(mounts: &[Mount]) -> String {
+fn list_mounts(mounts: &[Shown]) -> String {
     if mounts.is_empty() {
         return words::terminal::none_mounted().to_owned();
     }
-    let rows = mounts.iter().map(|mount| {
+    let rows = mounts.iter().map(|shown| {
+        let mount = &shown.mount;
+        let vm = shown.vm_name.clone().or_else(|| shown.backup());
         [
             mount.mount_id.to_string(),
-            mount
-                .backup_id
-                .as_ref()
-                .map(ToString::to_string)
-                .unwrap_or_default(),
-            mount
-                .disk_index
-                .map_or_else(String::new, |index| index.to_string()),
+            vm.unwrap_or_default(),
+            output::time(shown.backup_time),
+            shown.disk().unwrap_or_default(),
             mount.filesystem_type.clone().unwrap_or_default(),
             output::time(mount.expires_at),
+            shown.opener().to_owned(),
         ]
     });
     output::table(
         [
             words::terminal::mount(),
-            words::terminal::backup(),
+            words::activity::vm(),
+            words::terminal::taken(),
             words::mounts::disk(),
             words::terminal::filesystem(),
             words::terminal::expires(),
+            words::terminal::opened_by(),
         ],
-        &[2],
+        &[],
         rows,
     )
 }

@@ -486,7 +486,7 @@ mod tests {
     use tokio::sync::watch;
 
     use super::*;
-    use crate::MemorySecrets;
+    use crate::{MemorySecrets, MountRecord};
 
     fn no_downloads(runtime: &tokio::runtime::Runtime) -> Downloads {
         let (events, (_, settings)) = (Events::new(), watch::channel(Settings::default()));
@@ -498,7 +498,8 @@ mod tests {
         runtime.block_on(session.connect(&hub)).unwrap();
         let clock = Arc::new(|| jiff::Timestamp::UNIX_EPOCH);
         let _entered = runtime.enter();
-        let mounts = Mounts::new(session.clone(), events.clone(), settings, clock);
+        let record = MountRecord::default();
+        let mounts = Mounts::new(session.clone(), events.clone(), settings, clock, record);
         Downloads::new(session, mounts, events)
     }
 

@@ -29,7 +29,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
-use sendense_types::{BackupId, VmId};
+use sendense_types::{BackupId, HubId, VmId};
 
 pub(crate) use self::backups::{Proof, failure_of};
 use self::renewal::Renewal;
@@ -45,6 +45,8 @@ pub struct HubClient {
     http: reqwest::Client,
     /// Ends with a slash and holds no `/api/v1`.
     base: Url,
+    /// Under which it is remembered.
+    id: HubId,
     token: Option<Token>,
     /// Gets tokens by itself, where somebody gave the means.
     renewal: Option<Arc<Renewal>>,
@@ -76,6 +78,7 @@ impl HubClient {
         let base = address::parse(address)?;
         Ok(Self {
             http: request::http_client(&base)?,
+            id: HubId(shown(&base).to_owned()),
             base,
             token,
             renewal: None,
@@ -86,6 +89,18 @@ impl HubClient {
             started: Arc::default(),
             asked: Arc::default(),
         })
+    }
+
+    /// The same hub, which is that of this computer: its address changes with every start.
+    #[must_use]
+    pub fn of_this_computer(mut self) -> Self {
+        self.id = HubId::this_computer();
+        self
+    }
+
+    /// What the hub is remembered by: its address, so that it is the same one whoever asks it.
+    pub(crate) fn id(&self) -> &HubId {
+        &self.id
     }
 
     /// The same hub, asked with this token.
@@ -145,8 +160,12 @@ impl HubClient {
 
     /// `http://host:port`, as it is shown.
     pub fn address(&self) -> &str {
-        self.base.as_str().trim_end_matches('/')
+        shown(&self.base)
     }
+}
+
+fn shown(base: &Url) -> &str {
+    base.as_str().trim_end_matches('/')
 }
 
 impl Token {

@@ -3,9 +3,11 @@
 //! One task looks after all of them. It sleeps until the first deadline of the [`table`], which keeps them
 //! in order. [`plan`] decides when each mount is due: keep-alive while somebody browses or downloads, warnings
 //! before the end, a check when the end has come, unmounting when the browser is left. [`told`] reads what the
-//! hub says. Those three know neither hub nor clock; what waits and asks is here.
+//! hub says. Those three know neither hub nor clock; what waits and asks is here. [`record`] remembers from one start to
+//! the next what was mounted, for the terminal as well.
 
 mod plan;
+mod record;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -16,7 +18,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sendense_types::{
-    AppError, AppEvent, BackupId, ErrorKind, Expiry, MountId, OpenMount, Retry, Settings,
+    AppError, AppEvent, BackupId, ErrorKind, Expiry, MountId, OpenMount, Opener, Retry, Settings,
 };
 use sendense_words as words;
 use tokio::sync::{Notify, watch};
@@ -24,6 +26,7 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::plan::{Deed, Upkeep};
+pub use self::record::{KnownMount, MountRecord, Recorded};
 use self::table::{Known, Table};
 use crate::session::Generation;
 use crate::{Events, HubSession, Result};
@@ -38,7 +41,7 @@ pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 #[derive(Clone)]
 pub struct Mounts {
     inner: Arc<Inner>,
-    _task: Arc<AbortOnDropHandle<()>>,
+    _tasks: Arc<[AbortOnDropHandle<()>; 2]>,
 }
 
 struct Inner {
@@ -46,9 +49,12 @@ struct Inner {
     events: Events,
     settings: watch::Receiver<Settings>,
     clock: WallClock,
+    record: MountRecord,
     table: Mutex<Table>,
     /// The table has changed, and with it maybe the next deadline.
     changed: Notify,
+    /// Somebody has gone to another folder.
+    moved: Notify,
 }
 
 /// Keeps a mount open as long as it lives: a download reads from it.
@@ -68,26 +74,34 @@ impl Drop for Hold {
 }
 
 impl Mounts {
-    /// Looks after mounts of the session's hub. Needs a tokio runtime.
+    /// Looks after mounts of the session's hub, and those of the last time that are in the record. Needs a tokio
+    /// runtime.
     pub fn new(
         session: HubSession,
         events: Events,
         settings: watch::Receiver<Settings>,
         clock: WallClock,
+        record: MountRecord,
     ) -> Self {
         let inner = Arc::new(Inner {
             session,
             events,
             settings,
             clock,
+            record,
             table: Mutex::default(),
             changed: Notify::new(),
+            moved: Notify::new(),
         });
         let rules = inner.settings.clone();
-        let task = tokio::spawn(look_after(Arc::downgrade(&inner), rules));
+        let tasks = [
+            tokio::spawn(look_after(Arc::downgrade(&inner), rules)),
+            // Apart, because a slow disk must not keep mounts waiting.
+            tokio::spawn(keep_folders(Arc::downgrade(&inner))),
+        ];
         Self {
             inner,
-            _task: Arc::new(AbortOnDropHandle::new(task)),
+            _tasks: Arc::new(tasks.map(AbortOnDropHandle::new)),
         }
     }
 
@@ -106,7 +120,7 @@ impl Mounts {
     pub async fn open(&self, backup_id: &BackupId, disk_index: u32) -> Result<OpenMount> {
         let ours = self.inner.table().iter().find_map(|known| {
             let mount = &known.mount;
-            let is_it = mount.is_ours
+            let is_it = mount.opened_by == Opener::Window
                 && mount.is_open
                 && mount.backup_id.as_ref() == Some(backup_id)
                 && mount.disk_index == Some(disk_index);
@@ -121,14 +135,16 @@ impl Mounts {
                 return Ok(mount);
             }
         }
-        self.inner.mount(backup_id, disk_index, "/").await
+        self.inner.mount(backup_id, disk_index, None).await
     }
 
     /// Uses a mount, so that a hub that counts from the last use gives it more time.
     ///
     /// # Errors
-    /// `Unsupported` on hubs that end mounts at a fixed time, `Expired` when it is gone.
+    /// `Unsupported` on hubs that end mounts at a fixed time, `Expired` when it is gone, `Forbidden` for those of
+    /// others.
     pub async fn keep_open(&self, mount_id: &MountId) -> Result<OpenMount> {
+        self.inner.refuse_others(mount_id)?;
         let mount = self.inner.ping(mount_id).await?;
         if mount.expiry == Expiry::Fixed {
             return Err(AppError::new(
@@ -163,16 +179,17 @@ impl Mounts {
         if old.upkeep.holds > 0 && old.mount.is_open {
             return Err(in_use());
         }
-        if old.mount.is_open && old.mount.is_ours {
+        if old.mount.is_open && old.mount.opened_by == Opener::Window {
             // A hub shares a mount that is there; only a new one has the full time.
+            let record = &self.inner.record;
             self.inner
                 .session
-                .ask(async |hub| hub.unmount(mount_id).await)
+                .ask(async |hub| record.close(&hub, mount_id).await)
                 .await?;
         }
         let new = self
             .inner
-            .mount(backup_id, disk_index, &old.mount.folder)
+            .mount(backup_id, disk_index, Some(&old.mount.folder))
             .await?;
         if new.mount_id != *mount_id {
             let new_id = new.mount_id.clone();
@@ -185,8 +202,9 @@ impl Mounts {
     /// Unmounts. A mount that is already gone counts as unmounted.
     ///
     /// # Errors
-    /// `Conflict` while a download reads from it.
+    /// `Conflict` while a download reads from it, `Forbidden` for those of others.
     pub async fn close(&self, mount_id: &MountId) -> Result<()> {
+        self.inner.refuse_others(mount_id)?;
         self.inner.close(mount_id).await
     }
 
@@ -194,25 +212,28 @@ impl Mounts {
     pub fn browse(&self, mount_id: &MountId, folder: Option<String>) {
         let unmounts = self.inner.settings.borrow().unmount_on_close;
         let now = Instant::now();
-        let has_moved = self
-            .inner
-            .table()
-            .change(mount_id, now, |known| match folder {
-                Some(folder) => {
-                    known.upkeep.browsed_at = Some(now);
-                    known.upkeep.last_use = now;
-                    known.upkeep.close_at = None;
-                    let before = std::mem::replace(&mut known.mount.folder, folder);
-                    before != known.mount.folder
+        let mut table = self.inner.table();
+        let has_moved = table.change(mount_id, now, |known| match folder {
+            Some(folder) => {
+                known.upkeep.browsed_at = Some(now);
+                known.upkeep.last_use = now;
+                known.upkeep.close_at = None;
+                let before = std::mem::replace(&mut known.mount.folder, folder);
+                before != known.mount.folder
+            }
+            None => {
+                known.upkeep.browsed_at = None;
+                if unmounts && known.mount.opened_by == Opener::Window {
+                    known.upkeep.close_at = Some(now + plan::GRACE);
                 }
-                None => {
-                    known.upkeep.browsed_at = None;
-                    if unmounts && known.mount.is_ours {
-                        known.upkeep.close_at = Some(now + plan::GRACE);
-                    }
-                    false
-                }
-            });
+                false
+            }
+        });
+        if has_moved == Some(true) {
+            table.note_move(mount_id);
+            self.inner.moved.notify_one();
+        }
+        drop(table);
         match has_moved {
             // Whoever comes back to the mount begins in this folder.
             Some(true) => self.inner.publish(),
@@ -247,7 +268,7 @@ impl Mounts {
             let table = self.inner.table();
             let ours = table
                 .iter()
-                .filter(|known| known.mount.is_ours && known.mount.is_open);
+                .filter(|known| known.mount.opened_by == Opener::Window && known.mount.is_open);
             ours.map(|known| known.mount.mount_id.clone()).collect()
         };
         let closing = async {
@@ -268,47 +289,50 @@ impl Inner {
         &self,
         backup_id: &BackupId,
         disk_index: u32,
-        folder: &str,
+        folder: Option<&str>,
     ) -> Result<OpenMount> {
-        let (generation, (mount, backup, hub_now)) = self
+        let record = &self.record;
+        let (generation, (told, hub_now)) = self
             .session
             .ask_which(async |hub| {
-                let mount = hub.mount(backup_id, disk_index).await?;
-                // Only for the eye: a mount is worth having without.
-                let backup = hub.backup(backup_id).await.ok();
-                Ok((mount, backup, hub.time()))
+                let opened = record.open(&hub, backup_id, disk_index, Opener::Window);
+                Ok((opened.await?, hub.time()))
             })
             .await?;
         let now = (self.clock)();
-        let mut open = told::described(&mount, None, now, hub_now);
-        open.is_ours = true;
-        folder.clone_into(&mut open.folder);
-        if let Some(backup) = &backup {
-            told::name(&mut open, backup);
+        let mut open = told::described(&told, None, now, hub_now);
+        if let Some(folder) = folder {
+            folder.clone_into(&mut open.folder);
         }
         let upkeep = Upkeep::new(told::lasts(&open, now), Instant::now());
-        self.table_of(generation)?
-            .put(Known::new(open.clone(), upkeep), Instant::now());
+        {
+            let mut table = self.table_of(generation)?;
+            table.put(Known::new(open.clone(), upkeep), Instant::now());
+            table.note_move(&open.mount_id);
+        }
+        self.moved.notify_one();
         self.publish();
         Ok(open)
     }
 
     /// Reads the hub's list and brings ours into line with it.
     async fn read_again(&self) -> Result<Vec<OpenMount>> {
+        let record = &self.record;
         let (generation, (listed, hub_now)) = self
             .session
-            .ask_which(async |hub| Ok((hub.mounts().await?, hub.time())))
+            .ask_which(async |hub| Ok((record.list(&hub).await?, hub.time())))
             .await?;
         let (wall, now) = ((self.clock)(), Instant::now());
         let mut lost = Vec::new();
         let (before, after) = {
             let mut table = self.table_of(generation)?;
             let before = table.shown();
-            for mount in &listed {
-                let old = table.get(&mount.mount_id);
-                let open = told::described(mount, old.map(|known| &known.mount), wall, hub_now);
+            for told in &listed {
+                let id = &told.mount.mount_id;
+                let old = table.get(id).map(|known| &known.mount);
+                let open = told::described(told, old, wall, hub_now);
                 let lasts = told::lasts(&open, wall);
-                let is_known = table.change(&mount.mount_id, now, |known| {
+                let is_known = table.change(id, now, |known| {
                     known.upkeep.ends_at(lasts);
                     known.mount = open.clone();
                 });
@@ -318,10 +342,10 @@ impl Inner {
             }
             for mount in &before {
                 let id = &mount.mount_id;
-                if listed.iter().any(|listed| listed.mount_id == *id) {
+                if listed.iter().any(|listed| listed.mount.mount_id == *id) {
                     continue;
                 }
-                if !mount.is_ours {
+                if mount.opened_by != Opener::Window {
                     table.remove(id);
                 } else if mount.is_open {
                     table.change(id, now, |known| known.mount.is_open = false);
@@ -377,12 +401,42 @@ impl Inner {
         if self.table().get(mount_id).is_some_and(is_used) {
             return Err(in_use());
         }
+        let record = &self.record;
         self.session
-            .ask(async |hub| hub.unmount(mount_id).await)
+            .ask(async |hub| record.close(&hub, mount_id).await)
             .await?;
         self.table().remove(mount_id);
         self.publish();
         Ok(())
+    }
+
+    /// What others opened is theirs to keep and to close.
+    fn refuse_others(&self, mount_id: &MountId) -> Result<()> {
+        let table = self.table();
+        let known = table.get(mount_id);
+        match known.is_some_and(|known| known.mount.is_somebody_elses()) {
+            false => Ok(()),
+            true => Err(AppError::new(
+                ErrorKind::Forbidden,
+                words::failures::mount_of_others(),
+                Retry::Never,
+            )
+            .with_hint(words::failures::left_to_others())),
+        }
+    }
+
+    /// Records where people have gone since the last time.
+    async fn keep_folders(&self) {
+        let Ok((hub, generation)) = self.session.current() else {
+            return;
+        };
+        let moved = match self.table_of(generation) {
+            Ok(mut table) => table.take_moved(),
+            Err(_) => return,
+        };
+        if !moved.is_empty() {
+            self.record.note_folders(&hub, moved).await;
+        }
     }
 
     /// The deadlines that have come, and when the next one comes.
@@ -454,6 +508,14 @@ impl Inner {
             *table = Table::of(generation);
         }
         Ok(table)
+    }
+}
+
+/// Records where people go until nobody uses the mounts any more.
+async fn keep_folders(inner: Weak<Inner>) {
+    while let Some(strong) = inner.upgrade() {
+        strong.moved.notified().await;
+        strong.keep_folders().await;
     }
 }
 

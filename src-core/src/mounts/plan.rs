@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sendense_types::Opener;
 use tokio::time::Instant;
 
 /// A mount in use is used again at least so often, so that a hub does not think it forgotten.
@@ -81,7 +82,7 @@ impl Upkeep {
         &mut self,
         now: Instant,
         keeps_open: bool,
-        is_ours: bool,
+        opened_by: Opener,
     ) -> (Vec<Deed>, Option<Instant>) {
         let mut deeds = Vec::new();
         let mut next = Vec::new();
@@ -92,7 +93,8 @@ impl Upkeep {
             }
             next.push(close_at);
         }
-        if keeps_open && self.is_used(now) {
+        // Whoever opened another one decides how long it is needed.
+        if keeps_open && opened_by != Opener::SomebodyElse && self.is_used(now) {
             let ping_at = self.last_use + PING_EVERY;
             if ping_at <= now {
                 self.last_use = now;
@@ -112,7 +114,7 @@ impl Upkeep {
                 let passed = passed(self.end, now);
                 if passed > self.n_warned {
                     self.n_warned = passed;
-                    if is_ours {
+                    if opened_by == Opener::Window {
                         let minutes = WARNINGS[passed - 1];
                         deeds.push(Deed::Warn { minutes });
                     }
@@ -162,7 +164,7 @@ mod tests {
         let end = began + MINUTE * minutes;
         let mut history = Vec::new();
         while now <= end {
-            let (deeds, next) = upkeep.due(now, keeps_open, true);
+            let (deeds, next) = upkeep.due(now, keeps_open, Opener::Window);
             let minute = now.duration_since(began).as_secs() / 60;
             history.extend(deeds.iter().map(|deed| (minute, *deed)));
             if deeds.contains(&Deed::Close) {
@@ -230,7 +232,7 @@ mod tests {
         let now = Instant::now();
         let mut upkeep = Upkeep::new(Some(MINUTE * 60), now);
         upkeep.close_at = Some(now + GRACE);
-        assert_eq!(upkeep.due(now, true, true).0, []);
+        assert_eq!(upkeep.due(now, true, Opener::Window).0, []);
         assert_eq!(history(upkeep, now, 60, true), [(0, Deed::Close)]);
     }
 
@@ -238,11 +240,14 @@ mod tests {
     async fn with_more_time_the_warnings_are_due_again() {
         let now = Instant::now();
         let mut upkeep = Upkeep::new(Some(MINUTE * 9), now);
-        assert_eq!(upkeep.due(now, true, true).0, [Deed::Warn { minutes: 10 }]);
-        assert_eq!(upkeep.due(now, true, true).0, []);
+        assert_eq!(
+            upkeep.due(now, true, Opener::Window).0,
+            [Deed::Warn { minutes: 10 }]
+        );
+        assert_eq!(upkeep.due(now, true, Opener::Window).0, []);
         upkeep.ends_at(Some(MINUTE * 60));
         tokio::time::advance(MINUTE * 51).await;
-        let due = upkeep.due(Instant::now(), true, true).0;
+        let due = upkeep.due(Instant::now(), true, Opener::Window).0;
         assert_eq!(due, [Deed::Warn { minutes: 10 }]);
     }
 
@@ -251,6 +256,17 @@ mod tests {
     async fn nobody_is_warned_of_other_peoples_mounts() {
         let now = Instant::now();
         let mut upkeep = Upkeep::new(Some(MINUTE * 9), now);
-        assert_eq!(upkeep.due(now, true, false).0, []);
+        assert_eq!(upkeep.due(now, true, Opener::SomebodyElse).0, []);
+        assert_eq!(upkeep.due(now, true, Opener::Terminal).0, []);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn looking_at_somebody_elses_mount_does_not_keep_it_alive() {
+        let now = Instant::now();
+        let mut upkeep = Upkeep::new(Some(MINUTE * 60), now);
+        (upkeep.browsed_at, upkeep.holds) = (Some(now), 1);
+        let later = now + PING_EVERY;
+        assert_eq!(upkeep.due(later, true, Opener::SomebodyElse).0, []);
+        assert_eq!(upkeep.due(later, true, Opener::Terminal).0, [Deed::Ping]);
     }
 }

@@ -18,6 +18,8 @@ pub(super) struct Table {
     deadlines: BTreeSet<(Instant, MountId)>,
     /// The mount that replaced one that is gone.
     successors: HashMap<MountId, MountId>,
+    /// Those whose folder is another one than the record says.
+    moved: BTreeSet<MountId>,
 }
 
 /// What is known of one mount.
@@ -107,7 +109,7 @@ impl Table {
             let Some(known) = self.known.get_mut(&id) else {
                 continue;
             };
-            let (todo, next) = known.upkeep.due(now, keeps_open, known.mount.is_ours);
+            let (todo, next) = known.upkeep.due(now, keeps_open, known.mount.opened_by);
             // One that could not be closed still has an end.
             let next = if todo.contains(&Deed::Close) {
                 Some(now)
@@ -118,6 +120,22 @@ impl Table {
             deeds.extend(todo.into_iter().map(|deed| (id.clone(), deed)));
         }
         deeds
+    }
+
+    /// Somebody has gone to another folder of a mount.
+    pub(super) fn note_move(&mut self, id: &MountId) {
+        self.moved.insert(id.clone());
+    }
+
+    /// The folders that the record does not say yet, which then count as recorded.
+    pub(super) fn take_moved(&mut self) -> Vec<(MountId, String)> {
+        let moved = std::mem::take(&mut self.moved).into_iter();
+        moved
+            .filter_map(|id| {
+                let folder = self.known.get(&id)?.mount.folder.clone();
+                Some((id, folder))
+            })
+            .collect()
     }
 
     /// When something has to be done next.
@@ -158,6 +176,8 @@ impl Table {
 mod tests {
     use std::time::Duration;
 
+    use sendense_types::Opener;
+
     use super::*;
     use crate::mounts::told;
 
@@ -165,7 +185,7 @@ mod tests {
 
     fn put(table: &mut Table, id: &str, lasts: Duration, now: Instant) {
         let mut mount = told::met(&MountId::new(id));
-        (mount.is_open, mount.is_ours) = (true, true);
+        (mount.is_open, mount.opened_by) = (true, Opener::Window);
         table.put(Known::new(mount, Upkeep::new(Some(lasts), now)), now);
     }
 

@@ -45,6 +45,11 @@ impl Disks {
         let id = path.split('/').nth(4).unwrap_or_default().to_owned();
         match line.split(' ').next().unwrap() {
             "POST" => {
+                // All ask for one disk, and share its mount.
+                let shared = self.ends.iter().find(|(id, _)| id.starts_with('m'));
+                if let Some((id, end)) = shared {
+                    return json(200, &date, &row(id, *end));
+                }
                 let id = format!("m{}", self.ends.len() + 1);
                 let end = now + MINUTE * 60;
                 let body = row(&id, end);
@@ -82,10 +87,18 @@ struct Scene {
     settings: watch::Sender<Settings>,
     events: broadcast::Receiver<AppEvent>,
     mounts: Mounts,
+    record: MountRecord,
+    news: Events,
+    wall: WallClock,
 }
 
 impl Scene {
     async fn begin(is_idle_kind: bool) -> Self {
+        // Without a file, whose disk would need time that cannot be stopped.
+        Self::with(MountRecord::default(), is_idle_kind).await
+    }
+
+    async fn with(record: MountRecord, is_idle_kind: bool) -> Self {
         let clock = StoppedClock::new();
         let began = Instant::now();
         let disks = Arc::new(Mutex::new(Disks {
@@ -108,11 +121,17 @@ impl Scene {
         let session = HubSession::new(vec![saved], id.clone(), secrets, news.clone());
         session.connect(&id).await.unwrap();
         let (settings, rules) = watch::channel(Settings::default());
-        let wall = Arc::new(move || {
+        let wall: WallClock = Arc::new(move || {
             Timestamp::UNIX_EPOCH + SignedDuration::try_from(began.elapsed()).unwrap()
         });
         let events = news.subscribe();
-        let mounts = Mounts::new(session.clone(), news, rules, wall);
+        let mounts = Mounts::new(
+            session.clone(),
+            news.clone(),
+            rules,
+            wall.clone(),
+            record.clone(),
+        );
         Self {
             _clock: clock,
             hub,
@@ -121,7 +140,44 @@ impl Scene {
             settings,
             events,
             mounts,
+            record,
+            news,
+            wall,
         }
+    }
+
+    /// Waits until the record says that the mount was left in this folder.
+    async fn left_in(&self, folder: &str) {
+        loop {
+            let listed = self
+                .session
+                .ask(async |hub| self.record.list(&hub).await)
+                .await;
+            let known = listed.unwrap().remove(0).known;
+            if known.unwrap().folder == folder {
+                return;
+            }
+            settle().await;
+        }
+    }
+
+    /// The app ends without closing anything, and is started again.
+    fn restart(&mut self) {
+        self.mounts = Mounts::new(
+            self.session.clone(),
+            self.news.clone(),
+            self.settings.subscribe(),
+            self.wall.clone(),
+            self.record.clone(),
+        );
+    }
+
+    /// Somebody else mounts something.
+    fn intrude(&self) -> MountId {
+        let end = Instant::now() + MINUTE * 60;
+        let ends = &mut self.disks.lock().unwrap().ends;
+        ends.insert("theirs".to_owned(), end);
+        MountId::new("theirs")
     }
 
     async fn open(&self) -> OpenMount {
@@ -277,4 +333,89 @@ async fn mounts_of_the_last_hub_are_not_among_those_of_this_one() {
     // An answer that the last one still gave comes too late.
     let late = scene.mounts.inner.table_of(last).map(drop).unwrap_err();
     assert_eq!(late.kind, ErrorKind::Cancelled);
+}
+
+#[tokio::test]
+async fn after_a_restart_a_mount_is_still_ours_and_is_remounted_where_it_was_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = MountRecord::in_folder(Some(folder.path()));
+    let mut scene = Scene::with(record, false).await;
+    let mount = scene.open().await;
+    scene
+        .mounts
+        .browse(&mount.mount_id, Some("/etc".to_owned()));
+    scene.left_in("/etc").await;
+    scene.restart();
+    let found = scene.mounts.list().await.unwrap().remove(0);
+    assert_eq!(found.backup_id, Some(BackupId::from("b1")));
+    assert_eq!(found.disk_index, Some(0));
+    assert_eq!(found.opened_by, Opener::Window);
+    assert_eq!(found.folder, "/etc");
+    // The one that is open serves, and nothing is mounted twice.
+    assert_eq!(scene.open().await.mount_id, mount.mount_id);
+    while !scene.news().contains(&"m1 is lost".to_owned()) {
+        scene.pass(1).await;
+    }
+    let again = scene.mounts.remount(&mount.mount_id).await.unwrap();
+    assert_eq!(again.folder, "/etc");
+    scene.left_in("/etc").await;
+    scene.restart();
+    let found = scene.mounts.list().await.unwrap().remove(0);
+    assert_eq!(found.folder, "/etc", "the new one was left there, too");
+    scene.mounts.close_all_ours().await;
+    assert_eq!(scene.mounts.list().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_others_opened_is_left_alone() {
+    let mut scene = Scene::begin(true).await;
+    let theirs = scene.intrude();
+    let ours = scene.open().await;
+    let listed = scene.mounts.list().await.unwrap();
+    let found = listed.iter().find(|mount| mount.mount_id == theirs);
+    assert!(found.unwrap().is_somebody_elses());
+    assert!(!ours.is_somebody_elses());
+
+    scene.mounts.browse(&theirs, Some("/etc".to_owned()));
+    let hold = scene.mounts.hold(&theirs);
+    scene.pass(15).await;
+    assert_eq!(scene.pings(), 0, "looking at it does not keep it alive");
+    drop(hold);
+    scene.mounts.browse(&theirs, None);
+    scene.pass(1).await;
+    for refused in [
+        scene.mounts.close(&theirs).await.unwrap_err(),
+        scene.mounts.keep_open(&theirs).await.unwrap_err(),
+    ] {
+        assert_eq!(refused.kind, ErrorKind::Forbidden);
+    }
+    scene.mounts.close_all_ours().await;
+    let closed = format!("DELETE /api/v1/restore/{}", ours.mount_id);
+    assert_eq!(scene.asked("DELETE"), [closed]);
+    scene.pass(60).await;
+    assert_eq!(scene.news(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_the_terminal_opened_is_known_and_not_closed_by_the_window() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = MountRecord::in_folder(Some(folder.path()));
+    let scene = Scene::with(record, true).await;
+    let backup = BackupId::from("b1");
+    let opened = scene
+        .session
+        .ask(async |hub| scene.record.open(&hub, &backup, 0, Opener::Terminal).await)
+        .await;
+    let id = opened.unwrap().mount.mount_id;
+    // The window asks for the same disk, and the hub shares what is there.
+    let mount = scene.open().await;
+    assert_eq!(mount.mount_id, id);
+    assert_eq!(mount.opened_by, Opener::Terminal);
+    scene.mounts.browse(&id, Some("/etc".to_owned()));
+    scene.mounts.browse(&id, None);
+    scene.pass(1).await;
+    scene.mounts.close_all_ours().await;
+    assert_eq!(scene.asked("DELETE"), Vec::<String>::new());
+    scene.mounts.close(&id).await.unwrap();
+    assert_eq!(scene.mounts.list().await.unwrap(), []);
 }

@@ -82,7 +82,7 @@ fn mount_row(mount: &OpenMount, is_busy: bool, actions: &RowActions) -> Html {
     let browse = Route::Browser {
         mount_id: mount.mount_id.to_string(),
     };
-    let is_fixed = mount.expiry == Expiry::Fixed;
+    let is_theirs = mount.is_somebody_elses();
     html! {
         <li class="row" key={mount.mount_id.to_string()} aria-label={format::mount_title(mount)}>
             <div class="row__text">
@@ -96,18 +96,21 @@ fn mount_row(mount: &OpenMount, is_busy: bool, actions: &RowActions) -> Html {
             if let Some(backup_type) = mount.backup_type {
                 { backup_type_badge(backup_type) }
             }
+            if is_theirs && mount.vm_name.is_some() {
+                { badge("is-plain", None, words::mounts::not_mine()) }
+            }
             { lasts(mount) }
             if mount.is_open {
                 <Link<Route> to={browse} classes="button is-small">{ words::common::browse() }</Link<Route>>
                 <button
-                    class="button is-small" type="button" disabled={is_fixed} onclick={with_id(&actions.on_keep)}
-                    title={if is_fixed { words::mounts::fixed_hint() } else { "" }}
+                    class="button is-small" type="button" disabled={why_not_kept(mount).is_some()} onclick={with_id(&actions.on_keep)}
+                    title={why_not_kept(mount)}
                 >
                     { words::mounts::keep_open() }
                 </button>
                 <button
-                    class="button is-small" type="button" disabled={is_busy || !mount.is_ours} onclick={with_id(&actions.on_close)}
-                    title={if mount.is_ours { "" } else { words::mounts::not_ours() }}
+                    class="button is-small" type="button" disabled={is_busy || is_theirs} onclick={with_id(&actions.on_close)}
+                    title={is_theirs.then(words::mounts::not_ours)}
                 >
                     { if is_busy { words::mounts::unmounting() } else { words::mounts::unmount() } }
                 </button>
@@ -116,6 +119,14 @@ fn mount_row(mount: &OpenMount, is_busy: bool, actions: &RowActions) -> Html {
             }
         </li>
     }
+}
+
+/// Why a mount cannot be kept open; `None` where it can.
+pub(crate) fn why_not_kept(mount: &OpenMount) -> Option<&'static str> {
+    if mount.is_somebody_elses() {
+        return Some(words::mounts::not_ours());
+    }
+    (mount.expiry == Expiry::Fixed).then(words::mounts::fixed_hint)
 }
 
 /// How long a mount lasts, or that it has expired.

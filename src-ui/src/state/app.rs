@@ -456,7 +456,7 @@ mod tests {
             mounts: serde_json::from_value(serde_json::json!([{
                 "mount_id": "m", "backup_id": null, "disk_index": 0, "vm_id": null, "vm_name": null,
                 "backup_time": null, "backup_type": null, "filesystem_type": null, "expires_at": null,
-                "expiry": "idle", "is_open": true, "is_ours": true, "folder": "/",
+                "expiry": "idle", "is_open": true, "opened_by": "window", "backup_disk_id": null, "folder": "/",
             }]))
             .unwrap(),
             ..AppState::default()

@@ -1,5 +1,6 @@
 //! The core against a hub that speaks and behaves as deployed ones do (contract 12), with real images behind it.
 
+mod mounts;
 mod repositories;
 
 use std::path::PathBuf;

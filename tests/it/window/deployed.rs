@@ -1,6 +1,6 @@
 //! A hub that speaks and behaves as deployed ones do, in the window.
 
-use sendense_tests::{DeployedHub, Hazards, sample_vm, temp_dir, tool};
+use sendense_tests::{DeployedHub, Hazards, sample_vm, sendense, temp_dir, tool};
 use tempfile::TempDir;
 
 use super::desk::Desk;
@@ -163,7 +163,7 @@ async fn a_share_becomes_a_repository_of_a_deployed_hub_and_goes_again() {
     desk.press("Add").await;
     desk.see("has not reached the share yet").await;
     let office = "//li[@aria-label='Office'][contains(., '//nas.example/backups')]";
-    desk.find(&format!("{office}[contains(., 'free space unknown')]"))
+    desk.find(&format!("{office}[contains(., 'Free space unknown')]"))
         .await;
     pictures(&desk, "remote-repositories").await;
     desk.click_on(&format!("{office}//button[@aria-haspopup='menu']"))
@@ -207,5 +207,40 @@ async fn a_share_becomes_a_repository_of_a_deployed_hub_and_goes_again() {
         .arg(desk.home())
         .outcome();
     assert_eq!(kept.text(), "", "the password is in a file");
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mounts_of_the_terminal_are_known_and_those_of_others_are_left_alone() {
+    let (hub, folder) = deployed(Hazards::default()).await;
+    let mut desk = Desk::start().await;
+    add_hub(&desk, hub.url()).await;
+    let listed = sendense().args(["--hub", hub.url(), "--json"]);
+    let listed = listed.args(["backup", "list", "pgtest1"]).run().json();
+    let backup = listed["backups"][0]["backup_id"].as_str().unwrap();
+    let ours = desk.home().join(".local/share/sendense/hub");
+    for (data, disk) in [(ours.as_path(), "0"), (folder.path(), "1")] {
+        let mount = sendense().args(["--hub", hub.url(), "--data"]).arg(data);
+        let mount = mount.args(["restore", "mount", backup, "--disk", disk]);
+        mount.run();
+    }
+    desk.press("Restore").await;
+    desk.find("//li[@aria-label='pgtest1 · Disk 0'][contains(., '20')]//button[.='Unmount'][not(@disabled)]")
+        .await;
+    let theirs = "//li[starts-with(@aria-label, 'Somebody else’s mount · hub’s disk no. ')]";
+    for button in ["Unmount", "Keep open"] {
+        desk.find(&format!("{theirs}//button[.='{button}'][@disabled]"))
+            .await;
+    }
+    desk.picture("mounts-of-others");
+    desk.click_on(&format!("{theirs}//a[.='Browse']")).await;
+    desk.find("//*[@role='grid']//*[@role='row'][@aria-label]")
+        .await;
+    desk.press("Close").await;
+    desk.find(theirs).await;
+
+    desk.start_app_again(|| {}).await;
+    let deleted = |asked: &String| asked.starts_with("DELETE");
+    assert!(!hub.asked().iter().any(deleted), "{:?}", hub.asked());
     desk.close().await;
 }

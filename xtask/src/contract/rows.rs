@@ -353,9 +353,7 @@ pub(super) const ROWS: &[Row] = &[
     hazard(
         13,
         "mounts are shared with others, who may close them",
-        Note::Missing(
-            "a mount of somebody else that a hub answers with counts as ours, and is closed with the browser",
-        ),
+        Note::None,
     ),
     hazard(
         14,

@@ -178,7 +178,7 @@ const ROOMS: &[(&str, Rooms)] = &[
                 "download",
                 &["events", "hub", "mounts", "names", "session", "speed"],
             ),
-            ("mounts", &["events", "session"]),
+            ("mounts", &["events", "hub", "session"]),
             ("secrets", &["hub"]),
             ("session", &["events", "hub", "secrets"]),
             ("watch", &["hub", "speed"]),

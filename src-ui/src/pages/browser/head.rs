@@ -1,7 +1,7 @@
 //! Which mount is open, how long it lasts, and the buttons to keep it open and to close it.
 
 use sendense_types::commands::{CloseMount, KeepMountOpen};
-use sendense_types::{BackupType, Expiry, OpenMount};
+use sendense_types::{BackupType, OpenMount};
 use sendense_words as words;
 use yew::prelude::*;
 use yew_router::prelude::*;
@@ -9,7 +9,7 @@ use yew_router::prelude::*;
 use crate::components::{Picture, error_notices, icon};
 use crate::format;
 use crate::hooks::use_action;
-use crate::pages::mounts::expiry_badge;
+use crate::pages::mounts::{expiry_badge, why_not_kept};
 use crate::route::Route;
 use crate::state::app::{AppContext, Change};
 
@@ -33,24 +33,28 @@ pub(super) fn Head(props: &HeadProps) -> Html {
             ));
         }
     }));
-    let close = use_action::<CloseMount>(Callback::from(move |()| {
+    let leave = Callback::from(move |()| {
         if let Some(navigator) = &navigator {
             navigator.replace(&Route::Mounts);
         }
-    }));
+    });
+    let close = use_action::<CloseMount>(leave.clone());
     let on_keep = {
         let id = mount.mount_id.clone();
         keep.run.reform(move |_: MouseEvent| KeepMountOpen {
             mount_id: id.clone(),
         })
     };
-    let on_close = {
+    let on_close = if mount.is_somebody_elses() {
+        // It stays open for whoever opened it.
+        leave.reform(|_: MouseEvent| ())
+    } else {
         let id = mount.mount_id.clone();
         close.run.reform(move |_: MouseEvent| CloseMount {
             mount_id: id.clone(),
         })
     };
-    let is_fixed = mount.expiry == Expiry::Fixed;
+    let why_not_kept = why_not_kept(mount);
     let minutes = mount
         .expires_at
         .filter(|_| !props.is_gone)
@@ -68,8 +72,8 @@ pub(super) fn Head(props: &HeadProps) -> Html {
                 { expiry_badge(minutes) }
             }
             <button
-                class="button" type="button" onclick={on_keep} disabled={is_fixed || props.is_gone || keep.is_running}
-                title={if is_fixed { words::mounts::fixed_hint() } else { "" }}
+                class="button" type="button" onclick={on_keep} disabled={why_not_kept.is_some() || props.is_gone || keep.is_running}
+                title={why_not_kept}
             >
                 { words::mounts::keep_open() }
             </button>

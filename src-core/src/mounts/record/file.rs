@@ -1,0 +1,307 @@
+//! The file of the record: whole at every instant, and changed by one program at a time.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sendense_types::HubId;
+use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
+
+use super::Recorded;
+
+/// The form of the file that this version writes, and the only one it understands.
+const VERSION: u32 = 1;
+/// A change takes milliseconds; who has waited this long waits for a program that hangs.
+const LOCK_ATTEMPTS: u32 = 1000;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+/// Mounts remembered of each hub. Hubs open eight at a time, so what is older has ended.
+const MOST: usize = 64;
+
+/// What is in the file.
+#[derive(Deserialize, Serialize)]
+struct Content {
+    version: u32,
+    /// By the id of the hub.
+    hubs: BTreeMap<String, Vec<Recorded>>,
+}
+
+impl Default for Content {
+    fn default() -> Self {
+        Self {
+            version: VERSION,
+            hubs: BTreeMap::new(),
+        }
+    }
+}
+
+/// What is recorded of a hub now; nothing where the file cannot be read.
+pub(super) fn rows(file: &Path, hub: &HubId) -> Vec<Recorded> {
+    match read(file) {
+        Ok(mut content) => content.hubs.remove(&hub.0).unwrap_or_default(),
+        // That is set aside under the lock.
+        Err(error) if makes_no_sense(&error) => change(file, hub, |rows| rows.clone()),
+        Err(error) => {
+            tracing::warn!(file = %file.display(), %error, "the record of mounts cannot be read");
+            Vec::new()
+        }
+    }
+}
+
+/// Changes what is recorded of a hub. What cannot be kept is in the log; the change itself always counts.
+pub(super) fn change<T>(
+    file: &Path,
+    hub: &HubId,
+    change: impl FnOnce(&mut Vec<Recorded>) -> T,
+) -> T {
+    let found = lock(file).and_then(|lock| match read(file) {
+        Err(error) if makes_no_sense(&error) => Ok((lock, set_aside(file, &error)?)),
+        content => Ok((lock, content?)),
+    });
+    let (lock, mut content) = match found {
+        Ok((lock, content)) => (Ok(lock), content),
+        Err(error) => (Err(error), read(file).unwrap_or_default()),
+    };
+    let rows = content.hubs.entry(hub.0.clone()).or_default();
+    let before = rows.clone();
+    let answer = change(rows);
+    rows.drain(..rows.len().saturating_sub(MOST));
+    if *rows == before {
+        return answer;
+    }
+    content.hubs.retain(|_, rows| !rows.is_empty());
+    // Without the lock nothing is written: what another program writes at this moment would be lost.
+    let written = lock.and_then(|_held| write(file, &content));
+    if let Err(error) = written {
+        tracing::warn!(file = %file.display(), %error, "the record of mounts cannot be written");
+    }
+    answer
+}
+
+/// Where there is no file, there is nothing in it.
+fn read(file: &Path) -> io::Result<Content> {
+    let bytes = match fs::read(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Content::default()),
+        bytes => bytes?,
+    };
+    let content: Content = serde_json::from_slice(&bytes)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    match content.version {
+        VERSION => Ok(content),
+        other => {
+            tracing::warn!(
+                version = other,
+                "the record of mounts is of another version"
+            );
+            Err(io::ErrorKind::InvalidData.into())
+        }
+    }
+}
+
+fn makes_no_sense(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::InvalidData
+}
+
+/// Makes room for a new file where the old one makes no sense, and keeps that for whoever can read it.
+fn set_aside(file: &Path, reason: &io::Error) -> io::Result<Content> {
+    let aside = aside(file);
+    fs::rename(file, &aside)?;
+    tracing::warn!(
+        file = %file.display(), aside = %aside.display(), %reason,
+        "the record of mounts makes no sense and was set aside"
+    );
+    Ok(Content::default())
+}
+
+fn aside(file: &Path) -> PathBuf {
+    file.with_extension("json.set-aside")
+}
+
+/// Puts a new file in the place of the old one: at every instant the name stands for one of them as a whole. That a
+/// power cut may bring the old one back costs the names of a few mounts.
+fn write(file: &Path, content: &Content) -> io::Result<()> {
+    let mut new = NamedTempFile::new_in(folder_of(file))?;
+    new.write_all(&serde_json::to_vec_pretty(content)?)?;
+    new.as_file().sync_all()?;
+    new.persist(file)?;
+    Ok(())
+}
+
+/// Lets no other program change the record until the answer is dropped.
+fn lock(file: &Path) -> io::Result<File> {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.recursive(true).create(folder_of(file))?;
+    let lock = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(file.with_extension("lock"))?;
+    for _ in 0..LOCK_ATTEMPTS {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            // Some network filesystems cannot lock; two programs at one moment are rarer than those.
+            Err(TryLockError::Error(error)) => {
+                tracing::debug!(%error, "this filesystem cannot lock");
+                return Ok(lock);
+            }
+        }
+    }
+    Err(io::ErrorKind::TimedOut.into())
+}
+
+fn folder_of(file: &Path) -> &Path {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Barrier};
+
+    use super::super::tests::row;
+    use super::*;
+
+    fn hub(name: &str) -> HubId {
+        HubId(name.to_owned())
+    }
+
+    fn note(file: &Path, hub: &HubId, id: &str) {
+        change(file, hub, |rows| rows.push(row(id, 1)));
+    }
+
+    fn ids(file: &Path, hub: &HubId) -> Vec<String> {
+        let rows = rows(file, hub).into_iter();
+        rows.map(|row| row.mount_id.to_string()).collect()
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn each_hub_has_rows_of_its_own_and_one_without_any_leaves_no_trace() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("new/mounts.json");
+        let (a, b) = (hub("http://a:1"), hub("http://b:1"));
+        assert_eq!(ids(&file, &a), Vec::<String>::new());
+        note(&file, &a, "m1");
+        note(&file, &b, "m1");
+        change(&file, &a, Vec::clear);
+        assert_eq!(ids(&file, &a), Vec::<String>::new());
+        assert_eq!(ids(&file, &b), ["m1"]);
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(!text.contains("http://a:1"), "{text}");
+        assert_eq!(
+            names(file.parent().unwrap()),
+            ["mounts.json", "mounts.lock"]
+        );
+    }
+
+    #[test]
+    fn what_many_write_at_once_is_all_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("mounts.json");
+        let (writers, each) = (8, 8);
+        let start = Arc::new(Barrier::new(writers + 1));
+        let threads: Vec<_> = (0..writers)
+            .map(|writer| {
+                let (file, start) = (file.clone(), Arc::clone(&start));
+                std::thread::spawn(move || {
+                    start.wait();
+                    for n in 0..each {
+                        let hub = hub(&format!("hub {}", n % 2));
+                        note(&file, &hub, &format!("m{writer}-{n}"));
+                    }
+                })
+            })
+            .collect();
+        start.wait();
+        // Whoever looks meanwhile sees a whole file.
+        while threads.iter().any(|thread| !thread.is_finished()) {
+            read(&file).unwrap();
+        }
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        for n in 0..2 {
+            let mut kept = ids(&file, &hub(&format!("hub {n}")));
+            kept.sort();
+            kept.dedup();
+            assert_eq!(kept.len(), writers * each / 2, "{kept:?}");
+        }
+        assert_eq!(names(folder.path()), ["mounts.json", "mounts.lock"]);
+    }
+
+    #[test]
+    fn a_file_that_makes_no_sense_is_set_aside_with_all_that_is_in_it() {
+        let newer = r#"{"version":2,"hubs":{},"more":1}"#;
+        let row_of_another_kind = r#"{"version":1,"hubs":{"h":[{"mount_id":7}]}}"#;
+        for damaged in ["", "{", "[]", "\u{0}\u{0}", newer, row_of_another_kind] {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("mounts.json");
+            fs::write(&file, damaged).unwrap();
+            let hub = hub("h");
+            assert_eq!(ids(&file, &hub), Vec::<String>::new(), "{damaged:?}");
+            assert_eq!(fs::read_to_string(aside(&file)).unwrap(), damaged);
+            fs::write(&file, damaged).unwrap();
+            note(&file, &hub, "m1");
+            assert_eq!(ids(&file, &hub), ["m1"], "{damaged:?}");
+            assert_eq!(fs::read_to_string(aside(&file)).unwrap(), damaged);
+        }
+    }
+
+    #[test]
+    fn where_nothing_can_be_written_the_change_still_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("taken/mounts.json");
+        fs::write(folder.path().join("taken"), "a file").unwrap();
+        let seen = change(&file, &hub("h"), |rows| {
+            rows.push(row("m1", 1));
+            rows.len()
+        });
+        assert_eq!(seen, 1);
+        // A file that cannot be read is not written over.
+        let file = folder.path().join("mounts.json");
+        fs::create_dir(&file).unwrap();
+        note(&file, &hub("h"), "m1");
+        assert!(file.is_dir());
+    }
+
+    #[test]
+    fn only_the_newest_rows_of_a_hub_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("mounts.json");
+        change(&file, &hub("h"), |rows| {
+            rows.extend((0..MOST + 3).map(|n| row(&format!("m{n}"), 1)));
+        });
+        let kept = ids(&file, &hub("h"));
+        assert_eq!((kept.len(), kept[0].as_str()), (MOST, "m3"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_its_user_can_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("new/mounts.json");
+        note(&file, &hub("h"), "m1");
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&file), 0o600);
+        assert_eq!(mode(file.parent().unwrap()), 0o700);
+    }
+}
