@@ -38,6 +38,27 @@ pub struct Repository {
     pub problems: Vec<RepositoryProblem>,
 }
 
+impl Repository {
+    /// One of which a hub says nothing but its id.
+    pub fn of_id(id: RepositoryId) -> Self {
+        Self {
+            name: id.to_string(),
+            id,
+            repository_type: String::new(),
+            enabled: true,
+            path: None,
+            share: None,
+            total_bytes: None,
+            used_bytes: None,
+            available_bytes: None,
+            backup_count: None,
+            is_connected: None,
+            status_message: None,
+            problems: Vec::new(),
+        }
+    }
+}
+
 /// A file of a repository that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepositoryProblem {

@@ -201,6 +201,8 @@ words! {
     repository_config = "This folder cannot be used as a repository.";
     repository_has_backups = "There are backups in this repository.";
     delete_backups_first = "Delete them first.";
+    repositories_not_listed = "This hub does not list its repositories.";
+    repositories_not_listed_hint = "Give the ID of one; the hub’s administrator knows it.";
     repository_not_found = "The hub does not have this repository, or could not open it.";
     repository_gone = "The repository no longer exists on the hub.";
     folder_not_writable = "The hub is not allowed to write to this folder.";

@@ -15,6 +15,7 @@ words! {
     differences(count) = "{count} file differs from the hub’s records" | "{count} files differ from the hub’s records";
 
     room(free, total) = "{free} of {total} free";
+    id = "Repository ID";
     room_unknown = "Free space unknown";
     room_used(name) = "Space used in {name}";
     almost_full = "Almost full";

@@ -48,6 +48,8 @@ pub struct Hazards {
     pub phantom: Option<(&'static str, Timestamp)>,
     /// Every VM is there twice, on two vCenters (H32).
     pub doubles_vms: bool,
+    /// It has nothing but what was documented, and so no list of its repositories (3.5).
+    pub hides_repositories: bool,
     /// No chain row is ever found, so every incremental backup is refused (H9).
     pub loses_chain_rows: bool,
     /// A read error inside an archive ends it in a file that lacks its last byte, and nothing says so (H15).
@@ -240,6 +242,9 @@ impl Shared {
                 StatusCode::UNAUTHORIZED,
                 &json!({ "error": "Invalid or expired token", "details": "", "timestamp": "2025-10-10T14:00:00+01:00" }),
             ));
+        }
+        if segments[0] == "repositories" && self.hazards().hides_repositories {
+            return Ok(no_route());
         }
         match (request.method().as_str(), &segments[..]) {
             ("POST", ["auth", "login"]) => self.sign_in(request).await,

@@ -142,7 +142,13 @@ async fn pin(hub: &HubClient, id: String, is_pinned: bool, output: &Output) -> R
 
 /// The repository that is named by id or name, or the only one there is.
 pub(crate) async fn choose_repository(hub: &HubClient, named: Option<&str>) -> Result<Repository> {
-    let mut repositories = hub.repositories().await?;
+    let mut repositories = match (hub.repositories().await, named) {
+        // Of a hub that lists none, only its administrator knows.
+        (Err(error), Some(id)) if error.kind == ErrorKind::Unsupported => {
+            return Ok(Repository::of_id(id.into()));
+        }
+        (repositories, _) => repositories?,
+    };
     let names = repositories
         .iter()
         .map(|repository| format!("{} ({})", repository.name, repository.id))

@@ -10,13 +10,46 @@ use sendense_words as words;
 use serde_json::json;
 
 use super::redaction::{without, without_secret};
-use super::{HubClient, error, pauses::Pauses, places, refusals, request::Effect, wire};
+use super::{
+    HubClient, error, pauses::Pauses, places, refusals, request::Effect, session::is_missing, wire,
+};
 use crate::Result;
 
 impl HubClient {
-    /// The places where backups are kept, by name.
+    /// The places where backups are kept, by name. Of a hub that does not list them, those that hold backups: what was
+    /// documented has no such list (contract 3.5).
+    ///
+    /// # Errors
+    /// `Unsupported` where no list names any; backups can go to one whose id is known.
     pub async fn repositories(&self) -> Result<Vec<Repository>> {
-        wire::repositories(&self.get(self.v1(&["repositories"])?).await?)
+        match self.get(self.v1(&["repositories"])?).await {
+            Err(error) if is_missing(&error) => self.repositories_of_backups().await,
+            answer => wire::repositories(&answer?),
+        }
+    }
+
+    async fn repositories_of_backups(&self) -> Result<Vec<Repository>> {
+        let backups = match self.all_backups().await? {
+            Some(backups) => backups,
+            None => {
+                let histories = self.backups_of_each(self.vms().await?).await?;
+                let known = histories.into_iter().filter_map(|(_, known)| known);
+                known.flat_map(|(_, backups)| backups).collect()
+            }
+        };
+        let ids: BTreeSet<RepositoryId> = backups
+            .into_iter()
+            .filter_map(|backup| backup.repository_id)
+            .collect();
+        if ids.is_empty() {
+            return Err(AppError::new(
+                ErrorKind::Unsupported,
+                words::failures::repositories_not_listed(),
+                Retry::Never,
+            )
+            .with_hint(words::failures::repositories_not_listed_hint()));
+        }
+        Ok(ids.into_iter().map(Repository::of_id).collect())
     }
 
     /// Makes a place a repository: a folder of the hub's computer, or a share that it mounts.

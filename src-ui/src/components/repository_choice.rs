@@ -1,7 +1,7 @@
 //! Choosing a repository for backups.
 
 use sendense_types::commands::ListRepositories;
-use sendense_types::{AppError, ByteSize, Repository, RepositoryId, Units};
+use sendense_types::{AppError, ByteSize, ErrorKind, Repository, RepositoryId, Units};
 use sendense_words as words;
 use yew::prelude::*;
 
@@ -17,6 +17,8 @@ pub(super) struct Target {
     pub(super) chosen: Option<Repository>,
     /// Whether the hub has listed them.
     pub(super) is_known: bool,
+    /// The hub lists none, and the user has to know one.
+    asks_for_id: bool,
     /// Why it could not.
     pub(super) error: Option<AppError>,
     pub(super) reload: Callback<()>,
@@ -44,23 +46,46 @@ pub(super) fn use_target(but: Option<RepositoryId>) -> Target {
         .filter(|known| but.as_ref() != Some(&known.id))
         .cloned()
         .collect();
-    Target {
-        chosen: usable
+    let (asks_for_id, error) = match repositories.error {
+        Some(error) if error.kind == ErrorKind::Unsupported => (true, None),
+        error => (false, error),
+    };
+    let chosen = match asks_for_id {
+        true => wanted.as_ref().cloned().map(Repository::of_id),
+        false => usable
             .iter()
             .find(|known| Some(&known.id) == wanted.as_ref())
             .or_else(|| usable.first())
             .cloned(),
+    };
+    Target {
+        chosen,
         usable,
         is_known: repositories.data.is_some(),
-        error: repositories.error,
+        asks_for_id,
+        error,
         reload: repositories.reload,
-        on_choice: Callback::from(move |id| wanted.set(Some(id))),
+        on_choice: Callback::from(move |id: RepositoryId| {
+            wanted.set(Some(id).filter(|id| !id.as_str().is_empty()));
+        }),
         units: use_context::<Units>().unwrap_or_default(),
     }
 }
 
 /// A list of the repositories with their free space.
 pub(super) fn repository_choice(target: &Target) -> Html {
+    if target.asks_for_id {
+        let on_choice = &target.on_choice;
+        let oninput = on_choice
+            .reform(|event: InputEvent| RepositoryId::new(dom::value_of(&event).trim().to_owned()));
+        return html! {
+            <label class="field">
+                <span>{ words::repositories::id() }</span>
+                <input type="text" aria-label={words::repositories::id()} {oninput} />
+                <small>{ words::failures::repositories_not_listed() }{ " " }{ words::failures::repositories_not_listed_hint() }</small>
+            </label>
+        };
+    }
     let units = target.units;
     let chosen = target.chosen.as_ref().map(|known| &known.id);
     let onchange = target

@@ -348,6 +348,31 @@ async fn a_backup_that_may_run_is_not_overtaken_and_one_that_never_began_blocks_
     }
 }
 
+/// What was documented has no repositories to list: they are known by their backups, or by who asks. Contract 3.5.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_without_a_list_of_repositories_is_backed_up_to_by_id() {
+    let site = Site::open(Hazards::default()).await;
+    let id = site.repository().await;
+    site.deployed
+        .change(|hazards| hazards.hides_repositories = true);
+    let unknown = site.hub.repositories().await.unwrap_err();
+    assert_eq!(unknown.kind, ErrorKind::Unsupported);
+    let run = |args: &[&str]| {
+        let command = sendense().args(["--hub", site.deployed.url()]).args(args);
+        command.env("HOME", site.folder.path()).outcome()
+    };
+    let refused = run(&["backup", "start", "pgtest1"]);
+    assert!(refused.error_text().contains("ID of one"), "{refused}");
+    let start = ["backup", "start", "pgtest1", "--wait", "--repository"];
+    let started = run(&[&start[..], &[id.as_str()]].concat());
+    assert_eq!(started.code, Some(0), "{started}");
+    let known = site.hub.repositories().await.unwrap();
+    let ids: Vec<&RepositoryId> = known.iter().map(|known| &known.id).collect();
+    assert_eq!(ids, [&id]);
+    let again = run(&["backup", "start", "pgtest1", "--type", "incremental"]);
+    assert_eq!(again.code, Some(0), "{again}");
+}
+
 /// Contract H32.
 #[tokio::test]
 async fn a_name_that_two_vms_share_starts_no_backup() {
