@@ -1,12 +1,12 @@
 //! What pages are made of. Components show what they are given.
 
+mod add_hub_dialog;
 mod add_remote_repository_dialog;
 mod add_repository_dialog;
 mod backup_dialog;
 mod backup_several_dialog;
 mod badge;
 mod bar;
-mod connect_dialog;
 mod copy_dialog;
 mod delete_backup_dialog;
 mod dialog;
@@ -21,17 +21,19 @@ mod repository_choice;
 mod retention_dialog;
 mod running_panel;
 mod sidebar;
+mod sign_in_dialog;
+mod sign_in_entry;
 mod text;
 mod toasts;
 mod vm_disks_dialog;
 
+pub(crate) use self::add_hub_dialog::AddHubDialog;
 pub(crate) use self::add_remote_repository_dialog::AddRemoteRepositoryDialog;
 pub(crate) use self::add_repository_dialog::AddRepositoryDialog;
 pub(crate) use self::backup_dialog::BackupDialog;
 pub(crate) use self::backup_several_dialog::BackupSeveralDialog;
 pub(crate) use self::badge::{backup_type_badge, badge, status_badge, vm_state_badge};
 pub(crate) use self::bar::bar;
-pub(crate) use self::connect_dialog::{AddHubDialog, SignInDialog};
 pub(crate) use self::copy_dialog::CopyDialog;
 pub(crate) use self::delete_backup_dialog::DeleteBackupDialog;
 pub(crate) use self::dialog::Dialog;
@@ -45,6 +47,7 @@ pub(crate) use self::menu::{Menu, MenuItem, MenuPlace, OpenMenu};
 pub(crate) use self::retention_dialog::RetentionDialog;
 pub(crate) use self::running_panel::{running_line, running_panel};
 pub(crate) use self::sidebar::Sidebar;
+pub(crate) use self::sign_in_dialog::SignInDialog;
 pub(crate) use self::text::{Size, ago};
 pub(crate) use self::toasts::Toasts;
 pub(crate) use self::vm_disks_dialog::VmDisksDialog;
