@@ -30,7 +30,7 @@ const MOUNTING_PAUSE: Duration = Duration::from_secs(1);
 /// section 12). What ends then was ended by that.
 const WRITE_TIMEOUT: RangeInclusive<Duration> = Duration::from_secs(14)..=Duration::from_secs(18);
 /// A hub that archives a folder with a pipe in it never sends a byte (contract H17).
-const SILENCE: Duration = Duration::from_secs(30);
+const STREAM_SILENCE: Duration = Duration::from_secs(30);
 /// Seconds after the time of a mount at which its folders are made; the disk may take ten (contract 6.2).
 const MADE_AT_MOUNT: RangeInclusive<i64> = -15..=60;
 /// Speeds vary: what is a little larger than what once did not arrive may arrive the next time.
@@ -254,7 +254,7 @@ impl HubClient {
         when_silent: fn() -> &'static str,
     ) -> Result<Body> {
         let began = Instant::now();
-        let sent = timeout(SILENCE, self.send(request, Effect::Repeatable)).await;
+        let sent = timeout(STREAM_SILENCE, self.send(request, Effect::Repeatable)).await;
         let response = sent.map_err(|_| silent(when_silent))??;
         Ok(Body {
             response,
@@ -322,7 +322,7 @@ impl Body {
     /// # Errors
     /// `Cut` when the connection breaks before the end, or nothing comes for half a minute.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>> {
-        let piece = timeout(SILENCE, self.response.chunk()).await;
+        let piece = timeout(STREAM_SILENCE, self.response.chunk()).await;
         match piece.map_err(|_| silent(self.when_silent))? {
             Ok(piece) => {
                 let length = piece.as_ref().map_or(0, |piece| piece.len() as u64);
