@@ -157,11 +157,9 @@ fn lock(file: &Path) -> io::Result<File> {
     Err(io::ErrorKind::TimedOut.into())
 }
 
+/// The data folder, which is never the one that a program happens to run in.
 fn folder_of(file: &Path) -> &Path {
-    match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
+    file.parent().unwrap_or(file)
 }
 
 #[cfg(test)]
