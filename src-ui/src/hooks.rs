@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use sendense_types::commands::Command;
-use sendense_types::{AppError, ErrorKind};
+use sendense_types::{AppError, ErrorKind, Vm};
 use yew::prelude::*;
 
 use crate::ipc::{self, Question};
@@ -149,6 +149,13 @@ impl Known {
         let (asked, data) = self.data.as_ref()?;
         (asked == question).then(|| Rc::clone(data))
     }
+}
+
+/// A VM as it was when it was first seen, for questions about it: its state changes while it is backed up, and an answer
+/// that is there would be taken for one to another question.
+#[hook]
+pub(crate) fn use_same_vm(vm: &Vm) -> Rc<Vm> {
+    use_memo((vm.context_id.clone(), vm.vm_name.clone()), |_| vm.clone())
 }
 
 /// Something the user does. While it runs, its button is disabled.

@@ -23,7 +23,7 @@ use crate::components::{
     error_notice, error_notices, icon, running_panel,
 };
 use crate::dom;
-use crate::hooks::{use_action, use_query};
+use crate::hooks::{use_action, use_query, use_same_vm};
 use crate::route::Route;
 use crate::state::app::{AppContext, Change, Running};
 use crate::state::chain;
@@ -72,9 +72,11 @@ fn Backups(props: &BackupsProps) -> Html {
         return Html::default();
     };
     let vm = &props.vm;
-    let backups = use_query(ListBackups { vm: vm.clone() }, app.version);
+    let same = use_same_vm(vm);
+    let asked = || (*same).clone();
+    let backups = use_query(ListBackups { vm: asked() }, app.version);
     let repositories = use_query(ListRepositories {}, app.version);
-    let retention = use_query(GetRetention { vm: vm.clone() }, app.version);
+    let retention = use_query(GetRetention { vm: asked() }, app.version);
     let repository = use_state(|| None::<RepositoryId>);
     let over = use_state(|| None::<Over>);
     let set_over = {
@@ -135,7 +137,7 @@ fn Backups(props: &BackupsProps) -> Html {
                         words::history::none_yet_hint(), Html::default(),
                     ) }
                 } else if !shown.is_empty() {
-                    { backup_table(sections(vm, &shown, places, &upkeep.actions)) }
+                    { backup_table(sections(&same, &shown, places, &upkeep.actions)) }
                 }
             </div>
             if !running.is_empty() {

@@ -13,7 +13,7 @@ use crate::components::{
     Menu, MenuItem, Picture, Size, VmDisksDialog, ago, icon, running_line, vm_state_badge,
 };
 use crate::dom;
-use crate::hooks::use_query;
+use crate::hooks::{use_query, use_same_vm};
 use crate::route::Route;
 use crate::state::app::Running;
 
@@ -75,9 +75,8 @@ pub(super) fn VmCard(props: &VmRowProps) -> Html {
 /// Asks for the disks and the newest backups of a VM.
 #[hook]
 fn use_summary(props: &VmRowProps) -> Option<Rc<VmSummary>> {
-    let request = GetVmSummary {
-        vm: (*props.vm).clone(),
-    };
+    let vm = use_same_vm(&props.vm);
+    let request = GetVmSummary { vm: (*vm).clone() };
     use_query(request, props.version).data
 }
 
