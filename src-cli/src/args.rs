@@ -100,7 +100,7 @@ pub(crate) enum HubCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum VmCommand {
     /// Find VMs in a folder of disk images, and add them; or on a vCenter, and add those named.
-    #[command(group = clap::ArgGroup::new("source").required(true).args(["dir", "credential"]))]
+    #[command(group(ArgGroup::new("source").required(true).args(["dir", "credential"])))]
     Discover {
         /// A folder on the hub's computer.
         dir: Option<PathBuf>,

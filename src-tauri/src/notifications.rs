@@ -45,10 +45,7 @@ pub(crate) fn mount_expiring<R: Runtime>(app: &AppHandle<R>, mount: &OpenMount, 
     let vm = mount.vm_name.as_deref();
     let vm = vm.unwrap_or(words::frame::unknown_vm());
     let shown = words::mounts::name_of(vm, mount.disk_index);
-    let what_to_do = match mount.expiry {
-        Expiry::Fixed => words::mounts::fixed_toast(),
-        _ => words::mounts::idle_toast(),
-    };
+    let what_to_do = words::mounts::before_it_ends(mount.expiry == Expiry::Fixed);
     say(
         app,
         &words::frame::mount_expires(minutes.into()),

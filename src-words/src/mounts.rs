@@ -54,3 +54,12 @@ pub fn name_of(vm: &str, disk_index: Option<u32>) -> String {
         None => vm.to_owned(),
     }
 }
+
+/// What keeps a mount from ending that ends soon: looking at it, or, where its end is fixed, mounting it again.
+pub fn before_it_ends(is_fixed: bool) -> &'static str {
+    if is_fixed {
+        fixed_toast()
+    } else {
+        idle_toast()
+    }
+}

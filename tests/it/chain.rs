@@ -19,7 +19,8 @@ use std::time::Duration;
 
 use sendense_hub::{Auth, Config, LocalHub};
 use sendense_tests::{
-    Api, Random, long, qemu_img_check, qemu_img_compare, seed, sendense, temp_dir, tool, until,
+    Api, Random, empty_disk, long, qemu_img_check, qemu_img_compare, seed, sendense, temp_dir,
+    tool, until,
 };
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -257,11 +258,7 @@ fn chain_a_disk_that_a_running_machine_writes_to_is_refused_until_it_ends() {
     let vms = memory.path().to_path_buf();
     let vms_text = vms.to_str().unwrap();
     let disk = vms.join("vm.qcow2");
-    tool("qemu-img")
-        .args(["create", "-q", "-f", "qcow2"])
-        .arg(&disk)
-        .arg("8M")
-        .run();
+    empty_disk(&disk, "8M");
     cli(folder.path(), &["vm", "discover", vms_text]).run();
     let machine = Machine::run(&disk, "qcow2");
     let backup = ["backup", "start", "vm", "--wait"];

@@ -36,7 +36,7 @@ pub use recording::{Change, CrashState, Fate, FileId, Recording};
 pub use sample::{SampleVm, sample_vm};
 pub use sendense_fixtures::{Manifest, SAMPLE_VM, carve, sample_folder};
 pub use small_disk::SmallDisk;
-pub use tool::{Outcome, Tool, sendense, tool};
+pub use tool::{Outcome, Tool, empty_disk, sendense, tool};
 
 /// The root of the checkout.
 pub fn repository_root() -> PathBuf {

@@ -49,6 +49,20 @@ pub fn tool(name: impl AsRef<OsStr>) -> Tool {
     }
 }
 
+/// An empty QCOW2 image of this size, such as `8M`, with its folder where that is missing.
+///
+/// # Panics
+/// When there cannot be one.
+pub fn empty_disk(path: &Path, size: &str) {
+    let folder = path.parent().expect("a disk lies in a folder");
+    std::fs::create_dir_all(folder).expect("a folder can be made");
+    tool("qemu-img")
+        .args(["create", "-q", "-f", "qcow2"])
+        .arg(path)
+        .arg(size)
+        .run();
+}
+
 /// The `sendense` command of this checkout, with no settings of the developer in its environment.
 pub fn sendense() -> Tool {
     tool(binary())

@@ -21,7 +21,6 @@ use crate::Result;
 /// So long after the last news of its disks a backup that is called completed counts as still being written; deployed
 /// hubs give running ones up after that time, too (contract 6.5).
 const STILL_COPYING: SignedDuration = SignedDuration::from_mins(5);
-
 /// So long after its start a backup that was never heard of did not begin (contract H8).
 const NEVER_BEGAN: SignedDuration = SignedDuration::from_mins(15);
 /// So many VMs a hub is asked for at the same time, where it lists backups only VM by VM.

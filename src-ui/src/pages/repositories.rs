@@ -1,9 +1,7 @@
 //! The repositories of a hub and the room in each; adding, testing and removing them.
 
 use sendense_types::commands::{DeleteRepository, FindBackups, ListRepositories, TestRepository};
-use sendense_types::{
-    ByteSize, Repository, RepositoryId, RepositoryTest, Rescan, SavedHub, Tried, Units,
-};
+use sendense_types::{ByteSize, Repository, RepositoryId, RepositoryTest, Rescan, Tried, Units};
 use sendense_words as words;
 use yew::prelude::*;
 
@@ -57,10 +55,7 @@ pub(crate) fn Repositories() -> Html {
             close.emit(());
         })
     };
-    let session = app.session.as_ref();
-    let is_local = session
-        .and_then(|session| session.current_hub())
-        .is_some_and(SavedHub::is_this_computer);
+    let is_local = app.is_local();
     let deleted = {
         let (app, close) = (app.clone(), close.clone());
         let what_stays = match is_local {
@@ -88,7 +83,7 @@ pub(crate) fn Repositories() -> Html {
         }
         Some(Over::Add) => html! {
             <AddRemoteRepositoryDialog
-                is_readable_on_the_way={session.is_some_and(|session| session.is_readable_on_the_way)} on_added={added}
+                is_readable_on_the_way={app.session.as_ref().is_some_and(|session| session.is_readable_on_the_way)} on_added={added}
                 on_close={close}
             />
         },

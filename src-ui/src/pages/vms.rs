@@ -10,7 +10,7 @@ use std::rc::Rc;
 use sendense_types::commands::{
     AddSampleVm, CancelBackup, ListVmProtection, ListVms, SaveSettings,
 };
-use sendense_types::{AddedVms, SavedHub, Settings, StartedBackup, Vm, VmId, VmState};
+use sendense_types::{AddedVms, Settings, StartedBackup, Vm, VmId, VmState};
 use sendense_words as words;
 use yew::prelude::*;
 
@@ -97,7 +97,7 @@ pub(crate) fn Vms() -> Html {
         // The error says it.
         Html::default()
     } else if all.is_empty() {
-        let add_sample = is_local(&app).then(|| {
+        let add_sample = app.is_local().then(|| {
             let onclick = sample.run.reform(|_: MouseEvent| AddSampleVm {});
             add_sample(onclick, sample.is_running)
         });
@@ -175,14 +175,6 @@ fn toggle_all(rows: &Rc<Rows>, chosen: &UseStateHandle<BTreeSet<VmId>>) -> Callb
 fn clear(chosen: &UseStateHandle<BTreeSet<VmId>>) -> Callback<()> {
     let chosen = chosen.setter();
     Callback::from(move |()| chosen.set(BTreeSet::new()))
-}
-
-fn is_local(app: &AppContext) -> bool {
-    let hub = app
-        .session
-        .as_ref()
-        .and_then(|session| session.current_hub());
-    hub.is_some_and(SavedHub::is_this_computer)
 }
 
 /// Says which VMs were added and which were not.
@@ -369,7 +361,7 @@ fn Dialogs(props: &DialogsProps) -> Html {
                 close.emit(());
                 say.emit(added);
             });
-            html! { <DiscoverDialog is_local={is_local(&app)} {on_added} {on_close} /> }
+            html! { <DiscoverDialog is_local={app.is_local()} {on_added} {on_close} /> }
         }
         Some(Over::BackUp(vm)) => {
             let (app, close) = (app.dispatcher(), on_close.clone());

@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use sendense_types::{
     AppError, AppEvent, BackupCopy, BackupId, BackupProgress, BackupStatus, CopyStatus, Download,
-    Expiry, OpenMount, Place, Session, Settings, StartedBackup, Verification, VerificationStatus,
+    Expiry, OpenMount, Place, SavedHub, Session, Settings, StartedBackup, Verification,
+    VerificationStatus,
 };
 use sendense_words as words;
 use yew::{Reducible, UseReducerHandle};
@@ -156,6 +157,14 @@ impl Reducible for AppState {
 }
 
 impl AppState {
+    /// The current hub is that of this computer.
+    pub(crate) fn is_local(&self) -> bool {
+        let session = self.session.as_ref();
+        session
+            .and_then(Session::current_hub)
+            .is_some_and(SavedHub::is_this_computer)
+    }
+
     fn take_in(&mut self, event: AppEvent) {
         match event {
             AppEvent::BackupProgressed(progress) => self.moved_on(progress),
@@ -232,10 +241,7 @@ impl AppState {
             }
             AppEvent::MountsChanged { mounts } => self.mounts = mounts,
             AppEvent::MountExpiring { mount, minutes } => {
-                let what_to_do = match mount.expiry {
-                    Expiry::Fixed => words::mounts::fixed_toast(),
-                    _ => words::mounts::idle_toast(),
-                };
+                let what_to_do = words::mounts::before_it_ends(mount.expiry == Expiry::Fixed);
                 self.say(
                     Tone::Warning,
                     words::mounts::closes_soon(minutes.into(), format::mount_title(&mount)),

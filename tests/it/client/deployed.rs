@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use sendense_core::download::{SavedArchive, save_file, save_zip};
 use sendense_core::{Backups, Events, HubClient, HubSession, MemorySecrets, Token, watch_backup};
 use sendense_tests::{
-    DeployedHub, Hazards, SampleVm, sample_vm, sendense, sha256_file, temp_dir, tool,
+    DeployedHub, Hazards, SampleVm, empty_disk, sample_vm, sendense, sha256_file, temp_dir, tool,
 };
 use sendense_types::commands::Credentials;
 use sendense_types::{
@@ -405,14 +405,9 @@ async fn a_vm_that_a_hub_cannot_list_leaves_the_others_as_they_are() {
     let site = Site::open(Hazards::default()).await;
     site.back_up(BackupType::Full, &site.repository().await)
         .await;
-    let place = site.folder.path().join("more/web1");
-    std::fs::create_dir_all(&place).unwrap();
-    tool("qemu-img")
-        .args(["create", "-q", "-f", "qcow2"])
-        .arg(place.join("disk.qcow2"))
-        .arg("1M")
-        .run();
-    let more = in_folder(place.parent().unwrap());
+    let more = site.folder.path().join("more");
+    empty_disk(&more.join("web1/disk.qcow2"), "1M");
+    let more = in_folder(&more);
     site.behind
         .add_vms(&more, &["web1".to_owned()])
         .await

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use sendense_core::{Events, HubClient, HubSession, MemorySecrets, Token};
-use sendense_tests::{CREDENTIAL_ID, DeployedHub, Hazards, sample_vm, sendense, temp_dir, tool};
+use sendense_tests::{
+    CREDENTIAL_ID, DeployedHub, Hazards, empty_disk, sample_vm, sendense, temp_dir,
+};
 use sendense_types::{ErrorKind, HubId, VmSource};
 use tempfile::TempDir;
 
@@ -16,12 +18,7 @@ const ON_VCENTER: VmSource = VmSource::Vcenter {
 async fn start() -> (DeployedHub, HubClient, TempDir) {
     let folder = temp_dir();
     let vms = sample_vm(folder.path()).folder.parent().unwrap().to_owned();
-    std::fs::create_dir(vms.join("web1")).unwrap();
-    tool("qemu-img")
-        .args(["create", "-q", "-f", "qcow2"])
-        .arg(vms.join("web1/disk.qcow2"))
-        .arg("64M")
-        .run();
+    empty_disk(&vms.join("web1/disk.qcow2"), "64M");
     let deployed = DeployedHub::start(&folder.path().join("data"), Hazards::default()).await;
     deployed.fill_vcenter(&vms);
     let hub = HubClient::new(deployed.url(), None).unwrap();

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sendense_tests::{Tool, qemu_img_compare, sendense, temp_dir, tool};
+use sendense_tests::{Tool, empty_disk, qemu_img_compare, sendense, temp_dir, tool};
 use serde_json::Value;
 
 /// `sendense` with a hub, and a home, in a folder.
@@ -58,12 +58,7 @@ fn ext4(path: &Path) -> PathBuf {
 }
 
 fn qcow2(path: &Path) -> PathBuf {
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    tool("qemu-img")
-        .args(["create", "-q", "-f", "qcow2"])
-        .arg(path)
-        .arg("8M")
-        .run();
+    empty_disk(path, "8M");
     path.to_owned()
 }
 

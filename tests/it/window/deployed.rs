@@ -1,6 +1,6 @@
 //! A hub that speaks and behaves as deployed ones do, in the window.
 
-use sendense_tests::{DeployedHub, Hazards, sample_vm, sendense, temp_dir, tool};
+use sendense_tests::{DeployedHub, Hazards, empty_disk, sample_vm, sendense, temp_dir, tool};
 use tempfile::TempDir;
 
 use super::desk::Desk;
@@ -88,13 +88,7 @@ async fn vms_of_a_vcenter_are_found_filtered_and_added() {
         .map(|n| format!("web{n:02}"))
         .chain([long.to_owned()])
     {
-        let place = vms.join(name);
-        std::fs::create_dir(&place).unwrap();
-        tool("qemu-img")
-            .args(["create", "-q", "-f", "qcow2"])
-            .arg(place.join("disk.qcow2"))
-            .arg("20G")
-            .run();
+        empty_disk(&vms.join(name).join("disk.qcow2"), "20G");
     }
     let hub = DeployedHub::start(&folder.path().join("data"), Hazards::default()).await;
     let desk = Desk::start().await;

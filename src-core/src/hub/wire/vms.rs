@@ -72,7 +72,7 @@ pub(in crate::hub) fn vm_disks(answer: &Value) -> Result<Vec<VmDisk>> {
 
 /// `GET /vmware-credentials`, which is in no order.
 pub(in crate::hub) fn vcenter_credentials(answer: &Value) -> Result<Vec<VcenterCredential>> {
-    let mut known = Fields::of(answer)?.list(&["credentials"], |fields| {
+    let rows = Fields::of(answer)?.list(&["credentials"], |fields| {
         // A hub without the word uses them all.
         let is_used = fields.optional_flag("is_active") != Some(false);
         Ok(fields
@@ -87,11 +87,9 @@ pub(in crate::hub) fn vcenter_credentials(answer: &Value) -> Result<Vec<VcenterC
                 is_default: fields.flag("is_default"),
             }))
     })?;
-    known.sort_by_key(|row| {
-        row.as_ref()
-            .map(|row| (!row.is_default, row.name.to_lowercase()))
-    });
-    Ok(known.into_iter().flatten().collect())
+    let mut known: Vec<VcenterCredential> = rows.into_iter().flatten().collect();
+    known.sort_by_key(|one| (!one.is_default, one.name.to_lowercase()));
+    Ok(known)
 }
 
 /// `POST /discovery/discover-vms`.
