@@ -30,6 +30,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// So long a question waits for a hub that is being reached.
 const BEING_REACHED: Duration = Duration::from_secs(5);
 
+/// So long a hub may take to forget a token.
+const SIGNING_OUT: Duration = Duration::from_secs(3);
+
 /// How we stand with hubs. Cheap to clone.
 #[derive(Clone)]
 pub struct HubSession {
@@ -257,7 +260,7 @@ impl HubSession {
         Ok(self.state())
     }
 
-    /// Forgets the token of the current hub.
+    /// Forgets the token of the current hub, and has the hub forget it where it can.
     ///
     /// # Errors
     /// When it cannot be removed from the keychain, or the hub is this computer.
@@ -268,6 +271,13 @@ impl HubSession {
             return Err(not_this_computer());
         }
         self.forget(&hub.id).await?;
+        if let Ok((client, _)) = self.current() {
+            let told = tokio::time::timeout(SIGNING_OUT, client.sign_out()).await;
+            if !matches!(told, Ok(Ok(()))) {
+                // Who signs out must not have to wait for a hub; the token will expire there.
+                tracing::debug!(?told, "the hub did not sign us out");
+            }
+        }
         self.change(|state| {
             state.begin(None);
             state.session.state = SessionState::SignedOut { error: None };

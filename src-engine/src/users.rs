@@ -79,6 +79,16 @@ impl Users {
         })?)
     }
 
+    /// Forgets a token; one that is not there is forgotten already.
+    ///
+    /// # Errors
+    /// See [`set_password`](Self::set_password).
+    pub fn remove_token(&self, hash: &[u8; 32]) -> Result<()> {
+        Ok(self
+            .store
+            .with(|connection| users::delete_token(connection, hash))?)
+    }
+
     /// Whether there is a token with this hash whose time is not over.
     ///
     /// # Errors

@@ -8,6 +8,7 @@
 mod api;
 mod auth;
 mod config;
+mod connections;
 mod data_dir;
 mod error;
 mod hub;
@@ -21,4 +22,4 @@ pub use error::ServeError;
 pub(crate) use hub::Hub;
 pub use profile::Profile;
 pub use sendense_engine::Clock;
-pub use server::{LocalHub, serve};
+pub use server::{LocalHub, listen, serve};

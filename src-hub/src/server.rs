@@ -1,12 +1,14 @@
 //! A hub from start to stop: [`serve`] as a program of its own, [`LocalHub`] inside another.
 
 use std::{
+    convert::Infallible,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    pin::Pin,
     sync::Arc,
     time::Duration,
 };
 
-use hyper::server::conn::http1;
+use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -14,28 +16,53 @@ use hyper_util::{
 };
 use sendense_engine::{self as engine, Engine, restore::RootLayout};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::{Semaphore, oneshot},
     task::{JoinHandle, JoinSet},
 };
+use tokio_io_timeout::TimeoutStream;
 
 use crate::{
     Config, Hub, Profile, ServeError, api,
     config::Auth,
+    connections::Connections,
     data_dir::{DataDir, Published},
     secret::Secret,
 };
 
-/// More clients than that wait until another one leaves.
+/// More connections than that are not open at once.
 const MAX_CONNECTIONS: usize = 256;
+/// So many more wait to be let in.
+const WAITING_CONNECTIONS: u32 = 1024;
 /// Request line and headers together; folder paths in queries are the longest part.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// A client that opens a connection and says nothing gives its place back.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// A client that takes none of its answer for so long gets no more of it: what is read for it holds a disk open.
+const STALLED: Duration = Duration::from_secs(60);
 /// Answers that are under way when the hub stops may take this long to end.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 /// When the system refuses connections (too many open files), trying again at once helps nobody.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// Takes an address for a hub, with room for a crowd of clients that have not been let in yet.
+///
+/// # Errors
+/// [`ServeError::Listen`] when it is taken, or not one of this computer.
+pub fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    let listen = || {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        // Connections of the last run may still be closing. Elsewhere this would mean to share the address.
+        #[cfg(unix)]
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(WAITING_CONNECTIONS)
+    };
+    listen().map_err(|source| ServeError::Listen { address, source })
+}
 
 /// Runs a hub until `shutdown` is done: backups that are running are then stopped and marked failed,
 /// answers under way get a few seconds.
@@ -70,9 +97,7 @@ impl LocalHub {
     /// As [`serve`], or when there is no free port.
     pub async fn start(config: Config) -> Result<Self, ServeError> {
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(|source| ServeError::Listen { address, source })?;
+        let listener = listen(address)?;
         let server = Server::open(listener, config).await?;
         let (stop, stopped) = oneshot::channel();
         Ok(Self {
@@ -171,28 +196,28 @@ impl Server {
         let mut background = JoinSet::new();
         background.spawn(hub.engine().mounts().clone().reap_forever());
 
-        let connections = answer(listener, &hub, shutdown).await;
+        let serving = answer(listener, &hub, shutdown).await;
         tracing::info!("the hub is stopping");
         // Clients that look for a hub now shall not find this one.
         drop(published);
         let jobs = hub.engine().stop();
         let (_, answered) = tokio::join!(
             jobs,
-            tokio::time::timeout(LAST_ANSWERS, connections.open.shutdown())
+            tokio::time::timeout(LAST_ANSWERS, serving.open.shutdown())
         );
         if answered.is_err() {
             tracing::warn!("some answers were cut off");
         }
         // Whatever is still open holds the engine, and with it the database: it ends before the lock goes.
-        let mut tasks = connections.tasks;
+        let mut tasks = serving.tasks;
         tasks.shutdown().await;
         background.shutdown().await;
         drop(data_dir);
     }
 }
 
-/// The connections of a hub.
-struct Connections {
+/// The connections of a hub while it answers.
+struct Serving {
     /// Asks each of them to end after the answer that it is giving.
     open: GracefulShutdown,
     /// What serves them, and ends with this.
@@ -200,59 +225,86 @@ struct Connections {
 }
 
 /// Answers requests until `shutdown` is done; returns the connections that are still open.
-async fn answer(
-    listener: TcpListener,
-    hub: &Hub,
-    shutdown: impl Future<Output = ()>,
-) -> Connections {
-    let service = TowerToHyperService::new(api::router(hub.clone()));
+async fn answer(listener: TcpListener, hub: &Hub, shutdown: impl Future<Output = ()>) -> Serving {
+    let router = Arc::new(TowerToHyperService::new(api::router(hub.clone())));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_HEAD_BYTES);
-    let mut connections = Connections {
+    let mut serving = Serving {
         open: GracefulShutdown::new(),
         tasks: JoinSet::new(),
     };
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let connections = Connections::default();
+    let places = Arc::new(Semaphore::new(most_connections()));
     tokio::pin!(shutdown);
     loop {
-        let next = async {
-            let place = Arc::clone(&places).acquire_owned().await;
-            (place, listener.accept().await)
-        };
-        let (place, accepted) = tokio::select! {
-            () = &mut shutdown => return connections,
+        let accepted = tokio::select! {
+            () = &mut shutdown => return serving,
             // Those that have ended go.
-            Some(_) = connections.tasks.join_next() => continue,
-            next = next => next,
+            Some(_) = serving.tasks.join_next() => continue,
+            accepted = listener.accept() => accepted,
         };
-        match accepted {
-            Ok((stream, _)) => {
-                no_delay(&stream);
-                let connection = http.serve_connection(TokioIo::new(stream), service.clone());
-                let connection = connections.open.watch(connection);
-                connections.tasks.spawn(async move {
-                    // Clients hang up whenever they like: that is no error of the hub.
-                    if let Err(error) = connection.await {
-                        tracing::debug!(%error, "a connection ended early");
-                    }
-                    drop(place);
-                });
-            }
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
             Err(error) => {
                 tracing::warn!(%error, "could not accept a connection");
+                connections.make_room().await;
                 tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
             }
-        }
+        };
+        let place = async {
+            if places.available_permits() == 0 {
+                connections.make_room().await;
+            }
+            Arc::clone(&places).acquire_owned().await
+        };
+        let place = tokio::select! {
+            () = &mut shutdown => return serving,
+            place = place => place,
+        };
+        let on_list = connections.add();
+        let client = on_list.client();
+        let (router, asking) = (Arc::clone(&router), client.clone());
+        let service = service_fn(move |request| {
+            let (router, asking) = (Arc::clone(&router), asking.clone());
+            async move { Ok::<_, Infallible>(asking.answer(request, &router).await) }
+        });
+        let connection = http.serve_connection(stream_of(stream), service);
+        let connection = serving.open.watch(connection);
+        let task = serving.tasks.spawn(async move {
+            // Clients hang up whenever they like: that is no error of the hub.
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+            drop((on_list, place));
+        });
+        client.served_by(task);
     }
 }
 
-/// Answers are written whole, so waiting for more to send only makes them late.
-fn no_delay(stream: &TcpStream) {
+/// So many that files and databases find room beside them, where the system allows few open files.
+fn most_connections() -> usize {
+    #[cfg(unix)]
+    {
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+        let half = limit.and_then(|limit| usize::try_from(limit / 2).ok());
+        half.map_or(MAX_CONNECTIONS, |half| half.clamp(1, MAX_CONNECTIONS))
+    }
+    #[cfg(not(unix))]
+    MAX_CONNECTIONS
+}
+
+/// A connection that ends when its client takes nothing of what is sent.
+fn stream_of(stream: TcpStream) -> TokioIo<Pin<Box<TimeoutStream<TcpStream>>>> {
+    // Answers are written whole, so waiting for more to send only makes them late.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "could not set a socket option");
     }
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(STALLED));
+    TokioIo::new(Box::pin(stream))
 }
 
 /// An address that this computer can connect to: "every address" is none.

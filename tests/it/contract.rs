@@ -2,6 +2,7 @@
 //! the handover's command lines work as they are written there.
 
 mod handover;
+mod hostile_clients;
 mod shape;
 mod slow_disk;
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::{sendense, tool};
+use crate::{Tool, sendense, tool};
 
 /// A running hub; dropping it kills the process.
 pub struct Hub {
@@ -54,6 +54,23 @@ impl Hub {
         stdin: &str,
         environment: &[(&str, &str)],
     ) -> Self {
+        let mut program = sendense();
+        for (name, value) in environment {
+            program = program.env(name, value);
+        }
+        Self::start_as(program, data, args, stdin)
+    }
+
+    /// Starts a hub without room for more open files than this, whose system has a shell.
+    #[track_caller]
+    pub fn start_with_open_files(data: &Path, args: &[&str], stdin: &str, most: u32) -> Self {
+        let limited = format!(r#"ulimit -n {most} && exec "$0" "$@""#);
+        let program = tool("sh").args(["-c", &limited]).arg(sendense().program());
+        Self::start_as(program, data, args, stdin)
+    }
+
+    #[track_caller]
+    fn start_as(program: Tool, data: &Path, args: &[&str], stdin: &str) -> Self {
         // Bind once and let go: the port stays free long enough, and the hub's own choice would have
         // to be read from its output, which is for people.
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
@@ -62,11 +79,8 @@ impl Hub {
             .expect("a bound socket has an address");
         drop(listener);
 
-        let mut command = sendense().args(["hub", "serve", "--data"]).arg(data);
-        command = command.arg("--listen").arg(address.to_string()).args(args);
-        for (name, value) in environment {
-            command = command.env(name, value);
-        }
+        let command = program.args(["hub", "serve", "--data"]).arg(data);
+        let command = command.arg("--listen").arg(address.to_string()).args(args);
         let mut child = command.spawn();
         let mut input = child.stdin.take().expect("standard input is piped");
         input
@@ -155,7 +169,7 @@ impl Hub {
     }
 
     /// `sendense` talking to this hub, which remembers what it mounted in the hub's folder.
-    pub fn sendense(&self) -> crate::Tool {
+    pub fn sendense(&self) -> Tool {
         let command = sendense().arg("--hub").arg(self.url());
         command.env("SENDENSE_DATA", &self.data)
     }

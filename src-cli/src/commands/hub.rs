@@ -4,10 +4,8 @@ use std::net::SocketAddr;
 
 use secrecy::ExposeSecret;
 use sendense_hub::{Auth, Config, NewUser, Password};
-use sendense_types::{AppError, ErrorKind, Retry};
 use sendense_words as words;
 use serde_json::json;
-use tokio::net::TcpListener;
 
 use crate::args::Global;
 use crate::output::{self, Output};
@@ -29,15 +27,7 @@ pub(crate) async fn serve(
             password: Password::new(password.expose_secret()),
         }]);
     }
-    let listener = TcpListener::bind(listen).await.map_err(|error| {
-        AppError::new(
-            ErrorKind::Conflict,
-            words::terminal::not_listening(listen),
-            Retry::Manual,
-        )
-        .with_hint(words::terminal::choose_address())
-        .with_details(error.to_string())
-    })?;
+    let listener = sendense_hub::listen(listen).map_err(connection::refused)?;
     let address = listener.local_addr().unwrap_or(listen);
     let data = config.data_dir.display().to_string();
     let output = *output;

@@ -79,11 +79,11 @@ impl HubClient {
                     .iter()
                     .map(|backup| &backup.backup_id)
                     .collect();
-                let begun = self
-                    .backups(vm)
-                    .await?
-                    .into_iter()
-                    .find(|backup| !known.contains(&backup.backup_id));
+                let Ok(after) = self.backups(vm).await else {
+                    return Err(error);
+                };
+                let mut after = after.into_iter();
+                let begun = after.find(|backup| !known.contains(&backup.backup_id));
                 begun.map(as_started).ok_or(error)
             }
             Err(error)

@@ -6,7 +6,12 @@ use sendense_types::{
 use sendense_words as words;
 use serde_json::{Value, json};
 
-use super::{HubClient, request::Effect, session::is_missing, wire};
+use super::{
+    HubClient,
+    request::{Effect, unseen},
+    session::is_missing,
+    wire,
+};
 use crate::Result;
 
 /// Deployed hubs make ids of names, in columns of 64 characters: a VM with a longer name may be added, and cannot be
@@ -77,7 +82,8 @@ impl HubClient {
             Err(error) => return Err(error),
         };
         // Hubs leave names out of their answer, so what counts is the list (contract 3.4).
-        let known = self.vms().await?;
+        let known = self.vms().await;
+        let known = known.map_err(|error| lost.clone().unwrap_or_else(|| unseen(&error)))?;
         let mut added = AddedVms::default();
         for name in names {
             let row = processed.iter().find(|row| row.vm_name == *name);

@@ -18,6 +18,8 @@ mod request;
 mod restore;
 mod retention;
 mod session;
+#[cfg(test)]
+mod tests;
 mod vms;
 mod wire;
 mod zone;

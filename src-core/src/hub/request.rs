@@ -25,6 +25,8 @@ const POOL_IDLE: Duration = Duration::from_secs(30);
 /// Folders with a million entries fit; a hub that never stops talking does not.
 const LARGEST_JSON_BYTES: usize = 512 * 1024 * 1024;
 
+const LONGEST_FAILURE: usize = 1024 * 1024;
+
 /// The HTTP client for one hub.
 pub(super) fn http_client(base: &Url) -> Result<Client> {
     let mut builder = Client::builder()
@@ -70,7 +72,7 @@ impl HubClient {
     /// Asks a question whose answer is JSON.
     pub(super) async fn get(&self, url: Url) -> Result<Value> {
         let request = self.request(Method::GET, url);
-        json(self.send(request, Effect::Repeatable).await?).await
+        json(self.send(request, Effect::Repeatable).await?, Awaited::News).await
     }
 
     /// Sends JSON, for an answer in JSON.
@@ -81,33 +83,44 @@ impl HubClient {
         effect: Effect,
     ) -> Result<Value> {
         let request = self.request(Method::POST, url).json(body);
-        json(self.send(request, effect).await?).await
+        json(self.send(request, effect).await?, Awaited::Change).await
     }
 
     /// As [`post`](Self::post), for a question whose answer may be no: `success: false` is an answer then.
     pub(super) async fn post_for_verdict(&self, url: Url, body: &impl Serialize) -> Result<Value> {
         let request = self.request(Method::POST, url).json(body);
-        any_json(self.send(request, Effect::Repeatable).await?)
-            .await
-            .map(|(value, _)| value)
+        let response = self.send(request, Effect::Repeatable).await?;
+        any_json(&answer(response, Awaited::News).await?)
     }
 
     /// Puts JSON in a place, where twice is the same as once.
     pub(super) async fn put(&self, url: Url, body: &impl Serialize) -> Result<Value> {
         let request = self.request(Method::PUT, url).json(body);
-        json(self.send(request, Effect::Repeatable).await?).await
+        json(
+            self.send(request, Effect::Repeatable).await?,
+            Awaited::Change,
+        )
+        .await
     }
 
     /// Asks for the end of something once, for an answer in JSON.
     pub(super) async fn delete_for_answer(&self, url: Url) -> Result<Value> {
         let request = self.request(Method::DELETE, url);
-        json(self.send(request, Effect::Once).await?).await
+        json(self.send(request, Effect::Once).await?, Awaited::Change).await
     }
 
     /// Asks for the end of something; deleting what is gone is an error of the hub's choice.
     pub(super) async fn delete(&self, url: Url) -> Result<()> {
-        let request = self.request(Method::DELETE, url);
-        self.send(request, Effect::Repeatable).await.map(drop)
+        self.have_done(self.request(Method::DELETE, url)).await
+    }
+
+    /// Asks for something that is the same when it is done twice. A hub that has done it need not say more.
+    pub(super) async fn have_done(&self, request: RequestBuilder) -> Result<()> {
+        let response = self.send(request, Effect::Repeatable).await?;
+        if response.status() == StatusCode::NO_CONTENT {
+            return Ok(());
+        }
+        json(response, Awaited::Change).await.map(drop)
     }
 
     /// A request with the token, where there is one; also where a hub does not look (contract 8.2).
@@ -172,14 +185,22 @@ impl HubClient {
     pub(super) async fn post_as_nobody(&self, url: Url, body: &impl Serialize) -> Result<Value> {
         let request = self.http.post(url).json(body).build();
         let request = request.map_err(|error| self.no_answer(&error, Effect::Once))?;
-        json(self.send_patiently(request, Effect::Once).await?).await
+        json(
+            self.send_patiently(request, Effect::Once).await?,
+            Awaited::News,
+        )
+        .await
     }
 
     /// As [`get`](Self::get), as nobody: whether the hub wants a sign-in at all.
     pub(super) async fn get_as_nobody(&self, url: Url) -> Result<Value> {
         let request = self.http.get(url).build();
         let request = request.map_err(|error| self.no_answer(&error, Effect::Repeatable))?;
-        json(self.send_patiently(request, Effect::Repeatable).await?).await
+        json(
+            self.send_patiently(request, Effect::Repeatable).await?,
+            Awaited::News,
+        )
+        .await
     }
 
     async fn send_now(&self, request: Request, effect: Effect) -> Result<Response> {
@@ -218,7 +239,9 @@ impl HubClient {
             }
             _ => None,
         };
-        let body = whole(response).await.unwrap_or_default();
+        // A failure that is longer than that is not told in words.
+        let body = at_most(LONGEST_FAILURE, response).await;
+        let body = body.ok().flatten().unwrap_or_default();
         let mut error = error::of_answer(status, &body);
         if let Some(seconds) = told {
             error.retry = Retry::AfterSeconds(seconds);
@@ -269,12 +292,7 @@ impl HubClient {
             )
             .with_hint(words::failures::unreachable_hint())
         } else if effect == Effect::Once {
-            AppError::new(
-                ErrorKind::OutcomeUnknown,
-                words::failures::outcome_unknown(),
-                Retry::Never,
-            )
-            .with_hint(words::failures::outcome_unknown_hint())
+            return outcome_unknown(details);
         } else {
             AppError::new(
                 ErrorKind::Offline,
@@ -295,56 +313,96 @@ fn unusable_token() -> AppError {
     )
 }
 
+/// Whether an answer was awaited to know something, or to know that something was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaited {
+    News,
+    Change,
+}
+
 /// Reads an answer that is due to be JSON and to be good news.
-async fn json(response: Response) -> Result<Value> {
-    let (value, body) = any_json(response).await?;
-    // Deployed hubs tell some failures with a good status (contract 8.5).
+async fn json(response: Response, awaited: Awaited) -> Result<Value> {
+    good_json(&answer(response, awaited).await?)
+}
+
+/// JSON that is good news. Deployed hubs tell some failures with a good status (contract 8.5).
+fn good_json(body: &[u8]) -> Result<Value> {
+    let value = any_json(body)?;
     if value["success"] == Value::Bool(false) {
-        return Err(error::of_answer(
-            reqwest::StatusCode::INTERNAL_SERVER_ERROR,
-            &body,
-        ));
+        return Err(error::of_answer(StatusCode::INTERNAL_SERVER_ERROR, body));
     }
     Ok(value)
 }
 
-/// Reads an answer that is due to be JSON, and its text.
-async fn any_json(response: Response) -> Result<(Value, Vec<u8>)> {
-    let body = whole(response).await?;
-    if body.is_empty() {
-        // Deployed hubs do that when they cannot encode an answer (contract H18).
-        return Err(AppError::new(
-            ErrorKind::Internal,
-            words::failures::answer_empty(),
-            Retry::Manual,
-        )
-        .with_hint(words::failures::answer_empty_hint()));
-    }
-    let value: Value = serde_json::from_slice(&body).map_err(|error| {
+fn any_json(body: &[u8]) -> Result<Value> {
+    serde_json::from_slice(body).map_err(|error| {
         AppError::new(
             ErrorKind::Internal,
             words::failures::not_a_hub(),
             Retry::Never,
         )
         .with_details(error.to_string())
-    })?;
-    Ok((value, body))
+    })
+}
+
+/// Reads an answer that has something in it to its end. Where that fails after a change, nobody knows whether it was
+/// made.
+async fn answer(response: Response, awaited: Awaited) -> Result<Vec<u8>> {
+    let body = whole(response).await;
+    match (body, awaited) {
+        (Err(error), Awaited::Change) if error.kind == ErrorKind::Cut => {
+            Err(outcome_unknown(error.details.unwrap_or_default()))
+        }
+        // Deployed hubs do that when they cannot encode an answer (contract H18).
+        (Ok(body), Awaited::News) if body.is_empty() => Err(AppError::new(
+            ErrorKind::Internal,
+            words::failures::answer_empty(),
+            Retry::Manual,
+        )
+        .with_hint(words::failures::answer_empty_hint())),
+        (Ok(body), Awaited::Change) if body.is_empty() => {
+            Err(outcome_unknown(words::failures::answer_empty()))
+        }
+        (body, _) => body,
+    }
+}
+
+/// A change was asked for, and what came of it could not be looked up.
+pub(super) fn unseen(error: &AppError) -> AppError {
+    outcome_unknown(error.details.as_deref().unwrap_or(&error.message))
+}
+
+fn outcome_unknown(details: impl Into<String>) -> AppError {
+    AppError::new(
+        ErrorKind::OutcomeUnknown,
+        words::failures::outcome_unknown(),
+        Retry::Never,
+    )
+    .with_hint(words::failures::outcome_unknown_hint())
+    .with_details(details)
 }
 
 /// Reads a body to its end, if it has one.
-async fn whole(mut response: Response) -> Result<Vec<u8>> {
+async fn whole(response: Response) -> Result<Vec<u8>> {
+    at_most(LARGEST_JSON_BYTES, response).await?.ok_or_else(|| {
+        AppError::new(
+            ErrorKind::Unsupported,
+            words::failures::answer_too_large(),
+            Retry::Never,
+        )
+    })
+}
+
+/// Reads a body that is not longer than that.
+async fn at_most(limit: usize, mut response: Response) -> Result<Option<Vec<u8>>> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| cut(&error))? {
         body.extend_from_slice(&chunk);
-        if body.len() > LARGEST_JSON_BYTES {
-            return Err(AppError::new(
-                ErrorKind::Unsupported,
-                words::failures::answer_too_large(),
-                Retry::Never,
-            ));
+        if body.len() > limit {
+            return Ok(None);
         }
     }
-    Ok(body)
+    Ok(Some(body))
 }
 
 /// The connection broke in the middle of an answer.

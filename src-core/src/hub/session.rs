@@ -90,6 +90,19 @@ impl HubClient {
         self.check_sign_in().await.map_err(token_refused)
     }
 
+    /// Makes the token worthless, on hubs that can do that; on others it stays good until it expires.
+    ///
+    /// # Errors
+    /// When the hub has no way to sign out, does not answer, or does not know the token any more.
+    pub async fn sign_out(&self) -> Result<()> {
+        if self.renewal.is_some() || self.token().is_none() {
+            // The session of an appliance is everybody's (contract 12), and without a token there is none.
+            return Ok(());
+        }
+        let request = self.request(Method::POST, self.v1(&["auth", "logout"])?);
+        self.have_done(request).await
+    }
+
     async fn log_in(&self, body: &Value, secret: &str) -> Result<SignIn> {
         let url = self.v1(&["auth", "login"])?;
         let answer = self.post_as_nobody(url, body).await;
@@ -112,6 +125,7 @@ impl HubClient {
                     words::failures::no_token_given(),
                     Retry::Manual,
                 )
+                .with_hint(words::failures::answer_not_understood_hint())
             })?;
         Ok(SignIn::Token {
             token: Token::new(token),

@@ -229,3 +229,48 @@ async fn a_question_waits_for_a_hub_that_is_being_reached() {
     let error = asking.await.unwrap().unwrap_err();
     assert_eq!(error.kind, ErrorKind::Offline);
 }
+
+/// A hub where somebody is signed in, and which answers signing out like this.
+async fn signed_in(answer: String) -> (FakeHub, HubSession) {
+    let hub = FakeHub::start(move |_| answer.clone()).await;
+    let session = session(vec![saved(&hub.address)]);
+    let client = HubClient::new(&hub.address, Some(Token::new("s3cret-token"))).unwrap();
+    session.change(|state| {
+        state.begin(Some(client));
+        state.session.state = SessionState::Connected;
+    });
+    (hub, session)
+}
+
+#[tokio::test]
+async fn signing_out_makes_the_token_worthless_where_the_hub_can_do_that() {
+    for answer in [
+        json(204, "", ""),
+        json(404, "", r#"{"error":"no such address"}"#),
+        json(401, "", r#"{"error":"Invalid or expired token"}"#),
+    ] {
+        let (hub, session) = signed_in(answer).await;
+        let state = session.sign_out().await.unwrap().state;
+        assert_eq!(state, SessionState::SignedOut { error: None });
+        assert_eq!(hub.asked(), ["POST /api/v1/auth/logout"]);
+        session.ask(async |hub| hub.vms().await).await.unwrap_err();
+        assert_eq!(hub.asked().len(), 1, "nothing is asked with the old token");
+    }
+}
+
+#[tokio::test]
+async fn signing_out_waits_only_a_moment_for_a_hub_that_is_silent() {
+    let hub = FakeHub::holding(|_| (String::new(), Duration::from_secs(3600))).await;
+    let session = session(vec![saved(&hub.address)]);
+    let client = HubClient::new(&hub.address, Some(Token::new("s3cret-token"))).unwrap();
+    session.change(|state| state.begin(Some(client)));
+    let _clock = StoppedClock::new();
+    let signing_out = AbortOnDropHandle::new(tokio::spawn({
+        let session = session.clone();
+        async move { session.sign_out().await }
+    }));
+    hub.asked_times(1).await;
+    tokio::time::advance(SIGNING_OUT * 2).await;
+    let state = signing_out.await.unwrap().unwrap().state;
+    assert_eq!(state, SessionState::SignedOut { error: None });
+}

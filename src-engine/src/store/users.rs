@@ -97,6 +97,12 @@ pub(crate) fn insert_token(
     Ok(())
 }
 
+/// Forgets a token.
+pub(crate) fn delete_token(connection: &Connection, hash: &[u8; 32]) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM tokens WHERE token_hash = ?1", [hash])?;
+    Ok(())
+}
+
 /// Whether there is a token with this hash whose time is not over.
 pub(crate) fn is_token_valid(
     connection: &Connection,

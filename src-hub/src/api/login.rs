@@ -1,6 +1,11 @@
-//! `/auth/login`: a token for a user name and password. Needs no token itself.
+//! `/auth/login`: a token for a user name and password. `/auth/logout`: its end, before it expires.
 
-use axum::{Json, Router, extract::State, routing::post};
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    routing::post,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -10,9 +15,14 @@ use crate::{
     error::{Error, Result},
 };
 
-/// The route below `/api/v1`.
+/// Signing in, below `/api/v1`, for which nobody needs a token.
 pub(crate) fn router() -> Router<Hub> {
     Router::new().route("/auth/login", post(login))
+}
+
+/// What only those who are signed in can ask for.
+pub(crate) fn guarded_router() -> Router<Hub> {
+    Router::new().route("/auth/logout", post(logout))
 }
 
 /// No `Debug`: the password shall not be logged.
@@ -39,4 +49,9 @@ async fn login(State(hub): State<Hub>, JsonBody(login): JsonBody<Login>) -> Resu
         token: signed_in.token,
         expires_at: signed_in.expires_at,
     }))
+}
+
+async fn logout(State(hub): State<Hub>, headers: HeaderMap) -> Result<StatusCode> {
+    hub.gate().sign_out(&headers).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

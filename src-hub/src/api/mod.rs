@@ -14,7 +14,7 @@ mod retention;
 mod verify;
 mod vms;
 
-use std::any::Any;
+use std::{any::Any, time::Duration};
 
 use axum::{
     Router,
@@ -24,16 +24,20 @@ use axum::{
     middleware::{self, Next},
     response::IntoResponse,
 };
-use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::{catch_panic::CatchPanicLayer, timeout::RequestBodyTimeoutLayer};
 
 use crate::{
     Hub,
+    connections::Client,
     error::{Error, Result, as_documented},
     profile::Profile,
 };
 
 /// Bodies are short JSON texts; nothing is uploaded to a hub.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// A client that sends nothing of its body for so long has gone.
+const BODY_PAUSE: Duration = Duration::from_secs(30);
 
 /// Everything a hub answers.
 pub(crate) fn router(hub: Hub) -> Router {
@@ -46,6 +50,7 @@ pub(crate) fn router(hub: Hub) -> Router {
         .merge(verify::router())
         .merge(retention::router())
         .merge(restore::router())
+        .merge(login::guarded_router())
         .route_layer(middleware::from_fn_with_state(hub.clone(), require_token));
     let v1 = Router::new()
         .merge(health::router())
@@ -58,6 +63,7 @@ pub(crate) fn router(hub: Hub) -> Router {
         .fallback(unknown_path)
         .method_not_allowed_fallback(async || Error::WrongMethod)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(RequestBodyTimeoutLayer::new(BODY_PAUSE))
         .layer(CatchPanicLayer::custom(panicked))
         .with_state(hub);
     match profile {
@@ -73,6 +79,9 @@ async fn require_token(
     next: Next,
 ) -> Result<Response<Body>> {
     hub.gate().check(request.headers()).await?;
+    if let Some(client) = request.extensions().get::<Client>() {
+        client.is_a_user();
+    }
     Ok(next.run(request).await)
 }
 

@@ -85,15 +85,7 @@ impl Gate {
         let Policy::Guarded { key } = &self.inner.policy else {
             return refuse_web_pages(headers);
         };
-        let header = headers
-            .get(header::AUTHORIZATION)
-            .ok_or(Error::NoAuthorization)?;
-        let token = header
-            .to_str()
-            .ok()
-            .and_then(|text| text.strip_prefix("Bearer "))
-            .ok_or(Error::BadAuthorization)?;
-        let hash = secret::hash(token);
+        let hash = secret::hash(token_of(headers)?);
         // Equality of hashes: how long it takes depends on nothing an attacker can steer.
         if hash == *key {
             return Ok(());
@@ -103,6 +95,16 @@ impl Gate {
             true => Ok(()),
             false => Err(Error::BadToken),
         }
+    }
+
+    /// Forgets the token of a call. The key of this run stays good: whoever has it can read it again.
+    pub(crate) async fn sign_out(&self, headers: &HeaderMap) -> Result<()> {
+        if matches!(self.inner.policy, Policy::Open) {
+            return Ok(());
+        }
+        let hash = secret::hash(token_of(headers)?);
+        let gate = self.clone();
+        tokio::task::spawn_blocking(move || Ok(gate.inner.users.remove_token(&hash)?)).await?
     }
 
     /// Gives a token for a name and a password.
@@ -129,6 +131,16 @@ impl Gate {
         })
         .await?
     }
+}
+
+fn token_of(headers: &HeaderMap) -> Result<&str> {
+    headers
+        .get(header::AUTHORIZATION)
+        .ok_or(Error::NoAuthorization)?
+        .to_str()
+        .ok()
+        .and_then(|text| text.strip_prefix("Bearer "))
+        .ok_or(Error::BadAuthorization)
 }
 
 /// A web page that the user happens to visit can reach this computer's loopback address as well, under a

@@ -128,6 +128,28 @@ fn a_password_opens_the_hub_and_a_wrong_one_does_not() {
 }
 
 #[test]
+fn a_token_is_worthless_after_signing_out() {
+    let folder = temp_dir();
+    let hub = hub(&folder.path().join("data"));
+    let login = json!({ "username": "operator", "password": PASSWORD });
+    let [first, second] = [(); 2].map(|()| {
+        let token = text(&hub.api().post("/auth/login", &login).ok()["token"]);
+        hub.api()
+            .with_header(format!("Authorization: Bearer {token}"))
+    });
+    let left = first.post("/auth/logout", &json!({}));
+    assert_eq!(left.status, 204, "{left:?}");
+    for refused in [
+        first.get("/vm-contexts"),
+        first.post("/auth/logout", &json!({})),
+        hub.api().post("/auth/logout", &json!({})),
+    ] {
+        assert_eq!(refused.status, 401, "{refused:?}");
+    }
+    second.get("/vm-contexts").ok();
+}
+
+#[test]
 fn a_token_is_good_until_it_expires() {
     let folder = temp_dir();
     let clock = Clock::fixed("2026-11-24T12:00:00Z".parse().unwrap());

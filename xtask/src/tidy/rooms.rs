@@ -157,7 +157,7 @@ const ROOMS: &[(&str, Rooms)] = &[
     (
         "sendense-hub",
         &[
-            ("api", &["error", "hub", "profile"]),
+            ("api", &["connections", "error", "hub", "profile"]),
             ("auth", &["config", "error", "secret"]),
             ("config", &["profile"]),
             ("data_dir", &["error", "secret"]),
@@ -165,7 +165,14 @@ const ROOMS: &[(&str, Rooms)] = &[
             (
                 "server",
                 &[
-                    "api", "config", "data_dir", "error", "hub", "profile", "secret",
+                    "api",
+                    "config",
+                    "connections",
+                    "data_dir",
+                    "error",
+                    "hub",
+                    "profile",
+                    "secret",
                 ],
             ),
         ],
