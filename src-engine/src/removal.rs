@@ -14,7 +14,7 @@ use crate::{
     store::{
         Store,
         backups::{self, Backup},
-        removals,
+        jobs, removals,
         repositories::{self, Repository},
     },
 };
@@ -43,6 +43,19 @@ pub(crate) fn require_expendable(connection: &Connection, backups: &[Backup]) ->
         }
     }
     Ok(())
+}
+
+/// Takes backups off the record; their files are removed next. Of a pin at the same moment either all comes before, or
+/// it finds no backup: it would otherwise write its manifest back.
+///
+/// # Errors
+/// Those of [`require_expendable`].
+pub(crate) fn forget(store: &Store, backups: &[Backup]) -> Result<()> {
+    let _one_at_a_time = store.recording();
+    store.transaction(|transaction| {
+        require_expendable(transaction, backups)?;
+        jobs::forget(transaction, backups).map_err(Error::from)
+    })
 }
 
 /// Removes the files of backups that are off the record. One that cannot be removed now, because its

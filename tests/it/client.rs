@@ -3,6 +3,7 @@
 
 mod deployed;
 mod faults;
+mod many_vms;
 mod vcenter;
 
 use std::path::Path;

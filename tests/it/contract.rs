@@ -5,6 +5,7 @@ mod handover;
 mod hostile_clients;
 mod shape;
 mod slow_disk;
+mod two_clients;
 
 use std::path::Path;
 use std::time::Duration;

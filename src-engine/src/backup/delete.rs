@@ -5,7 +5,7 @@ use crate::{
     chain::Chains,
     claims::Work,
     error::{Error, Result},
-    removal::{remove_files, require_expendable},
+    removal::{self, remove_files},
     repository::{manifest, require, require_connected},
     store::{
         backups::{Backup, Filter, Status},
@@ -44,10 +44,7 @@ impl Backups {
             .map(|backup| backup.backup_id.clone())
             .collect();
         shared.mounts.close_backups(&ids)?;
-        shared.store.transaction(|transaction| {
-            require_expendable(transaction, &doomed)?;
-            jobs::forget(transaction, &doomed).map_err(Error::from)
-        })?;
+        removal::forget(&shared.store, &doomed)?;
         remove_files(&shared.store)?;
         tracing::info!(?ids, "deleted backups");
         Ok(ids)

@@ -151,9 +151,18 @@ impl Mounts {
             last_accessed_at: now,
             expires_at: Lease::last_used(now).expires_at(now),
         };
-        self.inner
+        let is_there = self
+            .inner
             .store
             .with(|connection| table::insert(connection, &row))?;
+        if !is_there {
+            // Somebody deleted the backup while its image was being opened.
+            return Err(Error::DiskNotFound {
+                backup_id: backup_id.to_owned(),
+                disk_index,
+                because: None,
+            });
+        }
         let mount = self.in_memory(&row);
         *lock(&mount.session) = Some(Arc::new(session));
         tracing::info!(
@@ -205,7 +214,12 @@ impl Mounts {
                 });
             }
         }
-        rows.iter().try_for_each(|row| self.unmount(&row.mount_id))
+        rows.iter()
+            .try_for_each(|row| match self.unmount(&row.mount_id) {
+                // Somebody else was faster.
+                Err(Error::MountNotFound { .. }) => Ok(()),
+                outcome => outcome,
+            })
     }
 
     /// Uses a mount: renews it, and opens its image where it is not open.

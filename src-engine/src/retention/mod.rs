@@ -17,7 +17,7 @@ pub use crate::store::retention::Policy;
 use crate::{
     claims::Work,
     error::{Error, Result},
-    removal::{remove_files, require_expendable},
+    removal::{self, remove_files, require_expendable},
     repository::{manifest, require, require_connected},
     shared::Shared,
     store::{
@@ -186,18 +186,15 @@ impl Retention {
                 Some((into, disks))
             }
         };
-        let forget = |transaction: &Transaction<'_>| {
-            require_expendable(transaction, &doomed)?;
-            jobs::forget(transaction, &doomed).map_err(Error::from)
-        };
         match &merged {
-            None => store.transaction(forget)?,
+            None => removal::forget(store, &doomed)?,
             Some((into, disks)) => {
                 let oldest = doomed.first();
                 let parent = oldest.and_then(|oldest| oldest.parent_backup_id.as_deref());
                 let work = |transaction: &Transaction<'_>| {
                     jobs::merged(transaction, &into.backup_id, parent, disks)?;
-                    forget(transaction)
+                    require_expendable(transaction, &doomed)?;
+                    jobs::forget(transaction, &doomed).map_err(Error::from)
                 };
                 manifest::record(store, &into.backup_id, work, || {})?;
             }

@@ -68,13 +68,14 @@ pub(crate) fn mount(connection: &Connection, mount_id: &str) -> rusqlite::Result
         .optional()
 }
 
-/// Records a new mount.
-pub(crate) fn insert(connection: &Connection, row: &MountRow) -> rusqlite::Result<()> {
-    connection.execute(
+/// Records a new mount; `false` when its disk is no longer on record.
+pub(crate) fn insert(connection: &Connection, row: &MountRow) -> rusqlite::Result<bool> {
+    let n_inserted = connection.execute(
         "INSERT INTO restore_mounts (id, backup_disk_id, mount_path, nbd_device, filesystem_type,
             mount_mode, status, created_at, last_accessed_at, expires_at)
-         VALUES (:id, :disk, :mount_path, :nbd_device, :filesystem_type,
-            'read-only', 'mounted', :created_at, :last_accessed_at, :expires_at)",
+         SELECT :id, id, :mount_path, :nbd_device, :filesystem_type,
+            'read-only', 'mounted', :created_at, :last_accessed_at, :expires_at
+         FROM backup_disks WHERE id = :disk",
         named_params! {
             ":id": row.mount_id,
             ":disk": row.backup_disk_id,
@@ -86,7 +87,7 @@ pub(crate) fn insert(connection: &Connection, row: &MountRow) -> rusqlite::Resul
             ":expires_at": time_text(row.expires_at),
         },
     )?;
-    Ok(())
+    Ok(n_inserted > 0)
 }
 
 /// Records that a mount was used.

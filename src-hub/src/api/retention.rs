@@ -31,6 +31,8 @@ struct Retention {
 
 #[derive(Deserialize)]
 struct SetRequest {
+    /// `null` ends retention. That it is left out is no reason to.
+    #[serde(deserialize_with = "Option::deserialize")]
     policy: Option<Policy>,
 }
 
