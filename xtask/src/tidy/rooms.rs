@@ -79,7 +79,7 @@ const ROOMS: &[(&str, Rooms)] = &[
                     "verify",
                 ],
             ),
-            ("discovery", &["error", "failure", "store"]),
+            ("discovery", &["error", "store", "unclear"]),
             (
                 "engine",
                 &[
@@ -101,6 +101,7 @@ const ROOMS: &[(&str, Rooms)] = &[
             ),
             ("error", &["failure", "files", "restore", "store"]),
             ("image", &["files"]),
+            ("failure", &["unclear"]),
             ("marker", &["failure", "files", "store"]),
             ("removal", &["error", "files", "image", "store"]),
             (
