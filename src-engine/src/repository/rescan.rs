@@ -312,42 +312,37 @@ fn adopt(
     let disks = manifest.disks.iter().zip(&found.images);
     let disks: Vec<BackupDisk> = disks
         .map(|(disk, image)| BackupDisk {
-            disk_index: disk.disk_index,
-            vmware_disk_key: vms::vmware_disk_key(disk.disk_index),
-            status: Status::Completed,
-            capacity_bytes: disk.capacity_bytes,
             bytes_transferred: disk.bytes_transferred,
             total_bytes: disk.bytes_transferred,
             stored_bytes: disk.stored_bytes,
-            qcow2_path: Some(image.clone()),
             change_id: disk.change_id.clone(),
-            error_message: None,
+            ..BackupDisk::new(
+                disk.disk_index,
+                disk.capacity_bytes,
+                image.clone(),
+                Status::Completed,
+            )
         })
         .collect();
     let read_bytes = disks.iter().map(|disk| disk.bytes_transferred).sum();
     let backup = Backup {
-        backup_id: manifest.backup_id.clone(),
-        vm_context_id: vm.context_id,
-        vm_name: vm.vm_name,
-        repository_id: repository.id.clone(),
-        backup_type: manifest.backup_type,
-        status: Status::Completed,
         parent_backup_id,
         copied_from: manifest.copied_from.clone(),
         is_pinned: manifest.is_pinned,
-        verified: None,
         bytes_transferred: read_bytes,
         total_bytes: read_bytes,
-        error_message: None,
-        error_code: None,
-        current_phase: Status::Completed.as_str().to_owned(),
-        transfer_speed_bps: 0,
-        eta_seconds: None,
         last_telemetry_at: manifest.completed_at,
-        created_at: manifest.created_at,
         started_at: manifest.started_at,
         completed_at: manifest.completed_at,
         disks,
+        ..Backup::new(
+            manifest.backup_id.clone(),
+            &vm,
+            repository,
+            manifest.backup_type,
+            Status::Completed,
+            manifest.created_at,
+        )
     };
     jobs::insert(connection, &context_id, &backup)
 }
