@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use sendense_types::commands::Credentials;
 use sendense_types::{
-    AppError, AppEvent, DiscoveredVm, ErrorKind, HubCheck, HubId, Retry, SavedHub, Session,
+    AppError, AppEvent, DiscoveredVm, ErrorKind, HubCheck, HubId, Retry, SavedHub, Secret, Session,
     SessionState, SignInKind, VmSource,
 };
 use sendense_words as words;
@@ -569,9 +569,9 @@ async fn enter(client: &HubClient, credentials: &Credentials) -> Result<Entered>
             username: username.map(str::to_owned),
             secret,
         };
-        let check = async |kind, token: &str| {
+        let check = async |kind, token: &Secret| {
             // What is pasted often brings a line end along.
-            let token = Token::new(token.trim());
+            let token = Token::new(token.reveal().trim());
             let client = with_secret(client.clone(), kind, Some(token.clone()));
             client.check_token().await?;
             Ok(entered(kind, None, Some(token)))
@@ -579,7 +579,7 @@ async fn enter(client: &HubClient, credentials: &Credentials) -> Result<Entered>
         match credentials {
             Credentials::Password { username, password } if !username.trim().is_empty() => {
                 let username = username.trim();
-                let secret = match client.sign_in(username, password).await? {
+                let secret = match client.sign_in(username, password.reveal()).await? {
                     SignIn::Token { token, .. } => Some(token),
                     SignIn::NotNeeded => None,
                 };

@@ -2,6 +2,7 @@
 
 use axum::{Json, Router, extract::State, routing::post};
 use jiff::Timestamp;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::request::JsonBody;
@@ -15,13 +16,12 @@ pub(crate) fn router() -> Router<Hub> {
     Router::new().route("/auth/login", post(login))
 }
 
-/// No `Debug`: the password shall not be logged.
 #[derive(Deserialize)]
 struct Login {
     #[serde(default)]
     username: String,
     #[serde(default)]
-    password: String,
+    password: SecretString,
 }
 
 #[derive(Serialize)]
@@ -36,7 +36,8 @@ async fn login(State(hub): State<Hub>, JsonBody(login): JsonBody<Login>) -> Resu
     }
     let signed_in = hub.gate().sign_in(login.username, login.password).await?;
     Ok(Json(LoggedIn {
-        token: signed_in.token,
+        // On its way to the one who signed in.
+        token: signed_in.token.as_str().to_owned(),
         expires_at: signed_in.expires_at,
     }))
 }

@@ -16,7 +16,7 @@ use sendense_tests::{
 use sendense_types::commands::Credentials;
 use sendense_types::{
     AppError, AppEvent, Backup, BackupStatus, BackupType, ErrorKind, HubId, RepositoryId,
-    RepositoryPlace, SessionState, SignInKind, Vm, VmState,
+    RepositoryPlace, Secret, SessionState, SignInKind, Vm, VmState,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -591,13 +591,13 @@ async fn each_kind_of_sign_in_gets_in_where_it_should_and_nowhere_else() {
     let address = site.deployed.url();
     let password = || Credentials::Password {
         username: "operator".to_owned(),
-        password: "of-the-appliance".to_owned(),
+        password: Secret::new("of-the-appliance"),
     };
     let appliance = |token: &str| Credentials::Appliance {
-        token: token.to_owned(),
+        token: Secret::new(token),
     };
     let bearer = |token: &str| Credentials::Bearer {
-        token: token.to_owned(),
+        token: Secret::new(token),
     };
     for refused in [
         Credentials::None,

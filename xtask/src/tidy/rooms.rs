@@ -27,6 +27,7 @@ const ROOMS: &[(&str, Rooms)] = &[
                     "ids",
                     "repository",
                     "restore",
+                    "secret",
                     "vm",
                 ],
             ),
@@ -100,8 +101,8 @@ const ROOMS: &[(&str, Rooms)] = &[
                 ],
             ),
             ("error", &["failure", "files", "restore", "store"]),
-            ("image", &["files"]),
             ("failure", &["unclear"]),
+            ("image", &["files"]),
             ("marker", &["failure", "files", "store"]),
             ("removal", &["error", "files", "image", "store"]),
             (
