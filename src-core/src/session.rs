@@ -179,11 +179,10 @@ impl HubSession {
         if let Some(secret) = &entered.secret {
             self.keep(&hub.id, secret).await?;
         }
-        let client = with_secret(client, entered.kind, entered.secret);
         self.change(|state| {
             state.session.current = hub.id.clone();
             state.session.hubs.push(hub);
-            state.begin(Some(client));
+            state.begin(Some(entered.client));
             state.session.state = SessionState::Connected;
         });
         Ok(self.state())
@@ -240,7 +239,6 @@ impl HubSession {
             // What was kept is for another kind of sign-in, and must not be sent as something else.
             None => self.forget(&hub.id).await?,
         }
-        let client = with_secret(client, entered.kind, entered.secret);
         self.change(|state| {
             let known = state
                 .session
@@ -251,7 +249,7 @@ impl HubSession {
                 known.username = entered.username;
                 known.sign_in = entered.kind;
             }
-            state.begin(Some(client));
+            state.begin(Some(entered.client));
             state.session.state = SessionState::Connected;
         });
         Ok(self.state())
@@ -559,22 +557,25 @@ struct Entered {
     username: Option<String>,
     /// What is kept for the next time.
     secret: Option<Token>,
+    /// Who was let in: with an appliance token it holds a session, and need not sign in again.
+    client: HubClient,
 }
 
 /// Signs in with what is given; checks that nothing is needed where nothing is.
 async fn enter(client: &HubClient, credentials: &Credentials) -> Result<Entered> {
     logged(client.clone(), false, async |client| {
-        let entered = |kind, username: Option<&str>, secret| Entered {
+        let entered = |kind, username: Option<&str>, secret: Option<Token>| Entered {
             kind,
             username: username.map(str::to_owned),
+            client: with_secret(client.clone(), kind, secret.clone()),
             secret,
         };
         let check = async |kind, token: &Secret| {
             // What is pasted often brings a line end along.
             let token = Token::new(token.reveal().trim());
-            let client = with_secret(client.clone(), kind, Some(token.clone()));
-            client.check_token().await?;
-            Ok(entered(kind, None, Some(token)))
+            let entered = entered(kind, None, Some(token));
+            entered.client.check_token().await?;
+            Ok(entered)
         };
         match credentials {
             Credentials::Password { username, password } if !username.trim().is_empty() => {
