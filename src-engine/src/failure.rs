@@ -121,12 +121,12 @@ pub enum Failure {
         backup_id: String,
     },
     /// An image cannot be written anew.
-    #[error("the image of disk {disk_index} cannot be merged: {reason}")]
+    #[error("the image of disk {disk_index} cannot be merged: {why}")]
     Unmergeable {
         /// The disk.
         disk_index: u32,
-        /// Why, in words.
-        reason: String,
+        /// Why.
+        why: Unmergeable,
     },
     /// A file of the repository cannot be written.
     #[error("cannot write to the repository: {}: {source}", path.display())]
@@ -142,6 +142,26 @@ pub enum Failure {
     /// A bug; the panic itself is in the log.
     #[error("the backup stopped unexpectedly because of an error in the hub")]
     Panicked,
+}
+
+/// Why an image cannot be written anew without the expired ones that it builds on.
+#[derive(Debug, thiserror::Error)]
+pub enum Unmergeable {
+    /// Nobody knows where it lies.
+    #[error("there is no image on record")]
+    NoImage,
+    /// It cannot be opened.
+    #[error(transparent)]
+    Image(#[from] sendense_disk::Error),
+    /// What the image builds on from now on cannot be compared with.
+    #[error("the map of the image below is no use: {0}")]
+    MapBelow(#[source] io::Error),
+    /// Merging would make it look right.
+    #[error("it does not hold any more what was backed up; verify it")]
+    Changed,
+    /// What the image builds on from now on is damaged where the expired ones had data of their own.
+    #[error("without the expired ones it would be damaged: {0}; verify what it builds on")]
+    DamagedBelow(String),
 }
 
 /// How another program says that it writes to an image.

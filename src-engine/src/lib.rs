@@ -47,7 +47,7 @@ pub use copy::Copies;
 pub use discovery::{FoundDisk, FoundVm};
 pub use engine::{Config, Engine};
 pub use error::{Error, OpenError, Result};
-pub use failure::{Failure, InUse, NotConnected, Uncopyable};
+pub use failure::{Failure, InUse, NotConnected, Uncopyable, Unmergeable};
 pub use repository::{
     Difference, NotAdopted, Problem, Repositories, Rescanned, Room, Unusable, try_folder,
 };
