@@ -79,11 +79,11 @@ pub(crate) async fn open(global: &Global) -> Result<(Connection, Option<LocalHub
 /// With what the options give; without any, as nobody.
 async fn sign_in(client: HubClient, global: &Global) -> Result<HubClient> {
     if global.token_stdin {
-        return Ok(client.with_token(Token::new(secrets::token()?.expose_secret())));
+        return Ok(client.with_token(Token::new(secrets::token()?)));
     }
     if global.appliance_token_stdin {
         let token = secrets::token()?;
-        return Ok(client.with_appliance_token(Token::new(token.expose_secret())));
+        return Ok(client.with_appliance_token(Token::new(token)));
     }
     let Some(user) = &global.user else {
         return Ok(client);

@@ -22,7 +22,7 @@ pub use backups::Backups;
 pub use download::Downloads;
 pub use events::Events;
 pub use hub::{HubClient, SignIn, Token};
-pub use mounts::{Hold, KnownMount, MountRecord, Mounts, Recorded, WallClock};
+pub use mounts::{Hold, KnownMount, Listed, MountRecord, Mounts, Recorded, WallClock};
 pub use names::{Platform, local_name};
 pub use secrets::{MemorySecrets, Secrets};
 pub use session::HubSession;

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use sendense_types::commands::Credentials;
 use sendense_types::{
-    AppError, AppEvent, DiscoveredVm, ErrorKind, HubCheck, HubId, Retry, SavedHub, Session,
+    AppError, AppEvent, DiscoveredVm, ErrorKind, HubCheck, HubId, Retry, SavedHub, Secret, Session,
     SessionState, SignInKind, VmSource,
 };
 use sendense_words as words;
@@ -182,11 +182,10 @@ impl HubSession {
         if let Some(secret) = &entered.secret {
             self.keep(&hub.id, secret).await?;
         }
-        let client = with_secret(client, entered.kind, entered.secret);
         self.change(|state| {
             state.session.current = hub.id.clone();
             state.session.hubs.push(hub);
-            state.begin(Some(client));
+            state.begin(Some(entered.client));
             state.session.state = SessionState::Connected;
         });
         Ok(self.state())
@@ -243,7 +242,6 @@ impl HubSession {
             // What was kept is for another kind of sign-in, and must not be sent as something else.
             None => self.forget(&hub.id).await?,
         }
-        let client = with_secret(client, entered.kind, entered.secret);
         self.change(|state| {
             let known = state
                 .session
@@ -254,7 +252,7 @@ impl HubSession {
                 known.username = entered.username;
                 known.sign_in = entered.kind;
             }
-            state.begin(Some(client));
+            state.begin(Some(entered.client));
             state.session.state = SessionState::Connected;
         });
         Ok(self.state())
@@ -569,27 +567,30 @@ struct Entered {
     username: Option<String>,
     /// What is kept for the next time.
     secret: Option<Token>,
+    /// Who was let in: with an appliance token it holds a session, and need not sign in again.
+    client: HubClient,
 }
 
 /// Signs in with what is given; checks that nothing is needed where nothing is.
 async fn enter(client: &HubClient, credentials: &Credentials) -> Result<Entered> {
     logged(client.clone(), false, async |client| {
-        let entered = |kind, username: Option<&str>, secret| Entered {
+        let entered = |kind, username: Option<&str>, secret: Option<Token>| Entered {
             kind,
             username: username.map(str::to_owned),
+            client: with_secret(client.clone(), kind, secret.clone()),
             secret,
         };
-        let check = async |kind, token: &str| {
+        let check = async |kind, token: &Secret| {
             // What is pasted often brings a line end along.
-            let token = Token::new(token.trim());
-            let client = with_secret(client.clone(), kind, Some(token.clone()));
-            client.check_token().await?;
-            Ok(entered(kind, None, Some(token)))
+            let token = Token::new(token.reveal().trim());
+            let entered = entered(kind, None, Some(token));
+            entered.client.check_token().await?;
+            Ok(entered)
         };
         match credentials {
             Credentials::Password { username, password } if !username.trim().is_empty() => {
                 let username = username.trim();
-                let secret = match client.sign_in(username, password).await? {
+                let secret = match client.sign_in(username, password.reveal()).await? {
                     SignIn::Token { token, .. } => Some(token),
                     SignIn::NotNeeded => None,
                 };

@@ -4,6 +4,8 @@ use std::{io, path::PathBuf};
 
 use sendense_types::ByteSize;
 
+use crate::unclear::Unclear;
+
 /// The reason that jobs get which a killed hub left behind, or which it gave up when it stopped.
 pub(crate) const HUB_STOPPED: &str = "the hub stopped while this backup ran";
 
@@ -56,7 +58,7 @@ pub enum Failure {
         path: PathBuf,
     },
     /// Which file a disk is cannot be told.
-    #[error("{0}")]
+    #[error(transparent)]
     SourceUnclear(#[from] Unclear),
     /// It would not fit.
     #[error(
@@ -119,12 +121,12 @@ pub enum Failure {
         backup_id: String,
     },
     /// An image cannot be written anew.
-    #[error("the image of disk {disk_index} cannot be merged: {reason}")]
+    #[error("the image of disk {disk_index} cannot be merged: {why}")]
     Unmergeable {
         /// The disk.
         disk_index: u32,
-        /// Why, in words.
-        reason: String,
+        /// Why.
+        why: Unmergeable,
     },
     /// A file of the repository cannot be written.
     #[error("cannot write to the repository: {}: {source}", path.display())]
@@ -142,8 +144,28 @@ pub enum Failure {
     Panicked,
 }
 
+/// Why an image cannot be written anew without the expired ones that it builds on.
+#[derive(Debug, thiserror::Error)]
+pub enum Unmergeable {
+    /// Nobody knows where it lies.
+    #[error("there is no image on record")]
+    NoImage,
+    /// It cannot be opened.
+    #[error(transparent)]
+    Image(#[from] sendense_disk::Error),
+    /// What the image builds on from now on cannot be compared with.
+    #[error("the map of the image below is no use: {0}")]
+    MapBelow(#[source] io::Error),
+    /// Merging would make it look right.
+    #[error("it does not hold any more what was backed up; verify it")]
+    Changed,
+    /// What the image builds on from now on is damaged where the expired ones had data of their own.
+    #[error("without the expired ones it would be damaged: {0}; verify what it builds on")]
+    DamagedBelow(String),
+}
+
 /// How another program says that it writes to an image.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum InUse {
     /// QEMU and everything built on it.
     #[error("another program has it open for writing: shut the VM down and back it up again")]
@@ -152,7 +174,7 @@ pub enum InUse {
     #[error(
         "another program has it open for writing, and {0}: shut the VM down and back it up again"
     )]
-    Uncopyable(String),
+    Uncopyable(#[source] Uncopyable),
     /// It can be copied at once, but not all disks of its VM at the same moment.
     #[error(
         "another program has it open for writing, and something is written to the VM's disks all the time, \
@@ -167,10 +189,22 @@ pub enum InUse {
     VmwareLock(PathBuf),
 }
 
-/// Why it cannot be told which files hold the disks of a VM, and what to do.
+/// Why an image that is written to cannot be copied at once.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Unclear(pub(crate) String);
+pub enum Uncopyable {
+    /// What is written to the image while there is a copy takes new room.
+    #[error("its filesystem is nearly full")]
+    NearlyFull,
+    /// Most filesystems.
+    #[error("its filesystem cannot copy it at once, as Btrfs and XFS can")]
+    NotAtOnce,
+    /// A copy lies beside its original.
+    #[error("its folder cannot be written to, which a copy needs")]
+    FolderReadOnly,
+    /// Anything else.
+    #[error("it could not be copied: {0}")]
+    Failed(#[source] io::Error),
+}
 
 /// Why a repository cannot be used at the moment. Its backups are not lost.
 #[derive(Debug, thiserror::Error)]
@@ -192,6 +226,21 @@ pub enum NotConnected {
         /// What the system said.
         source: io::Error,
     },
+}
+
+impl From<io::Error> for Uncopyable {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            // The last one is what other filesystems of the kernel make of it.
+            io::ErrorKind::Unsupported
+            | io::ErrorKind::CrossesDevices
+            | io::ErrorKind::InvalidInput => Self::NotAtOnce,
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                Self::FolderReadOnly
+            }
+            _ => Self::Failed(error),
+        }
+    }
 }
 
 impl Failure {

@@ -34,6 +34,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod transfer;
+mod unclear;
 mod unrecorded;
 mod users;
 mod verify;
@@ -46,8 +47,10 @@ pub use copy::Copies;
 pub use discovery::{FoundDisk, FoundVm};
 pub use engine::{Config, Engine};
 pub use error::{Error, OpenError, Result};
-pub use failure::{Failure, InUse, NotConnected, Unclear};
-pub use repository::{Difference, Problem, Repositories, Rescanned, Room, try_folder};
+pub use failure::{Failure, InUse, NotConnected, Uncopyable, Unmergeable};
+pub use repository::{
+    Difference, NotAdopted, Problem, Repositories, Rescanned, Room, Unusable, try_folder,
+};
 pub use retention::{Fate, Plan, Policy, Retention, RetentionRun, Step};
 pub use store::{
     StoreError,
@@ -56,6 +59,7 @@ pub use store::{
     repositories::{LOCAL, LocalConfig, Repository},
     vms::{Disk, LeftOut, Vm, vmware_disk_key},
 };
+pub use unclear::{BadDescription, Change, NotXml, Unclear};
 pub use users::{User, Users};
 pub use verify::{Finding, State, Verifications};
-pub use vms::{Added, Vms};
+pub use vms::{Added, NotAdded, Vms};

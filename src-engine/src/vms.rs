@@ -18,12 +18,23 @@ pub struct Vms {
 }
 
 /// What became of a VM that was to be added.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Added {
     /// The name that was asked for.
     pub vm_name: String,
-    /// Its id from now on, or why it was not added, in words.
-    pub outcome: Result<String, String>,
+    /// Its id from now on, or why it was not added.
+    pub outcome: Result<String, NotAdded>,
+}
+
+/// Why a VM was not added.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAdded {
+    /// No VM of that name lies there.
+    #[error("it was not found in this folder")]
+    NotFound,
+    /// It cannot be backed up as it is; in words why.
+    #[error("{0}")]
+    Problem(String),
 }
 
 impl Vms {
@@ -109,11 +120,11 @@ impl Vms {
             let added = vm_names.into_iter().map(|vm_name| {
                 let found = found.iter().find(|found| found.name == vm_name);
                 let outcome = match found {
-                    None => Err("it was not found in this folder".to_owned()),
+                    None => Err(NotAdded::NotFound),
                     Some(FoundVm {
                         problem: Some(problem),
                         ..
-                    }) => Err(problem.clone()),
+                    }) => Err(NotAdded::Problem(problem.clone())),
                     Some(found) => Ok(self.save(transaction, found, &source_folder)?),
                 };
                 Ok(Added { vm_name, outcome })

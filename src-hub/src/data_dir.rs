@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use sendense_engine::files;
@@ -43,12 +44,19 @@ pub(crate) struct DataDir {
 }
 
 /// A hub that runs on this computer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct RunningHub {
     /// `http://127.0.0.1:port`
     pub url: String,
     /// The bearer token that lets this user in.
-    pub key: String,
+    pub key: SecretString,
+}
+
+/// What the address file says of a hub: the one place where its key is written in plain.
+#[derive(Serialize)]
+struct Address<'a> {
+    url: &'a str,
+    key: &'a str,
 }
 
 impl DataDir {
@@ -82,11 +90,11 @@ impl DataDir {
     /// Writes down where the hub is, until the returned value is dropped.
     pub(crate) fn publish(&self, url: &str, key: &Secret) -> Result<Published, ServeError> {
         let path = address_file(&self.path);
-        let hub = RunningHub {
-            url: url.to_owned(),
-            key: key.as_str().to_owned(),
+        let address = Address {
+            url,
+            key: key.as_str(),
         };
-        write_private(&path, &hub).map_err(|source| unusable(&path, source))?;
+        write_private(&path, &address).map_err(|source| unusable(&path, source))?;
         Ok(Published { path })
     }
 }
@@ -168,14 +176,14 @@ fn open_lock(path: &Path) -> io::Result<File> {
 }
 
 /// Whoever reads the file is let in, so it is never readable by others, not even while it is written.
-fn write_private(path: &Path, hub: &RunningHub) -> io::Result<()> {
+fn write_private(path: &Path, address: &Address<'_>) -> io::Result<()> {
     let unfinished = path.with_extension("json.partial");
     match fs::remove_file(&unfinished) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let mut file = private(OpenOptions::new().write(true).create_new(true)).open(&unfinished)?;
-    file.write_all(&serde_json::to_vec(hub)?)?;
+    file.write_all(&serde_json::to_vec(address)?)?;
     file.sync_all()?;
     fs::rename(&unfinished, path)
 }
@@ -205,23 +213,26 @@ fn create_private_folder(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret;
+
     use super::*;
 
     #[tokio::test]
     async fn a_running_hub_is_found_until_it_stops() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(find_running(folder.path()).await.unwrap(), None);
+        assert!(find_running(folder.path()).await.unwrap().is_none());
 
         let data_dir = DataDir::lock(folder.path()).unwrap();
         let key = Secret::random();
         let published = data_dir.publish("http://127.0.0.1:1", &key).unwrap();
         let found = find_running(folder.path()).await.unwrap().unwrap();
         assert_eq!(found.url, "http://127.0.0.1:1");
-        assert_eq!(found.key, key.as_str());
+        assert_eq!(found.key.expose_secret(), key.as_str());
+        assert!(!format!("{found:?}").contains(key.as_str()));
 
         drop(published);
         drop(data_dir);
-        assert_eq!(find_running(folder.path()).await.unwrap(), None);
+        assert!(find_running(folder.path()).await.unwrap().is_none());
         assert!(!address_file(folder.path()).exists());
     }
 
@@ -229,7 +240,7 @@ mod tests {
     async fn the_file_of_a_killed_hub_is_not_believed_and_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(address_file(folder.path()), "what a crash left").unwrap();
-        assert_eq!(find_running(folder.path()).await.unwrap(), None);
+        assert!(find_running(folder.path()).await.unwrap().is_none());
 
         let data_dir = DataDir::lock(folder.path()).unwrap();
         let _published = data_dir

@@ -13,7 +13,7 @@ use crate::{
     About, AddedVms, Backup, BackupId, BackupProgress, BackupType, Chain, ChosenFolder,
     DiscoveredVm, Download, DownloadId, FolderSize, HubCheck, HubId, IncrementalBase, Listing,
     MountId, OpenMount, RecentBackups, Repository, RepositoryId, RepositoryPlace, RepositoryTest,
-    Rescan, Retention, RetentionPoint, RetentionPolicy, Session, Settings, StartedBackup,
+    Rescan, Retention, RetentionPoint, RetentionPolicy, Secret, Session, Settings, StartedBackup,
     VcenterCredential, Vm, VmDisk, VmId, VmProtection, VmSource, VmSummary,
 };
 
@@ -163,7 +163,7 @@ pub struct AddHub {
 }
 
 /// What lets somebody in at a hub (contract 8.2).
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Credentials {
     /// Nothing: the hub wants no sign-in.
@@ -173,17 +173,17 @@ pub enum Credentials {
         /// Who; empty on hubs without sign-in.
         username: String,
         /// The password; used once and kept nowhere.
-        password: String,
+        password: Secret,
     },
     /// The token of an appliance; kept in the keychain, because a hub that restarts wants it again.
     Appliance {
         /// The secret.
-        token: String,
+        token: Secret,
     },
     /// A bearer token that somebody else issued; kept in the keychain and used as it is.
     Bearer {
         /// The secret.
-        token: String,
+        token: Secret,
     },
 }
 
@@ -632,24 +632,6 @@ pub struct ShowLogFolder {}
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quit {}
 
-/// A password or token must not end in a log because somebody wrote a request to it.
-impl std::fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let name = match self {
-            Self::None => "None",
-            Self::Password { username, .. } => {
-                return f
-                    .debug_struct("Password")
-                    .field("username", username)
-                    .finish_non_exhaustive();
-            }
-            Self::Appliance { .. } => "Appliance",
-            Self::Bearer { .. } => "Bearer",
-        };
-        f.debug_struct(name).finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -667,7 +649,7 @@ mod tests {
     /// Contract H34.
     #[test]
     fn passwords_and_tokens_are_not_logged() {
-        let secret = || "correct horse".to_owned();
+        let secret = || Secret::new("correct horse");
         for credentials in [
             Credentials::Password {
                 username: "operator".to_owned(),

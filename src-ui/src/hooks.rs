@@ -251,6 +251,7 @@ mod tests {
     use sendense_types::Retry;
     use sendense_types::commands::{GetBackup, ListDownloads};
     use sendense_types::{BackupId, Download};
+    use yew::suspense::Suspension;
 
     use super::*;
 
@@ -259,6 +260,59 @@ mod tests {
             .into_iter()
             .fold(Rc::new(known), |known, step| known.reduce(step));
         Rc::unwrap_or_clone(known)
+    }
+
+    #[derive(PartialEq, Properties)]
+    struct DrawnTwiceProps {
+        first: Vm,
+        then: Vm,
+    }
+
+    /// Draws the VM that questions are about, once for each of the two.
+    #[component]
+    fn DrawnTwice(props: &DrawnTwiceProps) -> HtmlResult {
+        let is_drawn = use_memo((), |()| Cell::new(false));
+        let is_again = is_drawn.replace(true);
+        let same = use_same_vm(if is_again { &props.then } else { &props.first });
+        if !is_again {
+            // Rendered without a page, a component is drawn again only when it had to wait.
+            let (waiting, handle) = Suspension::new();
+            handle.resume();
+            return Err(waiting.into());
+        }
+        Ok(html! { { format!("{} {}", same.vm_name, same.current_status) } })
+    }
+
+    #[tokio::test]
+    async fn questions_are_about_the_same_vm_until_it_is_another_one() {
+        let vm = |name: &str, status: &str| Vm {
+            context_id: "ctx-1".into(),
+            vm_name: name.to_owned(),
+            vm_path: String::new(),
+            vcenter_host: String::new(),
+            datacenter: String::new(),
+            current_status: status.to_owned(),
+            cpu_count: None,
+            memory_mb: None,
+            os_type: None,
+            power_state: None,
+            created_at: None,
+            left_out: Vec::new(),
+        };
+        let drawn = async |then: Vm| {
+            let first = vm("web", "ready");
+            yew::LocalServerRenderer::<DrawnTwice>::with_props(DrawnTwiceProps { first, then })
+                .hydratable(false)
+                .render()
+                .await
+        };
+        assert_eq!(drawn(vm("web", "backing up")).await, "web ready");
+        assert_eq!(drawn(vm("mail", "backing up")).await, "mail backing up");
+        let other = Vm {
+            context_id: "ctx-2".into(),
+            ..vm("web", "backing up")
+        };
+        assert_eq!(drawn(other).await, "web backing up");
     }
 
     #[test]

@@ -1,20 +1,20 @@
 //! How a text becomes what is shown: templates, plurals, and the pseudo-locale that stands in for a translation.
 
 use std::fmt::{Display, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
-static PSEUDO: AtomicBool = AtomicBool::new(false);
+/// Set at the start of a program, or never.
+static PSEUDO: OnceLock<()> = OnceLock::new();
 
 /// From now on every text is accented and 40% longer, as a translation might be. What is then still plain bypasses
 /// the catalogue, and what is cut off has too little room. For tests; there is no way back.
 pub fn use_pseudo_locale() {
-    PSEUDO.store(true, Ordering::Relaxed);
+    PSEUDO.get_or_init(|| ());
 }
 
 /// Whether texts are accented and longer.
 pub fn is_pseudo_locale() -> bool {
-    PSEUDO.load(Ordering::Relaxed)
+    PSEUDO.get().is_some()
 }
 
 /// A text without places to fill. Not inlined: it is called for each text there is, and the window counts bytes.

@@ -35,14 +35,14 @@ pub(crate) async fn run(global: &Global, output: &Output) -> Result<()> {
             // Such a hub takes any token for good.
             return not_needed(&client, output);
         }
-        let token = Token::new(secrets::token()?.expose_secret());
+        let token = Token::new(secrets::token()?);
         client.clone().with_token(token).check_token().await?;
         return output.show(&json!({ "signed_in": true }), || {
             words::terminal::token_good(client.address())
         });
     }
     if global.appliance_token_stdin {
-        let token = Token::new(secrets::token()?.expose_secret());
+        let token = Token::new(secrets::token()?);
         let signed_in = client.sign_in_with_appliance_token(&token).await?;
         return show(&client, signed_in, None, output);
     }

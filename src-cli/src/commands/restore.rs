@@ -35,7 +35,7 @@ pub(crate) async fn run(
             output.show(&mount, || opened(&mount))
         }
         RestoreCommand::Mounts => {
-            let mounts = record.list(hub).await?.into_iter();
+            let mounts = record.list(hub, Opener::Terminal).await?.open.into_iter();
             let mounts: Vec<Shown> = mounts.map(Shown::from).collect();
             output.show(&json!({ "mounts": mounts }), || list_mounts(&mounts))
         }

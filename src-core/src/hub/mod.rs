@@ -172,8 +172,8 @@ fn shown(base: &Url) -> &str {
 
 impl Token {
     /// Takes a token as it was issued.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(SecretString::from(text.into()))
+    pub fn new(text: impl Into<SecretString>) -> Self {
+        Self(text.into())
     }
 
     /// The secret itself, for whoever asked for it.

@@ -26,7 +26,7 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::plan::{Deed, Upkeep};
-pub use self::record::{KnownMount, MountRecord, Recorded};
+pub use self::record::{KnownMount, Listed, MountRecord, Recorded};
 use self::table::{Known, Table};
 use crate::session::Generation;
 use crate::{Events, HubSession, Result};
@@ -320,14 +320,14 @@ impl Inner {
         let record = &self.record;
         let (generation, (listed, hub_now)) = self
             .session
-            .ask_which(async |hub| Ok((record.list(&hub).await?, hub.time())))
+            .ask_which(async |hub| Ok((record.list(&hub, Opener::Window).await?, hub.time())))
             .await?;
         let (wall, now) = ((self.clock)(), Instant::now());
         let mut lost = Vec::new();
         let (before, after) = {
             let mut table = self.table_of(generation)?;
             let before = table.shown();
-            for told in &listed {
+            for told in &listed.open {
                 let id = &told.mount.mount_id;
                 let old = table.get(id).map(|known| &known.mount);
                 let open = told::described(told, old, wall, hub_now);
@@ -342,7 +342,7 @@ impl Inner {
             }
             for mount in &before {
                 let id = &mount.mount_id;
-                if listed.iter().any(|listed| listed.mount.mount_id == *id) {
+                if listed.open.iter().any(|told| told.mount.mount_id == *id) {
                     continue;
                 }
                 if mount.opened_by != Opener::Window {
@@ -352,6 +352,9 @@ impl Inner {
                     lost.push(id.clone());
                 }
             }
+            let ours = listed.ended.iter();
+            let ours = ours.filter(|row| row.opened_by == Opener::Window);
+            table.recall_ended(ours.map(told::ended), now);
             (before, table.shown())
         };
         for mount_id in lost {

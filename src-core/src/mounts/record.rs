@@ -1,7 +1,8 @@
 //! The record of what this computer mounted. Lists of deployed hubs say neither the backup nor the disk of a mount
 //! (contract D42), so whoever mounts something notes it here, and whoever lists mounts joins the rows with it.
 //!
-//! Window and terminal share one file of rows by hub ([`mod@file`]). A row goes when the hub no longer lists its mount.
+//! Window and terminal share one file of rows by hub ([`mod@file`]). A row goes when the hub no longer lists its mount;
+//! one of the window's goes when the window has been told so.
 
 mod file;
 
@@ -60,6 +61,15 @@ pub struct KnownMount {
     pub known: Option<Recorded>,
 }
 
+/// What the list of a hub and the record have to say.
+#[derive(Debug)]
+pub struct Listed {
+    /// The mounts that are open, those of others included.
+    pub open: Vec<KnownMount>,
+    /// Those in the record that are open no longer, although nobody here closed them.
+    pub ended: Vec<Recorded>,
+}
+
 impl KnownMount {
     /// Who opened it.
     pub fn opened_by(&self) -> Opener {
@@ -107,31 +117,33 @@ impl MountRecord {
     }
 
     /// The open mounts of a hub with what is known of them, those of others included. What the hub no longer lists is
-    /// forgotten.
+    /// told once and forgotten. What the window opened waits until the window asks, because it offers to open that again.
     ///
     /// # Errors
     /// When the hub does not answer; nothing is forgotten then.
-    pub async fn list(&self, hub: &HubClient) -> Result<Vec<KnownMount>> {
+    pub async fn list(&self, hub: &HubClient, asker: Opener) -> Result<Listed> {
         // Before the question: what is noted while the hub answers may be missing in the answer.
         let before = self.rows(hub.id()).await;
         let listed = hub.mounts().await?;
-        let ended = ended(&before, &listed);
+        let mut ended = ended(&before, &listed);
+        ended.retain(|row| row.opened_by != Opener::Window || asker == Opener::Window);
         if !ended.is_empty() {
             let forget = move |rows: &mut Vec<Recorded>| {
-                rows.retain(|row| !ended.contains(&row.mount_id));
+                rows.extract_if(.., |row| ended.iter().any(|it| it.mount_id == row.mount_id))
+                    .collect()
             };
-            self.change(hub.id(), forget).await;
+            ended = self.change(hub.id(), forget).await.unwrap_or_default();
         }
         let rows = self.rows(hub.id()).await;
-        let mut mounts = Vec::new();
+        let mut open = Vec::new();
         for mount in listed {
             let known = match known(&rows, &mount) {
                 None => asked(hub, &mount).await,
                 known => known,
             };
-            mounts.push(joined(mount, known));
+            open.push(joined(mount, known));
         }
-        Ok(mounts)
+        Ok(Listed { open, ended })
     }
 
     /// Closes a mount and forgets it.
@@ -239,7 +251,7 @@ fn note(rows: &mut Vec<Recorded>, row: Recorded) -> Recorded {
 
 /// The rows that were there `before` the hub was asked, and are of no mount that it lists. One stays as long as it says
 /// what a mount without a row of its own is of.
-fn ended(before: &[Recorded], listed: &[Mount]) -> Vec<MountId> {
+fn ended(before: &[Recorded], listed: &[Mount]) -> Vec<Recorded> {
     let has_row = |mount: &Mount| before.iter().any(|row| row.mount_id == mount.mount_id);
     let is_needed = |row: &Recorded| {
         listed.iter().any(|mount| {
@@ -247,7 +259,7 @@ fn ended(before: &[Recorded], listed: &[Mount]) -> Vec<MountId> {
         })
     };
     let ended = before.iter().filter(|row| !is_needed(row));
-    ended.map(|row| row.mount_id.clone()).collect()
+    ended.cloned().collect()
 }
 
 /// What the rows say of a mount. Somebody else may have opened a disk that we have had open before: the number of the
@@ -402,7 +414,7 @@ pub(super) mod tests {
             let listed: Vec<Mount> = listed.iter().map(|(n, disk)| mount(&id(*n), *disk)).collect();
             let ended = ended(&rows, &listed);
             let mut left = rows.clone();
-            left.retain(|row| !ended.contains(&row.mount_id));
+            left.retain(|row| !ended.contains(row));
             for mount in &listed {
                 let (before, after) = (known(&rows, mount), known(&left, mount));
                 prop_assert_eq!(before.is_some(), after.is_some());
@@ -438,7 +450,7 @@ pub(super) mod tests {
         record
             .change(client.id(), |rows| rows.push(row("old", 2)))
             .await;
-        assert_eq!(record.list(&client).await.unwrap(), []);
+        assert_eq!(record.list(&client, Opener::Window).await.unwrap().open, []);
         let left = record.rows(client.id()).await;
         assert_eq!(left, [row("late", 1)]);
     }
@@ -452,7 +464,7 @@ pub(super) mod tests {
         record
             .change(client.id(), |rows| rows.push(row("m1", 7)))
             .await;
-        record.list(&client).await.unwrap_err();
+        record.list(&client, Opener::Window).await.unwrap_err();
         record
             .open(&client, &BackupId::new("b7"), 1, Opener::Window)
             .await
@@ -475,7 +487,12 @@ pub(super) mod tests {
         let theirs = r#"{"mount_id":"m1","backup_disk_id":7,"backup_id":"","disk_index":0}"#;
         let (_shared, client) = hub(theirs).await;
         assert_eq!(open(&client).await.opened_by(), Opener::SomebodyElse);
-        let listed = record.list(&client).await.unwrap().remove(0);
+        let listed = record
+            .list(&client, Opener::Window)
+            .await
+            .unwrap()
+            .open
+            .remove(0);
         assert_eq!(listed.opened_by(), Opener::SomebodyElse);
         assert_eq!(listed.mount.backup_id, Some(BackupId::new("b7")));
         assert_eq!(listed.mount.disk_index, Some(1));
@@ -487,7 +504,12 @@ pub(super) mod tests {
     async fn without_a_folder_nothing_is_remembered_and_everything_works() {
         let record = MountRecord::default();
         let (_hub, client) = hub(r#"{"mount_id":"m1","backup_disk_id":7}"#).await;
-        let listed = record.list(&client).await.unwrap().remove(0);
+        let listed = record
+            .list(&client, Opener::Window)
+            .await
+            .unwrap()
+            .open
+            .remove(0);
         assert_eq!(
             (listed.opened_by(), listed.known),
             (Opener::SomebodyElse, None)

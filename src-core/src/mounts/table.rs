@@ -20,6 +20,8 @@ pub(super) struct Table {
     successors: HashMap<MountId, MountId>,
     /// Those whose folder is another one than the record says.
     moved: BTreeSet<MountId>,
+    /// Whether the hub's list was read into it.
+    is_read: bool,
 }
 
 /// What is known of one mount.
@@ -72,6 +74,25 @@ impl Table {
         self.remove(&id);
         self.known.insert(id.clone(), known);
         self.plan(&id, Some(now));
+    }
+
+    /// Takes in what the record says has ended, newest last: a mount that ended while the app was closed, or asked another
+    /// hub, can be remounted like one whose end was seen. Only together with the first list of the hub: later ends are
+    /// seen, and a mount that is being closed must not come back. A disk that is there again is not offered twice.
+    pub(super) fn recall_ended(
+        &mut self,
+        ended: impl DoubleEndedIterator<Item = OpenMount>,
+        now: Instant,
+    ) {
+        if std::mem::replace(&mut self.is_read, true) {
+            return;
+        }
+        for mount in ended.rev() {
+            let disk = |mount: &OpenMount| (mount.backup_id.clone(), mount.disk_index);
+            if !self.iter().any(|known| disk(&known.mount) == disk(&mount)) {
+                self.put(Known::new(mount, Upkeep::new(None, now)), now);
+            }
+        }
     }
 
     /// Forgets a mount.

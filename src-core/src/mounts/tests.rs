@@ -151,9 +151,9 @@ impl Scene {
         loop {
             let listed = self
                 .session
-                .ask(async |hub| self.record.list(&hub).await)
+                .ask(async |hub| self.record.list(&hub, Opener::Window).await)
                 .await;
-            let known = listed.unwrap().remove(0).known;
+            let known = listed.unwrap().open.remove(0).known;
             if known.unwrap().folder == folder {
                 return;
             }
@@ -363,6 +363,42 @@ async fn after_a_restart_a_mount_is_still_ours_and_is_remounted_where_it_was_lef
     let found = scene.mounts.list().await.unwrap().remove(0);
     assert_eq!(found.folder, "/etc", "the new one was left there, too");
     scene.mounts.close_all_ours().await;
+    assert_eq!(scene.mounts.list().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_ended_while_the_app_was_closed_can_be_remounted_where_it_was_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = MountRecord::in_folder(Some(folder.path()));
+    let mut scene = Scene::with(record, false).await;
+    let mount = scene.open().await;
+    scene
+        .mounts
+        .browse(&mount.mount_id, Some("/etc".to_owned()));
+    scene.left_in("/etc").await;
+    scene.disks.lock().unwrap().ends.clear();
+    // The terminal has no use for it, and leaves it to the window.
+    let listed = scene
+        .session
+        .ask(async |hub| scene.record.list(&hub, Opener::Terminal).await)
+        .await
+        .unwrap();
+    assert_eq!((listed.open, listed.ended), (vec![], vec![]));
+    scene.restart();
+    let found = scene.mounts.list().await.unwrap().remove(0);
+    assert!(!found.is_open);
+    assert_eq!(found.mount_id, mount.mount_id);
+    assert_eq!(found.opened_by, Opener::Window);
+    assert_eq!(scene.mounts.list().await.unwrap(), [found]);
+    assert_eq!(scene.news(), Vec::<String>::new(), "that is no news");
+    let again = scene.mounts.remount(&mount.mount_id).await.unwrap();
+    assert!(again.is_open);
+    assert_eq!(again.folder, "/etc");
+
+    // What is closed is not offered, now or after the next start.
+    scene.mounts.close(&again.mount_id).await.unwrap();
+    assert_eq!(scene.mounts.list().await.unwrap(), []);
+    scene.restart();
     assert_eq!(scene.mounts.list().await.unwrap(), []);
 }
 

@@ -64,6 +64,16 @@ pub(super) fn met(mount_id: &MountId) -> OpenMount {
     }
 }
 
+/// A mount that ended while nobody looked after it, as it was left.
+pub(super) fn ended(known: &Recorded) -> OpenMount {
+    let mut mount = met(&known.mount_id);
+    mount.backup_id = Some(known.backup_id.clone());
+    mount.disk_index = Some(known.disk_index);
+    mount.backup_disk_id = known.backup_disk_id;
+    recall(&mut mount, known);
+    mount
+}
+
 /// How long a mount still lasts.
 pub(super) fn lasts(mount: &OpenMount, now: Timestamp) -> Option<Duration> {
     let left = mount.expires_at?.duration_since(now);

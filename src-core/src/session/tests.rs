@@ -169,7 +169,7 @@ async fn a_password_is_not_logged_whatever_the_hub_answers() {
     let session = session(Vec::new());
     let credentials = Credentials::Password {
         username: "ada".to_owned(),
-        password: "correct-horse".to_owned(),
+        password: Secret::new("correct-horse"),
     };
     let added = session.add("", &hub.address, &credentials).await;
     let error = added.unwrap_err();

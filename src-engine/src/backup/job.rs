@@ -230,13 +230,12 @@ impl Job {
         let name = image.file_name()?.to_str()?.to_owned();
         let is_beside = image.parent() == target.parent();
         let allowed = AllowedRoots::new([self.repository_folder.clone()]);
-        let opened = Image::open(image, &allowed).map_err(|error| error.to_string());
-        let map = opened.and_then(|_| MapReader::open(image).map_err(|error| error.to_string()));
-        match map {
+        let opened = Image::open(image, &allowed);
+        match opened.and_then(|_| Ok(MapReader::open(image)?)) {
             Ok(map) if is_beside => Some((name, map)),
             Ok(_) => None,
             Err(error) => {
-                tracing::warn!(image = %image.display(), error, "a disk is written in full: its last image cannot be built on");
+                tracing::warn!(image = %image.display(), %error, "a disk is written in full: its last image cannot be built on");
                 None
             }
         }

@@ -255,17 +255,8 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     fn row(n_disks: u32) -> Backup {
-        let disk = |disk_index| BackupDisk {
-            disk_index,
-            vmware_disk_key: 2000 + disk_index,
-            status: Status::Pending,
-            capacity_bytes: 0,
-            bytes_transferred: 0,
-            total_bytes: 0,
-            stored_bytes: 0,
-            qcow2_path: Some(PathBuf::from("disk.qcow2")),
-            change_id: None,
-            error_message: None,
+        let disk = |disk_index| {
+            BackupDisk::new(disk_index, 0, PathBuf::from("disk.qcow2"), Status::Pending)
         };
         Backup {
             status: Status::Running,

@@ -48,44 +48,19 @@ pub(crate) fn begin(
         .iter()
         .map(|disk| image_of(&backup_id, disk))
         .collect();
-    let pending = disks.iter().zip(&images).map(|(disk, image)| BackupDisk {
-        disk_index: disk.disk_index,
-        vmware_disk_key: disk.vmware_disk_key(),
-        status: Status::Pending,
-        capacity_bytes: disk.capacity_bytes,
-        bytes_transferred: 0,
-        total_bytes: 0,
-        stored_bytes: 0,
-        qcow2_path: Some(image.clone()),
-        change_id: None,
-        error_message: None,
+    let pending = disks.iter().zip(&images).map(|(disk, image)| {
+        let image = image.clone();
+        BackupDisk::new(disk.disk_index, disk.capacity_bytes, image, Status::Pending)
     });
+    let backup_type = match parent {
+        Some(_) => BackupType::Incremental,
+        None => BackupType::Full,
+    };
+    let id = backup_id.clone();
     let backup = Backup {
-        backup_id: backup_id.clone(),
-        vm_context_id: vm.context_id.clone(),
-        vm_name: vm.vm_name.clone(),
-        repository_id: repository.id.clone(),
-        backup_type: match parent {
-            Some(_) => BackupType::Incremental,
-            None => BackupType::Full,
-        },
-        status: Status::Pending,
         parent_backup_id: parent.map(|parent| parent.backup_id.clone()),
-        copied_from: None,
-        is_pinned: false,
-        verified: None,
-        bytes_transferred: 0,
-        total_bytes: 0,
-        error_message: None,
-        error_code: None,
-        current_phase: Status::Pending.as_str().to_owned(),
-        transfer_speed_bps: 0,
-        eta_seconds: None,
-        last_telemetry_at: None,
-        created_at: now,
-        started_at: None,
-        completed_at: None,
         disks: pending.collect(),
+        ..Backup::new(id, vm, repository, backup_type, Status::Pending, now)
     };
     jobs::insert(connection, &context_id, &backup)?;
     let parents = disks

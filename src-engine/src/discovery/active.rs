@@ -16,8 +16,8 @@ use sendense_disk::{ImageFormat, backing_name};
 
 use super::{DescribedDisk, image, places, read_description, survey};
 use crate::{
-    failure::Unclear,
     store::vms::{Disk, Vm},
+    unclear::{Change, Unclear},
 };
 
 /// Longer chains of snapshots are a circle.
@@ -54,13 +54,11 @@ pub(crate) fn disks(vm: &Vm, known: &[Disk], images: &[PathBuf]) -> Result<Vec<D
             .collect();
         let newest = newest_overlay(disk.disk_index, start, &others)?;
         if is_described && newest != disk.path {
-            return Err(Unclear(format!(
-                "disk {} is {} says the description of the VM, but {} builds on it and is newer: merge the \
-                 two (qemu-img commit), or name the newer one in the description",
-                disk.disk_index,
-                disk.path.display(),
-                newest.display()
-            )));
+            return Err(Unclear::NewerThanDescribed {
+                disk_index: disk.disk_index,
+                described: disk.path.clone(),
+                newest,
+            });
         }
         if is_described {
             continue;
@@ -82,7 +80,7 @@ pub(crate) fn disks(vm: &Vm, known: &[Disk], images: &[PathBuf]) -> Result<Vec<D
 }
 
 /// What a VM merged its disk into and goes on with is newer than the disk that was left behind.
-fn refuse_newer_base(number: u32, disk: &Path, discovered: Timestamp) -> Result<(), Unclear> {
+fn refuse_newer_base(disk_index: u32, disk: &Path, discovered: Timestamp) -> Result<(), Unclear> {
     let changed = |path: &Path| {
         let at = fs::metadata(path).and_then(|file| file.modified());
         at.ok().and_then(|at| Timestamp::try_from(at).ok())
@@ -96,12 +94,11 @@ fn refuse_newer_base(number: u32, disk: &Path, discovered: Timestamp) -> Result<
             && of_base > of_disk
             && of_base > discovered
         {
-            return Err(Unclear(format!(
-                "which file disk {number} is now cannot be told: {} was written to after {}, which builds on \
-                 it; remove the one that is not in use, then discover the VM again",
-                base.display(),
-                disk.display()
-            )));
+            return Err(Unclear::NewerBase {
+                disk_index,
+                base,
+                disk: disk.to_owned(),
+            });
         }
         image = base;
     }
@@ -120,15 +117,11 @@ fn overlaid(image: &Path) -> Option<PathBuf> {
 
 /// Takes files and formats from the description as it is now.
 fn follow_description(path: &Path, vm: &Vm, disks: &mut [Disk]) -> Result<(), Unclear> {
-    let unclear = |what: &str| {
-        Unclear(format!(
-            "the description of the VM, {}, {what}; discover the VM again",
-            path.display()
-        ))
+    let changed = |change| Unclear::DescriptionChanged {
+        path: path.to_owned(),
+        change,
     };
-    let described = read_description(path)
-        .map_err(Unclear)?
-        .ok_or_else(|| unclear("is none any more"))?;
+    let described = read_description(path)?.ok_or_else(|| changed(Change::NoDescription))?;
     let folder = path.parent().unwrap_or(Path::new("/"));
     let is_left_out = |disk: &DescribedDisk| {
         let named = match disk {
@@ -141,28 +134,29 @@ fn follow_description(path: &Path, vm: &Vm, disks: &mut [Disk]) -> Result<(), Un
     let mut described = described.disks;
     described.retain(|disk| !is_left_out(disk));
     if described.len() != disks.len() {
-        return Err(unclear(&format!(
-            "names {} disks now, and {} are known",
-            described.len(),
-            disks.len()
-        )));
+        return Err(changed(Change::OtherDisks {
+            n_named: described.len(),
+            n_known: disks.len(),
+        }));
     }
     let roots: Vec<PathBuf> = places::roots(&vm.source_folder)
         .into_iter()
         .map(|root| root.canonicalize().unwrap_or(root))
         .collect();
     for (disk, described) in disks.iter_mut().zip(described) {
+        let disk_index = disk.disk_index;
         let DescribedDisk::File { path: file, format } = described else {
-            return Err(unclear(&format!(
-                "names no image file for disk {} any more",
-                disk.disk_index
-            )));
+            return Err(changed(Change::NoFile { disk_index }));
         };
         disk.source_format = format
             .as_deref()
             .map(ImageFormat::named)
             .transpose()
-            .map_err(|error| Unclear(format!("disk {}, {file}: {error}", disk.disk_index)))?;
+            .map_err(|source| Unclear::Format {
+                disk_index,
+                file: file.clone(),
+                source,
+            })?;
         let file = folder.join(file);
         if file == disk.path {
             continue;
@@ -171,11 +165,7 @@ fn follow_description(path: &Path, vm: &Vm, disks: &mut [Disk]) -> Result<(), Un
         let canonical = file.canonicalize();
         let is_outside = |canonical: PathBuf| !roots.iter().any(|root| canonical.starts_with(root));
         if canonical.is_ok_and(is_outside) {
-            return Err(unclear(&format!(
-                "names {} for disk {}, which lies outside the folder that was chosen",
-                file.display(),
-                disk.disk_index
-            )));
+            return Err(changed(Change::Outside { disk_index, file }));
         }
         disk.path = file;
         DESCRIBED.clone_into(&mut disk.chosen_because);
@@ -185,7 +175,7 @@ fn follow_description(path: &Path, vm: &Vm, disks: &mut [Disk]) -> Result<(), Un
 
 /// The last of the images that build on a file one after the other; the file itself where none does.
 fn newest_overlay(
-    number: u32,
+    disk_index: u32,
     start: &Path,
     others: &BTreeSet<PathBuf>,
 ) -> Result<PathBuf, Unclear> {
@@ -195,30 +185,29 @@ fn newest_overlay(
         let Ok(canonical) = newest.canonicalize() else {
             return Ok(newest);
         };
-        let mut overlays = overlays_of(&canonical, others).map_err(|error| {
-            Unclear(format!(
-                "whether disk {number} has a newer snapshot cannot be told: the folder of {} cannot be read: \
-                 {error}",
-                canonical.display()
-            ))
-        })?;
+        let mut overlays = match overlays_of(&canonical, others) {
+            Ok(overlays) => overlays,
+            Err(source) => {
+                return Err(Unclear::FolderUnreadable {
+                    disk_index,
+                    disk: canonical,
+                    source,
+                });
+            }
+        };
         let Some(overlay) = overlays.pop() else {
             return Ok(newest);
         };
         if let Some(other) = overlays.pop() {
-            return Err(Unclear(format!(
-                "which file disk {number} is now cannot be told: {} and {} both build on {}; remove or merge \
-                 the one that is not in use, or discover the VM again",
-                other.display(),
-                overlay.display(),
-                canonical.display()
-            )));
+            return Err(Unclear::TwoOverlays {
+                disk_index,
+                overlays: [other, overlay],
+                base: canonical,
+            });
         }
         newest = overlay;
     }
-    Err(Unclear(format!(
-        "the images that build on disk {number} build on each other in a circle"
-    )))
+    Err(Unclear::Circle { disk_index })
 }
 
 /// The images beside a disk that build on it and were written to no earlier than it: what is older was

@@ -10,6 +10,7 @@ use std::{
 use sendense_disk::{AllowedRoots, Image, ImageFormat};
 
 use super::extension::extension;
+use crate::unclear::permission_remedy;
 
 /// Formats by the extension that their tools give them, readable or not: what cannot be read is
 /// listed with the reason, not left out.
@@ -125,18 +126,6 @@ fn cannot_read(path: &Path, error: &std::io::Error) -> String {
             permission_remedy(path)
         ),
         _ => format!("{} cannot be read: {error}", path.display()),
-    }
-}
-
-/// What to do about a file of somebody else, usually of the system.
-pub(crate) fn permission_remedy(path: &Path) -> String {
-    if cfg!(target_os = "linux") {
-        format!(
-            "let your user read it, for instance with: sudo setfacl -R -m u:$USER:rX '{}'",
-            path.display()
-        )
-    } else {
-        "let your user read it".to_owned()
     }
 }
 

@@ -2,9 +2,10 @@
 //! Format: libvirt.org, "Domain XML format".
 
 use super::{DescribedDisk, Description, xml::Element};
+use crate::unclear::NotXml;
 
 /// Reads a domain; `None` for XML files that are something else.
-pub(crate) fn parse(text: &str) -> Result<Option<Description>, String> {
+pub(crate) fn parse(text: &str) -> Result<Option<Description>, NotXml> {
     // Other XML files, sound or not, are none of our business.
     if !text.contains("<domain") {
         return Ok(None);
@@ -149,12 +150,13 @@ mod tests {
 
     #[test]
     fn other_xml_files_are_no_domains() {
-        assert_eq!(parse("<network><name>default</name></network>"), Ok(None));
-        assert_eq!(
-            parse("<domainsnapshot><name>s</name></domainsnapshot>"),
-            Ok(None)
-        );
-        assert_eq!(parse("not xml at all"), Ok(None));
+        for text in [
+            "<network><name>default</name></network>",
+            "<domainsnapshot><name>s</name></domainsnapshot>",
+            "not xml at all",
+        ] {
+            assert_eq!(parse(text).unwrap(), None, "{text}");
+        }
         assert!(parse("<domain><name>cut").is_err());
     }
 

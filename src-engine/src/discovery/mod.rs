@@ -37,6 +37,7 @@ use self::{
 use crate::{
     error::{Error, Result},
     store::vms::LeftOut,
+    unclear::BadDescription,
 };
 
 /// A VM that was found.
@@ -234,7 +235,7 @@ impl<'a> Assembly<'a> {
             Err(problem) => {
                 self.described.extend(path.parent().map(Path::to_owned));
                 self.vms.push(FoundVm {
-                    problem: Some(problem),
+                    problem: Some(problem.to_string()),
                     ..bare_vm(path)
                 });
                 return;
@@ -458,12 +459,12 @@ fn problem_of(disks: &[FoundDisk]) -> Option<String> {
     })
 }
 
-fn read_description(path: &Path) -> Result<Option<Description>, String> {
+fn read_description(path: &Path) -> Result<Option<Description>, BadDescription> {
     let text = survey::read_text(path)?;
     match extension::extension(path).as_str() {
         "vmx" => Ok(Some(vmware::parse(&text))),
         "vbox" => virtualbox::parse(&text).map(Some),
-        _ => libvirt::parse(&text),
+        _ => Ok(libvirt::parse(&text)?),
     }
 }
 

@@ -10,7 +10,10 @@ use std::{
 };
 
 use super::{extension::extension, image, natural, other};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    unclear::{BadDescription, permission_remedy},
+};
 
 const MAX_DEPTH: usize = 8;
 const MAX_ENTRIES: usize = 200_000;
@@ -128,7 +131,7 @@ impl Survey {
                 if let Err(error) = self.visit(root, &path, own_folder, depth + 1)? {
                     let problem = format!(
                         "the folder cannot be listed: {error}; {}",
-                        image::permission_remedy(&path)
+                        permission_remedy(&path)
                     );
                     self.unreadable.push((path, problem));
                 }
@@ -157,7 +160,7 @@ pub(crate) fn is_description(path: &Path) -> bool {
 
 /// A description as text; what is not UTF-8 was written by old VMware versions and is close enough
 /// to Latin 1.
-pub(crate) fn read_text(path: &Path) -> Result<String, String> {
+pub(crate) fn read_text(path: &Path) -> Result<String, BadDescription> {
     let read = || -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         fs::File::open(path)?
@@ -165,12 +168,9 @@ pub(crate) fn read_text(path: &Path) -> Result<String, String> {
             .read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    let bytes = read().map_err(|error| {
-        format!(
-            "the description {} cannot be read: {error}; {}",
-            path.display(),
-            image::permission_remedy(path)
-        )
+    let bytes = read().map_err(|source| BadDescription::Unreadable {
+        path: path.to_path_buf(),
+        source,
     })?;
     Ok(String::from_utf8(bytes)
         .unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect()))

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use super::{DescribedDisk, Description, natural, xml::Element};
+use crate::unclear::BadDescription;
 
 /// Reads a machine.
-pub(crate) fn parse(text: &str) -> Result<Description, String> {
+pub(crate) fn parse(text: &str) -> Result<Description, BadDescription> {
     let document = Element::parse(text)?;
     let machine = document
         .at(&["Machine"])
-        .ok_or("the description is not a VirtualBox machine")?;
+        .ok_or(BadDescription::NotVirtualBox)?;
     let mut locations: HashMap<String, DescribedDisk> = HashMap::new();
     if let Some(disks) = machine.at(&["MediaRegistry", "HardDisks"]) {
         collect_locations(disks, &mut locations);

@@ -6,6 +6,8 @@ use quick_xml::{
     events::{BytesStart, Event},
 };
 
+use crate::unclear::NotXml;
+
 /// Descriptions nest a dozen deep; a file made to exhaust the stack of whoever walks it nests deeper.
 const MAX_DEPTH: usize = 100;
 
@@ -23,16 +25,15 @@ impl Element {
     /// The root of a document.
     ///
     /// # Errors
-    /// In words, when the text is no XML document.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    /// When the text is no XML document.
+    pub(crate) fn parse(text: &str) -> Result<Self, NotXml> {
         let mut reader = Reader::from_str(text);
         let mut open = vec![Self::default()];
         loop {
-            let event = reader.read_event().map_err(|error| not_xml(&error))?;
-            match event {
+            match reader.read_event()? {
                 Event::Start(start) => {
                     if open.len() > MAX_DEPTH {
-                        return Err(not_xml(&"it nests too deep"));
+                        return Err(NotXml::TooDeep);
                     }
                     open.push(Self::begin(&start)?);
                 }
@@ -46,8 +47,7 @@ impl Element {
                 Event::Text(text) => append(&mut open, &text),
                 Event::CData(text) => append(&mut open, &text),
                 Event::GeneralRef(entity) => {
-                    let character = entity.resolve_char_ref().map_err(|error| not_xml(&error))?;
-                    match character {
+                    match entity.resolve_char_ref()? {
                         Some(character) => append(&mut open, character.encode_utf8(&mut [0; 4])),
                         // Entities that a document defines itself are not followed: that way lie
                         // documents that grow without end.
@@ -59,28 +59,22 @@ impl Element {
             }
         }
         if open.len() > 1 {
-            return Err(not_xml(&"it ends early"));
+            return Err(NotXml::EndsEarly);
         }
         let document = open.pop().unwrap_or_default();
-        document
-            .children
-            .into_iter()
-            .next()
-            .ok_or_else(|| not_xml(&"it is empty"))
+        document.children.into_iter().next().ok_or(NotXml::Empty)
     }
 
-    fn begin(start: &BytesStart<'_>) -> Result<Self, String> {
+    fn begin(start: &BytesStart<'_>) -> Result<Self, NotXml> {
         let attributes = start
             .attributes()
             .map(|attribute| {
-                let attribute = attribute.map_err(|error| not_xml(&error))?;
-                let value = attribute
-                    .normalized_value(XmlVersion::Implicit1_0)
-                    .map_err(|error| not_xml(&error))?;
+                let attribute = attribute?;
+                let value = attribute.normalized_value(XmlVersion::Implicit1_0)?;
                 let name = attribute.key.local_name().into_inner().to_owned();
                 Ok((name, value.into_owned()))
             })
-            .collect::<Result<_, String>>()?;
+            .collect::<Result<_, NotXml>>()?;
         Ok(Self {
             name: start.local_name().into_inner().to_owned(),
             attributes,
@@ -131,10 +125,6 @@ fn append(open: &mut [Element], text: &str) {
     if let Some(element) = open.last_mut() {
         element.text.push_str(text);
     }
-}
-
-fn not_xml(error: &dyn std::fmt::Display) -> String {
-    format!("the description is not a sound XML file: {error}")
 }
 
 #[cfg(test)]

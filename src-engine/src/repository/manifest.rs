@@ -97,11 +97,20 @@ struct Document {
 
 /// Why a manifest is no use.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Unusable {
+pub enum Unusable {
+    /// The system does not hand it out.
     #[error("it cannot be read: {0}")]
     Unreadable(#[from] io::Error),
+    /// It is not JSON, or lacks something.
     #[error("it is damaged: {0}")]
-    Damaged(String),
+    Damaged(#[source] serde_json::Error),
+    /// No manifest is as long.
+    #[error("it is damaged: it is far too long")]
+    TooLong,
+    /// Its bytes are not those that its content was written as.
+    #[error("it is damaged: it is not what was written")]
+    Changed,
+    /// What it means is not known.
     #[error("a newer version of the hub wrote it (format {0})")]
     Newer(u32),
 }
@@ -157,15 +166,14 @@ impl Manifest {
     /// Reads a manifest.
     pub(crate) fn read(path: &Path) -> Result<Self, Unusable> {
         if fs::metadata(path)?.len() > LONGEST_BYTES {
-            return Err(Unusable::Damaged("it is far too long".to_owned()));
+            return Err(Unusable::TooLong);
         }
         let bytes = fs::read(path)?;
-        let damaged = |error: &dyn std::fmt::Display| Unusable::Damaged(error.to_string());
         let document: Document = serde_json::from_slice(&bytes).map_err(|error| {
             // What a newer version means is not for this one to judge.
             match serde_json::from_slice::<Versioned>(&bytes) {
                 Ok(found) if found.version > VERSION => Unusable::Newer(found.version),
-                _ => damaged(&error),
+                _ => Unusable::Damaged(error),
             }
         })?;
         if document.version > VERSION {
@@ -173,7 +181,7 @@ impl Manifest {
         }
         let manifest = document.recovery_point;
         if manifest.to_bytes()? != bytes {
-            return Err(damaged(&"it is not what was written"));
+            return Err(Unusable::Changed);
         }
         Ok(manifest)
     }

@@ -15,9 +15,10 @@ use std::{
 pub(crate) use self::layout::{image_path, remove_partial_images};
 use self::reconcile::reconcile;
 pub use self::{
+    manifest::Unusable,
     places::try_folder,
     reconcile::Difference,
-    rescan::{Problem, Rescanned},
+    rescan::{NotAdopted, Problem, Rescanned},
 };
 use crate::{
     Clock,

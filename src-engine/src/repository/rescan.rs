@@ -17,7 +17,7 @@ use sendense_disk::{AllowedRoots, Image};
 use super::{
     Repositories,
     layout::{file_name, files_of_backups},
-    manifest::{Manifest, ManifestDisk},
+    manifest::{Manifest, ManifestDisk, Unusable},
     reconcile::reconcile,
 };
 use crate::{
@@ -47,7 +47,51 @@ pub struct Rescanned {
 }
 
 /// A file that could not be used, and why.
-pub type Problem = (PathBuf, String);
+pub type Problem = (PathBuf, NotAdopted);
+
+/// Why a recovery point was not taken on record.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAdopted {
+    /// Its manifest says nothing.
+    #[error(transparent)]
+    Manifest(#[from] Unusable),
+    /// Ids are of one backup, in whichever repository.
+    #[error("another backup is called {backup_id} here")]
+    IdTaken {
+        /// Its id.
+        backup_id: String,
+    },
+    /// Nothing outside is opened.
+    #[error("it names a file outside the repository: {image}")]
+    Outside {
+        /// As the manifest has it.
+        image: String,
+    },
+    /// A disk is lost.
+    #[error("{backup_id} cannot be restored: disk {disk_index}: {source}")]
+    ImageUnreadable {
+        /// The backup.
+        backup_id: String,
+        /// The disk.
+        disk_index: u32,
+        /// Why its image cannot be opened.
+        source: sendense_disk::Error,
+    },
+    /// The image is not what was written.
+    #[error("{backup_id} cannot be restored: the image of disk {disk_index} is of another size")]
+    OtherSize {
+        /// The backup.
+        backup_id: String,
+        /// The disk.
+        disk_index: u32,
+    },
+    /// Two backups cannot share their own files.
+    #[error("its images are those of {owner}")]
+    ImagesTaken {
+        /// The backup that has them.
+        owner: String,
+    },
+}
 
 /// A recovery point that can be taken on record.
 struct Found {
@@ -103,8 +147,8 @@ impl Repositories {
                 if known.repository_id == repository.id {
                     rescanned.n_known += 1;
                 } else {
-                    let problem = format!("another backup is called {} here", known.backup_id);
-                    problems.push((path, problem));
+                    let backup_id = known.backup_id;
+                    problems.push((path, NotAdopted::IdTaken { backup_id }));
                 }
                 continue;
             }
@@ -121,7 +165,7 @@ impl Repositories {
                 .store
                 .with(|connection| backups::owner_of(connection, &found.images))?
             {
-                problems.push((path, format!("its images are those of {owner}")));
+                problems.push((path, NotAdopted::ImagesTaken { owner }));
                 continue;
             }
             let now = self.shared.clock.now();
@@ -198,7 +242,7 @@ fn read_manifests(folder: &Path) -> (Vec<(PathBuf, Manifest)>, Vec<Problem>) {
         }
         match Manifest::read(&path) {
             Ok(manifest) => manifests.push((path, manifest)),
-            Err(error) => problems.push((path, error.to_string())),
+            Err(error) => problems.push((path, error.into())),
         }
     }
     manifests
@@ -206,24 +250,24 @@ fn read_manifests(folder: &Path) -> (Vec<(PathBuf, Manifest)>, Vec<Problem>) {
     (manifests, problems)
 }
 
-/// Looks whether all disks of a recovery point are there; in words why it cannot be restored.
-fn inspect(manifest: Manifest, folder: &Path) -> Result<Found, String> {
+/// Looks whether all disks of a recovery point are there.
+fn inspect(manifest: Manifest, folder: &Path) -> Result<Found, NotAdopted> {
     let allowed = AllowedRoots::new([folder.to_path_buf()]);
     let mut images = Vec::new();
     let mut backing = Vec::new();
     for disk in &manifest.disks {
         let image = image_of(disk, folder)?;
-        let opened = Image::open(&image, &allowed).map_err(|error| {
-            format!(
-                "{} cannot be restored: disk {}: {error}",
-                manifest.backup_id, disk.disk_index
-            )
-        })?;
+        let opened =
+            Image::open(&image, &allowed).map_err(|source| NotAdopted::ImageUnreadable {
+                backup_id: manifest.backup_id.clone(),
+                disk_index: disk.disk_index,
+                source,
+            })?;
         if opened.size_bytes() != disk.capacity_bytes.next_multiple_of(SECTOR_BYTES) {
-            return Err(format!(
-                "{} cannot be restored: the image of disk {} is of another size",
-                manifest.backup_id, disk.disk_index
-            ));
+            return Err(NotAdopted::OtherSize {
+                backup_id: manifest.backup_id,
+                disk_index: disk.disk_index,
+            });
         }
         let below = opened.files().iter().skip(1);
         let n_below = below.len();
@@ -242,9 +286,10 @@ fn inspect(manifest: Manifest, folder: &Path) -> Result<Found, String> {
     })
 }
 
-fn image_of(disk: &ManifestDisk, folder: &Path) -> Result<PathBuf, String> {
-    disk.image_in(folder)
-        .ok_or_else(|| format!("it names a file outside the repository: {}", disk.image))
+fn image_of(disk: &ManifestDisk, folder: &Path) -> Result<PathBuf, NotAdopted> {
+    disk.image_in(folder).ok_or_else(|| NotAdopted::Outside {
+        image: disk.image.clone(),
+    })
 }
 
 /// Writes a recovery point down, and its machine where that is not known.
@@ -267,42 +312,37 @@ fn adopt(
     let disks = manifest.disks.iter().zip(&found.images);
     let disks: Vec<BackupDisk> = disks
         .map(|(disk, image)| BackupDisk {
-            disk_index: disk.disk_index,
-            vmware_disk_key: vms::vmware_disk_key(disk.disk_index),
-            status: Status::Completed,
-            capacity_bytes: disk.capacity_bytes,
             bytes_transferred: disk.bytes_transferred,
             total_bytes: disk.bytes_transferred,
             stored_bytes: disk.stored_bytes,
-            qcow2_path: Some(image.clone()),
             change_id: disk.change_id.clone(),
-            error_message: None,
+            ..BackupDisk::new(
+                disk.disk_index,
+                disk.capacity_bytes,
+                image.clone(),
+                Status::Completed,
+            )
         })
         .collect();
     let read_bytes = disks.iter().map(|disk| disk.bytes_transferred).sum();
     let backup = Backup {
-        backup_id: manifest.backup_id.clone(),
-        vm_context_id: vm.context_id,
-        vm_name: vm.vm_name,
-        repository_id: repository.id.clone(),
-        backup_type: manifest.backup_type,
-        status: Status::Completed,
         parent_backup_id,
         copied_from: manifest.copied_from.clone(),
         is_pinned: manifest.is_pinned,
-        verified: None,
         bytes_transferred: read_bytes,
         total_bytes: read_bytes,
-        error_message: None,
-        error_code: None,
-        current_phase: Status::Completed.as_str().to_owned(),
-        transfer_speed_bps: 0,
-        eta_seconds: None,
         last_telemetry_at: manifest.completed_at,
-        created_at: manifest.created_at,
         started_at: manifest.started_at,
         completed_at: manifest.completed_at,
         disks,
+        ..Backup::new(
+            manifest.backup_id.clone(),
+            &vm,
+            repository,
+            manifest.backup_type,
+            Status::Completed,
+            manifest.created_at,
+        )
     };
     jobs::insert(connection, &context_id, &backup)
 }

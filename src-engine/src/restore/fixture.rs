@@ -1,9 +1,6 @@
 //! Small disks with known content, and recorded backups of them, for tests.
 
-use std::{
-    io::{Cursor, Write},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use futures::TryStreamExt;
 use jiff::Timestamp;
@@ -43,26 +40,15 @@ pub(crate) fn big_content() -> Vec<u8> {
 
 /// A disk that is one FAT filesystem.
 pub(crate) fn fat_image() -> Vec<u8> {
-    let mut bytes = Cursor::new(vec![0; 16 << 20]);
-    fatfs::format_volume(
-        &mut bytes,
-        fatfs::FormatVolumeOptions::new().volume_label(*b"DATA       "),
-    )
-    .unwrap();
-    let filesystem = fatfs::FileSystem::new(&mut bytes, fatfs::FsOptions::new()).unwrap();
-    let root = filesystem.root_dir();
-    let file = |name: &str, content: &[u8]| {
-        root.create_file(name).unwrap().write_all(content).unwrap();
-    };
-    root.create_dir("Recovery").unwrap();
-    root.create_dir("Recovery/leer").unwrap();
-    file("Recovery/ReAgent.xml", b"<xml/>");
-    file("Übersicht 漢.txt", b"hello");
-    file("big.bin", &big_content());
-    file("empty.txt", b"");
-    drop(root);
-    drop(filesystem);
-    bytes.into_inner()
+    sendense_fixtures::fat_disk(&[
+        ("Recovery/", b""),
+        ("Recovery/leer/", b""),
+        ("Recovery/ReAgent.xml", b"<xml/>"),
+        ("Übersicht 漢.txt", b"hello"),
+        ("big.bin", &big_content()),
+        ("empty.txt", b""),
+    ])
+    .unwrap()
 }
 
 /// An MBR with these partitions, each 1 MiB after the one before, in megabytes-aligned places.

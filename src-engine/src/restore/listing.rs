@@ -105,15 +105,15 @@ fn write_tree(
         if row.kind == "directory" && row.unreadable.is_none() {
             let path = RequestPath::parse(&row.path);
             let path = path.map_err(|refusal| io::Error::other(Error::from(refusal)))?;
-            match seen.enter(folders.len(), row.id).and_then(|()| {
-                let listed = readers.list(&path);
-                listed.map_err(|error| error.to_string())
-            }) {
-                Ok(listed) => {
-                    row.damage = listed.damage;
-                    below = Some(listed.rows.into_iter());
-                }
-                Err(reason) => row.unreadable = Some(reason),
+            match seen.enter(folders.len(), row.id) {
+                Err(why) => row.unreadable = Some(why.to_string()),
+                Ok(()) => match readers.list(&path) {
+                    Err(why) => row.unreadable = Some(why.to_string()),
+                    Ok(listed) => {
+                        row.damage = listed.damage;
+                        below = Some(listed.rows.into_iter());
+                    }
+                },
             }
         }
         if n_rows > 0 {
@@ -136,20 +136,26 @@ fn write_tree(
 #[derive(Default)]
 pub(crate) struct SeenFolders(HashSet<u64>);
 
+/// Why a walk does not go into a folder.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+pub(crate) enum NotEntered {
+    #[error("folders are nested more deeply here than any system allows")]
+    TooDeep,
+    #[error("the disk is damaged: this folder is in another place as well, where it is shown")]
+    Seen,
+}
+
 impl SeenFolders {
     /// Goes into a folder that lies at a depth, from 1; the volumes of a disk have no number (0).
-    pub(crate) fn enter(&mut self, depth: usize, id: u64) -> Result<(), String> {
+    pub(crate) fn enter(&mut self, depth: usize, id: u64) -> Result<(), NotEntered> {
         if depth >= MAX_DEPTH {
-            return Err("folders are nested more deeply here than any system allows".to_owned());
+            return Err(NotEntered::TooDeep);
         }
         if id == 0 && depth == 1 {
             // Numbers are of one volume.
             self.0.clear();
         } else if !self.0.insert(id) {
-            return Err(
-                "the disk is damaged: this folder is in another place as well, where it is shown"
-                    .to_owned(),
-            );
+            return Err(NotEntered::Seen);
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use sendense_disk::{AllowedRoots, Image};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    failure::Failure,
+    failure::{Failure, Unmergeable},
     files::{forget_cached, sync_folder},
     image::{
         FinishedImage, ImageWriter,
@@ -56,15 +56,12 @@ fn rewrite(
     stopping: &CancellationToken,
 ) -> Result<Option<(FinishedImage, std::path::PathBuf, MergedDisk)>, Failure> {
     let disk_index = disk.disk_index;
+    let unmergeable = |why: Unmergeable| Failure::Unmergeable { disk_index, why };
     let Some(path) = disk.qcow2_path.clone() else {
-        return Err(Failure::Unmergeable {
-            disk_index,
-            reason: "there is no image on record".to_owned(),
-        });
+        return Err(unmergeable(Unmergeable::NoImage));
     };
-    let unmergeable = |reason: String| Failure::Unmergeable { disk_index, reason };
     let allowed = AllowedRoots::new([repository.to_path_buf()]);
-    let image = Image::open(&path, &allowed).map_err(|error| unmergeable(error.to_string()))?;
+    let image = Image::open(&path, &allowed).map_err(|error| unmergeable(error.into()))?;
     // All images of a disk lie in one folder: their names tell them apart.
     let is_expired = |file: &Path| {
         expired
@@ -82,7 +79,7 @@ fn rewrite(
         .as_deref()
         .map(MapReader::open)
         .transpose()
-        .map_err(|error| unmergeable(format!("the map of the image below is no use: {error}")))?;
+        .map_err(|error| unmergeable(Unmergeable::MapBelow(error)))?;
     let base_name = base
         .as_deref()
         .and_then(|base| base.file_name())
@@ -105,9 +102,7 @@ fn rewrite(
     // The map stays as it is: dropped, the new one is gone again.
     let found = map.finish().map_err(failed)?.change_id.clone();
     if disk.change_id.as_ref().is_some_and(|known| *known != found) {
-        return Err(unmergeable(
-            "it does not hold any more what was backed up; verify it".to_owned(),
-        ));
+        return Err(unmergeable(Unmergeable::Changed));
     }
     // The old images go, so the new one is read back, through what it builds on from now on: that may have been
     // damaged where the expired ones had their own.
@@ -119,11 +114,7 @@ fn rewrite(
         // Without a map there is nothing to compare with, and was nothing before.
         Finding::Sound | Finding::Flawed(_) | Finding::Unproven(_) => {}
         Finding::Stopped => return Err(Failure::Stopped),
-        Finding::Damaged(reason) => {
-            return Err(unmergeable(format!(
-                "without the expired ones it would be damaged: {reason}; verify what it builds on"
-            )));
-        }
+        Finding::Damaged(reason) => return Err(unmergeable(Unmergeable::DamagedBelow(reason))),
     }
     let merged = MergedDisk {
         disk_index,

@@ -59,7 +59,7 @@ impl Source {
         let mut locked = Locked::default();
         for (position, disk) in disks.iter().enumerate() {
             if let Ok(path) = disk.path.canonicalize()
-                && in_use(&path) == Some(InUse::Locked)
+                && matches!(in_use(&path), Some(InUse::Locked))
             {
                 locked.add(position, path);
             }

@@ -14,7 +14,7 @@ use std::{
 };
 
 use super::stamp::Stamp;
-use crate::failure::InUse;
+use crate::failure::{InUse, Uncopyable};
 
 /// Opened copies by the path of the original, links resolved.
 pub(crate) type Copies = BTreeMap<PathBuf, File>;
@@ -44,7 +44,7 @@ fn copies_by(
         return Ok(Copies::new());
     };
     for file in files {
-        check_room(file).map_err(|reason| (file.clone(), InUse::Uncopyable(reason)))?;
+        check_room(file).map_err(|why| (file.clone(), InUse::Uncopyable(why)))?;
     }
     for _ in 0..N_ATTEMPTS {
         let before = stamps(files);
@@ -55,7 +55,7 @@ fn copies_by(
         let mut copies = Copies::new();
         for file in files {
             let copy =
-                copy(file).map_err(|error| (file.clone(), InUse::Uncopyable(in_words(&error))))?;
+                copy(file).map_err(|error| (file.clone(), InUse::Uncopyable(error.into())))?;
             copies.insert(file.clone(), copy);
         }
         if files.len() == 1 || (before.is_some() && stamps(files) == before) {
@@ -70,11 +70,9 @@ fn stamps(files: &BTreeSet<PathBuf>) -> Option<Vec<Stamp>> {
     files.iter().map(|file| Stamp::of(file).ok()).collect()
 }
 
-fn check_room(file: &Path) -> Result<(), String> {
+fn check_room(file: &Path) -> Result<(), Uncopyable> {
     match fs4::available_space(file) {
-        Ok(available) if available < ROOM_TO_LEAVE => {
-            Err("its filesystem is nearly full".to_owned())
-        }
+        Ok(available) if available < ROOM_TO_LEAVE => Err(Uncopyable::NearlyFull),
         // Copying says what is wrong.
         _ => Ok(()),
     }
@@ -97,21 +95,6 @@ fn copy(original: &Path) -> io::Result<File> {
 #[cfg(not(target_os = "linux"))]
 fn copy(_: &Path) -> io::Result<File> {
     Err(io::ErrorKind::Unsupported.into())
-}
-
-fn in_words(error: &io::Error) -> String {
-    match error.kind() {
-        // The last one is what other filesystems of the kernel make of it.
-        io::ErrorKind::Unsupported
-        | io::ErrorKind::CrossesDevices
-        | io::ErrorKind::InvalidInput => {
-            "its filesystem cannot copy it at once, as Btrfs and XFS can".to_owned()
-        }
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            "its folder cannot be written to, which a copy needs".to_owned()
-        }
-        _ => format!("it could not be copied: {error}"),
-    }
 }
 
 #[cfg(test)]
@@ -166,7 +149,7 @@ mod tests {
             (io::ErrorKind::PermissionDenied, "folder"),
             (io::ErrorKind::StorageFull, "could not be copied"),
         ] {
-            let words = in_words(&kind.into());
+            let words = Uncopyable::from(io::Error::from(kind)).to_string();
             assert!(words.contains(word), "{words}");
         }
     }

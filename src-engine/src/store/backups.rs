@@ -10,7 +10,12 @@ use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use sendense_types::FailureCode;
 use serde::{Deserialize, Serialize};
 
-use super::{failure_code, optional_time, time};
+use super::{
+    failure_code, optional_time,
+    repositories::Repository,
+    time,
+    vms::{Vm, vmware_disk_key},
+};
 
 /// What a backup holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -225,6 +230,41 @@ impl Verdict {
 }
 
 impl Backup {
+    /// A backup of that VM in that repository, of which nothing else is known.
+    pub(crate) fn new(
+        backup_id: String,
+        vm: &Vm,
+        repository: &Repository,
+        backup_type: BackupType,
+        status: Status,
+        created_at: Timestamp,
+    ) -> Self {
+        Self {
+            backup_id,
+            vm_context_id: vm.context_id.clone(),
+            vm_name: vm.vm_name.clone(),
+            repository_id: repository.id.clone(),
+            backup_type,
+            status,
+            parent_backup_id: None,
+            copied_from: None,
+            is_pinned: false,
+            verified: None,
+            bytes_transferred: 0,
+            total_bytes: 0,
+            error_message: None,
+            error_code: None,
+            current_phase: status.as_str().to_owned(),
+            transfer_speed_bps: 0,
+            eta_seconds: None,
+            last_telemetry_at: None,
+            created_at,
+            started_at: None,
+            completed_at: None,
+            disks: Vec::new(),
+        }
+    }
+
     /// A finished backup without disks, for rules to be tried on.
     #[cfg(test)]
     pub(crate) fn example() -> Self {
@@ -287,6 +327,29 @@ impl Backup {
             .iter()
             .find_map(|disk| disk.qcow2_path.as_ref())?;
         manifest_path(image, &self.backup_id)
+    }
+}
+
+impl BackupDisk {
+    /// A disk of which nothing else is known than where its image lies, or will.
+    pub(crate) fn new(
+        disk_index: u32,
+        capacity_bytes: u64,
+        image: PathBuf,
+        status: Status,
+    ) -> Self {
+        Self {
+            disk_index,
+            vmware_disk_key: vmware_disk_key(disk_index),
+            status,
+            capacity_bytes,
+            bytes_transferred: 0,
+            total_bytes: 0,
+            stored_bytes: 0,
+            qcow2_path: Some(image),
+            change_id: None,
+            error_message: None,
+        }
     }
 }
 

@@ -1,4 +1,8 @@
 //! How many recovery points of a VM are kept, as set by the user: rows of `retention_policies`.
+//!
+//! `sendense_types::RetentionPolicy` has the same numbers and is another thing: what a client made out of the answer of
+//! whatever hub it asks, where a number that it does not know is none of its business. Here an unknown number is
+//! refused: rules that are half understood delete what should be kept. And a row outlives the clients' vocabulary.
 
 use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};

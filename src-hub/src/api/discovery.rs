@@ -204,7 +204,7 @@ impl From<AddedVm> for ProcessedVm {
         Self {
             vm_name: added.vm_name,
             success: added.outcome.is_ok(),
-            error: added.outcome.as_ref().err().cloned(),
+            error: added.outcome.as_ref().err().map(ToString::to_string),
             context_id: added.outcome.ok(),
         }
     }

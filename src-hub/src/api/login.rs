@@ -7,6 +7,7 @@ use axum::{
     routing::post,
 };
 use jiff::Timestamp;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::request::JsonBody;
@@ -25,13 +26,12 @@ pub(crate) fn guarded_router() -> Router<Hub> {
     Router::new().route("/auth/logout", post(logout))
 }
 
-/// No `Debug`: the password shall not be logged.
 #[derive(Deserialize)]
 struct Login {
     #[serde(default)]
     username: String,
     #[serde(default)]
-    password: String,
+    password: SecretString,
 }
 
 #[derive(Serialize)]
@@ -46,7 +46,8 @@ async fn login(State(hub): State<Hub>, JsonBody(login): JsonBody<Login>) -> Resu
     }
     let signed_in = hub.gate().sign_in(login.username, login.password).await?;
     Ok(Json(LoggedIn {
-        token: signed_in.token,
+        // On its way to the one who signed in.
+        token: signed_in.token.as_str().to_owned(),
         expires_at: signed_in.expires_at,
     }))
 }

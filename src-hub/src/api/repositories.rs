@@ -249,9 +249,9 @@ async fn rescan(
             known_backups: n_known,
             problems: problems
                 .into_iter()
-                .map(|(path, problem)| Problem {
+                .map(|(path, why)| Problem {
                     path: path.display().to_string(),
-                    problem,
+                    problem: why.to_string(),
                 })
                 .collect(),
         }))

@@ -46,7 +46,7 @@ enum Policy {
 
 /// What a user gets for a name and a password.
 pub(crate) struct SignedIn {
-    pub(crate) token: String,
+    pub(crate) token: Secret,
     pub(crate) expires_at: Timestamp,
 }
 
@@ -108,13 +108,16 @@ impl Gate {
     }
 
     /// Gives a token for a name and a password.
-    pub(crate) async fn sign_in(&self, username: String, password: String) -> Result<SignedIn> {
+    pub(crate) async fn sign_in(
+        &self,
+        username: String,
+        password: SecretString,
+    ) -> Result<SignedIn> {
         if matches!(self.inner.policy, Policy::Open) {
             return Err(Error::BadCredentials);
         }
         let _in_line = self.inner.password_checks.acquire().await;
         let gate = self.clone();
-        let password = SecretString::from(password);
         // Argon2 is made to take long: not on a thread that answers requests.
         tokio::task::spawn_blocking(move || {
             let Inner { users, clock, .. } = &*gate.inner;
@@ -124,10 +127,7 @@ impl Gate {
             let token = Secret::random();
             let expires_at = now.saturating_add(TOKEN_LIFETIME).unwrap_or(Timestamp::MAX);
             users.add_token(&token.hash(), user_id, expires_at)?;
-            Ok(SignedIn {
-                token: token.as_str().to_owned(),
-                expires_at,
-            })
+            Ok(SignedIn { token, expires_at })
         })
         .await?
     }

@@ -1,7 +1,7 @@
 //! What somebody signs in with, as a part of dialogs.
 
-use sendense_types::SignInKind;
 use sendense_types::commands::Credentials;
+use sendense_types::{Secret, SignInKind};
 use sendense_words as words;
 use yew::prelude::*;
 
@@ -27,12 +27,12 @@ pub(super) fn use_entry(kind: SignInKind, username: Option<String>) -> Entry {
 
 impl Entry {
     pub(super) fn credentials(&self) -> Credentials {
-        let token = (*self.token).clone();
+        let token = Secret::new((*self.token).clone());
         match *self.kind {
             SignInKind::None => Credentials::None,
             SignInKind::Password => Credentials::Password {
                 username: (*self.username).clone(),
-                password: (*self.password).clone(),
+                password: Secret::new((*self.password).clone()),
             },
             SignInKind::Appliance => Credentials::Appliance { token },
             SignInKind::Bearer => Credentials::Bearer { token },

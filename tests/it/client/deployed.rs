@@ -16,7 +16,7 @@ use sendense_tests::{
 use sendense_types::commands::Credentials;
 use sendense_types::{
     AppError, AppEvent, Backup, BackupStatus, BackupType, ErrorKind, HubId, RepositoryId,
-    RepositoryPlace, SessionState, SignInKind, Vm, VmState,
+    RepositoryPlace, Secret, SessionState, SignInKind, Vm, VmState,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +34,12 @@ struct Site {
 }
 
 impl Site {
+    /// How often somebody signed in so far.
+    fn logins(&self) -> usize {
+        let asked = self.deployed.asked().into_iter();
+        asked.filter(|line| line.contains("/auth/login")).count()
+    }
+
     async fn open(hazards: Hazards) -> Self {
         Self::with_vm("pgtest1", hazards).await
     }
@@ -591,13 +597,13 @@ async fn each_kind_of_sign_in_gets_in_where_it_should_and_nowhere_else() {
     let address = site.deployed.url();
     let password = || Credentials::Password {
         username: "operator".to_owned(),
-        password: "of-the-appliance".to_owned(),
+        password: Secret::new("of-the-appliance"),
     };
     let appliance = |token: &str| Credentials::Appliance {
-        token: token.to_owned(),
+        token: Secret::new(token),
     };
     let bearer = |token: &str| Credentials::Bearer {
-        token: token.to_owned(),
+        token: Secret::new(token),
     };
     for refused in [
         Credentials::None,
@@ -617,12 +623,17 @@ async fn each_kind_of_sign_in_gets_in_where_it_should_and_nowhere_else() {
     }
 
     let (session, secrets) = empty_session();
+    let logins_before = site.logins();
     let added = session
         .add("", address, &appliance(" of-the-appliance\n"))
         .await
         .unwrap();
     assert_eq!(added.state, SessionState::Connected);
     assert_eq!(added.hubs[1].sign_in, SignInKind::Appliance);
+    // The session that the check got is the one that is used.
+    assert_eq!(site.logins() - logins_before, 1);
+    session.ask(async |hub| hub.vms().await).await.unwrap();
+    assert_eq!(site.logins() - logins_before, 1);
     // The hub restarts and knows nobody; the app does not bother its user.
     site.deployed.forget_sessions();
     let vms = session.ask(async |hub| hub.vms().await).await.unwrap();

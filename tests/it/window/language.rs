@@ -1,12 +1,24 @@
 //! The window in the pseudo-locale: accented and 40% longer, as a translation might be.
 
+use std::time::Duration;
+
 use fantoccini::Locator;
+use sendense_tests::until;
 use serde_json::Value;
 
 use super::desk::Desk;
 
-/// What is plain although it is to be read, and what is cut off or covered, each in a line. Data stays as it is: names, paths,
-/// sizes and times.
+/// The entries of the sidebar, without the open mounts.
+const ENTRIES: &str = "//nav[contains(@class, 'sidebar')]//a[contains(@class, 'sidebar__entry') or not(contains(@class, 'sidebar__mount'))]";
+/// In the title of every dialog of the system's, as of every other text in the pseudo-locale.
+const THEIRS: &str = "ŵöṽ";
+/// How long a small file may take to be there.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(30);
+/// Enter, as WebDriver spells it.
+const ENTER: &str = "\u{e007}";
+
+/// What is plain although it is to be read, and what is cut off, covered or to be scrolled sideways, each in a line.
+/// Data stays as it is: names, paths, sizes and times.
 const FINDINGS: &str = r"
     const data = new RegExp([
         'pgtest1\\S*', '\\S*[/\\\\]\\S*', '\\S+\\.(?:vmdk|vmx|xml|qcow2|img)', '[KMGTk]?i?B\\b(?:/s)?', 'NTFS', 'FAT\\d*',
@@ -45,6 +57,15 @@ const FINDINGS: &str = r"
             found.add('covered: ' + text);
         }
     }
+    for (const element of document.body.querySelectorAll('*')) {
+        const style = getComputedStyle(element);
+        const scrolls = style.overflowX === 'auto' || style.overflowX === 'scroll';
+        if (shown(element) && scrolls && element.scrollWidth > element.clientWidth + 1) {
+            found.add('to be scrolled sideways: ' + element.className);
+        }
+    }
+    const width = document.scrollingElement.scrollWidth;
+    if (width > innerWidth) found.add('wider than the window: ' + width);
     return [...found];
 ";
 
@@ -71,6 +92,89 @@ async fn add_hub(desk: &Desk, findings: &mut Vec<String>) {
             .await;
         check(desk, &format!("add-hub-{kind}"), findings).await;
     }
+    dismiss(desk).await;
+}
+
+/// Every page that the sidebar leads to.
+async fn pages(desk: &Desk, when: &str, findings: &mut Vec<String>) {
+    let n_entries = desk
+        .page
+        .find_all(Locator::XPath(ENTRIES))
+        .await
+        .unwrap()
+        .len();
+    assert!(n_entries >= 6, "{n_entries} entries");
+    for entry in 1..=n_entries {
+        desk.click_on(&format!("({ENTRIES})[{entry}]")).await;
+        desk.find(&format!("({ENTRIES})[{entry}][@aria-current='page']"))
+            .await;
+        desk.find("//h1").await;
+        check(desk, &format!("{when}-{entry}"), findings).await;
+    }
+    desk.click_on(&format!("({ENTRIES})[1]")).await;
+}
+
+/// Looking for VMs in a folder, before and after one is chosen.
+async fn discover(desk: &Desk, findings: &mut Vec<String>) {
+    let images = desk.home().join("images");
+    std::fs::create_dir(&images).unwrap();
+    for name in [
+        "pgtest1-of-the-finance-department-in-the-second-floor.img",
+        "pgtest1-b.img",
+    ] {
+        std::fs::write(images.join(name), vec![0; 1 << 20]).unwrap();
+    }
+    desk.click_on("//*[contains(@class, 'empty')]//button[contains(@class, 'is-primary')]")
+        .await;
+    desk.find("//dialog").await;
+    check(desk, "discover", findings).await;
+    desk.click_on("//dialog//*[@class='dialog__line']/button")
+        .await;
+    desk.choose_folder(THEIRS, &images);
+    desk.find("//dialog//*[contains(@class, 'check-list')]")
+        .await;
+    check(desk, "discovered", findings).await;
+    dismiss(desk).await;
+}
+
+/// The menu of a recovery point, and the dialogs that it leads to.
+async fn recovery_point(desk: &Desk, findings: &mut Vec<String>) {
+    for (item, name) in [(3, "copy"), (5, "delete")] {
+        desk.click_on("//tr//button[@aria-haspopup='menu']").await;
+        desk.find("//*[@role='menuitem']").await;
+        check(desk, "point", findings).await;
+        desk.click_on(&format!("(//*[@role='menuitem'])[{item}]"))
+            .await;
+        // What they say depends on what the hub answers.
+        desk.find("//dialog//p[@role='status' or contains(@class, 'faint')]")
+            .await;
+        check(desk, name, findings).await;
+        dismiss(desk).await;
+    }
+}
+
+/// Restores a file, so that there is something to list.
+async fn restore(desk: &Desk) {
+    // The volume with Windows on it is the second partition.
+    desk.click_on("(//*[@role='grid']//*[@role='row'][@aria-label])[2]")
+        .await;
+    desk.keys(ENTER).await;
+    for name in ["Recovery", "WindowsRE"] {
+        desk.click(name).await;
+        desk.keys(ENTER).await;
+    }
+    desk.click("ReAgent.xml").await;
+    desk.click_on("//footer//button[contains(@class, 'is-primary')]")
+        .await;
+    let file = desk.home().join("ReAgent.xml");
+    desk.save_as(THEIRS, &file);
+    until("the restored file", WRITTEN_WITHIN, || {
+        file.exists().then_some(())
+    });
+}
+
+/// Closes a dialog by its last button that does nothing else.
+async fn dismiss(desk: &Desk) {
     desk.click_on("(//dialog//button[not(contains(@class, 'is-primary'))])[last()]")
         .await;
     desk.gone("//dialog").await;
@@ -84,6 +188,8 @@ async fn every_text_comes_from_the_catalogue_and_has_room_for_a_longer_language(
     let mut findings = Vec::new();
     check(&desk, "first-start", &mut findings).await;
     add_hub(&desk, &mut findings).await;
+    pages(&desk, "empty", &mut findings).await;
+    discover(&desk, &mut findings).await;
     desk.click_on("//*[contains(@class, 'empty')]//button[not(contains(@class, 'is-primary'))]")
         .await;
     desk.click_on("//*[@class='actions']/button[1]").await;
@@ -92,27 +198,14 @@ async fn every_text_comes_from_the_catalogue_and_has_room_for_a_longer_language(
     check(&desk, "back-up", &mut findings).await;
     desk.click_on("//dialog//button[contains(@class, 'is-primary')]")
         .await;
+    desk.find("//*[contains(@class, 'toast ')]//strong").await;
+    check(&desk, "toast", &mut findings).await;
     desk.find("//*[contains(@class, 'badge') and contains(@class, 'is-ok')]")
         .await;
-    let entries = "//nav[contains(@class, 'sidebar')]//a[contains(@class, 'sidebar__entry') or not(contains(@class, 'sidebar__mount'))]";
-    let n_entries = desk
-        .page
-        .find_all(Locator::XPath(entries))
-        .await
-        .unwrap()
-        .len();
-    assert!(n_entries >= 6, "{n_entries} entries");
-    for entry in 1..=n_entries {
-        desk.click_on(&format!("({entries})[{entry}]")).await;
-        desk.find(&format!("({entries})[{entry}][@aria-current='page']"))
-            .await;
-        desk.find("//h1").await;
-        check(&desk, &format!("entry-{entry}"), &mut findings).await;
-    }
-    desk.click_on(&format!("({entries})[1]")).await;
     desk.click_on("//*[@class='actions']/button[2]").await;
     desk.find("//tr//button").await;
     check(&desk, "history", &mut findings).await;
+    recovery_point(&desk, &mut findings).await;
     desk.click_on("//header//button[not(contains(@class, 'is-primary')) and not(contains(@class, 'is-icon'))]")
         .await;
     desk.click_on("(//dialog//input[@type='radio'])[2]").await;
@@ -130,6 +223,8 @@ async fn every_text_comes_from_the_catalogue_and_has_room_for_a_longer_language(
         .await;
     desk.find("//footer").await;
     check(&desk, "browser", &mut findings).await;
+    restore(&desk).await;
+    pages(&desk, "full", &mut findings).await;
     desk.close().await;
     assert!(findings.is_empty(), "{}", findings.join("\n"));
 }

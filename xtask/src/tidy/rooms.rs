@@ -27,6 +27,7 @@ const ROOMS: &[(&str, Rooms)] = &[
                     "ids",
                     "repository",
                     "restore",
+                    "secret",
                     "vm",
                 ],
             ),
@@ -79,7 +80,7 @@ const ROOMS: &[(&str, Rooms)] = &[
                     "verify",
                 ],
             ),
-            ("discovery", &["error", "failure", "store"]),
+            ("discovery", &["error", "store", "unclear"]),
             (
                 "engine",
                 &[
@@ -100,6 +101,7 @@ const ROOMS: &[(&str, Rooms)] = &[
                 ],
             ),
             ("error", &["failure", "files", "restore", "store"]),
+            ("failure", &["unclear"]),
             ("image", &["files"]),
             ("marker", &["failure", "files", "store"]),
             ("removal", &["error", "files", "image", "store"]),

@@ -257,8 +257,8 @@ fn walk(
         match entry.kind {
             EntryKind::Directory => {
                 archive.add_directory(name, attributes)?;
-                if let Err(reason) = seen.enter(frames.len(), entry.id) {
-                    note.add(&text, &reason);
+                if let Err(why) = seen.enter(frames.len(), entry.id) {
+                    note.add(&text, &why.to_string());
                     continue;
                 }
                 match Frame::open(filesystem, &text, bytes, path) {

@@ -1,7 +1,5 @@
 //! Paths as they are sent, and the headers of downloads from a backup of a small disk.
 
-use std::io::{Cursor, Write};
-
 use axum::http::{HeaderValue, StatusCode};
 use http_body_util::BodyExt;
 use sendense_engine::{BackupType, Clock, Config, Engine, Filter, restore::RootLayout};
@@ -74,20 +72,13 @@ fn big_content() -> Vec<u8> {
 }
 
 fn fat_image() -> Vec<u8> {
-    let mut bytes = Cursor::new(vec![0; 16 << 20]);
-    fatfs::format_volume(&mut bytes, fatfs::FormatVolumeOptions::new()).unwrap();
-    let filesystem = fatfs::FileSystem::new(&mut bytes, fatfs::FsOptions::new()).unwrap();
-    let root = filesystem.root_dir();
-    let file = |name: &str, content: &[u8]| {
-        root.create_file(name).unwrap().write_all(content).unwrap();
-    };
-    root.create_dir("Recovery").unwrap();
-    file("Übersicht 漢.txt", b"hello");
-    file("big.bin", &big_content());
-    file("empty.txt", b"");
-    drop(root);
-    drop(filesystem);
-    bytes.into_inner()
+    sendense_fixtures::fat_disk(&[
+        ("Recovery/", b""),
+        ("Übersicht 漢.txt", b"hello"),
+        ("big.bin", &big_content()),
+        ("empty.txt", b""),
+    ])
+    .unwrap()
 }
 
 async fn bytes(response: Response<Body>) -> Vec<u8> {

@@ -14,7 +14,7 @@ use super::*;
 /// What a computer that keeps its record in a folder sees of the hub's mounts, by disk.
 async fn seen_from(folder: &Path, site: &Site) -> Vec<KnownMount> {
     let record = MountRecord::in_folder(Some(folder));
-    let mut mounts = record.list(&site.hub).await.unwrap();
+    let mut mounts = record.list(&site.hub, Opener::Window).await.unwrap().open;
     mounts.sort_by_key(|mount| mount.mount.backup_disk_id);
     mounts
 }
