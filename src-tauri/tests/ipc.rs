@@ -16,7 +16,7 @@ use sendense_types::commands::{
 };
 use sendense_types::{
     AppError, AppEvent, Backup, BackupStatus, BackupType, ErrorKind, MountId, RepositoryPlace,
-    RetentionAction, RetentionPolicy, SessionState, Settings, Theme, VerificationStatus, Vm,
+    RetentionAction, RetentionPolicy, SessionState, Settings, Theme, Trust, VerificationStatus, Vm,
     VmSource, VmState,
 };
 use serde_json::{Value, json};
@@ -317,6 +317,7 @@ fn the_diagnostics_hold_the_last_errors_and_no_password() {
     let request = AddHub {
         name: "Cellar".to_owned(),
         address: nobody.clone(),
+        trust: Trust::System,
         credentials: Credentials::Password {
             username: "ada".to_owned(),
             password: "correct-horse".to_owned(),

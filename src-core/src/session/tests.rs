@@ -24,6 +24,7 @@ fn saved(address: &str) -> SavedHub {
         address: Some(address.to_owned()),
         username: None,
         sign_in: SignInKind::None,
+        trust: Trust::System,
     }
 }
 
@@ -171,7 +172,9 @@ async fn a_password_is_not_logged_whatever_the_hub_answers() {
         username: "ada".to_owned(),
         password: "correct-horse".to_owned(),
     };
-    let added = session.add("", &hub.address, &credentials).await;
+    let added = session
+        .add("", &hub.address, Trust::System, &credentials)
+        .await;
     let error = added.unwrap_err();
     let lines = log.lines();
     assert_eq!(lines.len(), 1, "{lines:?}");

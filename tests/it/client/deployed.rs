@@ -16,7 +16,7 @@ use sendense_tests::{
 use sendense_types::commands::Credentials;
 use sendense_types::{
     AppError, AppEvent, Backup, BackupStatus, BackupType, ErrorKind, HubId, RepositoryId,
-    RepositoryPlace, SessionState, SignInKind, Vm, VmState,
+    RepositoryPlace, SessionState, SignInKind, Trust, Vm, VmState,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -607,7 +607,10 @@ async fn each_kind_of_sign_in_gets_in_where_it_should_and_nowhere_else() {
         bearer("session-of-the-appliance"),
     ] {
         let (session, _) = empty_session();
-        let error = session.add("", address, &refused).await.unwrap_err();
+        let error = session
+            .add("", address, Trust::System, &refused)
+            .await
+            .unwrap_err();
         assert_eq!(error.kind, ErrorKind::Unauthorized, "{refused:?}: {error}");
         assert!(
             !format!("{error:?}").contains("of-the-appliance"),
@@ -618,7 +621,12 @@ async fn each_kind_of_sign_in_gets_in_where_it_should_and_nowhere_else() {
 
     let (session, secrets) = empty_session();
     let added = session
-        .add("", address, &appliance(" of-the-appliance\n"))
+        .add(
+            "",
+            address,
+            Trust::System,
+            &appliance(" of-the-appliance\n"),
+        )
         .await
         .unwrap();
     assert_eq!(added.state, SessionState::Connected);
@@ -639,7 +647,10 @@ async fn each_kind_of_sign_in_gets_in_where_it_should_and_nowhere_else() {
     assert_eq!(state.state, SessionState::Connected);
     let (session, _) = empty_session();
     let with_bearer = bearer("session-of-the-appliance");
-    let added = session.add("", address, &with_bearer).await.unwrap();
+    let added = session
+        .add("", address, Trust::System, &with_bearer)
+        .await
+        .unwrap();
     assert_eq!(added.hubs[1].sign_in, SignInKind::Bearer);
     // Only its own token can let it in again: the user is asked.
     site.deployed.forget_sessions();
@@ -655,7 +666,10 @@ async fn each_kind_of_sign_in_gets_in_where_it_should_and_nowhere_else() {
         .change(|hazards| hazards.appliance_token = None);
     for credentials in [Credentials::None, password(), appliance("any")] {
         let (session, _) = empty_session();
-        let added = session.add("", address, &credentials).await.unwrap();
+        let added = session
+            .add("", address, Trust::System, &credentials)
+            .await
+            .unwrap();
         assert_eq!(added.state, SessionState::Connected);
     }
 }
