@@ -24,7 +24,12 @@ fn login(hub: &str, proxy: &str) -> Tool {
         "operator",
         "--password-stdin",
     ];
-    sendense()
+    let mut sendense = sendense();
+    // What this computer has is not meant here.
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
+        sendense = sendense.env_remove(name).env_remove(&name.to_lowercase());
+    }
+    sendense
         .args(arguments)
         .stdin(PASSWORD)
         .env("http_proxy", proxy)
