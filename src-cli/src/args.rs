@@ -20,8 +20,8 @@ pub(crate) struct Arguments {
 const AFTER_HELP: &str = "\
 Without --hub, the command uses the hub that runs on the data directory, or else starts one for itself.
 
-Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 not found, 4 sign-in refused, 5 hub not reached,
-6 something else is in the way, 7 no free space, 130 stopped by Ctrl-C.";
+Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 not found, 4 sign-in refused or certificate not trusted,
+5 hub not reached, 6 something else is in the way, 7 no free space, 130 stopped by Ctrl-C.";
 
 /// Options of all commands.
 #[derive(Args, Clone, Debug)]

@@ -4,7 +4,7 @@ use sendense_types::commands::{
     Command, ConnectHub, GetSession, GetSettings, ListDownloads, ListMounts, ListRunningBackups,
     TrustHub,
 };
-use sendense_types::{AppError, HubId, Place, SessionState, Theme, Units};
+use sendense_types::{AppError, ErrorKind, HubId, Place, SessionState, Theme, Units};
 use sendense_words as words;
 use yew::prelude::*;
 use yew_router::prelude::*;
@@ -180,7 +180,11 @@ fn Frame() -> Html {
 
 /// The hub does not answer, said once above all pages.
 fn offline(error: &AppError, on_retry: Option<Callback<()>>) -> Html {
-    let error = error.clone().with_hint(words::hubs::keeps_trying());
+    let mut error = error.clone();
+    // What else there is to know matters more where somebody may be posing as the hub.
+    if error.kind == ErrorKind::Offline {
+        error.hint = Some(words::hubs::keeps_trying().to_owned());
+    }
     error_notice(&error, on_retry.as_ref())
 }
 

@@ -23,9 +23,9 @@ const END: &str = "-----END CERTIFICATE-----";
 /// When it cannot be read, or there is no certificate in it.
 pub fn trust_ca_file(path: &Path) -> Result<Trust> {
     let shown = path.display();
-    let mut text = String::new();
-    File::open(path)
-        .and_then(|file| file.take(LARGEST_BYTES).read_to_string(&mut text))
+    let mut bytes = Vec::new();
+    let length = File::open(path)
+        .and_then(|file| file.take(LARGEST_BYTES).read_to_end(&mut bytes))
         .map_err(|error| {
             AppError::new(
                 ErrorKind::Invalid,
@@ -34,7 +34,10 @@ pub fn trust_ca_file(path: &Path) -> Result<Trust> {
             )
             .with_details(error.to_string())
         })?;
-    let pem = certificates(&text);
+    if length as u64 == LARGEST_BYTES {
+        return Err(no_ca());
+    }
+    let pem = certificates(&String::from_utf8_lossy(&bytes));
     roots(&pem)?;
     Ok(Trust::Ca(pem))
 }
@@ -50,12 +53,13 @@ fn certificates(text: &str) -> String {
     pem
 }
 
+fn no_ca() -> AppError {
+    AppError::new(ErrorKind::Invalid, words::failures::no_ca(), Retry::Manual)
+        .with_hint(words::failures::no_ca_hint())
+}
+
 /// The CAs of a text with at least one.
 pub(super) fn roots(pem: &str) -> Result<RootCertStore> {
-    let no_ca = || {
-        AppError::new(ErrorKind::Invalid, words::failures::no_ca(), Retry::Manual)
-            .with_hint(words::failures::no_ca_hint())
-    };
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
         let certificate = certificate.map_err(|error| no_ca().with_details(error.to_string()))?;

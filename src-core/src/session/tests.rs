@@ -232,3 +232,11 @@ async fn a_question_waits_for_a_hub_that_is_being_reached() {
     let error = asking.await.unwrap().unwrap_err();
     assert_eq!(error.kind, ErrorKind::Offline);
 }
+
+#[test]
+fn a_hub_that_was_saved_without_its_trust_is_trusted_as_the_system_does() {
+    let mut kept = serde_json::to_value(saved("https://hub")).unwrap();
+    assert!(kept.as_object_mut().unwrap().remove("trust").is_some());
+    let hub: SavedHub = serde_json::from_value(kept).unwrap();
+    assert_eq!(hub.trust, Trust::System);
+}

@@ -3,6 +3,7 @@
 use sendense_types::commands::ChooseCaFile;
 use sendense_types::{AppError, Certificate, Trust};
 use sendense_words::hubs as w;
+use web_sys::Element;
 use yew::prelude::*;
 
 use super::error_notice;
@@ -30,6 +31,16 @@ pub(crate) fn Untrusted(props: &UntrustedProps) -> Html {
             }
         }))
     };
+    let ways_out = use_node_ref();
+    {
+        let ways_out = ways_out.clone();
+        // In a low dialog they would lie below its edge.
+        use_effect_with(props.error.clone(), move |_| {
+            if let Some(element) = ways_out.cast::<Element>() {
+                element.scroll_into_view_with_bool(false);
+            }
+        });
+    }
     let notice = error_notice(&props.error, None);
     let Some(certificate) = &props.error.certificate else {
         return notice;
@@ -40,7 +51,7 @@ pub(crate) fn Untrusted(props: &UntrustedProps) -> Html {
         <>
             { notice }
             { sheet(certificate) }
-            <div class="dialog__line">
+            <div class="dialog__line" ref={ways_out}>
                 if !props.is_trusted_elsewhere && certificate.may_be_pinned() {
                     <button class="button" type="button" onclick={trust}>{ w::trust_certificate() }</button>
                 }

@@ -181,6 +181,12 @@ fn of_a_ca_file_the_certificates_are_kept_and_nothing_else() {
         assert_eq!(error.kind, ErrorKind::Invalid, "{text}: {error:?}");
         assert!(error.message.contains("no CA certificate"), "{error}");
     }
+    // In the other format, and endless.
+    std::fs::write(&file, [0x30, 0x82, 0xff]).unwrap();
+    for file in [&file, std::path::Path::new("/dev/zero")] {
+        let error = trust_ca_file(file).unwrap_err();
+        assert!(error.message.contains("no CA certificate"), "{error}");
+    }
     let missing = trust_ca_file(&folder.path().join("missing")).unwrap_err();
     assert!(missing.message.contains("cannot be read"), "{missing}");
 }
