@@ -37,7 +37,8 @@ fn Frame() -> Html {
     let navigator = use_navigator();
     let is_adding = use_state(|| false);
     let is_signing_in = use_state(|| false);
-    let is_judging = use_state(|| false);
+    // As it was when it was opened: what is compared must not change under the pointer.
+    let judged = use_state(|| None::<AppError>);
     use_core(&state);
     use_tick();
 
@@ -84,10 +85,10 @@ fn Frame() -> Html {
     let on_session = {
         let (state, is_adding, is_signing_in) =
             (state.clone(), is_adding.clone(), is_signing_in.clone());
-        let is_judging = is_judging.clone();
+        let judged = judged.clone();
         Callback::from(move |session| {
             state.dispatch(Change::SessionRead(session));
-            is_judging.set(false);
+            judged.set(None);
             is_adding.set(false);
             is_signing_in.set(false);
         })
@@ -116,7 +117,10 @@ fn Frame() -> Html {
     let session_state = state.session.as_ref().map(|session| &session.state);
     let trouble = match session_state {
         Some(SessionState::Offline { error }) if error.certificate.is_some() => {
-            let onclick = set_flag(&is_judging, true).reform(|_: MouseEvent| ());
+            let onclick = {
+                let (judged, error) = (judged.clone(), error.clone());
+                Callback::from(move |_: MouseEvent| judged.set(Some(error.clone())))
+            };
             let show = words::hubs::show_certificate();
             error_notice_with(
                 error,
@@ -136,10 +140,12 @@ fn Frame() -> Html {
         }
         _ => Html::default(),
     };
-    let judging = match (session_state, &hub) {
-        (Some(SessionState::Offline { error }), Some(hub)) if *is_judging => {
+    let judging = match (&*judged, &hub) {
+        (Some(error), Some(hub)) => {
             let trusting = (on_trust.clone(), trust_error.as_ref());
-            certificate_dialog(&hub.name, error, trusting, set_flag(&is_judging, false))
+            let judged = judged.clone();
+            let on_close = Callback::from(move |()| judged.set(None));
+            certificate_dialog(&hub.name, error, trusting, on_close)
         }
         _ => Html::default(),
     };

@@ -1,7 +1,7 @@
 //! Adding a hub.
 
 use sendense_types::commands::{AddHub, TestHub};
-use sendense_types::{HubCheck, Session, SignInKind, Trust};
+use sendense_types::{AppError, HubCheck, Session, SignInKind, Trust};
 use sendense_words as words;
 use yew::prelude::*;
 
@@ -62,13 +62,19 @@ pub(crate) fn AddHubDialog(props: &AddHubDialogProps) -> Html {
     let on_test = test_with.reform(move |_: MouseEvent| trust.clone());
     // What failed for the certificate is done again.
     let on_trust = {
-        let (address, has_failed) = (address.clone(), (test.error.is_some(), add.error.is_some()));
+        let is_refused = |error: &Option<AppError>| {
+            error
+                .as_ref()
+                .is_some_and(|error| error.certificate.is_some())
+        };
+        let is_refused = (is_refused(&test.error), is_refused(&add.error));
+        let address = address.clone();
         Callback::from(move |trust: Trust| {
             decided.set(((*address).clone(), trust.clone()));
-            if has_failed.0 {
+            if is_refused.0 {
                 test_with.emit(trust.clone());
             }
-            if has_failed.1 {
+            if is_refused.1 {
                 add_with.emit(trust);
             }
         })
