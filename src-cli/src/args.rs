@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use sendense_types::Fingerprint;
+use sendense_words as words;
 
 /// Back up VMs and restore single files.
 #[derive(Debug, Parser)]
@@ -18,8 +20,8 @@ pub(crate) struct Arguments {
 const AFTER_HELP: &str = "\
 Without --hub, the command uses the hub that runs on the data directory, or else starts one for itself.
 
-Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 not found, 4 sign-in refused, 5 hub not reached,
-6 something else is in the way, 7 no free space, 130 stopped by Ctrl-C.";
+Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 not found, 4 sign-in refused or certificate not trusted,
+5 hub not reached, 6 something else is in the way, 7 no free space, 130 stopped by Ctrl-C.";
 
 /// Options of all commands.
 #[derive(Args, Clone, Debug)]
@@ -47,9 +49,31 @@ pub(crate) struct Global {
     /// Sign in with the token of an appliance, read from standard input; prompts for it on a terminal.
     #[arg(long, global = true, conflicts_with_all = ["user", "password_stdin", "token_stdin"])]
     pub(crate) appliance_token_stdin: bool,
+    /// Trust only the hub's certificate with this SHA-256 fingerprint, whatever its name and dates are.
+    #[arg(
+        long,
+        global = true,
+        value_name = "SHA256",
+        env = "SENDENSE_FINGERPRINT",
+        value_parser = fingerprint
+    )]
+    pub(crate) fingerprint: Option<Fingerprint>,
+    /// Trust a certificate of the hub only if a CA in this PEM file issued it.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "SENDENSE_CA",
+        conflicts_with = "fingerprint"
+    )]
+    pub(crate) ca: Option<PathBuf>,
     /// Print one JSON document instead of text.
     #[arg(long, global = true)]
     pub(crate) json: bool,
+}
+
+fn fingerprint(text: &str) -> Result<Fingerprint, &'static str> {
+    Fingerprint::parse(text).ok_or_else(words::terminal::bad_fingerprint)
 }
 
 #[derive(Debug, Subcommand)]

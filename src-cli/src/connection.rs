@@ -4,9 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret;
-use sendense_core::{HubClient, MountRecord, SignIn, Token};
+use sendense_core::{HubClient, MountRecord, SignIn, Token, trust_ca_file};
 use sendense_hub::{Config, LocalHub, ServeError, default_data_dir, find_running};
-use sendense_types::{AppError, ErrorKind, Retry};
+use sendense_types::{AppError, ErrorKind, Retry, Trust};
 use sendense_words as words;
 use tokio_util::sync::CancellationToken;
 
@@ -45,7 +45,8 @@ pub(crate) async fn with<T>(
 /// Only names the hub, for `login`.
 pub(crate) async fn open(global: &Global) -> Result<(Connection, Option<LocalHub>)> {
     if let Some(address) = &global.hub {
-        let client = sign_in(HubClient::new(address, None)?, global).await?;
+        let client = elsewhere(address, global)?;
+        let client = sign_in(client, global).await?;
         // A hub elsewhere needs no folder here, so neither does what is asked of it.
         let data_dir = data_dir(global).ok();
         let connection = Connection {
@@ -74,6 +75,20 @@ pub(crate) async fn open(global: &Global) -> Result<(Connection, Option<LocalHub
         ends_with_command: true,
     };
     Ok((connection, Some(hub)))
+}
+
+/// The hub at an address, trusted as the options say. Says before anything is sent that others can read it.
+pub(crate) fn elsewhere(address: &str, global: &Global) -> Result<HubClient> {
+    let trust = match (&global.fingerprint, &global.ca) {
+        (Some(fingerprint), _) => Trust::Pinned(fingerprint.clone()),
+        (None, Some(file)) => trust_ca_file(file)?,
+        (None, None) => Trust::System,
+    };
+    let client = HubClient::trusting(address, &trust)?;
+    if client.is_readable_on_the_way() {
+        Output::new(global.json).note(words::hubs::unencrypted());
+    }
+    Ok(client)
 }
 
 /// With what the options give; without any, as nobody.

@@ -89,10 +89,11 @@ async fn run(arguments: Arguments) -> Result<()> {
     }
 }
 
-/// Warnings by default; `SENDENSE_LOG=debug` and the like for more.
+/// Errors by default, `SENDENSE_LOG=debug` and the like for more. Why a certificate is not trusted, the command says itself.
 fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("SENDENSE_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
+    let filter = tracing_subscriber::EnvFilter::try_from_env("SENDENSE_LOG").unwrap_or_else(|_| {
+        tracing_subscriber::EnvFilter::new("error,rustls_platform_verifier=off")
+    });
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind as Io, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
 use jiff::{Timestamp, tz::TimeZone};
-use sendense_types::{AppError, ByteSize, ErrorKind, Retry};
+use sendense_types::{AppError, ByteSize, Certificate, ErrorKind, Retry};
 use sendense_words as words;
 use serde::Serialize;
 
@@ -70,6 +70,36 @@ pub(crate) fn print_error(error: &AppError) {
     }
     if let Some(details) = &error.details {
         say(format_args!("       ({})", printable(details)));
+    }
+    if let Some(certificate) = &error.certificate {
+        print_certificate(certificate);
+    }
+}
+
+/// Shows a certificate that was refused, and how to trust it.
+fn print_certificate(certificate: &Certificate) {
+    let some = |text: &str| Some(text.to_owned());
+    let pinned = certificate.pinned.as_ref().map(ToString::to_string);
+    let rows = [
+        (words::hubs::subject(), some(&certificate.subject)),
+        (words::hubs::issuer(), some(&certificate.issuer)),
+        (
+            words::hubs::valid_from(),
+            Some(time(certificate.valid_from)),
+        ),
+        (
+            words::hubs::valid_until(),
+            Some(time(certificate.valid_until)),
+        ),
+        (
+            words::hubs::fingerprint(),
+            some(&certificate.fingerprint.to_string()),
+        ),
+        (words::hubs::fingerprint_trusted(), pinned),
+    ];
+    say(sheet(&rows).trim_end());
+    if certificate.may_be_pinned() {
+        say(words::terminal::trust_with(&certificate.fingerprint));
     }
 }
 

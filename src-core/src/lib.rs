@@ -21,7 +21,7 @@ mod watch;
 pub use backups::Backups;
 pub use download::Downloads;
 pub use events::Events;
-pub use hub::{HubClient, SignIn, Token};
+pub use hub::{HubClient, SignIn, Token, trust_ca_file};
 pub use mounts::{Hold, KnownMount, Listed, MountRecord, Mounts, Recorded, WallClock};
 pub use names::{Platform, local_name};
 pub use secrets::{MemorySecrets, Secrets};

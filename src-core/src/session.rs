@@ -14,7 +14,7 @@ use std::time::Duration;
 use sendense_types::commands::Credentials;
 use sendense_types::{
     AppError, AppEvent, DiscoveredVm, ErrorKind, HubCheck, HubId, Retry, SavedHub, Secret, Session,
-    SessionState, SignInKind, VmSource,
+    SessionState, SignInKind, Trust, VmSource,
 };
 use sendense_words as words;
 use tokio::sync::Notify;
@@ -120,8 +120,9 @@ impl HubSession {
     ///
     /// # Errors
     /// When nothing answers there, or what answers is no hub.
-    pub async fn test(&self, address: &str) -> Result<HubCheck> {
-        logged(HubClient::new(address, None)?, false, async |client| {
+    pub async fn test(&self, address: &str, trust: &Trust) -> Result<HubCheck> {
+        let client = HubClient::trusting(address, trust)?;
+        logged(client, false, async |client| {
             client.health().await?;
             let needs_sign_in = match client.check_sign_in().await {
                 Ok(()) => false,
@@ -131,7 +132,6 @@ impl HubSession {
             Ok(HubCheck {
                 address: client.address().to_owned(),
                 needs_sign_in,
-                is_readable_on_the_way: client.is_readable_on_the_way(),
             })
         })
         .await
@@ -145,10 +145,11 @@ impl HubSession {
         &self,
         name: &str,
         address: &str,
+        trust: Trust,
         credentials: &Credentials,
     ) -> Result<Session> {
         let _one_at_a_time = self.inner.connecting.lock().await;
-        let client = HubClient::new(address, None)?;
+        let client = HubClient::trusting(address, &trust)?;
         logged(client.clone(), false, async |hub| hub.health().await).await?;
         let address = client.address().to_owned();
         if let Some(known) = self
@@ -178,6 +179,7 @@ impl HubSession {
             address: Some(address),
             username: entered.username,
             sign_in: entered.kind,
+            trust,
         };
         if let Some(secret) = &entered.secret {
             self.keep(&hub.id, secret).await?;
@@ -235,7 +237,7 @@ impl HubSession {
                 Retry::Never,
             ));
         };
-        let client = HubClient::new(address, None)?;
+        let client = HubClient::trusting(address, &hub.trust)?;
         let entered = enter(&client, credentials).await?;
         match &entered.secret {
             Some(secret) => self.keep(&hub.id, secret).await?,
@@ -256,6 +258,23 @@ impl HubSession {
             state.session.state = SessionState::Connected;
         });
         Ok(self.state())
+    }
+
+    /// Trusts the certificate of a saved hub in another way, because its user has decided so, and connects to it.
+    ///
+    /// # Errors
+    /// For this computer, and when there is no CA in what is trusted; nothing is changed then.
+    pub async fn trust(&self, hub_id: &HubId, trust: Trust) -> Result<Session> {
+        let Some(address) = self.saved(hub_id)?.address else {
+            return Err(not_this_computer());
+        };
+        HubClient::trusting(&address, &trust)?;
+        self.change(|state| {
+            if let Some(hub) = state.session.hubs.iter_mut().find(|hub| hub.id == *hub_id) {
+                hub.trust = trust;
+            }
+        });
+        self.connect(hub_id).await
     }
 
     /// Forgets the token of the current hub, and has the hub forget it where it can.
@@ -501,7 +520,7 @@ impl HubSession {
             })?;
             return Ok(HubClient::new(&url, Some(key))?.of_this_computer());
         };
-        let client = HubClient::new(address, None)?;
+        let client = HubClient::trusting(address, &hub.trust)?;
         let secrets = Arc::clone(&self.inner.secrets);
         let hub_id = hub.id.clone();
         let secret = blocking(move || secrets.load(&hub_id)).await?;
@@ -682,6 +701,7 @@ fn this_computer() -> SavedHub {
         address: None,
         username: None,
         sign_in: SignInKind::None,
+        trust: Trust::System,
     }
 }
 

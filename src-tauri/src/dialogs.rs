@@ -27,6 +27,16 @@ pub(crate) async fn choose_file<R: Runtime>(
     local(choice.await.ok().flatten())
 }
 
+/// Asks for a file to read; `None` when the user cancels.
+pub(crate) async fn choose_file_to_read<R: Runtime>(
+    app: &AppHandle<R>,
+    title: &str,
+) -> Result<Option<PathBuf>> {
+    let (chosen, choice) = oneshot::channel();
+    file_dialog(app, title, None).pick_file(|path| answer(chosen, path));
+    local(choice.await.ok().flatten())
+}
+
 /// Asks for a folder; `None` when the user cancels.
 pub(crate) async fn choose_folder<R: Runtime>(
     app: &AppHandle<R>,

@@ -32,6 +32,8 @@ pub fn log_to<R: Runtime>(place: TargetKind) -> TauriPlugin<R> {
         .max_file_size(LARGEST_FILE_BYTES)
         .rotation_strategy(RotationStrategy::KeepSome(OLDER_FILES))
         .level(LevelFilter::Warn)
+        // What it says is in the failure of the request, which is logged.
+        .level_for("rustls_platform_verifier", LevelFilter::Off)
         .level_for("sendense_desktop", LevelFilter::Info)
         .level_for("sendense_core", LevelFilter::Info)
         .level_for("sendense_hub", LevelFilter::Info)

@@ -16,8 +16,8 @@ use sendense_types::commands::{
 };
 use sendense_types::{
     AppError, AppEvent, Backup, BackupStatus, BackupType, ErrorKind, MountId, RepositoryPlace,
-    RetentionAction, RetentionPolicy, Secret, SessionState, Settings, Theme, VerificationStatus,
-    Vm, VmSource, VmState,
+    RetentionAction, RetentionPolicy, Secret, SessionState, Settings, Theme, Trust,
+    VerificationStatus, Vm, VmSource, VmState,
 };
 use serde_json::{Value, json};
 use tauri::ipc::{CallbackFn, InvokeBody};
@@ -317,6 +317,7 @@ fn the_diagnostics_hold_the_last_errors_and_no_password() {
     let request = AddHub {
         name: "Cellar".to_owned(),
         address: nobody.clone(),
+        trust: Trust::System,
         credentials: Credentials::Password {
             username: "ada".to_owned(),
             password: Secret::new("correct-horse"),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{AppError, Backup, BackupId, BackupType, MountId, RepositoryTest, VmDisk, VmId};
+use crate::{AppError, Backup, BackupId, BackupType, MountId, RepositoryTest, Trust, VmDisk, VmId};
 
 /// Names one of the saved hubs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub struct SavedHub {
     /// With what.
     #[serde(default)]
     pub sign_in: SignInKind,
+    /// How its certificate is trusted, where it has one.
+    #[serde(default)]
+    pub trust: Trust,
 }
 
 /// What a hub wants from whoever signs in (contract 8.2).
@@ -115,8 +118,6 @@ pub struct HubCheck {
     pub address: String,
     /// Whether it wants somebody to sign in.
     pub needs_sign_in: bool,
-    /// Whether others on the network can read what is sent: another computer, and no encryption.
-    pub is_readable_on_the_way: bool,
 }
 
 /// What the list of VMs shows about one of them beside its name.

@@ -14,7 +14,7 @@ use crate::{
     DiscoveredVm, Download, DownloadId, FolderSize, HubCheck, HubId, IncrementalBase, Listing,
     MountId, OpenMount, RecentBackups, Repository, RepositoryId, RepositoryPlace, RepositoryTest,
     Rescan, Retention, RetentionPoint, RetentionPolicy, Secret, Session, Settings, StartedBackup,
-    VcenterCredential, Vm, VmDisk, VmId, VmProtection, VmSource, VmSummary,
+    Trust, VcenterCredential, Vm, VmDisk, VmId, VmProtection, VmSource, VmSummary,
 };
 
 /// A request with a name and an answer.
@@ -66,6 +66,8 @@ commands! { $
     get_session(GetSession) -> Session;
     test_hub(TestHub) -> HubCheck;
     add_hub(AddHub) -> Session;
+    choose_ca_file(ChooseCaFile) -> Option<Trust>;
+    trust_hub(TrustHub) -> Session;
     connect_hub(ConnectHub) -> Session;
     sign_in(SignIn) -> Session;
     sign_out(SignOut) -> Session;
@@ -149,6 +151,8 @@ pub struct GetSession {}
 pub struct TestHub {
     /// Address as it was typed.
     pub address: String,
+    /// How its certificate is trusted.
+    pub trust: Trust,
 }
 
 /// Saves a hub and connects to it. Nothing is saved when that fails.
@@ -158,8 +162,24 @@ pub struct AddHub {
     pub name: String,
     /// Address as it was typed.
     pub address: String,
+    /// How its certificate is trusted.
+    pub trust: Trust,
     /// What lets us in.
     pub credentials: Credentials,
+}
+
+/// Lets the user choose, in the system's dialog, a file of CA certificates, and reads it. `None` when they think better
+/// of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChooseCaFile {}
+
+/// Trusts the certificate of a saved hub in another way, because the user has decided so, and connects to it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrustHub {
+    /// One of the saved hubs.
+    pub hub_id: HubId,
+    /// How from now on.
+    pub trust: Trust,
 }
 
 /// What lets somebody in at a hub (contract 8.2).

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Certificate;
+
 /// What happened, what it means and what to do, in words for a person.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AppError {
@@ -17,6 +19,9 @@ pub struct AppError {
     pub retry: Retry,
     /// The hub's or the system's own words, for the fold "Details". Never holds a secret.
     pub details: Option<String>,
+    /// The certificate that was refused, where that is what happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<Box<Certificate>>,
 }
 
 /// Kinds of failure that an app or a script treats differently.
@@ -80,6 +85,7 @@ impl AppError {
             hint: None,
             retry,
             details: None,
+            certificate: None,
         }
     }
 

@@ -7,6 +7,7 @@
 //!
 //! Units: sizes are in bytes unless a name says otherwise (`size_gb`, `memory_mb`), times in UTC.
 
+mod address;
 mod app;
 mod backup;
 pub mod commands;
@@ -19,8 +20,10 @@ mod restore;
 mod secret;
 mod size;
 mod time;
+mod trust;
 mod vm;
 
+pub use address::{is_loopback, is_readable_on_the_way};
 pub use app::{
     About, ChosenFolder, Download, DownloadId, DownloadKind, DownloadProgress, DownloadState,
     Expiry, FolderSize, HubCheck, HubId, Keychain, OpenMount, Opener, SavedHub, Session,
@@ -42,6 +45,7 @@ pub use repository::{
 pub use restore::{FileEntry, FileKind, FileStream, Listing, Mount, MountStatus};
 pub use secret::Secret;
 pub use size::ByteSize;
+pub use trust::{Certificate, CertificateProblem, Fingerprint, Trust};
 pub use vm::{
     AddedVms, DiscoveredDisk, DiscoveredVm, LeftOut, VcenterCredential, Vm, VmDisk, VmSource,
 };

@@ -2,13 +2,17 @@
 
 use sendense_types::commands::{
     Command, ConnectHub, GetSession, GetSettings, ListDownloads, ListMounts, ListRunningBackups,
+    TrustHub,
 };
-use sendense_types::{AppError, HubId, Place, SessionState, Theme, Units};
+use sendense_types::{AppError, ErrorKind, HubId, Place, SessionState, Theme, Units};
 use sendense_words as words;
 use yew::prelude::*;
 use yew_router::prelude::*;
 
-use crate::components::{AddHubDialog, Sidebar, SignInDialog, Toasts, error_notice};
+use crate::components::{
+    AddHubDialog, Sidebar, SignInDialog, Toasts, certificate_dialog, error_notice,
+    error_notice_with,
+};
 use crate::hooks::{IsOffline, use_action};
 use crate::route::Route;
 use crate::state::app::{AppContext, AppState, Change};
@@ -33,6 +37,8 @@ fn Frame() -> Html {
     let navigator = use_navigator();
     let is_adding = use_state(|| false);
     let is_signing_in = use_state(|| false);
+    // As it was when it was opened: what is compared must not change under the pointer.
+    let judged = use_state(|| None::<AppError>);
     use_core(&state);
     use_tick();
 
@@ -79,10 +85,25 @@ fn Frame() -> Html {
     let on_session = {
         let (state, is_adding, is_signing_in) =
             (state.clone(), is_adding.clone(), is_signing_in.clone());
+        let judged = judged.clone();
         Callback::from(move |session| {
             state.dispatch(Change::SessionRead(session));
+            judged.set(None);
             is_adding.set(false);
             is_signing_in.set(false);
+        })
+    };
+    let trust = use_action::<TrustHub>(on_session.clone());
+    let trust_error = trust.error;
+    let on_trust = {
+        let hub_id = hub_id.clone();
+        Callback::from(move |decided| {
+            if let Some(hub_id) = hub_id.clone() {
+                trust.run.emit(TrustHub {
+                    hub_id,
+                    trust: decided,
+                });
+            }
         })
     };
     let on_dismiss = {
@@ -95,6 +116,17 @@ fn Frame() -> Html {
         .and_then(|session| session.current_hub().cloned());
     let session_state = state.session.as_ref().map(|session| &session.state);
     let trouble = match session_state {
+        Some(SessionState::Offline { error }) if error.certificate.is_some() => {
+            let onclick = {
+                let (judged, error) = (judged.clone(), error.clone());
+                Callback::from(move |_: MouseEvent| judged.set(Some(error.clone())))
+            };
+            let show = words::hubs::show_certificate();
+            error_notice_with(
+                error,
+                html! { <button class="button" type="button" {onclick}>{ show }</button> },
+            )
+        }
         Some(SessionState::Offline { error }) => {
             let on_retry = hub_id
                 .clone()
@@ -105,6 +137,15 @@ fn Frame() -> Html {
             let name = hub.as_ref().map(|hub| hub.name.as_str());
             let sign_in = set_flag(&is_signing_in, true).reform(|_: MouseEvent| ());
             signed_out(name.unwrap_or_default(), error.as_ref(), sign_in)
+        }
+        _ => Html::default(),
+    };
+    let judging = match (&*judged, &hub) {
+        (Some(error), Some(hub)) => {
+            let trusting = (on_trust.clone(), trust_error.as_ref());
+            let judged = judged.clone();
+            let on_close = Callback::from(move |()| judged.set(None));
+            certificate_dialog(&hub.name, error, trusting, on_close)
         }
         _ => Html::default(),
     };
@@ -127,10 +168,11 @@ fn Frame() -> Html {
                 if *is_adding {
                     <AddHubDialog on_added={on_session.clone()} on_close={set_flag(&is_adding, false)} />
                 }
+                { judging }
                 if *is_signing_in {
                     if let Some(hub) = hub {
                         <SignInDialog
-                            {hub} on_signed_in={on_session}
+                            {hub} {on_trust} on_signed_in={on_session}
                             on_close={set_flag(&is_signing_in, false)}
                         />
                     }
@@ -144,7 +186,11 @@ fn Frame() -> Html {
 
 /// The hub does not answer, said once above all pages.
 fn offline(error: &AppError, on_retry: Option<Callback<()>>) -> Html {
-    let error = error.clone().with_hint(words::hubs::keeps_trying());
+    let mut error = error.clone();
+    // What else there is to know matters more where somebody may be posing as the hub.
+    if error.kind == ErrorKind::Offline {
+        error.hint = Some(words::hubs::keeps_trying().to_owned());
+    }
     error_notice(&error, on_retry.as_ref())
 }
 

@@ -68,7 +68,7 @@ fn use_answer(question: Question, version: u64, read: Reader) -> Answer {
             let then = move |answer: Result<String, AppError>| {
                 if still.get() {
                     let answer = answer.and_then(|text| read(&text));
-                    tell.dispatch(Step::Answered(asked, answer));
+                    tell.dispatch(Step::Answered(asked, Box::new(answer)));
                 }
             };
             ipc::ask(question.clone(), Box::new(then));
@@ -83,10 +83,9 @@ fn use_answer(question: Question, version: u64, read: Reader) -> Answer {
     Answer {
         data: known.answer_to(&question),
         // That the hub does not answer is said once, above all pages.
-        error: known
-            .error
-            .clone()
-            .filter(|error| !(is_offline && error.kind == ErrorKind::Offline)),
+        error: known.error.clone().filter(|error| {
+            !(is_offline && matches!(error.kind, ErrorKind::Offline | ErrorKind::Untrusted))
+        }),
         is_loading: known.is_loading,
         reload,
     }
@@ -116,7 +115,7 @@ impl Default for Known {
 /// How a query goes on.
 enum Step {
     Asked,
-    Answered(Question, Result<Rc<dyn Any>, AppError>),
+    Answered(Question, Box<Result<Rc<dyn Any>, AppError>>),
     Again,
 }
 
@@ -129,7 +128,7 @@ impl Reducible for Known {
             Step::Asked => known.is_loading = true,
             Step::Answered(question, answer) => {
                 known.is_loading = false;
-                match answer {
+                match *answer {
                     Ok(data) => {
                         known.data = Some((question, data));
                         known.error = None;
@@ -324,9 +323,9 @@ mod tests {
             Known::default(),
             [
                 Step::Asked,
-                Step::Answered(downloads.clone(), Ok(data)),
+                Step::Answered(downloads.clone(), Box::new(Ok(data))),
                 Step::Asked,
-                Step::Answered(downloads.clone(), Err(failure)),
+                Step::Answered(downloads.clone(), Box::new(Err(failure))),
             ],
         );
         assert!(known.error.is_some() && !known.is_loading);

@@ -30,6 +30,7 @@ words! {
     downloads(count) = "{count} download" | "{count} downloads";
     and(others, last) = "{others} and {last}";
     choose_downloads = "Choose a folder for downloads";
+    choose_ca_file = "Choose a CA file";
     choose_repository = "Choose a folder for backups";
     choose_backups = "Choose a folder of backups";
     choose_images = "Choose a folder of disk images";

@@ -81,6 +81,8 @@ words! {
     token_good(hub) = "The token is valid for {hub}.";
     needs_no_sign_in(hub) = "The hub at {hub} needs no sign-in.";
     give_user_or_token = "Give a user with --user, or a token with --token-stdin or --appliance-token-stdin.";
+    bad_fingerprint = "a SHA-256 fingerprint has 64 hexadecimal digits";
+    trust_with(fingerprint) = "To trust this certificate: --fingerprint {fingerprint}";
     session_until(time) = "Signed in until {time}. The token:";
     signed_in(user, time) = "Signed in as {user} until {time}. The token:";
 

@@ -4,6 +4,8 @@
 mod deployed;
 mod faults;
 mod many_vms;
+mod proxy;
+mod tls;
 mod vcenter;
 
 use std::path::Path;
@@ -26,11 +28,15 @@ async fn start(folder: &Path, profile: Profile) -> (LocalHub, SampleVm) {
     let sample = sample_vm(folder);
     let mut config = Config::new(folder.join("data"));
     config.profile = profile;
-    config.auth = Auth::Users(vec![NewUser {
+    config.auth = one_user();
+    (LocalHub::start(config).await.unwrap(), sample)
+}
+
+fn one_user() -> Auth {
+    Auth::Users(vec![NewUser {
         username: "operator".to_owned(),
         password: Password::new("correct horse"),
-    }]);
-    (LocalHub::start(config).await.unwrap(), sample)
+    }])
 }
 
 fn in_folder(folder: &Path) -> VmSource {

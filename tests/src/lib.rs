@@ -12,11 +12,13 @@ mod deployed;
 mod hub;
 mod judge;
 mod mounted;
+mod proxy;
 mod random;
 mod recording;
 mod sample;
 mod small_disk;
 mod strace;
+mod tls;
 mod tool;
 
 use std::fs::OpenOptions;
@@ -31,11 +33,13 @@ pub use judge::{
     debugfs_cat, ntfs_cat, ntfs_cat_file, qemu_img_check, qemu_img_compare, sha256, sha256_file,
 };
 pub use mounted::{Driver, Mounted};
+pub use proxy::{Proxy, ProxyRule};
 pub use random::Random;
 pub use recording::{Change, CrashState, Fate, FileId, Recording};
 pub use sample::{SampleVm, sample_vm};
 pub use sendense_fixtures::{Manifest, SAMPLE_VM, carve, sample_folder};
 pub use small_disk::SmallDisk;
+pub use tls::{Ca, Identity, LOCALHOST, TlsFront, Validity};
 pub use tool::{Outcome, Tool, empty_disk, sendense, tool};
 
 /// The root of the checkout.

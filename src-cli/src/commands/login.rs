@@ -23,12 +23,8 @@ pub(crate) async fn run(global: &Global, output: &Output) -> Result<()> {
             words::failures::needs_no_sign_in().to_owned()
         });
     };
-    let client = HubClient::new(address, None)?;
+    let client = connection::elsewhere(address, global)?;
     client.health().await?;
-    if client.is_readable_on_the_way() {
-        // Before anything secret is sent.
-        output.note(words::hubs::unencrypted());
-    }
     if global.token_stdin {
         let as_nobody = client.check_sign_in().await;
         if as_nobody.is_ok() {

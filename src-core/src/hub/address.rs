@@ -1,7 +1,5 @@
 //! Addresses of hubs as people write them, and the addresses of what a hub offers.
 
-use std::net::IpAddr;
-
 use reqwest::Url;
 use sendense_types::{AppError, ErrorKind, Retry};
 use sendense_words as words;
@@ -75,13 +73,8 @@ pub(super) fn below(base: &Url, segments: &[&str]) -> Result<Url> {
 
 /// Whether a hub lies on this computer, where no proxy has business.
 pub(super) fn is_loopback(url: &Url) -> bool {
-    url.host_str().is_some_and(|host| {
-        host == "localhost"
-            || host
-                .trim_matches(['[', ']'])
-                .parse::<IpAddr>()
-                .is_ok_and(|ip| ip.is_loopback())
-    })
+    url.host_str()
+        .is_some_and(|host| sendense_types::is_loopback(host.trim_matches(['[', ']'])))
 }
 
 #[cfg(test)]

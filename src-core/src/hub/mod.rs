@@ -4,12 +4,15 @@
 
 mod address;
 mod backups;
+mod ca;
+mod certificate;
 mod discovery;
 mod error;
 mod meanings;
 mod patience;
 mod pauses;
 mod places;
+mod proxy;
 mod redaction;
 mod refusals;
 mod renewal;
@@ -20,6 +23,7 @@ mod retention;
 mod session;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod vms;
 mod wire;
 mod zone;
@@ -31,9 +35,11 @@ use std::time::Instant;
 use jiff::Timestamp;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
-use sendense_types::{BackupId, HubId, VmId};
+use sendense_types::{BackupId, HubId, Trust, VmId};
 
 pub(crate) use self::backups::{Proof, failure_of};
+pub use self::ca::trust_ca_file;
+use self::proxy::Proxy;
 use self::renewal::Renewal;
 use self::restore::AnswerLimit;
 pub(crate) use self::restore::{Body, normal_path, why_not_a_file};
@@ -45,6 +51,8 @@ use crate::Result;
 #[derive(Clone, Debug)]
 pub struct HubClient {
     http: reqwest::Client,
+    /// What lies between.
+    proxy: Option<Proxy>,
     /// Ends with a slash and holds no `/api/v1`.
     base: Url,
     /// Under which it is remembered.
@@ -77,12 +85,22 @@ impl HubClient {
     /// # Errors
     /// When the address makes no sense.
     pub fn new(address: &str, token: Option<Token>) -> Result<Self> {
+        let hub = Self::trusting(address, &Trust::System)?;
+        Ok(Self { token, ..hub })
+    }
+
+    /// As [`new`](Self::new), without a token, for a hub whose certificate is trusted in this way.
+    ///
+    /// # Errors
+    /// When the address makes no sense, or there is no CA in what is trusted.
+    pub fn trusting(address: &str, trust: &Trust) -> Result<Self> {
         let base = address::parse(address)?;
         Ok(Self {
-            http: request::http_client(&base)?,
+            http: request::http_client(&base, trust)?,
+            proxy: Proxy::before(&base),
             id: HubId(shown(&base).to_owned()),
             base,
-            token,
+            token: None,
             renewal: None,
             time: Arc::default(),
             answer_limit: Arc::default(),
@@ -152,7 +170,7 @@ impl HubClient {
 
     /// Whether others on the network can read what is sent: the hub is another computer, and nothing is encrypted.
     pub fn is_readable_on_the_way(&self) -> bool {
-        self.base.scheme() == "http" && !address::is_loopback(&self.base)
+        sendense_types::is_readable_on_the_way(self.address())
     }
 
     /// Whether the hub's computer is this one, so that a path means the same on both.

@@ -4,16 +4,16 @@ use std::error::Error as _;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use reqwest::header::{AUTHORIZATION, DATE, HeaderValue};
+use reqwest::header::{AUTHORIZATION, DATE, HeaderValue, LOCATION};
 use reqwest::{Client, Method, Request, RequestBuilder, Response, StatusCode, Url, redirect};
-use sendense_types::{AppError, ErrorKind, Retry};
+use sendense_types::{AppError, ErrorKind, Retry, Trust};
 use sendense_words as words;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::patience::{self, Patience};
 use super::redaction::without;
-use super::{HubClient, address, error};
+use super::{HubClient, address, certificate, error, tls};
 use crate::Result;
 
 /// Deployed hubs work on while a client waits (contract H1), so only silence ends a request.
@@ -27,8 +27,8 @@ const LARGEST_JSON_BYTES: usize = 512 * 1024 * 1024;
 
 const LONGEST_FAILURE: usize = 1024 * 1024;
 
-/// The HTTP client for one hub.
-pub(super) fn http_client(base: &Url) -> Result<Client> {
+/// The HTTP client for one hub whose certificate is trusted in this way. It takes the system's proxy.
+pub(super) fn http_client(base: &Url, trust: &Trust) -> Result<Client> {
     let mut builder = Client::builder()
         .user_agent(concat!("sendense/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT)
@@ -36,6 +36,7 @@ pub(super) fn http_client(base: &Url) -> Result<Client> {
         .pool_idle_timeout(POOL_IDLE)
         .tcp_nodelay(true)
         .http1_only()
+        .tls_backend_preconfigured(tls::config(trust)?)
         // Hubs do not redirect; following one would send the token to who knows where.
         .redirect(redirect::Policy::none());
     if address::is_loopback(base) {
@@ -214,7 +215,10 @@ impl HubClient {
         let again = request.try_clone();
         let sent = match (self.http.execute(request).await, again) {
             (Err(error), Some(again))
-                if effect == Effect::Repeatable && !error.is_timeout() && !error.is_builder() =>
+                if effect == Effect::Repeatable
+                    && !error.is_timeout()
+                    && !error.is_builder()
+                    && !certificate::is_refused(&error) =>
             {
                 tracing::debug!(error = %chain(&error), "asking once more");
                 self.http.execute(again).await
@@ -233,6 +237,9 @@ impl HubClient {
         let response = response.map_err(|error| self.no_answer(&error, when_lost))?;
         self.hear_time(&response);
         let status = response.status();
+        if status.is_redirection() {
+            return Err(redirected(&response));
+        }
         let told = match status {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
                 patience::seconds_told(response.headers())
@@ -243,6 +250,13 @@ impl HubClient {
         let body = at_most(LONGEST_FAILURE, response).await;
         let body = body.ok().flatten().unwrap_or_default();
         let mut error = error::of_answer(status, &body);
+        let proxy = self.proxy.as_ref();
+        if let Some(said) = proxy.and_then(|proxy| proxy.answered(self.address(), status, &body)) {
+            error = AppError {
+                details: error.details,
+                ..said
+            };
+        }
         if let Some(seconds) = told {
             error.retry = Retry::AfterSeconds(seconds);
         }
@@ -270,20 +284,21 @@ impl HubClient {
     fn no_answer(&self, failure: &reqwest::Error, effect: Effect) -> AppError {
         let details = chain(failure);
         let address = self.address();
-        let lower = details.to_lowercase();
+        if let Some(error) = certificate::failure(failure, address) {
+            return error;
+        }
+        let by_proxy = || {
+            let proxy = self.proxy.as_ref().filter(|_| failure.is_connect());
+            proxy.and_then(|proxy| proxy.no_connection(address, &details))
+        };
         let error = if failure.is_builder() {
             AppError::new(
                 ErrorKind::Invalid,
                 words::failures::request_not_sent(),
                 Retry::Never,
             )
-        } else if lower.contains("certificate") {
-            AppError::new(
-                ErrorKind::Untrusted,
-                words::failures::untrusted(address),
-                Retry::Never,
-            )
-            .with_hint(words::failures::untrusted_hint())
+        } else if let Some(error) = by_proxy() {
+            error
         } else if failure.is_connect() {
             AppError::new(
                 ErrorKind::Offline,
@@ -303,6 +318,21 @@ impl HubClient {
         };
         error.with_details(details)
     }
+}
+
+/// An answer that points elsewhere, where nobody goes. Only the host is named: the rest may hold what is asked for.
+fn redirected(response: &Response) -> AppError {
+    let target = response.headers().get(LOCATION);
+    let target = target.and_then(|target| response.url().join(target.to_str().ok()?).ok());
+    let message = match target.as_ref().map(|target| target.origin()) {
+        Some(origin) if origin.is_tuple() => {
+            words::failures::redirected_to(origin.ascii_serialization())
+        }
+        _ => words::failures::redirected().to_owned(),
+    };
+    AppError::new(ErrorKind::Invalid, message, Retry::Never)
+        .with_hint(words::failures::redirected_hint())
+        .with_details(format!("HTTP {}", response.status()))
 }
 
 fn unusable_token() -> AppError {

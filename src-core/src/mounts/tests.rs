@@ -110,6 +110,7 @@ impl Scene {
         let hub = FakeHub::start(move |line| answering.lock().unwrap().answer(line)).await;
         let id = HubId(hub.address.clone());
         let saved = SavedHub {
+            trust: sendense_types::Trust::System,
             id: id.clone(),
             name: "hub".to_owned(),
             address: Some(hub.address.clone()),

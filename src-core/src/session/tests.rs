@@ -24,6 +24,7 @@ fn saved(address: &str) -> SavedHub {
         address: Some(address.to_owned()),
         username: None,
         sign_in: SignInKind::None,
+        trust: Trust::System,
     }
 }
 
@@ -171,7 +172,9 @@ async fn a_password_is_not_logged_whatever_the_hub_answers() {
         username: "ada".to_owned(),
         password: Secret::new("correct-horse"),
     };
-    let added = session.add("", &hub.address, &credentials).await;
+    let added = session
+        .add("", &hub.address, Trust::System, &credentials)
+        .await;
     let error = added.unwrap_err();
     let lines = log.lines();
     assert_eq!(lines.len(), 1, "{lines:?}");
@@ -273,4 +276,12 @@ async fn signing_out_waits_only_a_moment_for_a_hub_that_is_silent() {
     tokio::time::advance(SIGNING_OUT * 2).await;
     let state = signing_out.await.unwrap().unwrap().state;
     assert_eq!(state, SessionState::SignedOut { error: None });
+}
+
+#[test]
+fn a_hub_that_was_saved_without_its_trust_is_trusted_as_the_system_does() {
+    let mut kept = serde_json::to_value(saved("https://hub")).unwrap();
+    assert!(kept.as_object_mut().unwrap().remove("trust").is_some());
+    let hub: SavedHub = serde_json::from_value(kept).unwrap();
+    assert_eq!(hub.trust, Trust::System);
 }

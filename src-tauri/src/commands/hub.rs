@@ -1,14 +1,16 @@
 //! Hubs: which there are, and how we stand with the current one.
 
-use sendense_core::HubSession;
+use sendense_core::{HubSession, trust_ca_file};
 use sendense_types::SessionState;
 use sendense_types::commands::{
-    AddHub, ConnectHub, GetSession, RemoveHub, Reply, SignIn, SignOut, TestHub,
+    AddHub, ChooseCaFile, ConnectHub, GetSession, RemoveHub, Reply, SignIn, SignOut, TestHub,
+    TrustHub,
 };
+use sendense_words as words;
 use tauri::{AppHandle, Manager, Runtime, State, command};
 
-use crate::Result;
 use crate::local_hub::OwnHub;
+use crate::{Result, dialogs};
 
 #[command]
 pub(crate) fn get_session(
@@ -24,7 +26,7 @@ pub(crate) async fn test_hub(
     session: State<'_, HubSession>,
     request: TestHub,
 ) -> Result<Reply<TestHub>> {
-    session.test(&request.address).await
+    session.test(&request.address, &request.trust).await
 }
 
 #[command]
@@ -35,9 +37,29 @@ pub(crate) async fn add_hub(
     let AddHub {
         name,
         address,
+        trust,
         credentials,
     } = request;
-    session.add(&name, &address, &credentials).await
+    session.add(&name, &address, trust, &credentials).await
+}
+
+#[command]
+pub(crate) async fn choose_ca_file<R: Runtime>(
+    app: AppHandle<R>,
+    request: ChooseCaFile,
+) -> Result<Reply<ChooseCaFile>> {
+    let ChooseCaFile {} = request;
+    let title = words::frame::choose_ca_file();
+    let chosen = dialogs::choose_file_to_read(&app, title).await?;
+    chosen.map(|file| trust_ca_file(&file)).transpose()
+}
+
+#[command]
+pub(crate) async fn trust_hub(
+    session: State<'_, HubSession>,
+    request: TrustHub,
+) -> Result<Reply<TrustHub>> {
+    session.trust(&request.hub_id, request.trust).await
 }
 
 #[command]

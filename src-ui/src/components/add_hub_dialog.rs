@@ -1,12 +1,12 @@
 //! Adding a hub.
 
 use sendense_types::commands::{AddHub, TestHub};
-use sendense_types::{HubCheck, Session, SignInKind};
+use sendense_types::{AppError, HubCheck, Session, SignInKind, Trust};
 use sendense_words as words;
 use yew::prelude::*;
 
-use super::sign_in_entry::{entry_fields, field, use_entry};
-use super::{Dialog, error_notice};
+use super::sign_in_entry::{entry_fields, field, unencrypted, use_entry};
+use super::{Dialog, Untrusted};
 use crate::hooks::use_action;
 
 #[derive(Clone, PartialEq, Properties)]
@@ -22,27 +22,61 @@ pub(crate) fn AddHubDialog(props: &AddHubDialogProps) -> Html {
     let address = use_state(String::new);
     let entry = use_entry(SignInKind::Password, None);
     let found = use_state(|| None::<HubCheck>);
+    // What was decided about one address says nothing about another.
+    let decided = use_state(|| (String::new(), Trust::System));
+    let trust = match &*decided {
+        (of, trust) if *of == *address => trust.clone(),
+        _ => Trust::System,
+    };
     let add = use_action::<AddHub>(props.on_added.clone());
     let test = {
         let found = found.clone();
         use_action::<TestHub>(Callback::from(move |check| found.set(Some(check))))
     };
-    let on_action = {
-        let run = add.run.clone();
+    let add_with = {
         let request = AddHub {
             name: (*name).clone(),
             address: (*address).clone(),
+            trust: Trust::System,
             credentials: entry.credentials(),
         };
-        Callback::from(move |()| run.emit(request.clone()))
+        add.run.reform(move |trust| AddHub {
+            trust,
+            ..request.clone()
+        })
     };
-    let on_test = {
-        let (run, address, found) = (test.run.clone(), address.clone(), found.clone());
-        Callback::from(move |_: MouseEvent| {
+    let test_with = {
+        let (address, found) = (address.clone(), found.clone());
+        test.run.reform(move |trust| {
             found.set(None);
-            run.emit(TestHub {
+            TestHub {
                 address: (*address).clone(),
-            });
+                trust,
+            }
+        })
+    };
+    let on_action = {
+        let trust = trust.clone();
+        add_with.reform(move |()| trust.clone())
+    };
+    let on_test = test_with.reform(move |_: MouseEvent| trust.clone());
+    // What failed for the certificate is done again.
+    let on_trust = {
+        let is_refused = |error: &Option<AppError>| {
+            error
+                .as_ref()
+                .is_some_and(|error| error.certificate.is_some())
+        };
+        let is_refused = (is_refused(&test.error), is_refused(&add.error));
+        let address = address.clone();
+        Callback::from(move |trust: Trust| {
+            decided.set(((*address).clone(), trust.clone()));
+            if is_refused.0 {
+                test_with.emit(trust.clone());
+            }
+            if is_refused.1 {
+                add_with.emit(trust);
+            }
         })
     };
     html! {
@@ -51,6 +85,7 @@ pub(crate) fn AddHubDialog(props: &AddHubDialogProps) -> Html {
             is_blocked={address.trim().is_empty() || entry.lacks_a_token()} is_busy={add.is_running}
         >
             { field(words::hubs::address(), &address, "text", words::hubs::address_example()) }
+            { unencrypted(&address) }
             { field(words::common::name(), &name, "text", words::hubs::name_hint()) }
             { entry_fields(&entry) }
             <div class="dialog__line">
@@ -67,14 +102,11 @@ pub(crate) fn AddHubDialog(props: &AddHubDialogProps) -> Html {
                         } else {
                             words::hubs::answers_open()
                         } }
-                        if check.is_readable_on_the_way {
-                            { " " }{ words::hubs::unencrypted() }
-                        }
                     </span>
                 }
             </div>
             if let Some(error) = test.error.clone().or_else(|| add.error.clone()) {
-                { error_notice(&error, None) }
+                <Untrusted {error} {on_trust} />
             }
         </Dialog>
     }

@@ -1,7 +1,7 @@
 //! The hub that is asked, at the foot of the sidebar, and the list of the others.
 
 use sendense_types::commands::{RemoveHub, SignOut};
-use sendense_types::{HubId, SavedHub, Session, SessionState};
+use sendense_types::{ErrorKind, HubId, SavedHub, Session, SessionState};
 use sendense_words as words;
 use yew::prelude::*;
 
@@ -178,6 +178,9 @@ fn standing(session: &Session, hub: &SavedHub) -> (&'static str, &'static str) {
         SessionState::Connected if hub.is_this_computer() => ("is-ok", words::hubs::running_here()),
         SessionState::Connected => ("is-ok", words::hubs::connected()),
         SessionState::SignedOut { .. } => ("is-warn", words::hubs::signed_out_state()),
+        SessionState::Offline { error } if error.kind == ErrorKind::Untrusted => {
+            ("is-bad", words::hubs::not_trusted())
+        }
         SessionState::Offline { .. } => ("is-bad", words::hubs::not_reachable()),
     }
 }

@@ -1,18 +1,20 @@
 //! Signing in at a hub.
 
 use sendense_types::commands::SignIn;
-use sendense_types::{SavedHub, Session, SignInKind};
+use sendense_types::{SavedHub, Session, SignInKind, Trust};
 use sendense_words as words;
 use yew::prelude::*;
 
-use super::sign_in_entry::{entry_fields, use_entry};
-use super::{Dialog, error_notice};
+use super::sign_in_entry::{entry_fields, unencrypted, use_entry};
+use super::{Dialog, Untrusted};
 use crate::hooks::use_action;
 
 #[derive(Clone, PartialEq, Properties)]
 pub(crate) struct SignInDialogProps {
     /// The hub.
     pub(crate) hub: SavedHub,
+    /// The user has decided how its certificate is trusted.
+    pub(crate) on_trust: Callback<Trust>,
     pub(crate) on_signed_in: Callback<Session>,
     pub(crate) on_close: Callback<()>,
 }
@@ -41,9 +43,10 @@ pub(crate) fn SignInDialog(props: &SignInDialogProps) -> Html {
             on_close={props.on_close.clone()} is_blocked={is_nobody || entry.lacks_a_token()}
             is_busy={sign_in.is_running}
         >
+            { unencrypted(props.hub.address.as_deref().unwrap_or_default()) }
             { entry_fields(&entry) }
-            if let Some(error) = &sign_in.error {
-                { error_notice(error, None) }
+            if let Some(error) = sign_in.error.clone() {
+                <Untrusted {error} on_trust={props.on_trust.clone()} />
             }
         </Dialog>
     }

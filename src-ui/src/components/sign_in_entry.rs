@@ -1,10 +1,11 @@
 //! What somebody signs in with, as a part of dialogs.
 
 use sendense_types::commands::Credentials;
-use sendense_types::{Secret, SignInKind};
+use sendense_types::{Secret, SignInKind, is_readable_on_the_way};
 use sendense_words as words;
 use yew::prelude::*;
 
+use super::{Picture, icon};
 use crate::dom;
 
 /// What somebody signs in with, as it is typed.
@@ -98,6 +99,15 @@ fn token_field(entry: &Entry, hint: &'static str) -> Html {
             { field(words::hubs::token(), &entry.token, "password", "") }
             <p class="faint">{ hint }</p>
         </>
+    }
+}
+
+/// Said before anything is sent to a hub at this address, where others can read it.
+pub(super) fn unencrypted(address: &str) -> Html {
+    html! {
+        if is_readable_on_the_way(address) {
+            <p class="faint">{ icon(Picture::Warning) }{ " " }{ words::hubs::unencrypted() }</p>
+        }
     }
 }
 

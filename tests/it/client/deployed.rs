@@ -16,7 +16,7 @@ use sendense_tests::{
 use sendense_types::commands::Credentials;
 use sendense_types::{
     AppError, AppEvent, Backup, BackupStatus, BackupType, ErrorKind, HubId, RepositoryId,
-    RepositoryPlace, Secret, SessionState, SignInKind, Vm, VmState,
+    RepositoryPlace, Secret, SessionState, SignInKind, Trust, Vm, VmState,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -613,7 +613,10 @@ async fn each_kind_of_sign_in_gets_in_where_it_should_and_nowhere_else() {
         bearer("session-of-the-appliance"),
     ] {
         let (session, _) = empty_session();
-        let error = session.add("", address, &refused).await.unwrap_err();
+        let error = session
+            .add("", address, Trust::System, &refused)
+            .await
+            .unwrap_err();
         assert_eq!(error.kind, ErrorKind::Unauthorized, "{refused:?}: {error}");
         assert!(
             !format!("{error:?}").contains("of-the-appliance"),
@@ -625,7 +628,12 @@ async fn each_kind_of_sign_in_gets_in_where_it_should_and_nowhere_else() {
     let (session, secrets) = empty_session();
     let logins_before = site.logins();
     let added = session
-        .add("", address, &appliance(" of-the-appliance\n"))
+        .add(
+            "",
+            address,
+            Trust::System,
+            &appliance(" of-the-appliance\n"),
+        )
         .await
         .unwrap();
     assert_eq!(added.state, SessionState::Connected);
@@ -650,7 +658,10 @@ async fn each_kind_of_sign_in_gets_in_where_it_should_and_nowhere_else() {
     assert_eq!(state.state, SessionState::Connected);
     let (session, _) = empty_session();
     let with_bearer = bearer("session-of-the-appliance");
-    let added = session.add("", address, &with_bearer).await.unwrap();
+    let added = session
+        .add("", address, Trust::System, &with_bearer)
+        .await
+        .unwrap();
     assert_eq!(added.hubs[1].sign_in, SignInKind::Bearer);
     // Only its own token can let it in again: the user is asked.
     site.deployed.forget_sessions();
@@ -666,7 +677,10 @@ async fn each_kind_of_sign_in_gets_in_where_it_should_and_nowhere_else() {
         .change(|hazards| hazards.appliance_token = None);
     for credentials in [Credentials::None, password(), appliance("any")] {
         let (session, _) = empty_session();
-        let added = session.add("", address, &credentials).await.unwrap();
+        let added = session
+            .add("", address, Trust::System, &credentials)
+            .await
+            .unwrap();
         assert_eq!(added.state, SessionState::Connected);
     }
 }

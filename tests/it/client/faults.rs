@@ -7,8 +7,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use sendense_core::HubClient;
 use sendense_core::download::save_file;
+use sendense_core::{HubClient, Token};
 use sendense_tests::temp_dir;
 use sendense_types::{BackupId, BackupType, ErrorKind, MountId, RepositoryId};
 use tokio_util::sync::CancellationToken;
@@ -270,10 +270,30 @@ async fn a_folder_and_a_link_are_not_downloaded_as_files() {
 }
 
 #[tokio::test]
-async fn a_redirect_does_not_carry_the_token_elsewhere() {
-    let script = Script::play([Answer::Raw(
-        "HTTP/1.1 301 X\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
-    )]);
-    let error = script.hub().vms().await.unwrap_err();
-    assert!(error.message.contains("like a hub"), "{error}");
+async fn a_redirect_is_said_and_does_not_carry_the_token_elsewhere() {
+    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let origin = format!("http://{}", elsewhere.local_addr().unwrap());
+    for (location, target) in [
+        (format!("{origin}/a/secret?path=b"), origin.clone()),
+        (
+            "https://HUB.example/login".to_owned(),
+            "https://hub.example".to_owned(),
+        ),
+        ("/login".to_owned(), "http://127.0.0.1".to_owned()),
+        ("mailto:ada".to_owned(), "elsewhere".to_owned()),
+    ] {
+        for status in [301, 302, 303, 307, 308] {
+            let answer = format!(
+                "HTTP/1.1 {status} X\r\nlocation: {location}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            );
+            let script = Script::play([Answer::Raw(answer.leak())]);
+            let hub = script.hub().with_token(Token::new("s3cret"));
+            let error = hub.health().await.unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Invalid, "{error:?}");
+            assert!(error.message.contains(&target), "{target}: {error}");
+            assert!(!format!("{error:?}").contains("secret"), "{error:?}");
+        }
+    }
+    assert!(elsewhere.accept().is_err(), "somebody went there");
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use axum::extract::{Query, State};
 use axum::{Json, Router, routing::get};
 use sendense_core::{Backups, Events, HubSession, MemorySecrets};
-use sendense_types::VmState;
 use sendense_types::commands::Credentials;
+use sendense_types::{Trust, VmState};
 use serde_json::{Value, json};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -74,7 +74,10 @@ async fn the_overview_of_two_thousand_vms_is_complete_soon_without_a_rush_on_the
     let secrets = Arc::new(MemorySecrets::default());
     let here = sendense_types::HubId::this_computer();
     let session = HubSession::new(Vec::new(), here, secrets, events.clone());
-    session.add("", &address, &Credentials::None).await.unwrap();
+    session
+        .add("", &address, Trust::System, &Credentials::None)
+        .await
+        .unwrap();
     let overview = Backups::new(session, events);
 
     let asked = Instant::now();

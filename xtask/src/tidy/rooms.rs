@@ -15,7 +15,15 @@ const ROOMS: &[(&str, Rooms)] = &[
         &[
             (
                 "app",
-                &["backup", "error", "ids", "repository", "time", "vm"],
+                &[
+                    "backup",
+                    "error",
+                    "ids",
+                    "repository",
+                    "time",
+                    "trust",
+                    "vm",
+                ],
             ),
             ("backup", &["failure", "ids", "time"]),
             (
@@ -28,13 +36,16 @@ const ROOMS: &[(&str, Rooms)] = &[
                     "repository",
                     "restore",
                     "secret",
+                    "trust",
                     "vm",
                 ],
             ),
+            ("error", &["trust"]),
             ("event", &["app", "backup", "error", "ids", "repository"]),
             ("repository", &["failure", "ids", "secret"]),
             ("restore", &["ids", "time"]),
             ("size", &["app"]),
+            ("trust", &["time"]),
             ("vm", &["ids", "time"]),
         ],
     ),

@@ -11,9 +11,10 @@ use crate::workspace::Sources;
 /// What a user reads comes out of these.
 const SPEAKING: [&str; 4] = ["src-ui/src", "src-core/src", "src-cli/src", "src-tauri/src"];
 
-/// Where sentences are others': what hubs say, what support reads, and the help that clap takes from its definitions.
-const OTHERS: [&str; 4] = [
+/// Where sentences are others': what hubs say, or libraries of connections, what support reads, and the help that clap takes from its definitions.
+const OTHERS: [&str; 5] = [
     "src-core/src/hub/meanings.rs",
+    "src-core/src/hub/proxy.rs",
     "src-core/src/hub/refusals.rs",
     "src-tauri/src/diagnostics.rs",
     "src-cli/src/args.rs",

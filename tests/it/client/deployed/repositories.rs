@@ -3,7 +3,7 @@
 use sendense_core::{Events, HubClient};
 use sendense_tests::{Api, Hazards, Tool, sendense};
 use sendense_types::{
-    AppError, BackupType, ErrorKind, Mounting, Repository, RepositoryPlace, Secret, Tried,
+    AppError, BackupType, ErrorKind, Mounting, Repository, RepositoryPlace, Secret, Tried, Trust,
 };
 
 use super::{Site, empty_session, session_with};
@@ -246,7 +246,10 @@ async fn only_a_hub_elsewhere_is_told_where_a_repository_is() {
     assert_eq!(refused.kind, ErrorKind::Invalid, "{refused:?}");
     let (session, _) = empty_session();
     let nobody = sendense_types::commands::Credentials::None;
-    session.add("", site.deployed.url(), &nobody).await.unwrap();
+    session
+        .add("", site.deployed.url(), Trust::System, &nobody)
+        .await
+        .unwrap();
     session
         .ask_elsewhere(async |hub| hub.create_repository("x", &place).await)
         .await
