@@ -82,20 +82,21 @@ impl<'b> Judge<'b> {
         self.no_other_files(&points)?;
 
         let next = self.back_up(client, &vm, !points.is_empty()).await?;
-        self.compare(&next, &self.next, ask_qemu)?;
-        // Which a backup begins by itself.
+        // Which a backup begins by itself. Files that go while they are looked at are no fault.
         client
             .settle_retention(&vm)
             .await
             .map_err(words("retention"))?;
         let points = self.points(client, &vm).await?;
+        if !points.iter().any(|point| point.backup_id == next.backup_id) {
+            return Err(format!("{} is gone", id(&next)));
+        }
         for point in &points {
             // Within one second the next backup may have been given an id from the record.
-            let disks = match point.backup_id == next.backup_id {
-                true => &self.next,
-                false => &self.bench.known[&id(point)],
-            };
-            self.compare(point, disks, false)?;
+            match point.backup_id == next.backup_id {
+                true => self.compare(point, &self.next, ask_qemu)?,
+                false => self.compare(point, &self.bench.known[&id(point)], false)?,
+            }
         }
         self.no_other_files(&points)
     }
