@@ -165,6 +165,11 @@ pub(crate) enum BackupCommand {
         #[arg(long)]
         wait: bool,
     },
+    /// Watch a backup until it is over, whoever started it, and fail if it fails.
+    Watch {
+        /// ID of the backup.
+        id: String,
+    },
     /// List the backups of a VM, newest first.
     List {
         /// Name or ID.

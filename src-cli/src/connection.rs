@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret;
-use sendense_core::{HubClient, MountRecord, SignIn, Token, trust_ca_file};
+use sendense_core::{BackupRecord, HubClient, MountRecord, SignIn, Token, trust_ca_file};
 use sendense_hub::{Config, LocalHub, ServeError, default_data_dir, find_running};
 use sendense_types::{AppError, ErrorKind, Retry, Trust};
 use sendense_words as words;
@@ -49,8 +49,9 @@ pub(crate) async fn open(global: &Global) -> Result<(Connection, Option<LocalHub
         let client = sign_in(client, global).await?;
         // A hub elsewhere needs no folder here, so neither does what is asked of it.
         let data_dir = data_dir(global).ok();
+        let backups = BackupRecord::in_folder(data_dir.as_deref());
         let connection = Connection {
-            client,
+            client: client.with_backup_record(backups),
             mounts: MountRecord::in_folder(data_dir.as_deref()),
             ends_with_command: false,
         };
@@ -59,8 +60,11 @@ pub(crate) async fn open(global: &Global) -> Result<(Connection, Option<LocalHub
     let data_dir = data_dir(global)?;
     let mounts = MountRecord::in_folder(Some(&data_dir));
     if let Some(running) = find_running(&data_dir).await.map_err(refused)? {
+        let backups = BackupRecord::in_folder(Some(&data_dir));
         let connection = Connection {
-            client: HubClient::new(&running.url, Some(Token::new(running.key)))?.of_this_computer(),
+            client: HubClient::new(&running.url, Some(Token::new(running.key)))?
+                .of_this_computer()
+                .with_backup_record(backups),
             mounts,
             ends_with_command: false,
         };
@@ -70,6 +74,7 @@ pub(crate) async fn open(global: &Global) -> Result<(Connection, Option<LocalHub
         .await
         .map_err(refused)?;
     let connection = Connection {
+        // What such a hub does ends with it, so nobody has to remember that.
         client: HubClient::new(hub.url(), Some(Token::new(hub.key())))?.of_this_computer(),
         mounts,
         ends_with_command: true,

@@ -189,6 +189,19 @@ impl Backups {
         );
     }
 
+    /// Watches again what ran on the current hub when the app was closed, or when the hub went away. How a backup ended
+    /// meanwhile is news as well.
+    pub async fn resume(&self) {
+        let Ok((client, generation)) = self.inner.session.current() else {
+            return;
+        };
+        for id in client.unfinished_backups().await {
+            if self.inner.session.generation() == generation {
+                self.watch(id);
+            }
+        }
+    }
+
     /// The backups that run on the current hub, as far as the core has seen them, as last seen.
     pub fn running(&self) -> Vec<BackupProgress> {
         let generation = self.inner.session.generation();
@@ -510,7 +523,15 @@ fn newest(backups: &[Backup], wanted: impl Fn(&Backup) -> bool) -> Option<Backup
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use sendense_types::commands::Credentials;
+    use sendense_types::{ErrorKind, HubId, SessionState, Trust};
+    use tokio::sync::broadcast::Receiver;
+
     use super::*;
+    use crate::testing::{FakeHub, json};
+    use crate::{BackupRecord, MemorySecrets};
 
     fn backup(day: u32, status: &str) -> Backup {
         serde_json::from_value(serde_json::json!({
@@ -545,6 +566,93 @@ mod tests {
         assert_eq!(good.backup_id.as_str(), "b1");
         let running = [backup(3, "active"), backup(2, "failed")];
         assert_eq!(state_of(&running), VmState::Running);
+    }
+
+    /// A hub that answers questions for a backup like this, and everything else with nothing.
+    async fn hub_with(backup: &'static str, status: u16) -> FakeHub {
+        FakeHub::start(move |line| match line.contains("/backups/") {
+            true => json(status, "", backup),
+            false => json(200, "", r#"{"vm_contexts":[],"backups":[]}"#),
+        })
+        .await
+    }
+
+    /// The app, started on this folder, with this hub as the current one.
+    async fn start_app(folder: &Path, hub: &FakeHub) -> (Backups, Receiver<AppEvent>) {
+        let events = Events::new();
+        let secrets = Arc::new(MemorySecrets::default());
+        let here = HubId::this_computer();
+        let session = HubSession::new(Vec::new(), here, secrets, events.clone())
+            .remembering(BackupRecord::in_folder(Some(folder)));
+        let none = Credentials::None;
+        let added = session.add("", &hub.address, Trust::System, &none).await;
+        assert_eq!(added.unwrap().state, SessionState::Connected);
+        let news = events.subscribe();
+        (Backups::new(session, events), news)
+    }
+
+    async fn next_news(news: &mut Receiver<AppEvent>) -> AppEvent {
+        loop {
+            match news.recv().await.unwrap() {
+                AppEvent::SessionChanged { .. } => {}
+                event => return event,
+            }
+        }
+    }
+
+    const RUNNING: &str = r#"{"backup_id":"b1","vm_context_id":"vm","vm_name":"web","backup_type":"full",
+        "status":"in_progress","bytes_transferred":5}"#;
+    const FAILED: &str = r#"{"backup_id":"b1","vm_context_id":"vm","vm_name":"web","backup_type":"full",
+        "status":"failed","error_message":"disk full"}"#;
+
+    #[tokio::test]
+    async fn what_ran_when_the_app_was_closed_is_watched_again_and_its_end_is_told_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let running = hub_with(RUNNING, 200).await;
+        let (backups, mut news) = start_app(folder.path(), &running).await;
+        backups.watch(BackupId::from("b1"));
+        assert!(matches!(
+            next_news(&mut news).await,
+            AppEvent::BackupProgressed(_)
+        ));
+        let hub = backups.inner.session.state().current;
+        drop((backups, news));
+
+        // The same hub, some time later.
+        let over = hub_with(FAILED, 200).await;
+        let moved = std::fs::read_to_string(folder.path().join("backups.json")).unwrap();
+        assert!(moved.contains(&hub.0), "{moved}");
+        let moved = moved.replace(&running.address, &over.address);
+        std::fs::write(folder.path().join("backups.json"), moved).unwrap();
+        let (backups, mut news) = start_app(folder.path(), &over).await;
+        backups.resume().await;
+        let AppEvent::BackupFinished { backup } = next_news(&mut news).await else {
+            panic!("its end is news");
+        };
+        assert_eq!(backup.status, BackupStatus::Failed);
+        drop((backups, news));
+
+        let (backups, _news) = start_app(folder.path(), &over).await;
+        let asked = over.asked().len();
+        backups.resume().await;
+        crate::testing::settle().await;
+        assert_eq!(over.asked().len(), asked, "it is known to be over");
+    }
+
+    #[tokio::test]
+    async fn a_backup_that_its_hub_has_forgotten_is_said_to_be_lost_and_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let hub = hub_with(r#"{"error":"backup not found"}"#, 404).await;
+        let (backups, mut news) = start_app(folder.path(), &hub).await;
+        let (client, _) = backups.inner.session.current().unwrap();
+        client.remember(&backup(1, "active")).await;
+        backups.resume().await;
+        let AppEvent::BackupLost { vm_name, error, .. } = next_news(&mut news).await else {
+            panic!("that it is gone is news");
+        };
+        assert_eq!(vm_name.as_deref(), Some("pgtest1"));
+        assert_eq!(error.kind, ErrorKind::NotFound);
+        assert_eq!(client.unfinished_backups().await, []);
     }
 
     #[test]

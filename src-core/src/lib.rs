@@ -5,12 +5,14 @@
 //! method per question), `hub/wire` (what hubs really send, decoded once), `hub/error` (what their
 //! failures mean), [`download`] (files and archives onto a disk), [`watch_backup`], [`local_name`].
 
+mod backup_record;
 mod backups;
 pub mod download;
 mod events;
 mod hub;
 mod mounts;
 mod names;
+mod record;
 mod secrets;
 mod session;
 mod speed;
@@ -18,6 +20,7 @@ mod speed;
 mod testing;
 mod watch;
 
+pub use backup_record::{BackupRecord, RecordedBackup};
 pub use backups::Backups;
 pub use download::Downloads;
 pub use events::Events;

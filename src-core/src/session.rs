@@ -22,7 +22,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{Events, HubClient, Result, Secrets, SignIn, Token};
+use crate::{BackupRecord, Events, HubClient, Result, Secrets, SignIn, Token};
 
 /// Pauses between two attempts to reach a hub that is offline.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -60,6 +60,8 @@ struct State {
     generation: Generation,
     /// Where the hub of this computer is, or why it did not start; `None` while it starts.
     local: Option<Result<(String, Token)>>,
+    /// What ran on hubs, from one start of the app to the next.
+    backup_record: BackupRecord,
     /// Ends the search for VMs that runs, if one does.
     search: CancellationToken,
     /// Waits for an offline hub to come back.
@@ -95,6 +97,7 @@ impl HubSession {
                     client: None,
                     generation: 0,
                     local: None,
+                    backup_record: BackupRecord::in_folder(None),
                     search: CancellationToken::new(),
                     waiting: None,
                 }),
@@ -104,6 +107,13 @@ impl HubSession {
                 changed: Notify::new(),
             }),
         }
+    }
+
+    /// The same, which remembers in this record what runs on hubs.
+    #[must_use]
+    pub fn remembering(self, record: BackupRecord) -> Self {
+        self.lock().backup_record = record;
+        self
     }
 
     /// How we stand now.
@@ -576,7 +586,7 @@ impl State {
     fn turn_to(&mut self, client: Option<HubClient>) {
         let is_readable = client.as_ref().is_some_and(|c| c.is_readable_on_the_way());
         self.session.is_readable_on_the_way = is_readable;
-        self.client = client;
+        self.client = client.map(|client| client.with_backup_record(self.backup_record.clone()));
     }
 }
 

@@ -46,7 +46,12 @@ pub async fn watch_backup(
     let mut plan = Plan::default();
     loop {
         let step = match hub.backup(id).await {
-            Ok(backup) => plan.seen(backup, Instant::now()),
+            Ok(backup) => {
+                if plan.last.is_none() {
+                    hub.remember(&backup).await;
+                }
+                plan.seen(backup, Instant::now())
+            }
             Err(error) => plan.missed(error, Instant::now()),
         };
         let pause = match step {
@@ -62,20 +67,37 @@ pub async fn watch_backup(
                 let proof = hub.proof_of(&backup).await;
                 if let Some(status) = plan.settled(proof, &backup, Instant::now()) {
                     backup.status = status;
-                    return end(*backup, publish);
+                    return end(hub, *backup, publish).await;
                 }
                 publish(event);
                 pause
             }
-            Step::Over(backup) => return end(*backup, publish),
-            Step::GiveUp(error) => return Err(error),
+            Step::Over(backup) => return end(hub, *backup, publish).await,
+            Step::GiveUp(error) => {
+                let mut vm_name = plan.last.map(|(backup, _)| backup.vm_name);
+                if error.kind == ErrorKind::NotFound {
+                    let forgotten = hub.forget_backup(id).await;
+                    vm_name = vm_name.or(forgotten);
+                }
+                publish(AppEvent::BackupLost {
+                    backup_id: id.clone(),
+                    vm_name,
+                    error: error.clone(),
+                });
+                return Err(error);
+            }
         };
         tokio::time::sleep(pause).await;
     }
 }
 
-/// Publishes how a backup ended, and says it.
-fn end(backup: Backup, publish: &mut (dyn FnMut(AppEvent) + Send)) -> Result<Backup> {
+/// Publishes how a backup ended, and says it. Whoever starts next need not ask for it again.
+async fn end(
+    hub: &HubClient,
+    backup: Backup,
+    publish: &mut (dyn FnMut(AppEvent) + Send),
+) -> Result<Backup> {
+    hub.remember_end(&backup.backup_id).await;
     publish(AppEvent::BackupFinished {
         backup: Box::new(backup.clone()),
     });

@@ -25,7 +25,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use sendense_core::{Backups, Downloads, Events, HubSession, MountRecord, Mounts, Secrets};
+use sendense_core::{
+    BackupRecord, Backups, Downloads, Events, HubSession, MountRecord, Mounts, Secrets,
+};
 use sendense_hub::default_data_dir;
 use sendense_words as words;
 use tauri::{App, AppHandle, Builder, Manager, RunEvent, Runtime};
@@ -135,7 +137,8 @@ pub fn start<R: Runtime>(
     // The core starts its tasks on the runtime that is entered here.
     let runtime = tauri::async_runtime::handle();
     let _entered = runtime.inner().enter();
-    let session = HubSession::new(hubs, current.clone(), secrets, events.clone());
+    let session = HubSession::new(hubs, current.clone(), secrets, events.clone())
+        .remembering(BackupRecord::in_folder(Some(&data_folder)));
     let backups = Backups::new(session.clone(), events.clone());
     let mounts = Mounts::new(
         session.clone(),

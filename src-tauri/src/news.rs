@@ -1,7 +1,7 @@
 //! News of the core, carried to the window, the tray, the notifications and the settings file.
 
-use sendense_core::Events;
-use sendense_types::{AppEvent, BackupStatus};
+use sendense_core::{Backups, Events};
+use sendense_types::{AppEvent, BackupStatus, ErrorKind, SessionState};
 use tauri::{AppHandle, Emitter, Manager, Runtime};
 use tokio::sync::broadcast::error::RecvError;
 
@@ -36,6 +36,10 @@ fn tell<R: Runtime>(app: &AppHandle<R>, event: AppEvent) {
             if let Err(error) = app.state::<Preferences<R>>().keep_hubs(session) {
                 tracing::error!(%error, "could not keep the list of hubs");
             }
+            if session.state == SessionState::Connected {
+                let backups = app.state::<Backups>().inner().clone();
+                tauri::async_runtime::spawn(async move { backups.resume().await });
+            }
         }
         AppEvent::BackupFinished { backup } => {
             let settings = app.state::<Preferences<R>>().settings();
@@ -47,6 +51,12 @@ fn tell<R: Runtime>(app: &AppHandle<R>, event: AppEvent) {
             if is_wanted {
                 notifications::backup_over(app, backup);
             }
+        }
+        AppEvent::BackupLost { vm_name, error, .. }
+            if error.kind == ErrorKind::NotFound
+                && app.state::<Preferences<R>>().settings().notify_failure =>
+        {
+            notifications::backup_lost(app, vm_name.as_deref());
         }
         AppEvent::MountExpiring { mount, minutes } => {
             notifications::mount_expiring(app, mount, *minutes);

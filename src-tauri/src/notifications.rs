@@ -40,6 +40,17 @@ pub(crate) fn backup_over<R: Runtime>(app: &AppHandle<R>, backup: &Backup) {
     say(app, &title, &text, place);
 }
 
+/// A backup is no longer known to its hub.
+pub(crate) fn backup_lost<R: Runtime>(app: &AppHandle<R>, vm_name: Option<&str>) {
+    let name = vm_name.unwrap_or(words::frame::unknown_vm());
+    say(
+        app,
+        &words::backups::lost_toast(name),
+        words::backups::lost_note(),
+        None,
+    );
+}
+
 /// A mount ends soon.
 pub(crate) fn mount_expiring<R: Runtime>(app: &AppHandle<R>, mount: &OpenMount, minutes: u32) {
     let vm = mount.vm_name.as_deref();

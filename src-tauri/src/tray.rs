@@ -124,6 +124,9 @@ impl Shown {
                     _ => {}
                 }
             }
+            AppEvent::BackupLost { backup_id, .. } => {
+                self.backups.remove(backup_id.as_str());
+            }
             AppEvent::MountsChanged { mounts } => {
                 let open = mounts.iter().filter(|mount| mount.is_open);
                 self.mounts = open

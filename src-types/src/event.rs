@@ -52,6 +52,15 @@ pub enum AppEvent {
         /// Why.
         error: AppError,
     },
+    /// A backup is watched no longer, and nobody knows how it ended: its hub has forgotten it, or was away for too long.
+    BackupLost {
+        /// The backup.
+        backup_id: BackupId,
+        /// Its VM, where that is known.
+        vm_name: Option<String>,
+        /// Why.
+        error: AppError,
+    },
     /// A download is new, moved on (at most ten a second for each) or is over.
     DownloadChanged {
         /// The download, whole.

@@ -26,6 +26,7 @@ words! {
     running = "Running";
     unknown = "Unknown";
     unconfirmed = "Not confirmed";
+    lost_note = "The hub no longer knows this backup, so nobody can say how it ended. Check the VM’s backups.";
     unconfirmed_note = "The hub reports this backup as completed, but has not confirmed every disk. The disks it has confirmed can be restored.";
     running_now = "Running now";
     overall_progress = "Overall progress";
@@ -51,6 +52,7 @@ words! {
     started_hint(vm) = "{vm}: you can leave this page or close the window.";
     finished_toast(vm) = "Backup of {vm} finished";
     cancelled_toast(vm) = "Backup of {vm} cancelled";
+    lost_toast(vm) = "Backup of {vm} not found";
     unconfirmed_toast(vm) = "Backup of {vm} not confirmed";
     failed_toast(vm) = "Backup of {vm} failed";
 }

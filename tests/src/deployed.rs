@@ -40,6 +40,8 @@ pub struct Hazards {
     pub unfinished_disks: usize,
     /// The deletion of a backup or a mount does its work, and the connection ends without an answer (H1).
     pub loses_delete_answers: bool,
+    /// A backup is started, and the connection ends without an answer (H1).
+    pub loses_start_answers: bool,
     /// Looking for VMs takes so long that there is no answer to it (section 12).
     pub loses_discovery_answers: bool,
     /// Being asked for the backups of this VM ends the handler (H2).
@@ -419,6 +421,9 @@ impl Shared {
         }
         let request = Request::from_parts(parts, Bytes::from(body.to_string()));
         let answer = self.forward(request).await?;
+        if hazards.loses_start_answers {
+            return Err(Dropped);
+        }
         let answer = as_deployed_failure(answer, true).await?;
         changed(answer, |value| {
             shapes::started(value, hazards.offset_seconds)

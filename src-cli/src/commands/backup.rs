@@ -64,6 +64,16 @@ pub(crate) async fn run(
                 format!("{done}\n\n{}", show(&finished))
             })
         }
+        BackupCommand::Watch { id } => {
+            let id = BackupId::new(id);
+            let backup = hub.backup(&id).await?;
+            let finished = {
+                let doing = words::backups::backing_up(printable(&backup.vm_name));
+                let mut line = Line::new(*output, doing);
+                watch_backup(hub, &id, &mut |event| line.backup(&event)).await?
+            };
+            output.show(&finished, || show(&finished))
+        }
         BackupCommand::List { vm } => {
             let vm = hub.find_vm(&vm).await?;
             let backups = hub.history(&vm).await?;

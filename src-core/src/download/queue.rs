@@ -498,7 +498,7 @@ mod tests {
         runtime.block_on(session.connect(&hub)).unwrap();
         let clock = Arc::new(|| jiff::Timestamp::UNIX_EPOCH);
         let _entered = runtime.enter();
-        let record = MountRecord::default();
+        let record = MountRecord::in_folder(None);
         let mounts = Mounts::new(session.clone(), events.clone(), settings, clock, record);
         Downloads::new(session, mounts, events)
     }

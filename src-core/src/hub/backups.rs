@@ -1,6 +1,6 @@
 //! Backups: starting them and what is known of them (contract 3.6).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -14,15 +14,24 @@ use sendense_types::{
 use sendense_words as words;
 use serde_json::json;
 
-use super::{HubClient, error, pauses::Pauses, request::Effect, session::is_missing, wire};
+use super::{
+    HubClient, error,
+    pauses::Pauses,
+    request::{Effect, unseen},
+    session::is_missing,
+    wire,
+};
 use super::{wire::BackupList, zone::Zone};
 use crate::Result;
+use crate::backup_record::{RecordedBackup, is_unlisted};
 
 /// So long after the last news of its disks a backup that is called completed counts as still being written; deployed
 /// hubs give running ones up after that time, too (contract 6.5).
 const STILL_COPYING: SignedDuration = SignedDuration::from_mins(5);
 /// So long after its start a backup that was never heard of did not begin (contract H8).
 const NEVER_BEGAN: SignedDuration = SignedDuration::from_mins(15);
+/// Seconds that a hub may take from the question to start a backup to its row: its handlers end after 20 (section 12).
+const LONGEST_START: i64 = 20;
 /// So many VMs a hub is asked for at the same time, where it lists backups only VM by VM.
 const VMS_AT_ONCE: usize = 8;
 
@@ -71,20 +80,17 @@ impl HubClient {
         if verify {
             body["verify"] = true.into();
         }
+        let asked_at = self.time();
         let answer = self.post(self.v1(&["backups"])?, &body, Effect::Once).await;
-        match answer {
+        // An answer that makes no sense is none: the backup may have begun.
+        let started =
+            answer.and_then(|answer| wire::started(&answer).map_err(|error| unseen(&error)));
+        let started = match started {
             Err(error) if error.kind == ErrorKind::OutcomeUnknown => {
-                let known: BTreeSet<&BackupId> = before
-                    .backups
-                    .iter()
-                    .map(|backup| &backup.backup_id)
-                    .collect();
-                let Ok(after) = self.backups(vm).await else {
-                    return Err(error);
-                };
-                let mut after = after.into_iter();
-                let begun = after.find(|backup| !known.contains(&backup.backup_id));
-                begun.map(as_started).ok_or(error)
+                match self.begun(vm, &before, asked_at).await {
+                    Ok(Some(begun)) => as_started(begun),
+                    _ => return Err(error),
+                }
             }
             Err(error)
                 if error.kind == ErrorKind::NeedsFull
@@ -98,17 +104,75 @@ impl HubClient {
                     message: words::backups::incremental_lost().to_owned(),
                     ..error
                 };
-                Err(error.with_hint(words::failures::full_backups_only()))
+                return Err(error.with_hint(words::failures::full_backups_only()));
             }
-            answer => {
-                let started = wire::started(&answer?)?;
-                let mut known = self.started();
-                let of_vm = known.entry(vm.context_id.clone()).or_default();
-                of_vm.insert(started.backup_id.clone());
-                drop(known);
-                Ok(started)
+            started => started?,
+        };
+        let row = RecordedBackup {
+            backup_id: started.backup_id.clone(),
+            vm_id: Some(vm.context_id.clone()),
+            vm_name: vm.vm_name.clone(),
+            backup_type: started.backup_type,
+            repository_id: Some(repository_id.clone()),
+            started_at: started.created_at,
+            over_at: None,
+        };
+        self.backup_record.note(&self.id, row, self.time()).await;
+        Ok(started)
+    }
+
+    /// The backup that a start without an answer has begun, as far as the hub shows one that was not there `before`.
+    async fn begun(
+        &self,
+        vm: &Vm,
+        before: &BackupList,
+        asked_at: Option<Timestamp>,
+    ) -> Result<Option<Backup>> {
+        let is_new = |backup: &Backup| {
+            let mut known = before.backups.iter();
+            !known.any(|known| known.backup_id == backup.backup_id)
+        };
+        let listed = self.backups(vm).await?.into_iter().find(is_new);
+        let times = asked_at.zip(self.time());
+        let (None, Some((from, to)), true) = (&listed, times, is_unlisted(&vm.vm_name)) else {
+            return Ok(listed);
+        };
+        // No list will ever hold it. Deployed hubs name a backup by its VM and the second in which it began (contract
+        // 3.6), and know it by that name.
+        let seconds = from.as_second() - 1..=to.as_second().min(from.as_second() + LONGEST_START);
+        for second in seconds {
+            let id = BackupId::new(format!("backup-{}-{second}", vm.vm_name));
+            match self.backup(&id).await {
+                Ok(backup) if is_new(&backup) => return Ok(Some(backup)),
+                Ok(_) => {}
+                Err(error) if is_missing(&error) => {}
+                Err(error) => return Err(error),
             }
         }
+        Ok(None)
+    }
+
+    /// Remembers a backup that is watched, from one start of the app to the next.
+    pub(crate) async fn remember(&self, backup: &Backup) {
+        let row = RecordedBackup::of(backup);
+        self.backup_record.note(&self.id, row, self.time()).await;
+    }
+
+    /// Remembers that a backup is over.
+    pub(crate) async fn remember_end(&self, id: &BackupId) {
+        let now = self.time();
+        self.backup_record.end(&self.id, id, now).await;
+    }
+
+    /// Forgets a backup that this hub does not know any more; says the name of its VM, where it was known.
+    pub(crate) async fn forget_backup(&self, id: &BackupId) -> Option<String> {
+        let forgotten = self.backup_record.forget(&self.id, id).await?;
+        Some(forgotten.vm_name)
+    }
+
+    /// The backups that were started here or seen running, and are not known to be over.
+    pub(crate) async fn unfinished_backups(&self) -> Vec<BackupId> {
+        self.backup_record.unfinished(&self.id).await
     }
 
     /// What incremental backups of a VM would build on, or why there can be none, in each repository with recovery
@@ -240,7 +304,7 @@ impl HubClient {
             None => backup.vm_name.to_lowercase() == vm.vm_name.to_lowercase(),
         });
         if list.is_deployed {
-            match list.backups.is_empty() && vm.vm_name.contains("-disk") {
+            match list.backups.is_empty() && is_unlisted(&vm.vm_name) {
                 true => list.backups = self.unlisted(vm).await?,
                 false => self.in_true_time(&mut list.backups).await,
             }
@@ -275,21 +339,22 @@ impl HubClient {
     /// The backups of a VM that a deployed hub never lists, because it takes them for those of disks (contract H5), as
     /// far as they are known: those started here, and the newest one that is done. Newest first.
     async fn unlisted(&self, vm: &Vm) -> Result<Vec<Backup>> {
-        let mut ids = self.started().get(&vm.context_id).cloned();
-        let ids = ids.get_or_insert_default();
+        let mut ids = self.backup_record.of_vm(&self.id, &vm.context_id).await;
         match self.newest_done(&vm.vm_name, 0).await {
-            Ok(newest) => ids.extend(newest),
+            Ok(newest) => ids.extend(newest.filter(|newest| !ids.contains(newest))),
             Err(error) if is_missing(&error) => {}
             Err(error) => return Err(error),
         }
-        let mut backups = Vec::new();
-        for id in ids.iter() {
-            match self.backup(id).await {
-                Ok(backup) => backups.push(backup),
-                Err(error) if is_missing(&error) => {}
-                Err(error) => return Err(error),
+        let asked = stream::iter(ids).map(|id| async move {
+            match self.backup(&id).await {
+                // Whoever watches it will say so.
+                Err(error) if is_missing(&error) => Ok(None),
+                answer => answer.map(Some),
             }
-        }
+        });
+        let asked = asked.buffer_unordered(VMS_AT_ONCE);
+        let found: Vec<Option<Backup>> = asked.try_collect().await?;
+        let mut backups: Vec<Backup> = found.into_iter().flatten().collect();
         Backup::newest_first(&mut backups);
         Ok(backups)
     }
@@ -421,11 +486,6 @@ impl HubClient {
         self.zone.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn started(&self) -> MutexGuard<'_, BTreeMap<VmId, BTreeSet<BackupId>>> {
-        // As above.
-        self.started.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn unchained(&self) -> MutexGuard<'_, BTreeSet<VmId>> {
         // As above.
         self.unchained
@@ -535,8 +595,8 @@ impl HubClient {
         match self.get(url).await {
             // The chain of a deployed hub has one element, of whatever repository (contract D34): its list says more.
             Err(error) if is_missing(&error) => {
-                let backups = self.history(vm).await?;
-                Ok(chain_of(vm, repository_id, backups))
+                let history = self.history(vm).await?;
+                Ok(chain_of(vm, repository_id, history))
             }
             answer => wire::chain(&answer?, &vm.vm_name),
         }

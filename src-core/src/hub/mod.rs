@@ -28,14 +28,14 @@ mod vms;
 mod wire;
 mod zone;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use jiff::Timestamp;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
-use sendense_types::{BackupId, HubId, Trust, VmId};
+use sendense_types::{HubId, Trust, VmId};
 
 pub(crate) use self::backups::{Proof, failure_of};
 pub use self::ca::trust_ca_file;
@@ -45,7 +45,7 @@ use self::restore::AnswerLimit;
 pub(crate) use self::restore::{Body, normal_path, why_not_a_file};
 pub use self::session::SignIn;
 use self::zone::Zone;
-use crate::Result;
+use crate::{BackupRecord, Result};
 
 /// A hub that can be asked. Cheap to clone; clones share their connections.
 #[derive(Clone, Debug)]
@@ -68,8 +68,8 @@ pub struct HubClient {
     zone: Arc<Mutex<Zone>>,
     /// The VMs of which it refused an incremental backup right beside a full one (contract H9).
     unchained: Arc<Mutex<BTreeSet<VmId>>>,
-    /// The backups that were started here, by VM: some hubs never list them (contract H5).
-    started: Arc<Mutex<BTreeMap<VmId, BTreeSet<BackupId>>>>,
+    /// The backups that were started here or seen running.
+    backup_record: BackupRecord,
     /// What was asked last: method and path. The query is left out, because it names files of the user.
     asked: Arc<Mutex<Option<String>>>,
 }
@@ -106,7 +106,7 @@ impl HubClient {
             answer_limit: Arc::default(),
             zone: Arc::default(),
             unchained: Arc::default(),
-            started: Arc::default(),
+            backup_record: BackupRecord::in_folder(None),
             asked: Arc::default(),
         })
     }
@@ -115,6 +115,13 @@ impl HubClient {
     #[must_use]
     pub fn of_this_computer(mut self) -> Self {
         self.id = HubId::this_computer();
+        self
+    }
+
+    /// The same hub, whose backups are remembered here.
+    #[must_use]
+    pub fn with_backup_record(mut self, record: BackupRecord) -> Self {
+        self.backup_record = record;
         self
     }
 

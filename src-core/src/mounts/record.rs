@@ -1,28 +1,27 @@
 //! The record of what this computer mounted. Lists of deployed hubs say neither the backup nor the disk of a mount
 //! (contract D42), so whoever mounts something notes it here, and whoever lists mounts joins the rows with it.
 //!
-//! Window and terminal share one file of rows by hub ([`mod@file`]). A row goes when the hub no longer lists its mount;
-//! one of the window's goes when the window has been told so.
+//! Window and terminal share one file of rows by hub. A row goes when the hub no longer lists its mount; one of the
+//! window's goes when the window has been told so.
 
-mod file;
-
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
 use jiff::Timestamp;
-use sendense_types::{Backup, BackupId, BackupType, HubId, Mount, MountId, Opener, VmId};
+use sendense_types::{Backup, BackupId, BackupType, Mount, MountId, Opener, VmId};
 use serde::{Deserialize, Serialize};
 
+use crate::record::Record;
 use crate::{HubClient, Result};
 
 /// The file's name in the data folder that window and terminal share.
 const FILE: &str = "mounts.json";
+/// Mounts remembered of each hub. Hubs open eight at a time, so what is older has ended.
+const MOST: usize = 64;
 
 /// What this computer mounted, from one start to the next. Cheap to clone.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct MountRecord {
-    /// Nothing is remembered without one.
-    file: Option<Arc<Path>>,
+    record: Record<Recorded>,
 }
 
 /// What is known of a mount beyond what the hub lists.
@@ -81,9 +80,9 @@ impl KnownMount {
 impl MountRecord {
     /// The record in this data folder, which need not be there yet; without a folder nothing is remembered.
     pub fn in_folder(folder: Option<&Path>) -> Self {
-        let file = folder.map(|folder| PathBuf::from(folder).join(FILE));
+        let most = folder.map_or(0, |_| MOST);
         Self {
-            file: file.map(Arc::from),
+            record: Record::new(folder, FILE, most),
         }
     }
 
@@ -110,6 +109,7 @@ impl MountRecord {
         let row = Recorded::of(&mount, backup_id, disk_index, backup.as_ref(), opened_by);
         let noted = row.clone();
         let known = self
+            .record
             .change(hub.id(), move |rows| note(rows, noted))
             .await
             .unwrap_or(row);
@@ -123,7 +123,7 @@ impl MountRecord {
     /// When the hub does not answer; nothing is forgotten then.
     pub async fn list(&self, hub: &HubClient, asker: Opener) -> Result<Listed> {
         // Before the question: what is noted while the hub answers may be missing in the answer.
-        let before = self.rows(hub.id()).await;
+        let before = self.record.rows(hub.id()).await;
         let listed = hub.mounts().await?;
         let mut ended = ended(&before, &listed);
         ended.retain(|row| row.opened_by != Opener::Window || asker == Opener::Window);
@@ -132,9 +132,13 @@ impl MountRecord {
                 rows.extract_if(.., |row| ended.iter().any(|it| it.mount_id == row.mount_id))
                     .collect()
             };
-            ended = self.change(hub.id(), forget).await.unwrap_or_default();
+            ended = self
+                .record
+                .change(hub.id(), forget)
+                .await
+                .unwrap_or_default();
         }
-        let rows = self.rows(hub.id()).await;
+        let rows = self.record.rows(hub.id()).await;
         let mut open = Vec::new();
         for mount in listed {
             let known = match known(&rows, &mount) {
@@ -154,13 +158,13 @@ impl MountRecord {
         hub.unmount(mount_id).await?;
         let mount_id = mount_id.clone();
         let forget = move |rows: &mut Vec<Recorded>| rows.retain(|row| row.mount_id != mount_id);
-        self.change(hub.id(), forget).await;
+        self.record.change(hub.id(), forget).await;
         Ok(())
     }
 
     /// Notes which folders were looked at last, of mounts that are in the record.
     pub async fn note_folders(&self, hub: &HubClient, folders: Vec<(MountId, String)>) {
-        let rows = self.rows(hub.id()).await;
+        let rows = self.record.rows(hub.id()).await;
         let is_news = |(id, folder): &(MountId, String)| {
             rows.iter()
                 .any(|row| row.mount_id == *id && row.folder != *folder)
@@ -168,41 +172,15 @@ impl MountRecord {
         if !folders.iter().any(is_news) {
             return;
         }
-        self.change(hub.id(), move |rows| {
-            for (id, folder) in folders {
-                if let Some(row) = rows.iter_mut().find(|row| row.mount_id == id) {
-                    row.folder = folder;
+        self.record
+            .change(hub.id(), move |rows| {
+                for (id, folder) in folders {
+                    if let Some(row) = rows.iter_mut().find(|row| row.mount_id == id) {
+                        row.folder = folder;
+                    }
                 }
-            }
-        })
-        .await;
-    }
-
-    async fn rows(&self, hub: &HubId) -> Vec<Recorded> {
-        let hub = hub.clone();
-        let rows = self.on_its_thread(move |file| file::rows(file, &hub)).await;
-        rows.unwrap_or_default()
-    }
-
-    /// Changes the rows of a hub; `None` where nothing is remembered.
-    async fn change<T: Send + 'static>(
-        &self,
-        hub: &HubId,
-        change: impl FnOnce(&mut Vec<Recorded>) -> T + Send + 'static,
-    ) -> Option<T> {
-        let hub = hub.clone();
-        self.on_its_thread(move |file| file::change(file, &hub, change))
-            .await
-    }
-
-    async fn on_its_thread<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Path) -> T + Send + 'static,
-    ) -> Option<T> {
-        let file = Arc::clone(self.file.as_ref()?);
-        let done = tokio::task::spawn_blocking(move || work(&file)).await;
-        done.inspect_err(|died| tracing::error!(%died, "the record of mounts is lost"))
-            .ok()
+            })
+            .await;
     }
 }
 
@@ -310,9 +288,11 @@ fn joined(mut mount: Mount, known: Option<Recorded>) -> KnownMount {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::sync::{Arc, OnceLock};
+
     use proptest::collection::btree_map;
     use proptest::prelude::*;
-    use sendense_types::MountStatus;
+    use sendense_types::{HubId, MountStatus};
 
     use super::*;
     use crate::testing::{FakeHub, json};
@@ -436,22 +416,30 @@ pub(super) mod tests {
     async fn what_is_noted_while_the_hub_answers_is_not_forgotten_for_missing_in_the_answer() {
         let folder = tempfile::tempdir().unwrap();
         let record = MountRecord::in_folder(Some(folder.path()));
-        let id = Arc::new(std::sync::OnceLock::<HubId>::new());
+        let id = Arc::new(OnceLock::<HubId>::new());
         let (other, of) = (record.clone(), Arc::clone(&id));
         let hub = FakeHub::start(move |_| {
             // Another program mounts something right after the hub has looked.
-            let file = other.file.clone().unwrap();
-            file::change(&file, of.get().unwrap(), |rows| rows.push(row("late", 1)));
+            let (other, of) = (other.clone(), Arc::clone(&of));
+            let noted = std::thread::spawn(move || {
+                let noting = other
+                    .record
+                    .change(of.get().unwrap(), |rows| rows.push(row("late", 1)));
+                let runtime = tokio::runtime::Builder::new_current_thread().build();
+                runtime.unwrap().block_on(noting)
+            });
+            noted.join().unwrap();
             json(200, "", r#"{"mounts":[]}"#)
         })
         .await;
         let client = HubClient::new(&hub.address, None).unwrap();
         id.set(client.id().clone()).unwrap();
         record
+            .record
             .change(client.id(), |rows| rows.push(row("old", 2)))
             .await;
         assert_eq!(record.list(&client, Opener::Window).await.unwrap().open, []);
-        let left = record.rows(client.id()).await;
+        let left = record.record.rows(client.id()).await;
         assert_eq!(left, [row("late", 1)]);
     }
 
@@ -462,6 +450,7 @@ pub(super) mod tests {
         let broken = FakeHub::start(|_| json(500, "", r#"{"error":"database is away"}"#)).await;
         let client = HubClient::new(&broken.address, None).unwrap();
         record
+            .record
             .change(client.id(), |rows| rows.push(row("m1", 7)))
             .await;
         record.list(&client, Opener::Window).await.unwrap_err();
@@ -469,7 +458,7 @@ pub(super) mod tests {
             .open(&client, &BackupId::new("b7"), 1, Opener::Window)
             .await
             .unwrap_err();
-        assert_eq!(record.rows(client.id()).await, [row("m1", 7)]);
+        assert_eq!(record.record.rows(client.id()).await, [row("m1", 7)]);
     }
 
     /// Contract H13.
@@ -497,12 +486,12 @@ pub(super) mod tests {
         assert_eq!(listed.mount.backup_id, Some(BackupId::new("b7")));
         assert_eq!(listed.mount.disk_index, Some(1));
         record.close(&client, &MountId::new("m1")).await.unwrap();
-        assert_eq!(record.rows(client.id()).await, []);
+        assert_eq!(record.record.rows(client.id()).await, []);
     }
 
     #[tokio::test]
     async fn without_a_folder_nothing_is_remembered_and_everything_works() {
-        let record = MountRecord::default();
+        let record = MountRecord::in_folder(None);
         let (_hub, client) = hub(r#"{"mount_id":"m1","backup_disk_id":7}"#).await;
         let listed = record
             .list(&client, Opener::Window)

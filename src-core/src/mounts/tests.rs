@@ -95,7 +95,7 @@ struct Scene {
 impl Scene {
     async fn begin(is_idle_kind: bool) -> Self {
         // Without a file, whose disk would need time that cannot be stopped.
-        Self::with(MountRecord::default(), is_idle_kind).await
+        Self::with(MountRecord::in_folder(None), is_idle_kind).await
     }
 
     async fn with(record: MountRecord, is_idle_kind: bool) -> Self {

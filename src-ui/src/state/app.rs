@@ -225,6 +225,11 @@ impl AppState {
                 );
             }
             AppEvent::BackupUnreachable { .. } => {}
+            // The shell says so.
+            AppEvent::BackupLost { backup_id, .. } => {
+                self.running.remove(&backup_id);
+                self.version += 1;
+            }
             AppEvent::DownloadChanged { download } => {
                 let known = self
                     .downloads

@@ -473,6 +473,29 @@ async fn a_vm_whose_backups_the_hub_hides_has_those_that_can_be_found() {
     assert_eq!(seen[0].status, BackupStatus::Completed);
 }
 
+/// Contract H1, H5.
+#[tokio::test]
+async fn a_start_whose_answer_was_lost_is_found_whether_its_vm_is_listed_or_not() {
+    for name in ["pgtest1", "web-disk01"] {
+        let hazards = Hazards {
+            loses_start_answers: true,
+            ..Hazards::default()
+        };
+        let site = Site::with_vm(name, hazards).await;
+        let repository = site.repository().await;
+        let full = BackupType::Full;
+        let started = site.hub.start_backup(&site.vm, &repository, full, false);
+        let started = started.await.unwrap();
+        let posts = site.deployed.asked().into_iter();
+        let starts = posts.filter(|line| line == "POST /api/v1/backups").count();
+        assert_eq!(starts, 1, "{name}");
+        let done = watch_backup(&site.hub, &started.backup_id, &mut |_| {}).await;
+        assert_eq!(done.unwrap().status, BackupStatus::Completed, "{name}");
+        let seen = site.hub.history(&site.vm).await.unwrap();
+        assert_eq!(seen[0].backup_id, started.backup_id, "{name}");
+    }
+}
+
 /// Contract D30, D34, H22, H23.
 #[tokio::test]
 async fn the_chain_of_a_repository_is_its_own_and_whole() {

@@ -193,14 +193,16 @@ const ROOMS: &[(&str, Rooms)] = &[
     (
         "sendense-core",
         &[
+            ("backup_record", &["record"]),
             ("backups", &["events", "session", "watch"]),
             (
                 "download",
                 &["events", "hub", "mounts", "names", "session", "speed"],
             ),
-            ("mounts", &["events", "hub", "session"]),
+            ("hub", &["backup_record"]),
+            ("mounts", &["events", "hub", "record", "session"]),
             ("secrets", &["hub"]),
-            ("session", &["events", "hub", "secrets"]),
+            ("session", &["backup_record", "events", "hub", "secrets"]),
             ("watch", &["hub", "speed"]),
         ],
     ),
