@@ -63,7 +63,9 @@ fn make_smaller(module: &Path) -> Result<u64> {
         return Ok(fs::metadata(module)?.len());
     }
     let mut command = program("wasm-opt");
-    command.arg("-Oz").arg(module).arg("--output").arg(module);
+    // Again and again, until nothing becomes smaller any more.
+    command.args(["-Oz", "--converge"]);
+    command.arg(module).arg("--output").arg(module);
     process::run(&mut command)?;
     let size = fs::metadata(module)?.len();
     ensure!(
