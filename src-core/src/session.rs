@@ -387,9 +387,7 @@ impl HubSession {
     fn is_local(&self, hub: &HubClient) -> bool {
         let state = self.lock();
         let local = state.local.as_ref().and_then(|place| place.as_ref().ok());
-        local.is_some_and(|(url, _)| {
-            HubClient::new(url, None).is_ok_and(|local| local.address() == hub.address())
-        })
+        local.is_some_and(|(url, _)| hub.is_at(url))
     }
 
     /// Asks the current hub, and says which one that was.

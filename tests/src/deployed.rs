@@ -112,7 +112,7 @@ impl std::error::Error for Dropped {}
 type Answer = Result<Response<Body>, Dropped>;
 
 /// The token that a deployed hub gives everybody.
-const SESSION_TOKEN: &str = "session-of-the-appliance";
+pub const SESSION_TOKEN: &str = "session-of-the-appliance";
 
 impl DeployedHub {
     /// Starts one whose data lies in this folder.

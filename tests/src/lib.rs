@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-pub use deployed::{CREDENTIAL_ID, DeployedHub, Hazards};
+pub use deployed::{CREDENTIAL_ID, DeployedHub, Hazards, SESSION_TOKEN};
 pub use hub::{Answer, Api, Hub};
 pub use judge::{
     debugfs_cat, ntfs_cat, ntfs_cat_file, qemu_img_check, qemu_img_compare, sha256, sha256_file,

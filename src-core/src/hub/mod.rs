@@ -185,6 +185,11 @@ impl HubClient {
         address::is_loopback(&self.base)
     }
 
+    /// Whether this address, in whatever spelling, leads to it.
+    pub(crate) fn is_at(&self, address: &str) -> bool {
+        address::parse(address).is_ok_and(|base| base == self.base)
+    }
+
     /// `http://host:port`, as it is shown.
     pub fn address(&self) -> &str {
         shown(&self.base)

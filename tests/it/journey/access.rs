@@ -127,6 +127,41 @@ fn a_password_opens_the_hub_and_a_wrong_one_does_not() {
     );
 }
 
+/// Contract H34.
+#[test]
+fn no_secret_is_logged_however_much_is() {
+    let folder = temp_dir();
+    let hub = hub(&folder.path().join("data"));
+    let logged = |args: &[&str], stdin: &str| {
+        let outcome = sendense()
+            .args(args)
+            .stdin(stdin)
+            .env("HOME", folder.path())
+            .env("SENDENSE_LOG", "trace")
+            .run();
+        let log = String::from_utf8_lossy(&outcome.stderr).into_owned();
+        assert!(log.contains("TRACE"), "{log}");
+        (outcome, log)
+    };
+    let url = hub.url();
+    let by_password = ["--hub", &url, "--user", "operator", "--password-stdin"];
+    let login = [&by_password[..], &["login", "--json"]].concat();
+    let (login, first) = logged(&login, &format!("{PASSWORD}\n"));
+    let token = text(&login.json()["token"]);
+    let list = ["--hub", &url, "--token-stdin", "vm", "list"];
+    let (_, second) = logged(&list, &format!("{token}\n"));
+    // A hub of its own, whose key is written down as long as it runs.
+    let data = folder.path().join("own");
+    let data = data.to_str().unwrap();
+    let (_, third) = logged(&["--data", data, "vm", "list"], "");
+    for log in [&first, &second, &third] {
+        assert!(!log.contains(PASSWORD), "{log}");
+        let is_key = |word: &str| word.len() == 64 && word.bytes().all(|b| b.is_ascii_hexdigit());
+        let mut words = log.split(|c: char| !c.is_ascii_alphanumeric());
+        assert!(!words.any(|word| word == token || is_key(word)), "{log}");
+    }
+}
+
 #[test]
 fn a_token_is_worthless_after_signing_out() {
     let folder = temp_dir();

@@ -1,6 +1,8 @@
 //! A hub that speaks and behaves as deployed ones do, in the window.
 
-use sendense_tests::{DeployedHub, Hazards, empty_disk, sample_vm, sendense, temp_dir, tool};
+use sendense_tests::{
+    DeployedHub, Hazards, SESSION_TOKEN, empty_disk, sample_vm, sendense, temp_dir,
+};
 use tempfile::TempDir;
 
 use super::desk::Desk;
@@ -50,8 +52,7 @@ async fn a_file_comes_back_from_a_deployed_hub_that_wants_a_token() {
     desk.press("View backups").await;
     browse_sample(&desk).await;
     restore_file(&desk, &desk.home().join("ReAgent.xml")).await;
-    let kept = tool("grep").args(["-rl", TOKEN]).arg(desk.home()).outcome();
-    assert_eq!(kept.text(), "", "the token is in a file");
+    desk.keeps_none_of(&[TOKEN, SESSION_TOKEN]).await;
     desk.close().await;
 }
 
@@ -196,11 +197,7 @@ async fn a_share_becomes_a_repository_of_a_deployed_hub_and_goes_again() {
     desk.press("Add").await;
     desk.find("//li[@aria-label='Vault'][contains(., 'nas.example:/exports/backups')][contains(., 'free')]")
         .await;
-    let kept = tool("grep")
-        .args(["-rl", "horse"])
-        .arg(desk.home())
-        .outcome();
-    assert_eq!(kept.text(), "", "the password is in a file");
+    desk.keeps_none_of(&["horse"]).await;
     desk.close().await;
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use fantoccini::elements::Element;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
-use sendense_tests::{target_dir, temp_dir, until};
+use sendense_tests::{target_dir, temp_dir, tool, until};
 use serde_json::json;
 use tempfile::TempDir;
 use x11rb::protocol::xproto::{ClientMessageEvent, ConnectionExt, EventMask};
@@ -424,6 +424,18 @@ impl Desk {
         }
     }
 
+    /// None of these secrets lies in a file, logs and settings among them, or in anything that the page holds.
+    pub(super) async fn keeps_none_of(&self, secrets: &[&str]) {
+        let held = self.page.execute(HELD, Vec::new()).await.unwrap();
+        let held = held.as_str().unwrap();
+        assert!(held.contains("<html"), "{held}");
+        for secret in secrets {
+            let kept = tool("grep").args(["-rlF", secret]).arg(self.home());
+            assert_eq!(kept.outcome().text(), "", "a secret is in a file");
+            assert!(!held.contains(secret), "a secret is in the page");
+        }
+    }
+
     /// Ends the app and everything around it.
     pub(super) async fn close(mut self) {
         // The driver may be gone with the window already.
@@ -433,6 +445,13 @@ impl Desk {
         }
     }
 }
+
+/// Everything that the page holds.
+const HELD: &str = "
+    const entries = [...document.querySelectorAll('input, textarea')].map(entry => entry.value);
+    const stored = [localStorage, sessionStorage].map(store => JSON.stringify(store));
+    const page = document.documentElement.outerHTML;
+    return [page, location.href, document.cookie, history.length, ...entries, ...stored].join('\\n');";
 
 /// The app's program, which `cargo xtask` names.
 fn app() -> PathBuf {

@@ -98,11 +98,7 @@ async fn a_wrong_password_is_said_and_the_right_one_opens() {
         .await;
     desk.gone("//dialog").await;
     desk.see("No VMs yet").await;
-    let kept = sendense_tests::tool("grep")
-        .args(["-rl", PASSWORD])
-        .arg(desk.home())
-        .outcome();
-    assert_eq!(kept.text(), "", "the password is in a file");
+    desk.keeps_none_of(&[PASSWORD]).await;
     desk.close().await;
 }
 
