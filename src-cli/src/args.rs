@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use sendense_types::Fingerprint;
 use sendense_words as words;
 
@@ -98,6 +99,16 @@ pub(crate) enum Command {
     /// Mount disks of backups, and save files from them.
     #[command(subcommand)]
     Restore(RestoreCommand),
+    /// Print what a shell needs to complete commands and options.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Write the manual pages into a folder, such as /usr/local/share/man/man1.
+    Manual {
+        /// The folder, which has to be there.
+        dir: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

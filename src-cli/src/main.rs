@@ -61,6 +61,8 @@ async fn run(arguments: Arguments) -> Result<()> {
             })
             .await
         }
+        Command::Completions { shell } => commands::reference::complete(shell, &output),
+        Command::Manual { dir } => commands::reference::write_manual(&dir),
         Command::Login => commands::login::run(&global, &output).await,
         Command::Vm(command) => {
             connection::with(&global, &cancel, async |hub| {

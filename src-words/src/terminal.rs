@@ -58,6 +58,7 @@ words! {
     ready_on(url, folder) = "The hub is ready on {url} and keeps its data in {folder}.";
     ctrl_c = "Press Ctrl-C to stop it.";
     not_listening(address) = "The hub cannot listen on {address}.";
+    manual_not_written(folder) = "The manual pages cannot be written into {folder}.";
     choose_address = "Choose another address with --listen.";
     data_dir_in_use(folder) = "Another hub is already using {folder}.";
     choose_free_data_dir = "Wait until it has ended, or choose another data directory.";

@@ -3,6 +3,7 @@
 pub(crate) mod backup;
 pub(crate) mod hub;
 pub(crate) mod login;
+pub(crate) mod reference;
 pub(crate) mod repository;
 pub(crate) mod restore;
 pub(crate) mod retention;

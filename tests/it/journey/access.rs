@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use sendense_hub::{Auth, Clock, Config, LocalHub, NewUser, Password};
-use sendense_tests::{Api, Hub, sendense, temp_dir};
+use sendense_tests::{Api, Hub, sendense, temp_dir, tool};
 use serde_json::json;
 
 use super::{refused, text};
@@ -71,6 +71,31 @@ fn a_hub_without_sign_in_answers_no_web_pages() {
     ] {
         let answer = hub.api().with_header(header).get("/vm-contexts");
         assert_eq!(answer.status, 200, "{header}: {answer:?}");
+    }
+}
+
+#[test]
+fn shells_and_man_learn_every_command() {
+    let folder = temp_dir();
+    let script = folder.path().join("sendense.bash");
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let completions = sendense().args(["completions", shell]).run().text();
+        for word in ["repository", "cancel-verify", "appliance-token-stdin"] {
+            assert!(completions.contains(word), "{shell}: {word}");
+        }
+        if shell == "bash" {
+            std::fs::write(&script, completions).unwrap();
+            tool("bash").arg("-n").arg(&script).run();
+        }
+    }
+    sendense().arg("manual").arg(folder.path()).run();
+    for (page, text) in [
+        ("sendense.1", "Back up VMs"),
+        ("sendense-backup.1", "Watch a backup"),
+        ("sendense-backup-start.1", "wait"),
+    ] {
+        let page = std::fs::read_to_string(folder.path().join(page)).unwrap();
+        assert!(page.contains(".TH") && page.contains(text), "{page}");
     }
 }
 

@@ -51,6 +51,13 @@ fn unknown_vms_backups_and_mounts_are_said_to_be_unknown() {
 }
 
 #[test]
+fn a_manual_is_not_written_where_no_folder_is() {
+    let terminal = Terminal::open();
+    let words = refused(terminal.sendense(&["manual", "no-such-folder"]));
+    assert!(words.contains("no-such-folder"), "{words}");
+}
+
+#[test]
 fn folders_that_are_not_there_are_not_discovered() {
     let terminal = Terminal::open();
     refused(terminal.sendense(&["vm", "discover", "no-such-folder"]));
