@@ -68,18 +68,20 @@ impl Target {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
-    /// How long a user waits for the list of VMs, over a connection of its own.
+    /// How long a user waits for the list of VMs, over a connection of its own. In a crowd that may be ended before it
+    /// could ask, so it asks once more, as clients do.
     fn status_read(&self) -> Duration {
         let asked = Instant::now();
-        let answer = self.send(
-            format!(
-                "GET /api/v1/vm-contexts HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\
-                 Connection: close\r\n\r\n",
-                self.address(),
-                self.token
-            )
-            .as_bytes(),
+        let request = format!(
+            "GET /api/v1/vm-contexts HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\
+             Connection: close\r\n\r\n",
+            self.address(),
+            self.token
         );
+        let mut answer = self.send(request.as_bytes());
+        if answer.is_empty() {
+            answer = self.send(request.as_bytes());
+        }
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
         asked.elapsed()
     }
@@ -125,11 +127,10 @@ fn idle_and_slow_connections_keep_nobody_out() {
             thread::sleep(Duration::from_millis(500));
             crowd
         });
-        let n_ended = crowd.iter().filter(|stream| has_ended(stream)).count();
-        assert!(
-            n_ended > CROWD - OPEN_FILES as usize,
-            "{n_ended} of {CROWD} made room"
-        );
+        until("most to make room", Duration::from_secs(30), || {
+            let n_ended = crowd.iter().filter(|stream| has_ended(stream)).count();
+            (n_ended > CROWD - OPEN_FILES as usize).then_some(())
+        });
     }
 }
 
