@@ -4,10 +4,11 @@
 //! Window and terminal share one file of rows by hub. A row goes some days after its backup is over, or when the hub
 //! no longer knows it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
-use sendense_types::{Backup, BackupId, BackupType, HubId, RepositoryId, VmId};
+use sendense_types::{Backup, BackupId, HubId, VmId};
 use serde::{Deserialize, Serialize};
 
 use crate::record::Record;
@@ -34,21 +35,17 @@ pub struct BackupRecord {
 
 /// A backup that was started here, or seen running.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-pub struct RecordedBackup {
+pub(crate) struct RecordedBackup {
     /// What the hub calls it.
-    pub backup_id: BackupId,
+    pub(crate) backup_id: BackupId,
     /// The VM, where it is known.
-    pub vm_id: Option<VmId>,
+    pub(crate) vm_id: Option<VmId>,
     /// Its name.
-    pub vm_name: String,
-    /// Full or incremental.
-    pub backup_type: BackupType,
-    /// Where it is kept, where that is known.
-    pub repository_id: Option<RepositoryId>,
+    pub(crate) vm_name: String,
     /// When it was started, by the hub's clock.
-    pub started_at: Option<Timestamp>,
+    pub(crate) started_at: Option<Timestamp>,
     /// When it was first known to be over, by the hub's clock.
-    pub over_at: Option<Timestamp>,
+    pub(crate) over_at: Option<Timestamp>,
 }
 
 impl RecordedBackup {
@@ -58,8 +55,6 @@ impl RecordedBackup {
             backup_id: backup.backup_id.clone(),
             vm_id: backup.vm_context_id.clone(),
             vm_name: backup.vm_name.clone(),
-            backup_type: backup.backup_type,
-            repository_id: backup.repository_id.clone(),
             started_at: backup.started_at.or(backup.created_at),
             over_at: None,
         }
@@ -132,21 +127,17 @@ fn forget_old(rows: &mut Vec<RecordedBackup>, now: Option<Timestamp>) {
     };
     rows.retain(|row| is_unlisted(&row.vm_name) || !is_old(row));
     // Of those that no list holds, the newest stay; one that may run always does.
-    let n_later = |rows: &[RecordedBackup], place: usize| {
-        let vm = &rows[place].vm_id;
-        let later = rows[place..].iter().skip(1);
-        later.filter(|row| row.vm_id == *vm).count()
-    };
-    let mut place = 0;
-    while place < rows.len() {
-        let is_one_too_many = rows[place].over_at.is_some()
-            && is_unlisted(&rows[place].vm_name)
-            && n_later(rows, place) >= MOST_UNLISTED;
-        match is_one_too_many {
-            true => drop(rows.remove(place)),
-            false => place += 1,
-        }
-    }
+    let mut n_of_vm = BTreeMap::<_, usize>::new();
+    let mut is_kept: Vec<bool> = rows
+        .iter()
+        .rev()
+        .map(|row| {
+            let n_newest = n_of_vm.entry(row.vm_id.as_ref()).or_default();
+            *n_newest += 1;
+            row.over_at.is_none() || !is_unlisted(&row.vm_name) || *n_newest <= MOST_UNLISTED
+        })
+        .collect();
+    rows.retain(|_| is_kept.pop().unwrap_or(true));
     while rows.len() > MOST {
         let over = rows.iter().position(|row| row.over_at.is_some());
         rows.remove(over.unwrap_or(0));
@@ -162,8 +153,6 @@ mod tests {
             backup_id: BackupId::new(format!("b{number}")),
             vm_id: Some(VmId::new(vm)),
             vm_name: vm.to_owned(),
-            backup_type: BackupType::Full,
-            repository_id: None,
             started_at: None,
             over_at,
         }

@@ -20,7 +20,7 @@ mod speed;
 mod testing;
 mod watch;
 
-pub use backup_record::{BackupRecord, RecordedBackup};
+pub use backup_record::BackupRecord;
 pub use backups::Backups;
 pub use download::Downloads;
 pub use events::Events;

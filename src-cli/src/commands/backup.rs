@@ -48,11 +48,7 @@ pub(crate) async fn run(
             if !wait {
                 output.note(words::terminal::waiting_for_backup());
             }
-            let finished = {
-                let mut line =
-                    Line::new(*output, words::backups::backing_up(printable(&vm.vm_name)));
-                watch_backup(hub, &started.backup_id, &mut |event| line.backup(&event)).await?
-            };
+            let finished = watch(hub, &started.backup_id, &vm.vm_name, output).await?;
             if connection.ends_with_command
                 && let Err(error) = hub.settle_retention(&vm).await
             {
@@ -67,11 +63,7 @@ pub(crate) async fn run(
         BackupCommand::Watch { id } => {
             let id = BackupId::new(id);
             let backup = hub.backup(&id).await?;
-            let finished = {
-                let doing = words::backups::backing_up(printable(&backup.vm_name));
-                let mut line = Line::new(*output, doing);
-                watch_backup(hub, &id, &mut |event| line.backup(&event)).await?
-            };
+            let finished = watch(hub, &id, &backup.vm_name, output).await?;
             output.show(&finished, || show(&finished))
         }
         BackupCommand::List { vm } => {
@@ -136,6 +128,12 @@ pub(crate) async fn run(
             })
         }
     }
+}
+
+/// Waits for the end of a backup and shows how far it is meanwhile.
+async fn watch(hub: &HubClient, id: &BackupId, vm_name: &str, output: &Output) -> Result<Backup> {
+    let mut line = Line::new(*output, words::backups::backing_up(printable(vm_name)));
+    watch_backup(hub, id, &mut |event| line.backup(&event)).await
 }
 
 async fn pin(hub: &HubClient, id: String, is_pinned: bool, output: &Output) -> Result<()> {

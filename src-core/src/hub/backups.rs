@@ -112,8 +112,6 @@ impl HubClient {
             backup_id: started.backup_id.clone(),
             vm_id: Some(vm.context_id.clone()),
             vm_name: vm.vm_name.clone(),
-            backup_type: started.backup_type,
-            repository_id: Some(repository_id.clone()),
             started_at: started.created_at,
             over_at: None,
         };

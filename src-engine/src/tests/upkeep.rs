@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     Policy, Vm,
     claims::Work,
-    removal::require_expendable,
+    removal,
     retention::merge::merge,
     store::{jobs, removals},
 };
@@ -328,10 +328,7 @@ async fn what_was_pinned_or_built_on_meanwhile_stays_on_record() {
     let history = History::new(2).await;
     let forget = |number: usize| {
         let doomed = [history.points[number].0.clone()];
-        history.bench.store.transaction(|transaction| {
-            require_expendable(transaction, &doomed)?;
-            jobs::forget(transaction, &doomed).map_err(Error::from)
-        })
+        removal::forget(&history.bench.store, &doomed)
     };
     assert!(matches!(forget(1), Err(Error::HasDependents { .. })));
     history
