@@ -2,17 +2,12 @@
 
 use sendense_types::commands::{
     Command, ConnectHub, GetSession, GetSettings, ListDownloads, ListMounts, ListRunningBackups,
-    TrustHub,
 };
-use sendense_types::{AppError, ErrorKind, HubId, Place, SessionState, Theme, Units};
-use sendense_words as words;
+use sendense_types::{HubId, Place, SessionState, Theme, Units};
 use yew::prelude::*;
 use yew_router::prelude::*;
 
-use crate::components::{
-    AddHubDialog, Sidebar, SignInDialog, Toasts, certificate_dialog, error_notice,
-    error_notice_with,
-};
+use crate::components::{AddHubDialog, Sidebar, SignInDialog, Toasts, use_hub_trouble};
 use crate::hooks::{IsOffline, use_action};
 use crate::route::Route;
 use crate::state::app::{AppContext, AppState, Change};
@@ -37,8 +32,6 @@ fn Frame() -> Html {
     let navigator = use_navigator();
     let is_adding = use_state(|| false);
     let is_signing_in = use_state(|| false);
-    // As it was when it was opened: what is compared must not change under the pointer.
-    let judged = use_state(|| None::<AppError>);
     use_core(&state);
     use_tick();
 
@@ -85,70 +78,25 @@ fn Frame() -> Html {
     let on_session = {
         let (state, is_adding, is_signing_in) =
             (state.clone(), is_adding.clone(), is_signing_in.clone());
-        let judged = judged.clone();
         Callback::from(move |session| {
             state.dispatch(Change::SessionRead(session));
-            judged.set(None);
             is_adding.set(false);
             is_signing_in.set(false);
-        })
-    };
-    let trust = use_action::<TrustHub>(on_session.clone());
-    let trust_error = trust.error;
-    let on_trust = {
-        let hub_id = hub_id.clone();
-        Callback::from(move |decided| {
-            if let Some(hub_id) = hub_id.clone() {
-                trust.run.emit(TrustHub {
-                    hub_id,
-                    trust: decided,
-                });
-            }
         })
     };
     let on_dismiss = {
         let state = state.clone();
         Callback::from(move |id| state.dispatch(Change::Dismiss(id)))
     };
-    let hub = state
-        .session
-        .as_ref()
-        .and_then(|session| session.current_hub().cloned());
-    let session_state = state.session.as_ref().map(|session| &session.state);
-    let trouble = match session_state {
-        Some(SessionState::Offline { error }) if error.certificate.is_some() => {
-            let onclick = {
-                let (judged, error) = (judged.clone(), error.clone());
-                Callback::from(move |_: MouseEvent| judged.set(Some(error.clone())))
-            };
-            let show = words::hubs::show_certificate();
-            error_notice_with(
-                error,
-                html! { <button class="button" type="button" {onclick}>{ show }</button> },
-            )
-        }
-        Some(SessionState::Offline { error }) => {
-            let on_retry = hub_id
-                .clone()
-                .map(|id| on_connect.reform(move |()| id.clone()));
-            offline(error, on_retry)
-        }
-        Some(SessionState::SignedOut { error }) => {
-            let name = hub.as_ref().map(|hub| hub.name.as_str());
-            let sign_in = set_flag(&is_signing_in, true).reform(|_: MouseEvent| ());
-            signed_out(name.unwrap_or_default(), error.as_ref(), sign_in)
-        }
-        _ => Html::default(),
-    };
-    let judging = match (&*judged, &hub) {
-        (Some(error), Some(hub)) => {
-            let trusting = (on_trust.clone(), trust_error.as_ref());
-            let judged = judged.clone();
-            let on_close = Callback::from(move |()| judged.set(None));
-            certificate_dialog(&hub.name, error, trusting, on_close)
-        }
-        _ => Html::default(),
-    };
+    let session = state.session.as_ref();
+    let trouble = use_hub_trouble(
+        session,
+        &on_connect,
+        set_flag(&is_signing_in, true),
+        &on_session,
+    );
+    let hub = session.and_then(|session| session.current_hub().cloned());
+    let session_state = session.map(|session| &session.state);
     let is_offline = IsOffline(matches!(session_state, Some(SessionState::Offline { .. })));
     html! {
         <ContextProvider<AppContext> context={state.clone()}>
@@ -159,7 +107,7 @@ fn Frame() -> Html {
                     state={(*state).clone()} {on_connect} on_add_hub={set_flag(&is_adding, true)}
                 />
                 <main class="page">
-                    { trouble }
+                    { trouble.notice }
                     <div class="page__content" key={hub_id.map(|id| id.0).unwrap_or_default()}>
                         <Switch<Route> render={switch} />
                     </div>
@@ -168,11 +116,11 @@ fn Frame() -> Html {
                 if *is_adding {
                     <AddHubDialog on_added={on_session.clone()} on_close={set_flag(&is_adding, false)} />
                 }
-                { judging }
+                { trouble.dialog }
                 if *is_signing_in {
                     if let Some(hub) = hub {
                         <SignInDialog
-                            {hub} {on_trust} on_signed_in={on_session}
+                            {hub} on_trust={trouble.on_trust} on_signed_in={on_session}
                             on_close={set_flag(&is_signing_in, false)}
                         />
                     }
@@ -181,31 +129,6 @@ fn Frame() -> Html {
         </ContextProvider<IsOffline>>
         </ContextProvider<Units>>
         </ContextProvider<AppContext>>
-    }
-}
-
-/// The hub does not answer, said once above all pages.
-fn offline(error: &AppError, on_retry: Option<Callback<()>>) -> Html {
-    let mut error = error.clone();
-    // What else there is to know matters more where somebody may be posing as the hub.
-    if error.kind == ErrorKind::Offline {
-        error.hint = Some(words::hubs::keeps_trying().to_owned());
-    }
-    error_notice(&error, on_retry.as_ref())
-}
-
-/// The hub wants to know who is asking.
-fn signed_out(name: &str, error: Option<&AppError>, onclick: Callback<MouseEvent>) -> Html {
-    html! {
-        <div class="error-notice" role="alert">
-            <div class="error-notice__text">
-                <strong>{ words::hubs::signed_out(name) }</strong>
-                if let Some(error) = error {
-                    <p>{ &error.message }</p>
-                }
-            </div>
-            <button class="button is-primary" type="button" {onclick}>{ words::hubs::sign_in_asks() }</button>
-        </div>
     }
 }
 
