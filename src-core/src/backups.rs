@@ -234,7 +234,7 @@ impl Backups {
             .ask(async |hub| {
                 let (disks, backups) = tokio::join!(hub.vm_disks(vm), hub.history(vm));
                 // Hubs may not know the disks of a VM that is gone; its backups still count.
-                Ok((disks.unwrap_or_default(), backups?))
+                Ok((disks.unwrap_or_default(), backups?.backups))
             })
             .await?;
         for backup in backups.iter().filter(|backup| is_running(backup)) {

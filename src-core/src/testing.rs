@@ -30,7 +30,7 @@ impl StoppedClock {
 pub(crate) struct FakeHub {
     /// Where it is.
     pub(crate) address: String,
-    asked: watch::Receiver<Vec<String>>,
+    asked: watch::Receiver<Vec<Asked>>,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -56,11 +56,11 @@ impl FakeHub {
                 let (tell, answer) = (Arc::clone(&tell), Arc::clone(&answer));
                 tokio::spawn(async move {
                     // Some connect, think better of it and go.
-                    let Some(line) = first_line(&mut stream).await else {
+                    let Some(question) = read(&mut stream).await else {
                         return;
                     };
-                    let (answer, held) = (answer.lock().unwrap())(&line);
-                    tell.send_modify(|asked| asked.push(line));
+                    let (answer, held) = (answer.lock().unwrap())(&question.line);
+                    tell.send_modify(|asked| asked.push(question));
                     // A client that has gone hears nothing.
                     drop(stream.write_all(answer.as_bytes()).await);
                     tokio::time::sleep(held).await;
@@ -76,19 +76,36 @@ impl FakeHub {
 
     /// What it was asked so far: method and path with query.
     pub(crate) fn asked(&self) -> Vec<String> {
-        self.asked.borrow().clone()
+        lines(&self.asked.borrow())
+    }
+
+    /// The bodies that came with these questions; empty for those without.
+    pub(crate) fn sent(&self) -> Vec<String> {
+        let asked = self.asked.borrow();
+        asked.iter().map(|question| question.body.clone()).collect()
     }
 
     /// Waits until it has been asked so many times.
     pub(crate) async fn asked_times(&self, times: usize) -> Vec<String> {
         let mut asked = self.asked.clone();
         let asked = asked.wait_for(|asked| asked.len() >= times).await.unwrap();
-        asked.clone()
+        lines(&asked)
     }
 }
 
+/// What a hub was asked.
+struct Asked {
+    /// Method and path with query.
+    line: String,
+    body: String,
+}
+
+fn lines(asked: &[Asked]) -> Vec<String> {
+    asked.iter().map(|question| question.line.clone()).collect()
+}
+
 /// Reads a request to its end.
-async fn first_line(stream: &mut TcpStream) -> Option<String> {
+async fn read(stream: &mut TcpStream) -> Option<Asked> {
     let mut bytes = Vec::new();
     while !bytes.ends_with(b"\r\n\r\n") {
         bytes.push(stream.read_u8().await.ok()?);
@@ -103,7 +120,10 @@ async fn first_line(stream: &mut TcpStream) -> Option<String> {
     let mut body = vec![0; length.unwrap_or(0)];
     stream.read_exact(&mut body).await.ok()?;
     let line = head.lines().next()?;
-    Some(line.trim_end_matches(" HTTP/1.1").to_owned())
+    Some(Asked {
+        line: line.trim_end_matches(" HTTP/1.1").to_owned(),
+        body: String::from_utf8(body).unwrap(),
+    })
 }
 
 /// An answer in JSON with this status and these further headers, each with its line end.

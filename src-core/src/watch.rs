@@ -394,6 +394,36 @@ mod tests {
         );
     }
 
+    /// Contract D18.
+    #[test]
+    fn a_backup_in_a_state_that_nobody_knows_is_followed() {
+        let mut plan = Plan::default();
+        let step = plan.seen(backup(BackupStatus::Unknown, 1), Instant::now());
+        assert!(matches!(step, Step::Look { .. }), "{step:?}");
+    }
+
+    /// Contract H30.
+    #[test]
+    fn for_days_a_backup_is_looked_at_no_more_often_than_planned() {
+        const TWO_DAYS: Duration = Duration::from_secs(48 * 3600);
+        for (moves, least_pause) in [(true, PAUSE), (false, SLOW_PAUSE)] {
+            let (mut plan, start) = (Plan::default(), Instant::now());
+            let (mut at, mut n_looks) = (start, 0_u64);
+            while at.duration_since(start) < TWO_DAYS {
+                let bytes = if moves { n_looks } else { 1 };
+                let Step::Look { pause, .. } = plan.seen(backup(BackupStatus::Active, bytes), at)
+                else {
+                    panic!("it runs");
+                };
+                at += pause;
+                n_looks += 1;
+            }
+            let planned = TWO_DAYS.as_secs() / least_pause.as_secs();
+            // The first looks come more quickly.
+            assert!((planned..planned + 100).contains(&n_looks), "{n_looks}");
+        }
+    }
+
     /// Contract H42.
     #[test]
     fn the_wait_for_a_proof_begins_anew_with_each_sign_of_life() {

@@ -333,12 +333,14 @@ impl DownloadState {
 }
 
 /// How much is in a folder and everything below.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FolderSize {
     /// Bytes in all its files.
     pub size_bytes: u64,
     /// Number of its files.
     pub n_files: u64,
+    /// What of it will not arrive, in sentences.
+    pub warnings: Vec<String>,
 }
 
 /// What the user has decided about the app.

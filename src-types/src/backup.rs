@@ -165,6 +165,15 @@ pub struct BackupDisk {
     pub progress_percent: Option<f64>,
 }
 
+/// The backups of a VM.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct VmHistory {
+    /// Newest first.
+    pub backups: Vec<Backup>,
+    /// The hub lists none of this VM; these are the ones it was known to have (contract H5).
+    pub is_partial: bool,
+}
+
 /// The newest backups of all VMs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RecentBackups {

@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{
     About, AddedVms, Backup, BackupId, BackupProgress, BackupType, Chain, ChosenFolder,
     DiscoveredVm, Download, DownloadId, FolderSize, HubCheck, HubId, IncrementalBase, Listing,
-    MountId, OpenMount, RecentBackups, Repository, RepositoryId, RepositoryPlace, RepositoryTest,
-    Rescan, Retention, RetentionPoint, RetentionPolicy, Secret, Session, Settings, StartedBackup,
-    Trust, VcenterCredential, Vm, VmDisk, VmId, VmProtection, VmSource, VmSummary,
+    MountId, MountSlots, OpenMount, RecentBackups, Repository, RepositoryId, RepositoryPlace,
+    RepositoryTest, Rescan, Retention, RetentionPoint, RetentionPolicy, Secret, Session, Settings,
+    StartedBackup, Trust, VcenterCredential, Vm, VmDisk, VmHistory, VmId, VmProtection, VmSource,
+    VmSummary,
 };
 
 /// A request with a name and an answer.
@@ -89,7 +90,7 @@ commands! { $
     cancel_backup(CancelBackup) -> ();
     list_running_backups(ListRunningBackups) -> Vec<BackupProgress>;
     list_recent_backups(ListRecentBackups) -> RecentBackups;
-    list_backups(ListBackups) -> Vec<Backup>;
+    list_backups(ListBackups) -> VmHistory;
     get_incremental_bases(GetIncrementalBases) -> Vec<IncrementalBase>;
     get_backup(GetBackup) -> Backup;
     get_chain(GetChain) -> Chain;
@@ -114,6 +115,7 @@ commands! { $
     find_backups(FindBackups) -> Option<Rescan>;
     // Open mounts and their files
     list_mounts(ListMounts) -> Vec<OpenMount>;
+    get_mount_slots(GetMountSlots) -> Option<MountSlots>;
     open_mount(OpenBackupDisk) -> OpenMount;
     keep_mount_open(KeepMountOpen) -> OpenMount;
     remount(Remount) -> OpenMount;
@@ -489,6 +491,10 @@ pub struct CancelVerification {
 /// All open mounts of the hub.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ListMounts {}
+
+/// How many disks the hub has open, of how many that it can; `None` on hubs that do not say.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GetMountSlots {}
 
 /// Mounts a disk of a backup, or answers the mount that is open already.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

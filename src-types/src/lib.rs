@@ -32,7 +32,7 @@ pub use app::{
 pub use backup::{
     Backup, BackupDisk, BackupStatus, BackupType, Chain, ChainLink, IncrementalBase, RecentBackups,
     Retention, RetentionAction, RetentionPoint, RetentionPolicy, RetentionStatus, StartedBackup,
-    StartedDisk, Verification, VerificationStatus,
+    StartedDisk, Verification, VerificationStatus, VmHistory,
 };
 pub use error::{AppError, ErrorKind, Retry};
 pub use event::{AppEvent, BackupProgress, Place};
@@ -42,7 +42,7 @@ pub use repository::{
     BackupCopy, CopyStatus, Mounting, Repository, RepositoryPlace, RepositoryProblem,
     RepositoryTest, Rescan, Tried,
 };
-pub use restore::{FileEntry, FileKind, FileStream, Listing, Mount, MountStatus};
+pub use restore::{FileEntry, FileKind, FileStream, Listing, Mount, MountSlots, MountStatus};
 pub use secret::Secret;
 pub use size::ByteSize;
 pub use trust::{Certificate, CertificateProblem, Fingerprint, Trust};

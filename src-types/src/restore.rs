@@ -41,6 +41,15 @@ pub struct Mount {
     pub expires_at: Option<Timestamp>,
 }
 
+/// How many disks a hub has open, of how many that it can, whoever opened them (contract D62).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MountSlots {
+    /// That are open.
+    pub used: u32,
+    /// That can be.
+    pub most: u32,
+}
+
 /// What an entry of a folder is, as far as a hub tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -35,7 +35,9 @@ words! {
     running = "Running downloads";
 
     large = "Save a large folder?";
+    will_be_incomplete = "Not everything will be saved";
     large_hint(count, folder, size) = "{folder} holds {size} in {count} file. Saving it takes a while and needs as much space on this computer." | "{folder} holds {size} in {count} files. Saving it takes a while and needs as much space on this computer.";
+    files_too_large(count) = "{count} file is too large for this hub, which ends each transfer after 15 seconds. It will be missing and listed as a problem." | "{count} files are too large for this hub, which ends each transfer after 15 seconds. They will be missing and listed as problems.";
     save_anyway = "Save anyway";
 
     file = "File";

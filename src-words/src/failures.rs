@@ -142,7 +142,9 @@ words! {
     backup_failed(vm) = "The backup of {vm} failed.";
     backup_failed_because(vm, reason) = "The backup of {vm} failed: {reason}.";
     answer_limit(size) = "The hub ended the transfer after 15 seconds; {size} had arrived.";
-    too_large_for_hub(size, most) = "This is {size}, but the hub ends each transfer after 15 seconds, and at most {most} arrived in that time.";
+    too_large_for_hub(size, most) = "This is {size}, but the hub ends each transfer after 15 seconds, and no more than about {most} arrives in that time.";
+    mount_ends_too_soon(size, takes, left) = "Saving {size} takes about {takes} min, but the hub closes this mount in {left} min.";
+    remount_and_retry = "Nothing was saved. Remount the disk, then save again; a new mount lasts its full time.";
     answer_limit_hint = "Nothing was kept. Save smaller folders or single files, connect from nearer the hub, or ask its administrator to raise its write timeout.";
     silent = "Nothing has arrived from the hub for 30 seconds.";
     silent_folder = "Nothing was kept. The folder may hold a pipe or a device, which some hubs cannot archive. Save its files one by one.";

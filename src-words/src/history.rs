@@ -8,6 +8,7 @@ words! {
     repository_unknown = "Unknown repository";
     away_hint = "This repository is not connected. Nothing is lost: connect its disk to restore from it.";
     loading = "Loading the backups";
+    partial = "This hub lists no backups of VMs with “-disk” in their name. Only those started on this computer and the newest completed one are known.";
     none_yet = "No backups yet";
     none_yet_hint = "The first backup saves all data in use; later ones save only what changed.";
 

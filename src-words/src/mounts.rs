@@ -2,6 +2,7 @@
 
 words! {
     title = "Restore";
+    slots(used, most) = "{used} of {most} mounts of this hub in use";
     none = "No open mounts";
     none_hint = "To get files back, open the backups of a VM and choose Restore… beside one of them.";
     open = "Open mounts";

@@ -68,10 +68,11 @@ pub(crate) async fn run(
         }
         BackupCommand::List { vm } => {
             let vm = hub.find_vm(&vm).await?;
-            let backups = hub.history(&vm).await?;
-            output.show(&json!({ "backups": backups }), || {
-                list(&vm.vm_name, &backups)
-            })
+            let history = hub.history(&vm).await?;
+            if history.is_partial {
+                output::say(words::terminal::warning(words::history::partial()));
+            }
+            output.show(&history, || list(&vm.vm_name, &history.backups))
         }
         BackupCommand::Show { id } => {
             let backup = hub.backup(&BackupId::new(id)).await?;

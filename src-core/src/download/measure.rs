@@ -3,14 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use sendense_types::{FileKind, FolderSize, MountId};
+use sendense_words as words;
 
 use crate::{HubClient, Result};
 
-/// How much is in a folder and everything below: what its files hold, links not followed.
+/// How much is in a folder and everything below: what its files hold, links not followed. Also says what of it will not
+/// arrive, as far as that is known before it begins (contract H1, H14).
 ///
 /// # Errors
 /// When the hub cannot list it.
-pub async fn measure_folder(hub: &HubClient, mount_id: &MountId, path: &str) -> Result<FolderSize> {
+pub(super) async fn measure_folder(
+    hub: &HubClient,
+    mount_id: &MountId,
+    path: &str,
+) -> Result<FolderSize> {
     let listing = hub.list_tree(mount_id, path).await?;
     let files = listing.files.iter().filter(|file| {
         file.kind == FileKind::File && !file.is_symlink && file.unreadable.is_none()
@@ -18,11 +24,21 @@ pub async fn measure_folder(hub: &HubClient, mount_id: &MountId, path: &str) -> 
     let mut size = FolderSize {
         size_bytes: 0,
         n_files: 0,
+        warnings: Vec::new(),
     };
+    let mut n_too_large = 0;
     for file in files {
         // A hub may say anything; the sum is for the eye.
         size.size_bytes = size.size_bytes.saturating_add(file.size.unwrap_or(0));
         size.n_files += 1;
+        n_too_large += u64::from(hub.refuse_too_large(file.size.unwrap_or(0)).is_err());
+    }
+    if n_too_large > 0 {
+        size.warnings
+            .push(words::browser::files_too_large(n_too_large));
+    }
+    if let Err(error) = hub.refuse_too_late(size.size_bytes) {
+        size.warnings.push(error.message);
     }
     Ok(size)
 }

@@ -19,7 +19,7 @@ use sendense_words as words;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-pub use self::measure::{free_name, measure_folder};
+pub use self::measure::free_name;
 use self::one_by_one::Tree;
 use self::part::PartFile;
 pub use self::queue::{Downloads, NewDownload};
@@ -80,8 +80,8 @@ pub struct SavedArchive {
 ///
 /// # Errors
 /// `Invalid` for a folder, `Unsupported` for links and what cannot be read, `Conflict` when the name
-/// is taken, `Full` without room, `Cut` when the connection breaks or less arrives than was announced,
-/// `Cancelled` after `cancel`. In every case nothing is left behind.
+/// is taken, `Full` without room, `Cut` when the connection breaks or less arrives than was announced, `Expired` when it
+/// would take longer than the mount lasts, `Cancelled` after `cancel`. In every case nothing is left behind.
 pub async fn save_file(
     hub: &HubClient,
     mount_id: &MountId,
@@ -166,7 +166,9 @@ impl Content<'_> {
         report: &mut (dyn FnMut(DownloadProgress) + Send),
         cancel: &CancellationToken,
     ) -> Result<Saved> {
-        self.hub.refuse_too_large(self.size.unwrap_or_default())?;
+        let size_bytes = self.size.unwrap_or_default();
+        self.hub.refuse_too_large(size_bytes)?;
+        self.hub.refuse_too_late(size_bytes)?;
         let part = PartFile::create(destination)?;
         let (part, size_bytes) = self.receive(part, report, cancel).await?;
         keep(part, self.modified).await?;
@@ -248,6 +250,9 @@ pub async fn save_zip(
         path: &path,
         listing,
     });
+    if let Some(tree) = tree {
+        hub.refuse_too_late(tree.size_bytes())?;
+    }
     let too_large = tree.filter(|tree| hub.refuse_too_large(tree.size_bytes()).is_err());
     let (part, tree) = match too_large {
         Some(tree) => (part, tree),

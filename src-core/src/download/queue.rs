@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sendense_types::{
     AppError, AppEvent, BackupId, ByteSize, Download, DownloadId, DownloadKind, DownloadProgress,
-    DownloadState, ErrorKind, HubId, MountId, Retry,
+    DownloadState, ErrorKind, FolderSize, HubId, MountId, Retry,
 };
 use sendense_words as words;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::measure::free_name;
+use super::measure::{free_name, measure_folder};
 use super::{Destination, Existing, SavedArchive, save_file, save_zip};
 use crate::mounts::Hold;
 use crate::{Events, HubSession, Mounts, Platform, Result, local_name};
@@ -164,6 +164,18 @@ impl Downloads {
             }));
         }
         added
+    }
+
+    /// How much is in a folder and everything below, and what of it will not arrive.
+    ///
+    /// # Errors
+    /// When the hub cannot list it.
+    pub async fn measure_folder(&self, mount_id: &MountId, path: &str) -> Result<FolderSize> {
+        let lasts = self.inner.mounts.lasts(mount_id);
+        self.inner
+            .session
+            .ask(async |hub| measure_folder(&hub.for_as_long_as(lasts), mount_id, path).await)
+            .await
     }
 
     /// All downloads, newest first.
@@ -385,6 +397,7 @@ impl Downloads {
         self.inner
             .session
             .ask(async |hub| {
+                let hub = hub.for_as_long_as(self.inner.mounts.lasts(&download.mount_id));
                 let (mount_id, path) = (&download.mount_id, download.path.as_str());
                 match download.kind {
                     DownloadKind::File => {

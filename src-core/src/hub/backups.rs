@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use sendense_types::{
     AppError, Backup, BackupId, BackupStatus, BackupType, Chain, ChainLink, ErrorKind,
     IncrementalBase, RepositoryId, Retry, StartedBackup, Verification, VerificationStatus, Vm,
-    VmId,
+    VmHistory, VmId,
 };
 use sendense_words as words;
 use serde_json::json;
@@ -280,14 +280,17 @@ impl HubClient {
         Ok(self.list_of(vm).await?.backups)
     }
 
-    /// The backups of a VM, newest first; of the newest one that the hub calls completed, whether it confirms that.
+    /// The backups of a VM; of the newest one that the hub calls completed, whether it confirms that.
     ///
     /// # Errors
     /// When the hub does not answer.
-    pub async fn history(&self, vm: &Vm) -> Result<Vec<Backup>> {
+    pub async fn history(&self, vm: &Vm) -> Result<VmHistory> {
         let mut list = self.list_of(vm).await?;
         self.confirm_newest(&mut list).await;
-        Ok(list.backups)
+        Ok(VmHistory {
+            is_partial: list.is_deployed && is_unlisted(&vm.vm_name),
+            backups: list.backups,
+        })
     }
 
     async fn list_of(&self, vm: &Vm) -> Result<BackupList> {
@@ -594,7 +597,7 @@ impl HubClient {
             // The chain of a deployed hub has one element, of whatever repository (contract D34): its list says more.
             Err(error) if is_missing(&error) => {
                 let history = self.history(vm).await?;
-                Ok(chain_of(vm, repository_id, history))
+                Ok(chain_of(vm, repository_id, history.backups))
             }
             answer => wire::chain(&answer?, &vm.vm_name),
         }

@@ -20,6 +20,7 @@ mod repositories;
 mod request;
 mod restore;
 mod retention;
+mod sending;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -41,8 +42,9 @@ pub(crate) use self::backups::{Proof, failure_of};
 pub use self::ca::trust_ca_file;
 use self::proxy::Proxy;
 use self::renewal::Renewal;
-use self::restore::AnswerLimit;
-pub(crate) use self::restore::{Body, normal_path, why_not_a_file};
+pub(crate) use self::restore::{normal_path, why_not_a_file};
+pub(crate) use self::sending::Body;
+use self::sending::Sending;
 pub use self::session::SignIn;
 use self::zone::Zone;
 use crate::{BackupRecord, Result};
@@ -62,8 +64,10 @@ pub struct HubClient {
     renewal: Option<Arc<Renewal>>,
     /// The hub's clock, with the moment at which it was heard.
     time: Arc<Mutex<Option<(Instant, Timestamp)>>>,
-    /// Whether it ends long answers.
-    answer_limit: Arc<Mutex<AnswerLimit>>,
+    /// How it sends what is downloaded.
+    sending: Arc<Mutex<Sending>>,
+    /// When the mount ends that it is asked about, where that is known and final.
+    mount_ends: Option<tokio::time::Instant>,
     /// The hub's time zone, as far as it was heard.
     zone: Arc<Mutex<Zone>>,
     /// The VMs of which it refused an incremental backup right beside a full one (contract H9).
@@ -103,7 +107,8 @@ impl HubClient {
             token: None,
             renewal: None,
             time: Arc::default(),
-            answer_limit: Arc::default(),
+            sending: Arc::default(),
+            mount_ends: None,
             zone: Arc::default(),
             unchained: Arc::default(),
             backup_record: BackupRecord::in_folder(None),

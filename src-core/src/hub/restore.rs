@@ -1,40 +1,27 @@
-//! Mounts, folders and the streams that downloads are made of (contract 3.8).
+//! Mounts, folders and what is downloaded from them (contract 3.8).
 
 use std::ops::RangeInclusive;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use reqwest::header::RANGE;
-use reqwest::{Method, RequestBuilder, Response};
+use reqwest::{Method, RequestBuilder};
 use sendense_types::{
-    AppError, BackupId, ByteSize, ErrorKind, FileEntry, FileKind, Listing, Mount, MountId,
+    AppError, BackupId, ErrorKind, FileEntry, FileKind, Listing, Mount, MountId, MountSlots,
     MountStatus, Retry,
 };
 use sendense_words as words;
 use serde_json::json;
-use tokio::time::{Instant, timeout};
 
 use super::{
-    HubClient,
-    patience::Patience,
-    request::{Effect, chain, cut},
-    wire,
+    HubClient, patience::Patience, request::Effect, sending::Body, session::is_missing, wire,
 };
 use crate::Result;
 
 /// A disk that a hub opens for somebody else at this moment; it takes ten seconds at most (contract 6.2).
 const MOUNTING_ATTEMPTS: u32 = 60;
 const MOUNTING_PAUSE: Duration = Duration::from_secs(1);
-/// Deployed hubs end every answer that is still being sent after 15 seconds, and seem to do so a little later (contract
-/// section 12). What ends then was ended by that.
-const WRITE_TIMEOUT: RangeInclusive<Duration> = Duration::from_secs(14)..=Duration::from_secs(18);
-/// A hub that archives a folder with a pipe in it never sends a byte (contract H17).
-const STREAM_SILENCE: Duration = Duration::from_secs(30);
 /// Seconds after the time of a mount at which its folders are made; the disk may take ten (contract 6.2).
 const MADE_AT_MOUNT: RangeInclusive<i64> = -15..=60;
-/// Speeds vary: what is a little larger than what once did not arrive may arrive the next time.
-const TOO_LARGE: u64 = 2;
 /// A mount whose answer got lost is asked for once more.
 const SECOND_TRY: Retry = Retry::AfterSeconds(2);
 
@@ -87,6 +74,21 @@ impl HubClient {
     /// The open mounts of the hub, those of others included.
     pub async fn mounts(&self) -> Result<Vec<Mount>> {
         wire::mounts(&self.get(self.v1(&["restore", "mounts"])?).await?)
+    }
+
+    /// Whether the hub should have ended a mount by now, and has not looked yet: deployed ones look every quarter of an
+    /// hour (contract 6.3).
+    pub(crate) fn is_over(&self, mount: &Mount) -> bool {
+        let times = mount.expires_at.zip(self.time());
+        times.is_some_and(|(end, now)| end <= now)
+    }
+
+    /// How many mounts are open, of how many that may be; `None` on hubs that do not say (contract D56, D62).
+    pub async fn mount_slots(&self) -> Result<Option<MountSlots>> {
+        match self.get(self.v1(&["restore", "resources"])?).await {
+            Err(error) if is_missing(&error) => Ok(None),
+            answer => wire::mount_slots(&answer?),
+        }
     }
 
     /// Closes a mount; one that is already gone counts as closed (contract 8.7).
@@ -246,128 +248,6 @@ impl HubClient {
         let request = self.request(Method::GET, url);
         self.open(request, words::failures::silent_folder).await
     }
-
-    /// Asks for a body; `when_silent` is what it means when nothing comes.
-    async fn open(
-        &self,
-        request: RequestBuilder,
-        when_silent: fn() -> &'static str,
-    ) -> Result<Body> {
-        let began = Instant::now();
-        let sent = timeout(STREAM_SILENCE, self.send(request, Effect::Repeatable)).await;
-        let response = sent.map_err(|_| silent(when_silent))??;
-        Ok(Body {
-            response,
-            began,
-            received_bytes: 0,
-            when_silent,
-            limit: Arc::clone(&self.answer_limit),
-        })
-    }
-
-    /// Refuses what is larger than all that this hub has ever sent in one answer before it ended it (contract H1).
-    ///
-    /// # Errors
-    /// `Unsupported` then.
-    pub(crate) fn refuse_too_large(&self, size_bytes: u64) -> Result<()> {
-        let limit = *self
-            .answer_limit
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        match limit {
-            AnswerLimit::Ends { most_bytes }
-                if size_bytes > most_bytes.saturating_mul(TOO_LARGE) =>
-            {
-                Err(AppError::new(
-                    ErrorKind::Unsupported,
-                    words::failures::too_large_for_hub(ByteSize(size_bytes), ByteSize(most_bytes)),
-                    Retry::Never,
-                )
-                .with_hint(words::failures::answer_limit_hint()))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Whether a hub ends what it sends after 15 seconds (contract H1).
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) enum AnswerLimit {
-    #[default]
-    Unknown,
-    /// Something ended then; this is the most that had arrived by then.
-    Ends { most_bytes: u64 },
-    /// Something went on for longer. What ends then has another reason.
-    None,
-}
-
-/// The body of a download, piece by piece.
-pub(crate) struct Body {
-    response: Response,
-    /// When it was asked for.
-    began: Instant,
-    received_bytes: u64,
-    when_silent: fn() -> &'static str,
-    limit: Arc<Mutex<AnswerLimit>>,
-}
-
-impl Body {
-    /// Its length, where the hub says it.
-    pub(crate) fn length(&self) -> Option<u64> {
-        self.response.content_length()
-    }
-
-    /// The next piece; `None` at the end.
-    ///
-    /// # Errors
-    /// `Cut` when the connection breaks before the end, or nothing comes for half a minute.
-    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>> {
-        let piece = timeout(STREAM_SILENCE, self.response.chunk()).await;
-        match piece.map_err(|_| silent(self.when_silent))? {
-            Ok(piece) => {
-                let length = piece.as_ref().map_or(0, |piece| piece.len() as u64);
-                self.received_bytes = self.received_bytes.saturating_add(length);
-                if self.began.elapsed() > *WRITE_TIMEOUT.end() {
-                    *self.limit() = AnswerLimit::None;
-                }
-                Ok(piece)
-            }
-            Err(error) => Err(self.ended(&error)),
-        }
-    }
-
-    /// Why it broke off.
-    fn ended(&self, error: &reqwest::Error) -> AppError {
-        let mut limit = self.limit();
-        let known = match *limit {
-            AnswerLimit::None => return cut(error),
-            AnswerLimit::Ends { most_bytes } => most_bytes,
-            AnswerLimit::Unknown => 0,
-        };
-        if !WRITE_TIMEOUT.contains(&self.began.elapsed()) {
-            return cut(error);
-        }
-        *limit = AnswerLimit::Ends {
-            most_bytes: known.max(self.received_bytes),
-        };
-        AppError::new(
-            ErrorKind::Cut,
-            words::failures::answer_limit(ByteSize(self.received_bytes)),
-            // It would end in the same way.
-            Retry::Never,
-        )
-        .with_hint(words::failures::answer_limit_hint())
-        .with_details(chain(error))
-    }
-
-    fn limit(&self) -> MutexGuard<'_, AnswerLimit> {
-        self.limit.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Nothing comes, and nothing says why.
-fn silent(meaning: fn() -> &'static str) -> AppError {
-    AppError::new(ErrorKind::Cut, words::failures::silent(), Retry::Manual).with_hint(meaning())
 }
 
 /// A path as it is sent: absolute, without `.` and doubled slashes. `..` is refused here already,
@@ -430,8 +310,6 @@ pub(crate) fn why_not_a_file(entry: &FileEntry) -> Option<AppError> {
 
 #[cfg(test)]
 mod tests {
-    use futures::{StreamExt, stream};
-
     use super::*;
     use crate::testing::{FakeHub, json};
 
@@ -509,71 +387,5 @@ mod tests {
                 "{path}"
             );
         }
-    }
-
-    /// A hub, and a body of it that gives one piece and then, after so many seconds, breaks off.
-    fn breaking_body(after: u64) -> (HubClient, Body) {
-        let hub = HubClient::new("http://127.0.0.1:1", None).unwrap();
-        let body = body_of(&hub, after);
-        (hub, body)
-    }
-
-    fn body_of(hub: &HubClient, after: u64) -> Body {
-        let pieces = stream::once(async { Ok(Bytes::from_static(b"four")) }).chain(stream::once(
-            async move {
-                tokio::time::sleep(Duration::from_secs(after)).await;
-                Err(std::io::Error::other("unexpected EOF"))
-            },
-        ));
-        Body {
-            response: http::Response::new(reqwest::Body::wrap_stream(pieces)).into(),
-            began: Instant::now(),
-            received_bytes: 0,
-            when_silent: words::failures::silent_folder,
-            limit: Arc::clone(&hub.answer_limit),
-        }
-    }
-
-    /// Contract D53, H1, section 12.2.
-    #[tokio::test(start_paused = true)]
-    async fn an_answer_that_ends_after_fifteen_seconds_was_ended_by_the_hubs_limit() {
-        for (after, is_limit) in [(5, false), (15, true), (16, true), (25, false)] {
-            let (hub, mut body) = breaking_body(after);
-            assert_eq!(body.next().await.unwrap().unwrap().len(), 4);
-            let error = body.next().await.unwrap_err();
-            assert_eq!(error.kind, ErrorKind::Cut);
-            assert_eq!(error.retry == Retry::Never, is_limit, "{after}: {error}");
-            assert!(hub.refuse_too_large(8).is_ok());
-            assert_eq!(hub.clone().refuse_too_large(9).is_err(), is_limit);
-        }
-    }
-
-    /// Contract D53.
-    #[tokio::test(start_paused = true)]
-    async fn a_hub_that_once_sent_for_longer_has_no_limit() {
-        let (hub, mut broken) = breaking_body(15);
-        broken.next().await.unwrap();
-        broken.next().await.unwrap_err();
-        assert!(hub.refuse_too_large(9).is_err());
-        let mut long = body_of(&hub, 15);
-        tokio::time::sleep(Duration::from_secs(20)).await;
-        long.next().await.unwrap();
-        assert!(hub.refuse_too_large(9).is_ok());
-        let mut broken = body_of(&hub, 15);
-        broken.next().await.unwrap();
-        let error = broken.next().await.unwrap_err();
-        assert_ne!(error.retry, Retry::Never);
-        assert!(hub.refuse_too_large(9).is_ok());
-    }
-
-    /// Contract H17, section 12.2.
-    #[tokio::test(start_paused = true)]
-    async fn a_body_without_a_byte_for_half_a_minute_ends_with_what_that_means() {
-        let (_, mut body) = breaking_body(3600);
-        body.next().await.unwrap();
-        let began = Instant::now();
-        let error = body.next().await.unwrap_err();
-        assert_eq!(began.elapsed().as_secs(), 30);
-        assert!(error.hint.unwrap().contains("pipe"));
     }
 }

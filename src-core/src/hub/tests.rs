@@ -1,6 +1,8 @@
 //! Each question to a hub against each way in which hubs fail to answer it: a typed failure in words, nothing that
 //! changes something asked twice, and an end.
 
+mod dialects;
+
 use std::pin::Pin;
 use std::time::Duration;
 

@@ -127,9 +127,14 @@ impl Mounts {
             is_it.then(|| mount.mount_id.clone())
         });
         if let Some(mount_id) = ours {
-            // The hub may have ended it meanwhile.
+            // The hub may have ended it meanwhile, or be about to.
             let open = self.inner.read_again().await?;
-            if let Some(mount) = open.into_iter().find(|mount| mount.mount_id == mount_id) {
+            let lasts = |mount: &OpenMount| {
+                let left = told::lasts(mount, (self.inner.clock)());
+                left != Some(Duration::ZERO) || self.inner.is_read(&mount.mount_id)
+            };
+            let same = open.into_iter().find(|mount| mount.mount_id == mount_id);
+            if let Some(mount) = same.filter(lasts) {
                 self.inner
                     .upkeep(&mount_id, |upkeep| upkeep.close_at = None);
                 return Ok(mount);
@@ -255,6 +260,14 @@ impl Mounts {
     pub fn known(&self, mount_id: &MountId) -> Option<OpenMount> {
         let table = self.inner.table();
         table.get(mount_id).map(|known| known.mount.clone())
+    }
+
+    /// How long a mount still lasts, whatever is done with it; `None` where use gives it more time, or nothing is known
+    /// of that.
+    pub(crate) fn lasts(&self, mount_id: &MountId) -> Option<Duration> {
+        let mount = self.known(mount_id)?;
+        let is_final = mount.is_open && mount.expiry == Expiry::Fixed;
+        told::lasts(&mount, (self.inner.clock)()).filter(|_| is_final)
     }
 
     /// The mount that replaced this one when it ended; itself if it did not end.
@@ -399,9 +412,16 @@ impl Inner {
         Ok(mount)
     }
 
+    /// Whether a download reads from it.
+    fn is_read(&self, mount_id: &MountId) -> bool {
+        let table = self.table();
+        table
+            .get(mount_id)
+            .is_some_and(|known| known.upkeep.holds > 0)
+    }
+
     async fn close(&self, mount_id: &MountId) -> Result<()> {
-        let is_used = |known: &Known| known.upkeep.holds > 0;
-        if self.table().get(mount_id).is_some_and(is_used) {
+        if self.is_read(mount_id) {
             return Err(in_use());
         }
         let record = &self.record;

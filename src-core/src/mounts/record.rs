@@ -98,10 +98,17 @@ impl MountRecord {
         opener: Opener,
     ) -> Result<KnownMount> {
         let before = hub.mounts().await?;
-        let mount = hub.mount(backup_id, disk_index).await?;
+        let mut mount = hub.mount(backup_id, disk_index).await?;
+        let is_there = |mount: &Mount| before.iter().any(|open| open.mount_id == mount.mount_id);
+        let mut was_there = is_there(&mount);
+        if was_there && hub.is_over(&mount) && self.is_of(opener, hub, &mount.mount_id).await {
+            // Shared, it has the end of the first (contract section 12), and may be gone any moment.
+            self.close(hub, &mount.mount_id).await?;
+            mount = hub.mount(backup_id, disk_index).await?;
+            was_there = is_there(&mount);
+        }
         // Only for the eye: a mount is worth having without.
         let backup = hub.backup(backup_id).await.ok();
-        let was_there = before.iter().any(|open| open.mount_id == mount.mount_id);
         let opened_by = match was_there {
             true => Opener::SomebodyElse,
             false => opener,
@@ -160,6 +167,13 @@ impl MountRecord {
         let forget = move |rows: &mut Vec<Recorded>| rows.retain(|row| row.mount_id != mount_id);
         self.record.change(hub.id(), forget).await;
         Ok(())
+    }
+
+    /// Whether this one opened it: what window and terminal opened they leave to each other.
+    async fn is_of(&self, opener: Opener, hub: &HubClient, mount_id: &MountId) -> bool {
+        let rows = self.record.rows(hub.id()).await;
+        rows.iter()
+            .any(|row| row.mount_id == *mount_id && row.opened_by == opener)
     }
 
     /// Notes which folders were looked at last, of mounts that are in the record.

@@ -1,9 +1,12 @@
 //! Mounts through time: a clock that is moved by hand, and a hub that counts it as hubs do.
 
+mod days;
+
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use jiff::fmt::rfc2822::DateTimePrinter;
+use jiff::tz::Offset;
 use sendense_types::{HubId, SavedHub};
 use tokio::sync::broadcast;
 use tokio::time::advance;
@@ -16,29 +19,46 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// The hub's clock is ahead of ours.
 const AHEAD: SignedDuration = SignedDuration::from_hours(3);
 
+/// How the hub tells the time.
+#[derive(Clone, Copy)]
+struct Times {
+    began: Instant,
+    /// So much its clock is ahead of ours.
+    ahead: SignedDuration,
+    offset: Offset,
+}
+
+impl Times {
+    fn now(&self, instant: Instant) -> String {
+        let passed = SignedDuration::try_from(instant - self.began).unwrap();
+        let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24) + self.ahead + passed;
+        now.display_with_offset(self.offset).to_string()
+    }
+}
+
 /// What the hub holds.
 struct Disks {
-    began: Instant,
+    times: Times,
     /// Whether using a mount gives it more time.
     is_idle_kind: bool,
     /// When each mount ends.
     ends: BTreeMap<String, Instant>,
+    /// So much later it is gone.
+    late: Duration,
+    n_mounts: usize,
 }
 
 impl Disks {
-    fn now(&self, instant: Instant) -> String {
-        let passed = SignedDuration::try_from(instant - self.began).unwrap();
-        (Timestamp::UNIX_EPOCH + AHEAD + passed).to_string()
-    }
-
     fn answer(&mut self, line: &str) -> String {
         let now = Instant::now();
-        self.ends.retain(|_, end| *end > now);
-        let date: Timestamp = self.now(now).parse().unwrap();
+        let late = self.late;
+        self.ends.retain(|_, end| *end + late > now);
+        let date: Timestamp = self.times.now(now).parse().unwrap();
         let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&date);
         let date = format!("date: {}\r\n", date.unwrap());
+        let times = self.times;
         let row = |id: &str, end: Instant| {
-            let end = self.now(end);
+            let end = times.now(end);
             format!(r#"{{"mount_id":"{id}","status":"mounted","expires_at":"{end}"}}"#)
         };
         let path = line.split(['?', ' ']).nth(1).unwrap();
@@ -50,7 +70,8 @@ impl Disks {
                 if let Some((id, end)) = shared {
                     return json(200, &date, &row(id, *end));
                 }
-                let id = format!("m{}", self.ends.len() + 1);
+                self.n_mounts += 1;
+                let id = format!("m{}", self.n_mounts);
                 let end = now + MINUTE * 60;
                 let body = row(&id, end);
                 self.ends.insert(id, end);
@@ -90,6 +111,8 @@ struct Scene {
     record: MountRecord,
     news: Events,
     wall: WallClock,
+    /// So much our clock was set forward.
+    set_forward: Arc<Mutex<SignedDuration>>,
 }
 
 impl Scene {
@@ -102,9 +125,15 @@ impl Scene {
         let clock = StoppedClock::new();
         let began = Instant::now();
         let disks = Arc::new(Mutex::new(Disks {
-            began,
+            times: Times {
+                began,
+                ahead: AHEAD,
+                offset: Offset::UTC,
+            },
             is_idle_kind,
             ends: BTreeMap::new(),
+            late: Duration::ZERO,
+            n_mounts: 0,
         }));
         let answering = Arc::clone(&disks);
         let hub = FakeHub::start(move |line| answering.lock().unwrap().answer(line)).await;
@@ -122,8 +151,11 @@ impl Scene {
         let session = HubSession::new(vec![saved], id.clone(), secrets, news.clone());
         session.connect(&id).await.unwrap();
         let (settings, rules) = watch::channel(Settings::default());
+        let set_forward = Arc::new(Mutex::new(SignedDuration::ZERO));
+        let forward = Arc::clone(&set_forward);
         let wall: WallClock = Arc::new(move || {
-            Timestamp::UNIX_EPOCH + SignedDuration::try_from(began.elapsed()).unwrap()
+            let passed = SignedDuration::try_from(began.elapsed()).unwrap();
+            Timestamp::UNIX_EPOCH + passed + *forward.lock().unwrap()
         });
         let events = news.subscribe();
         let mounts = Mounts::new(
@@ -144,6 +176,7 @@ impl Scene {
             record,
             news,
             wall,
+            set_forward,
         }
     }
 

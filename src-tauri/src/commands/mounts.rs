@@ -1,10 +1,9 @@
 //! Open mounts and the files on them.
 
-use sendense_core::download::measure_folder as measure;
-use sendense_core::{HubSession, Mounts};
+use sendense_core::{Downloads, HubSession, Mounts};
 use sendense_types::commands::{
-    BrowseFolder, CloseMount, KeepMountOpen, ListFiles, ListMounts, MeasureFolder, OpenBackupDisk,
-    Remount, Reply,
+    BrowseFolder, CloseMount, GetMountSlots, KeepMountOpen, ListFiles, ListMounts, MeasureFolder,
+    OpenBackupDisk, Remount, Reply,
 };
 use tauri::{State, command};
 
@@ -17,6 +16,15 @@ pub(crate) async fn list_mounts(
 ) -> Result<Reply<ListMounts>> {
     let ListMounts {} = request;
     mounts.list().await
+}
+
+#[command]
+pub(crate) async fn get_mount_slots(
+    session: State<'_, HubSession>,
+    request: GetMountSlots,
+) -> Result<Reply<GetMountSlots>> {
+    let GetMountSlots {} = request;
+    session.ask(async |hub| hub.mount_slots().await).await
 }
 
 #[command]
@@ -68,10 +76,10 @@ pub(crate) async fn list_files(
 
 #[command]
 pub(crate) async fn measure_folder(
-    session: State<'_, HubSession>,
+    downloads: State<'_, Downloads>,
     request: MeasureFolder,
 ) -> Result<Reply<MeasureFolder>> {
-    session
-        .ask(async |hub| measure(&hub, &request.mount_id, &request.path).await)
+    downloads
+        .measure_folder(&request.mount_id, &request.path)
         .await
 }

@@ -131,7 +131,36 @@ fn chart(speeds: &[u64]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use sendense_types::{Backup, BackupProgress};
+
     use super::*;
+    use crate::testing;
+
+    /// Contract D36.
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_hub_that_cannot_cancel_a_backup_has_the_button_off_and_says_so() {
+        for (is_pinned, is_offered) in [(Some(false), true), (None, false)] {
+            let backup: Backup = serde_json::from_value(serde_json::json!({
+                "backup_id": "b", "vm_context_id": "vm", "vm_name": "web", "repository_id": "r",
+                "backup_type": "full", "status": "active", "hub_status": "running", "disks": [],
+                "is_pinned": is_pinned,
+            }))
+            .unwrap();
+            let running = Running {
+                progress: BackupProgress {
+                    backup: Box::new(backup),
+                    speed_bps: None,
+                    eta_seconds: None,
+                    is_stalled: false,
+                },
+                speeds: Vec::new(),
+            };
+            let panel = running_panel("web", &running, Units::Binary, &Callback::noop());
+            let html = testing::shown(panel).await;
+            assert_eq!(html.contains(" disabled"), !is_offered, "{html}");
+            assert_eq!(html.contains(words::common::not_offered()), !is_offered);
+        }
+    }
 
     #[test]
     fn the_chart_stays_in_its_frame() {

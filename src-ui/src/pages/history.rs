@@ -11,7 +11,7 @@ use sendense_types::commands::{
 };
 use sendense_types::{
     AppError, Backup, BackupId, BackupStatus, BackupType, ByteSize, ChainLink, Repository,
-    RepositoryId, Retention, RetentionPolicy, StartedBackup, Units, Vm, VmId,
+    RepositoryId, Retention, RetentionPolicy, StartedBackup, Units, Vm, VmHistory, VmId,
 };
 use sendense_words as words;
 use yew::prelude::*;
@@ -99,7 +99,7 @@ fn Backups(props: &BackupsProps) -> Html {
         .filter(|running| running.progress.backup.vm_context_id.as_ref() == Some(&vm.context_id))
         .map(|running| &**running)
         .collect();
-    let all: &[Backup] = backups.data.as_ref().map_or(&[], |all| all.as_slice());
+    let all: &[Backup] = backups.data.as_ref().map_or(&[], |known| &known.backups);
     let places: &[Repository] = repositories.data.as_ref().map_or(&[], |all| all.as_slice());
     let shown: Vec<&Backup> = all
         .iter()
@@ -131,7 +131,11 @@ fn Backups(props: &BackupsProps) -> Html {
                 { error_notices(errors.chain(&upkeep.errors), Some(&backups.reload)) }
                 if backups.data.is_none() && backups.is_loading {
                     <div class="skeleton" role="status" aria-label={words::history::loading()}></div>
-                } else if shown.is_empty() && backups.data.is_some() {
+                }
+                if backups.data.as_ref().is_some_and(|known| known.is_partial) {
+                    <p class="is-problem">{ words::history::partial() }</p>
+                }
+                if shown.is_empty() && backups.data.is_some() {
                     { empty_state(
                         Picture::Clock, words::history::none_yet(),
                         words::history::none_yet_hint(), Html::default(),
@@ -266,7 +270,7 @@ struct DialogsProps {
     over: Option<Over>,
     vm: Vm,
     /// All backups of the VM.
-    known: Rc<Vec<Backup>>,
+    known: Rc<VmHistory>,
     on_close: Callback<()>,
 }
 
@@ -292,7 +296,7 @@ fn Dialogs(props: &DialogsProps) -> Html {
             html! { <BackupDialog {vm} {on_started} {on_close} /> }
         }
         Some(Over::Retention) => html! {
-            <RetentionDialog {vm} known={(*props.known).clone()} {on_close} />
+            <RetentionDialog {vm} known={props.known.backups.clone()} {on_close} />
         },
         Some(Over::Delete(backup)) => {
             let on_deleted = say.reform(|gone: Vec<BackupId>| {
@@ -300,7 +304,7 @@ fn Dialogs(props: &DialogsProps) -> Html {
                 Change::done(words::history::deleted(), text)
             });
             html! {
-                <DeleteBackupDialog {backup} known={(*props.known).clone()} {on_deleted} {on_close} />
+                <DeleteBackupDialog {backup} known={props.known.backups.clone()} {on_deleted} {on_close} />
             }
         }
         Some(Over::Copy(backup)) => html! { <CopyDialog {backup} {on_close} /> },

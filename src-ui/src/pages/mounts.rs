@@ -1,6 +1,6 @@
 //! The open mounts: how long they last, and the buttons to browse, keep and close them.
 
-use sendense_types::commands::{CloseMount, KeepMountOpen, ListMounts, Remount};
+use sendense_types::commands::{CloseMount, GetMountSlots, KeepMountOpen, ListMounts, Remount};
 use sendense_types::{Expiry, MountId, OpenMount};
 use sendense_words as words;
 use yew::prelude::*;
@@ -20,6 +20,7 @@ pub(crate) fn Mounts() -> Html {
     };
     let navigator = use_navigator();
     let listed = use_query(ListMounts {}, app.version);
+    let slots = use_query(GetMountSlots {}, app.mounts.len() as u64);
     {
         let app = app.clone();
         use_effect_with(listed.data.clone(), move |listed| {
@@ -46,7 +47,12 @@ pub(crate) fn Mounts() -> Html {
     let errors = [&listed.error, &keep.error, &close.error, &remount.error];
     html! {
         <>
-        <header class="page__head"><h1>{ words::mounts::title() }</h1></header>
+        <header class="page__head">
+            <h1>{ words::mounts::title() }</h1>
+            if let Some(slots) = slots.data.as_deref().copied().flatten() {
+                <p class="faint num">{ words::mounts::slots(slots.used, slots.most) }</p>
+            }
+        </header>
         <div class="page__body">
             { error_notices(errors.into_iter().flatten(), Some(&listed.reload)) }
             if app.mounts.is_empty() && listed.data.is_some() {

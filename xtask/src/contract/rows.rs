@@ -48,7 +48,7 @@ pub(super) const ROWS: &[Row] = &[
     differs(
         1,
         "health is asked for at `/health`, and below `/api/v1` where it is not there",
-        Note::Missing("a hub that has it below `/api/v1` only"),
+        Note::None,
     ),
     differs(
         2,
@@ -59,7 +59,7 @@ pub(super) const ROWS: &[Row] = &[
     differs(
         4,
         "a refused sign-in says why under a name of its own",
-        Note::Missing("the words of a refusal; every test knows one by its status"),
+        Note::None,
     ),
     differs(5, "a hub may want no sign-in at all", Note::None),
     differs(
@@ -87,7 +87,7 @@ pub(super) const ROWS: &[Row] = &[
     differs(
         12,
         "disks of a VM are asked for by its id, by its name where that gives none",
-        Note::Missing("the order; every hub of a test knows the disks of a VM by either"),
+        Note::None,
     ),
     differs(
         13,
@@ -115,7 +115,7 @@ pub(super) const ROWS: &[Row] = &[
     differs(
         18,
         "a status may be any word, and one that is not known counts as running",
-        Note::Missing("that such a backup is followed"),
+        Note::None,
     ),
     differs(19, "a backup does not list its disks", Note::None),
     differs(
@@ -135,16 +135,8 @@ pub(super) const ROWS: &[Row] = &[
         Note::None,
     ),
     differs(24, "the length of a list has two names", Note::None),
-    differs(
-        25,
-        "the size of a backup is in GB or in bytes",
-        Note::Missing("that a size in GB is shown where a hub says no bytes"),
-    ),
-    differs(
-        26,
-        "the number of disks has two names",
-        Note::Missing("`disk_count` without a list of disks beside it"),
-    ),
+    differs(25, "the size of a backup is in GB or in bytes", Note::None),
+    differs(26, "the number of disks has two names", Note::None),
     differs(
         27,
         "a list of backups goes by one filter only, and is empty without any",
@@ -153,7 +145,7 @@ pub(super) const ROWS: &[Row] = &[
     differs(
         28,
         "an unknown name ends the connection, so backups are listed by the id of their VM",
-        Note::Missing("that the id is sent; the deployed hub of the tests lists by name as well"),
+        Note::None,
     ),
     differs(
         29,
@@ -180,23 +172,15 @@ pub(super) const ROWS: &[Row] = &[
     differs(
         35,
         "what only some hubs offer is left out on the others",
-        Note::Missing("a hub without change ids"),
+        Note::None,
     ),
-    differs(
-        36,
-        "there is no way to cancel a backup",
-        Note::Missing("that the window has no Cancel button on a deployed hub"),
-    ),
+    differs(36, "there is no way to cancel a backup", Note::None),
     differs(
         37,
         "a backup is always of all disks",
         Note::Nothing("the client offers no choice of disks, and sends none"),
     ),
-    differs(
-        38,
-        "a mount names its disk, also the first",
-        Note::Missing("that the number of the first disk is sent; hubs take a missing one for it"),
-    ),
+    differs(38, "a mount names its disk, also the first", Note::None),
     differs(
         39,
         "a second mount of a disk is answered with the first",
@@ -265,7 +249,7 @@ pub(super) const ROWS: &[Row] = &[
     differs(
         56,
         "details of a file, and what is in use, may not be offered",
-        Note::Missing("a hub without the details of a file"),
+        Note::None,
     ),
     differs(57, "ids of repositories are texts or numbers", Note::None),
     differs(
@@ -273,11 +257,7 @@ pub(super) const ROWS: &[Row] = &[
         "a repository with backups is not deleted, which is known by the text",
         Note::None,
     ),
-    differs(
-        59,
-        "the room of a repository has two names",
-        Note::Missing("the name of the integration guide, `storage`"),
-    ),
+    differs(59, "the room of a repository has two names", Note::None),
     differs(
         60,
         "an incremental backup without a full one says so in several ways",
@@ -286,15 +266,9 @@ pub(super) const ROWS: &[Row] = &[
     differs(
         61,
         "the filesystem of a mount is that of its first partition, or empty",
-        Note::Missing("a mount that says no filesystem"),
+        Note::None,
     ),
-    differs(
-        62,
-        "a hub has eight mounts for everybody",
-        Note::Missing(
-            "the client understands the refusal, but does not look for a free one before",
-        ),
-    ),
+    differs(62, "a hub has eight mounts for everybody", Note::None),
     differs(
         63,
         "browsing keeps mounts open on some hubs and not on others, which is found out",
@@ -340,10 +314,7 @@ pub(super) const ROWS: &[Row] = &[
     hazard(
         11,
         "a mount that failed is in the way of later ones",
-        Note::Missing(
-            "that this refusal is told from a name that is taken, and the second try; and the client does mount \
-             backups that are not confirmed",
-        ),
+        Note::Missing("the client does mount backups that are not confirmed"),
     ),
     hazard(
         12,
@@ -355,13 +326,7 @@ pub(super) const ROWS: &[Row] = &[
         "mounts are shared with others, who may close them",
         Note::None,
     ),
-    hazard(
-        14,
-        "a mount ends in the middle of a download",
-        Note::Missing(
-            "the client does not compare how long a download takes with when its mount ends",
-        ),
-    ),
+    hazard(14, "a mount ends in the middle of a download", Note::None),
     hazard(
         15,
         "archives end as if they were whole after errors",
@@ -453,7 +418,7 @@ pub(super) const ROWS: &[Row] = &[
     shown(
         3,
         "a completed backup may still be copying, and only change ids prove a disk",
-        Note::Missing("a completed backup that kept the words of an earlier failure"),
+        Note::None,
     ),
     shown(
         4,
@@ -469,7 +434,7 @@ pub(super) const ROWS: &[Row] = &[
     shown(
         7,
         "a mount is refused because an earlier one failed, and nobody can say which",
-        Note::Missing("that this refusal is told from a name that is taken"),
+        Note::None,
     ),
     shown(
         8,
@@ -500,13 +465,13 @@ pub(super) const ROWS: &[Row] = &[
     shown(
         14,
         "a name that is too long is refused in the words of the database",
-        Note::Missing("such an answer to a start"),
+        Note::None,
     ),
     shown(15, "labels of partitions are escaped", Note::None),
     shown(
         16,
         "a second mount has the end of the first, which may be over",
-        Note::Missing("that one which is still open is mounted again"),
+        Note::None,
     ),
     shown(
         17,

@@ -314,6 +314,18 @@ mod tests {
         assert_eq!(backups[0].backup_type, BackupType::Incremental);
     }
 
+    /// Contract D25, D26.
+    #[test]
+    fn the_number_of_disks_and_a_size_in_gb_have_several_names() {
+        for (count, size) in [("disk_count", "total_size_gb"), ("disks_count", "size_gb")] {
+            let row = json!({ "backup_id": "b", "vm_name": "web", "status": "completed",
+                "backup_type": "full", count: 2, size: 40.5 });
+            let list = backups(&json!({ "backups": [row] })).unwrap();
+            assert_eq!(list.backups[0].disk_count, Some(2));
+            assert_eq!(list.backups[0].total_size_gb, Some(40.5));
+        }
+    }
+
     #[test]
     fn parents_are_taken_from_the_hub_and_derived_where_it_never_says_them() {
         let row = |id: &str, kind: &str, repository: &str, status: &str| {

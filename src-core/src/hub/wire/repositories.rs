@@ -172,6 +172,17 @@ mod tests {
         assert_eq!(repositories[1].total_bytes, None);
     }
 
+    /// Contract D59.
+    #[test]
+    fn the_room_of_a_repository_has_two_names() {
+        for name in ["storage_info", "storage"] {
+            let answer = json!({ "repositories": [{ "id": "r", "name": "a", "type": "local",
+                "enabled": true, name: { "total_bytes": 10, "available_bytes": 4 } }] });
+            let repository = repositories(&answer).unwrap().remove(0);
+            assert_eq!(repository.available_bytes, Some(4));
+        }
+    }
+
     #[test]
     fn a_repository_that_is_not_connected_says_why() {
         let answer = json!({ "success": true, "repository": {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use sendense_types::{
-    BackupId, FileEntry, FileKind, FileStream, Listing, Mount, MountId, MountStatus,
+    BackupId, FileEntry, FileKind, FileStream, Listing, Mount, MountId, MountSlots, MountStatus,
 };
 use serde_json::Value;
 
@@ -17,6 +17,15 @@ pub(in crate::hub) fn mount(answer: &Value) -> Result<Mount> {
 /// `GET /restore/mounts`.
 pub(in crate::hub) fn mounts(answer: &Value) -> Result<Vec<Mount>> {
     Fields::of(answer)?.list(&["mounts"], decode_mount)
+}
+
+/// `GET /restore/resources`; `None` where it says too little.
+pub(in crate::hub) fn mount_slots(answer: &Value) -> Result<Option<MountSlots>> {
+    let fields = Fields::of(answer)?;
+    let slots = fields
+        .small_count(&["active_mounts"])
+        .zip(fields.small_count(&["max_mounts"]));
+    Ok(slots.map(|(used, most)| MountSlots { used, most }))
 }
 
 fn decode_mount(fields: Fields<'_>) -> Result<Mount> {

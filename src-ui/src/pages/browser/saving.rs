@@ -67,7 +67,9 @@ pub(super) fn use_saving(mount_id: &MountId) -> Saving {
             ipc::send(&request, move |size| {
                 is_counting.set(false);
                 match size {
-                    Ok(size) if size.size_bytes > LARGE_BYTES => large.set(Some((folder, size))),
+                    Ok(size) if size.size_bytes > LARGE_BYTES || !size.warnings.is_empty() => {
+                        large.set(Some((folder, size)));
+                    }
                     Ok(_) => save_now.emit(folder),
                     Err(error) => count_error.set(Some(error)),
                 }
@@ -110,11 +112,18 @@ pub(super) fn use_saving(mount_id: &MountId) -> Saving {
                     close.emit(());
                 })
             };
+            let title = match size.warnings.is_empty() {
+                true => words::browser::large(),
+                false => words::browser::will_be_incomplete(),
+            };
             html! {
-                <Dialog title={words::browser::large()} action={words::browser::save_anyway()} {on_action} on_close={close}>
+                <Dialog {title} action={words::browser::save_anyway()} {on_action} on_close={close}>
                     <p>
                         { words::browser::large_hint(size.n_files, &folder.name, ByteSize(size.size_bytes).in_units(units)) }
                     </p>
+                    for warning in &size.warnings {
+                        <p class="is-problem">{ warning }</p>
+                    }
                 </Dialog>
             }
         }

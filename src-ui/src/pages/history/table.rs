@@ -338,6 +338,19 @@ mod tests {
         .unwrap()
     }
 
+    /// Contract D25.
+    #[test]
+    fn a_size_in_gb_is_shown_where_a_hub_says_no_bytes() {
+        let mut backup = backup(1, "full", "completed");
+        assert_eq!(size_of(&backup), Some(57_671_680));
+        backup.stored_bytes = None;
+        assert_eq!(size_of(&backup), None);
+        backup.total_size_gb = Some(0.5);
+        assert_eq!(size_of(&backup), Some(1 << 29));
+        backup.total_bytes = Some(1000);
+        assert_eq!(size_of(&backup), Some(1000));
+    }
+
     fn rows(backups: &[Backup]) -> Vec<Row> {
         let hung = chain::hang(backups);
         let rows = backups.iter().zip(hung).map(|(backup, hang)| Row {
