@@ -74,6 +74,7 @@ pub async fn watch_backup(
             }
             Step::Over(backup) => return end(hub, *backup, publish).await,
             Step::GiveUp(error) => {
+                let silence = plan.heard_at.map(|heard_at| heard_at.elapsed().as_secs());
                 let mut vm_name = plan.last.map(|(backup, _)| backup.vm_name);
                 if error.kind == ErrorKind::NotFound {
                     let forgotten = hub.forget_backup(id).await;
@@ -82,6 +83,7 @@ pub async fn watch_backup(
                 publish(AppEvent::BackupLost {
                     backup_id: id.clone(),
                     vm_name,
+                    silent_for_seconds: silence,
                     error: error.clone(),
                 });
                 return Err(error);
@@ -127,6 +129,8 @@ struct Plan {
     began_at: Option<Instant>,
     /// What was seen last, and when that was new.
     last: Option<(Backup, Instant)>,
+    /// When the hub answered last.
+    heard_at: Option<Instant>,
     speed: Speed,
     missing_since: Option<Instant>,
 }
@@ -135,6 +139,7 @@ impl Plan {
     /// The hub answered.
     fn seen(&mut self, backup: Backup, now: Instant) -> Step {
         self.missing_since = None;
+        self.heard_at = Some(now);
         let is_new = self.last.as_ref().is_none_or(|(last, _)| *last != backup);
         if is_new {
             self.last = Some((backup.clone(), now));
@@ -471,6 +476,7 @@ mod tests {
             plan.missed(offline(), later(601)),
             Step::GiveUp(_)
         ));
+        assert_eq!(plan.heard_at, Some(start));
     }
 
     #[test]

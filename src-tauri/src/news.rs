@@ -52,11 +52,20 @@ fn tell<R: Runtime>(app: &AppHandle<R>, event: AppEvent) {
                 notifications::backup_over(app, backup);
             }
         }
-        AppEvent::BackupLost { vm_name, error, .. }
-            if error.kind == ErrorKind::NotFound
-                && app.state::<Preferences<R>>().settings().notify_failure =>
-        {
-            notifications::backup_lost(app, vm_name.as_deref());
+        AppEvent::BackupLost {
+            vm_name,
+            silent_for_seconds,
+            error,
+            ..
+        } if app.state::<Preferences<R>>().settings().notify_failure => {
+            match (error.kind, vm_name, silent_for_seconds) {
+                (ErrorKind::NotFound, name, _) => notifications::backup_lost(app, name.as_deref()),
+                (_, Some(name), Some(seconds)) => {
+                    notifications::contact_lost(app, name, *seconds);
+                }
+                // Never seen here, it was not said to run either.
+                _ => {}
+            }
         }
         AppEvent::MountExpiring { mount, minutes } => {
             notifications::mount_expiring(app, mount, *minutes);

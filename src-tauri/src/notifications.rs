@@ -51,6 +51,12 @@ pub(crate) fn backup_lost<R: Runtime>(app: &AppHandle<R>, vm_name: Option<&str>)
     );
 }
 
+/// The hub of a running backup has been away for too long.
+pub(crate) fn contact_lost<R: Runtime>(app: &AppHandle<R>, vm_name: &str, silent_for_seconds: u64) {
+    let note = words::backups::contact_lost_note(silent_for_seconds.div_ceil(60));
+    say(app, &words::backups::contact_lost(vm_name), &note, None);
+}
+
 /// A mount ends soon.
 pub(crate) fn mount_expiring<R: Runtime>(app: &AppHandle<R>, mount: &OpenMount, minutes: u32) {
     let vm = mount.vm_name.as_deref();

@@ -58,6 +58,8 @@ pub enum AppEvent {
         backup_id: BackupId,
         /// Its VM, where that is known.
         vm_name: Option<String>,
+        /// Seconds since its hub last said anything of it; `None` where it never did.
+        silent_for_seconds: Option<u64>,
         /// Why.
         error: AppError,
     },

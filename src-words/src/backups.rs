@@ -53,6 +53,8 @@ words! {
     finished_toast(vm) = "Backup of {vm} finished";
     cancelled_toast(vm) = "Backup of {vm} cancelled";
     lost_toast(vm) = "Backup of {vm} not found";
+    contact_lost(vm) = "Lost contact with the backup of {vm}";
+    contact_lost_note(minutes) = "The hub was last heard of {minutes} min ago, so it is not known how the backup is doing. It may still be running; Sendense looks again when the hub answers.";
     unconfirmed_toast(vm) = "Backup of {vm} not confirmed";
     failed_toast(vm) = "Backup of {vm} failed";
 }

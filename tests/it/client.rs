@@ -3,6 +3,7 @@
 
 mod deployed;
 mod faults;
+mod little_work;
 mod many_vms;
 mod proxy;
 mod tls;

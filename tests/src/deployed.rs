@@ -64,6 +64,14 @@ pub struct Hazards {
     pub quotes_passwords: bool,
     /// Repositories cannot be tested before they are added: a hub without that route.
     pub lacks_repository_test: bool,
+    /// All mounts end at this moment, and then they are gone (D43, D44); without one, an hour after they began.
+    pub mounts_end: Option<Timestamp>,
+}
+
+impl Hazards {
+    fn mounts_are_over(&self) -> bool {
+        self.mounts_end.is_some_and(|end| end <= Timestamp::now())
+    }
 }
 
 /// A running hub of that kind; ends with this value.
@@ -495,19 +503,28 @@ impl Shared {
     }
 
     async fn mount(&self, request: Request<Bytes>) -> Answer {
-        let offset = self.hazards().offset_seconds;
+        let hazards = self.hazards();
         let answer = self.restore(request).await?;
-        changed(answer, |value| shapes::mount(value, offset)).await
+        changed(answer, |value| shapes::mount(value, &hazards)).await
     }
 
     async fn mounts(&self, request: Request<Bytes>) -> Answer {
-        let offset = self.hazards().offset_seconds;
+        let hazards = self.hazards();
+        if hazards.mounts_are_over() {
+            return Ok(ok(&json!({ "count": 0, "mounts": [] })));
+        }
         let answer = self.restore(request).await?;
-        changed(answer, |value| shapes::mounts(value, offset)).await
+        changed(answer, |value| shapes::mounts(value, &hazards)).await
     }
 
     /// At the root there are partitions only, also when everything below is asked for (section 12).
     async fn files(&self, mut request: Request<Bytes>) -> Answer {
+        if self.hazards().mounts_are_over() {
+            return Ok(answer_of(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                &json!({ "error": "mount not found: record not found" }),
+            ));
+        }
         let query = Query::of(&request);
         if query.get("path").is_none_or(|path| path == "/") {
             let path = format!("{}?path=/", request.uri().path());

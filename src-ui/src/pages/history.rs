@@ -11,7 +11,7 @@ use sendense_types::commands::{
 };
 use sendense_types::{
     AppError, Backup, BackupId, BackupStatus, BackupType, ByteSize, ChainLink, Repository,
-    RepositoryId, Retention, RetentionPolicy, StartedBackup, Units, Vm, VmHistory, VmId,
+    RepositoryId, Retention, RetentionPolicy, StartedBackup, Units, Vm, VmId,
 };
 use sendense_words as words;
 use yew::prelude::*;
@@ -153,7 +153,7 @@ fn Backups(props: &BackupsProps) -> Html {
             }
         </div>
         { status(&shown, retention.data.as_deref(), app.settings.units) }
-        <Dialogs over={(*over).clone()} vm={vm.clone()} known={backups.data.clone().unwrap_or_default()} on_close={set_over.reform(|()| None)} />
+        { dialog(&app, over.as_ref(), vm, all, set_over.reform(|()| None)) }
         </>
     }
 }
@@ -265,38 +265,31 @@ fn status(shown: &[&Backup], retention: Option<&Retention>, units: Units) -> Htm
     }
 }
 
-#[derive(Clone, PartialEq, Properties)]
-struct DialogsProps {
-    over: Option<Over>,
-    vm: Vm,
-    /// All backups of the VM.
-    known: Rc<VmHistory>,
+/// The open dialog, if there is one; `known` are all backups of the VM.
+fn dialog(
+    app: &AppContext,
+    over: Option<&Over>,
+    vm: &Vm,
+    known: &[Backup],
     on_close: Callback<()>,
-}
-
-/// The open dialog, if there is one.
-#[component]
-fn Dialogs(props: &DialogsProps) -> Html {
-    let app = use_context::<AppContext>();
+) -> Html {
     // Says something, looks again, and closes.
     let say = {
-        let on_close = props.on_close.clone();
+        let (app, on_close) = (app.dispatcher(), on_close.clone());
         Callback::from(move |change: Change| {
-            if let Some(app) = &app {
-                app.dispatch(change);
-                app.dispatch(Change::ListsChanged);
-            }
+            app.dispatch(change);
+            app.dispatch(Change::ListsChanged);
             on_close.emit(());
         })
     };
-    let (vm, on_close) = (props.vm.clone(), props.on_close.clone());
-    match props.over.clone() {
+    let vm = vm.clone();
+    match over.cloned() {
         Some(Over::BackUp) => {
             let on_started = say.reform(|backup: StartedBackup| Change::started(&backup));
             html! { <BackupDialog {vm} {on_started} {on_close} /> }
         }
         Some(Over::Retention) => html! {
-            <RetentionDialog {vm} known={props.known.backups.clone()} {on_close} />
+            <RetentionDialog {vm} known={known.to_vec()} {on_close} />
         },
         Some(Over::Delete(backup)) => {
             let on_deleted = say.reform(|gone: Vec<BackupId>| {
@@ -304,7 +297,7 @@ fn Dialogs(props: &DialogsProps) -> Html {
                 Change::done(words::history::deleted(), text)
             });
             html! {
-                <DeleteBackupDialog {backup} known={props.known.backups.clone()} {on_deleted} {on_close} />
+                <DeleteBackupDialog {backup} known={known.to_vec()} {on_deleted} {on_close} />
             }
         }
         Some(Over::Copy(backup)) => html! { <CopyDialog {backup} {on_close} /> },

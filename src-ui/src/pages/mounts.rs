@@ -20,7 +20,8 @@ pub(crate) fn Mounts() -> Html {
     };
     let navigator = use_navigator();
     let listed = use_query(ListMounts {}, app.version);
-    let slots = use_query(GetMountSlots {}, app.mounts.len() as u64);
+    let n_open = app.mounts.iter().filter(|mount| mount.is_open).count();
+    let slots = use_query(GetMountSlots {}, n_open as u64);
     {
         let app = app.clone();
         use_effect_with(listed.data.clone(), move |listed| {

@@ -14,7 +14,7 @@ use sendense_types::{AddedVms, Settings, StartedBackup, Vm, VmId, VmState};
 use sendense_words as words;
 use yew::prelude::*;
 
-use self::row::{RowActions, VmCard};
+use self::row::{RowActions, VmItem, VmItemProps};
 use self::rows::Rows;
 use self::table::vm_table;
 use crate::components::{
@@ -142,7 +142,7 @@ pub(crate) fn Vms() -> Html {
             { body }
         </div>
         { status(vms.data.is_some().then_some(all.len()), &rows, app.running.len(), &protection) }
-        <Dialogs over={(*over).clone()} on_close={set_over.reform(|()| None)} on_started={clear(&chosen)} />
+        { dialog(&app, over.as_ref(), set_over.reform(|()| None), clear(&chosen)) }
         </>
     }
 }
@@ -218,7 +218,7 @@ fn cards(rows: &Rows) -> Html {
     html! {
         <div class="vm-cards">
             for row in (0..rows.len()).map(|place| rows.row(place)) {
-                <VmCard key={row.vm.context_id.to_string()} ..row.clone() />
+                <VmItem key={row.vm.context_id.to_string()} ..VmItemProps { is_card: true, ..row.clone() } />
             }
         </div>
     }
@@ -339,24 +339,16 @@ fn status(n_all: Option<usize>, rows: &Rows, n_running: usize, protection: &Prot
     }
 }
 
-#[derive(Clone, PartialEq, Properties)]
-struct DialogsProps {
-    over: Option<Over>,
+/// The open dialog, if there is one; `on_started` when backups of the selected VMs were started.
+fn dialog(
+    app: &AppContext,
+    over: Option<&Over>,
     on_close: Callback<()>,
-    /// Backups of the selected VMs were started.
     on_started: Callback<()>,
-}
-
-/// The open dialog, if there is one.
-#[component]
-fn Dialogs(props: &DialogsProps) -> Html {
-    let Some(app) = use_context::<AppContext>() else {
-        return Html::default();
-    };
-    let on_close = props.on_close.clone();
-    match props.over.clone() {
+) -> Html {
+    match over {
         Some(Over::Discover) => {
-            let (say, close) = (on_added(&app), on_close.clone());
+            let (say, close) = (on_added(app), on_close.clone());
             let on_added = Callback::from(move |added| {
                 close.emit(());
                 say.emit(added);
@@ -370,11 +362,10 @@ fn Dialogs(props: &DialogsProps) -> Html {
                 app.dispatch(Change::ListsChanged);
                 close.emit(());
             });
-            html! { <BackupDialog vm={(*vm).clone()} {on_started} {on_close} /> }
+            html! { <BackupDialog vm={(**vm).clone()} {on_started} {on_close} /> }
         }
         Some(Over::BackUpSeveral(vms)) => {
-            let (app, close, started) =
-                (app.dispatcher(), on_close.clone(), props.on_started.clone());
+            let (app, close) = (app.dispatcher(), on_close.clone());
             let on_done = Callback::from(move |n_started: usize| {
                 if n_started > 0 {
                     let title = words::backups::several_started(n_started as u64);
@@ -382,7 +373,7 @@ fn Dialogs(props: &DialogsProps) -> Html {
                     app.dispatch(Change::done(title, text));
                     app.dispatch(Change::ListsChanged);
                 }
-                started.emit(());
+                on_started.emit(());
                 close.emit(());
             });
             let vms: Vec<Vm> = vms.iter().map(|vm| (**vm).clone()).collect();

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use sendense_types::{
     AppError, AppEvent, BackupCopy, BackupId, BackupProgress, BackupStatus, CopyStatus, Download,
-    Expiry, OpenMount, Place, SavedHub, Session, Settings, StartedBackup, Verification,
+    Expiry, MountId, OpenMount, Place, SavedHub, Session, Settings, StartedBackup, Verification,
     VerificationStatus,
 };
 use sendense_words as words;
@@ -246,6 +246,7 @@ impl AppState {
             }
             AppEvent::MountsChanged { mounts } => self.mounts = mounts,
             AppEvent::MountExpiring { mount, minutes } => {
+                self.unsay(&mount.mount_id);
                 let what_to_do = words::mounts::before_it_ends(mount.expiry == Expiry::Fixed);
                 self.say(
                     Tone::Warning,
@@ -260,6 +261,7 @@ impl AppState {
                 );
             }
             AppEvent::MountLost { mount_id } => {
+                self.unsay(&mount_id);
                 for mount in &mut self.mounts {
                     if mount.mount_id == mount_id {
                         mount.is_open = false;
@@ -369,6 +371,13 @@ impl AppState {
             );
         }
         self.copies.insert(copy.source_backup_id.clone(), copy);
+    }
+
+    /// Takes back what was said of the end of a mount: it is nearer now, or has come.
+    fn unsay(&mut self, ending: &MountId) {
+        self.toasts.retain(|toast| {
+            !matches!(&toast.place, Some((_, Place::Mount { mount_id })) if mount_id == ending)
+        });
     }
 
     fn say(&mut self, tone: Tone, title: String, text: String, place: Option<(String, Place)>) {
@@ -498,5 +507,28 @@ mod tests {
         }
         let speeds = &state.running.values().next().unwrap().speeds;
         assert_eq!((speeds.len(), speeds.last()), (CHART_POINTS, Some(&99)));
+    }
+
+    #[test]
+    fn of_the_end_of_a_mount_only_the_last_word_stands() {
+        let mount: OpenMount = serde_json::from_value(serde_json::json!({
+            "mount_id": "m", "vm_name": "pgtest1", "disk_index": 0, "expiry": "fixed",
+            "is_open": true, "opened_by": "window", "folder": "/",
+        }))
+        .unwrap();
+        let mut state = AppState::default();
+        state.say(Tone::Good, "Saved".to_owned(), String::new(), None);
+        for minutes in [10, 2] {
+            state.take_in(AppEvent::MountExpiring {
+                mount: Box::new(mount.clone()),
+                minutes,
+            });
+            let about = words::mounts::closes_soon(minutes.into(), format::mount_title(&mount));
+            let titles: Vec<&str> = state.toasts.iter().map(|toast| &*toast.title).collect();
+            assert_eq!(titles, ["Saved", &about]);
+        }
+        let mount_id = MountId::from("m");
+        state.take_in(AppEvent::MountLost { mount_id });
+        assert_eq!(state.toasts.len(), 1);
     }
 }

@@ -2,6 +2,7 @@
 
 mod mounts;
 mod repositories;
+mod switches;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! A hub that speaks and behaves as deployed ones do, in the window.
 
+use jiff::{SignedDuration, Timestamp};
 use sendense_tests::{
     DeployedHub, Hazards, SESSION_TOKEN, empty_disk, sample_vm, sendense, temp_dir,
 };
@@ -198,6 +199,47 @@ async fn a_share_becomes_a_repository_of_a_deployed_hub_and_goes_again() {
     desk.find("//li[@aria-label='Vault'][contains(., 'nas.example:/exports/backups')][contains(., 'free')]")
         .await;
     desk.keeps_none_of(&["horse"]).await;
+    desk.close().await;
+}
+
+/// Contract D43, D44, D63.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mount_with_a_fixed_end_warns_twice_and_comes_back_in_the_same_folder() {
+    let ends_in = |minutes| {
+        let left = SignedDuration::from_mins(minutes) + SignedDuration::from_secs(8);
+        Some(Timestamp::now() + left)
+    };
+    let (hub, _folder) = deployed(Hazards::default()).await;
+    let desk = Desk::start().await;
+    add_hub(&desk, hub.url()).await;
+    // Else the mount would be closed by leaving the browser, and none would end by itself.
+    desk.press("Settings").await;
+    desk.click("Unmount when leaving the file browser").await;
+    desk.press("VMs").await;
+    hub.change(|hazards| hazards.mounts_end = ends_in(10));
+    desk.press("View backups").await;
+    browse_sample(&desk).await;
+    desk.see("expires in 10 minutes").await;
+    desk.picture("ends-in-ten-minutes");
+    // Nothing that is done with it helps on such a hub, and the button says so.
+    desk.press("Keep open").await;
+    desk.find("//button[.='Keep open'][@disabled]").await;
+
+    hub.change(|hazards| hazards.mounts_end = ends_in(2));
+    desk.press("Restore").await;
+    desk.see("expires in 2 minutes").await;
+    hub.change(|hazards| hazards.mounts_end = ends_in(0));
+    desk.press("VMs").await;
+    desk.press("Restore").await;
+    let row = "//li[starts-with(@aria-label, 'pgtest1')]";
+    desk.find(&format!("{row}[contains(., 'Expired')]")).await;
+    desk.picture("ended");
+    hub.change(|hazards| hazards.mounts_end = None);
+    desk.click_on(&format!("{row}//button[.='Remount']")).await;
+    desk.find("//*[@role='row'][@aria-label='ReAgent.xml']")
+        .await;
+    desk.find("//button[@aria-current][contains(., 'WindowsRE')]")
+        .await;
     desk.close().await;
 }
 

@@ -134,6 +134,42 @@ async fn a_hub_that_is_down_at_the_start_is_back_by_itself() {
     desk.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hubs_have_each_their_own_and_keep_it_while_the_other_is_shown() {
+    let (one, folder) = (Remote::start(), temp_dir());
+    let other = Hub::start(folder.path());
+    let desk = Desk::start().await;
+    open_remote_sample(&desk, &one.hub.url()).await;
+
+    place_hub(&desk, &other.url()).await;
+    desk.fill("Name", "Branch office").await;
+    desk.press("Connect").await;
+    desk.find("//button[@aria-label='Hub: Branch office, connected']")
+        .await;
+    desk.gone("//dialog").await;
+    desk.press("VMs").await;
+    desk.see("No VMs yet").await;
+    desk.press("Restore").await;
+    desk.see("No open mounts").await;
+    desk.see("0 of 8 mounts").await;
+
+    desk.click_on("//button[starts-with(@aria-label, 'Hub: ')]")
+        .await;
+    desk.click_on("//button[@role='menuitemradio'][contains(., 'Elsewhere')]")
+        .await;
+    desk.find("//button[@aria-label='Hub: Elsewhere, connected']")
+        .await;
+    desk.press("Restore").await;
+    // The mount that was left open there is still ours.
+    desk.see("1 of 8 mounts").await;
+    desk.click_on("//li[starts-with(@aria-label, 'pgtest1')]//a[.='Browse']")
+        .await;
+    desk.find("//*[@role='row'][@aria-label='ReAgent.xml']")
+        .await;
+    desk.picture("back-on-the-first-hub");
+    desk.close().await;
+}
+
 /// Contract D44.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_expired_mount_comes_back_in_the_same_folder() {

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
 
+use super::Hazards;
+
 /// Wall time of the hub with a Z that is not true (H4).
 fn false_z(value: &Value, offset_seconds: i32) -> Option<String> {
     let time: Timestamp = value.as_str()?.parse().ok()?;
@@ -260,21 +262,24 @@ pub(super) fn chain(vm_context_id: &str, full: Option<Value>) -> Value {
 }
 
 /// It ends an hour after its creation, whatever is done with it (D43).
-pub(super) fn mount(value: &Value, offset_seconds: i32) -> Value {
+pub(super) fn mount(value: &Value, hazards: &Hazards) -> Value {
+    let offset_seconds = hazards.offset_seconds;
     let mut mount = value.clone();
     let created: Option<Timestamp> = value["created_at"].as_str().and_then(|at| at.parse().ok());
-    let ends = created.map(|at| json!((at + SignedDuration::from_hours(1)).to_string()));
+    let hour_later = created.map(|at| at + SignedDuration::from_hours(1));
+    let ends = hazards.mounts_end.or(hour_later);
+    let ends = ends.map(|at| json!(at.to_string()));
     mount["created_at"] = json!(true_offset(&value["created_at"], offset_seconds));
     mount["expires_at"] = json!(ends.and_then(|ends| true_offset(&ends, offset_seconds)));
     mount
 }
 
 /// Lists say neither the backup nor the disk (D42).
-pub(super) fn mounts(value: &Value, offset_seconds: i32) -> Value {
+pub(super) fn mounts(value: &Value, hazards: &Hazards) -> Value {
     let mounts: Vec<Value> = rows(value, "mounts")
         .iter()
         .map(|row| {
-            let mut row = mount(row, offset_seconds);
+            let mut row = mount(row, hazards);
             row["backup_id"] = "".into();
             row["disk_index"] = 0.into();
             row

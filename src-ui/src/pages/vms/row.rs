@@ -26,7 +26,8 @@ pub(super) struct RowActions {
 }
 
 #[derive(Clone, PartialEq, Properties)]
-pub(super) struct VmRowProps {
+pub(super) struct VmItemProps {
+    pub(super) is_card: bool,
     pub(super) vm: Rc<Vm>,
     pub(super) version: u64,
     pub(super) running: Option<Rc<Running>>,
@@ -37,12 +38,19 @@ pub(super) struct VmRowProps {
     pub(super) actions: RowActions,
 }
 
-/// One VM as a row.
+/// One VM.
 #[component]
-pub(super) fn VmRow(props: &VmRowProps) -> Html {
+pub(super) fn VmItem(props: &VmItemProps) -> Html {
     let summary = use_summary(props);
     let units = use_context::<Units>().unwrap_or_default();
-    let (vm, summary) = (&props.vm, summary.as_deref());
+    match props.is_card {
+        true => card(props, summary.as_deref(), units),
+        false => row(props, summary.as_deref(), units),
+    }
+}
+
+fn row(props: &VmItemProps, summary: Option<&VmSummary>, units: Units) -> Html {
+    let vm = &props.vm;
     html! {
         <li class={classes!("vm-table__row", props.is_chosen.then_some("is-chosen"))} aria-label={vm.vm_name.clone()}>
             { tick(props) }
@@ -55,12 +63,8 @@ pub(super) fn VmRow(props: &VmRowProps) -> Html {
     }
 }
 
-/// One VM as a card.
-#[component]
-pub(super) fn VmCard(props: &VmRowProps) -> Html {
-    let summary = use_summary(props);
-    let units = use_context::<Units>().unwrap_or_default();
-    let (vm, summary) = (&props.vm, summary.as_deref());
+fn card(props: &VmItemProps, summary: Option<&VmSummary>, units: Units) -> Html {
+    let vm = &props.vm;
     html! {
         <section class={classes!("vm-card", props.is_chosen.then_some("is-chosen"))} aria-label={vm.vm_name.clone()}>
             <header>{ name(vm) }{ tick(props) }</header>
@@ -74,13 +78,13 @@ pub(super) fn VmCard(props: &VmRowProps) -> Html {
 
 /// Asks for the disks and the newest backups of a VM.
 #[hook]
-fn use_summary(props: &VmRowProps) -> Option<Rc<VmSummary>> {
+fn use_summary(props: &VmItemProps) -> Option<Rc<VmSummary>> {
     let vm = use_same_vm(&props.vm);
     let request = GetVmSummary { vm: (*vm).clone() };
     use_query(request, props.version).data
 }
 
-fn tick(props: &VmRowProps) -> Html {
+fn tick(props: &VmItemProps) -> Html {
     let id = props.vm.context_id.clone();
     let onchange = props.actions.on_toggle.reform(move |_: Event| id.clone());
     let label = words::vms::select(&props.vm.vm_name);
@@ -116,7 +120,7 @@ fn hardware(vm: &Vm, summary: Option<&VmSummary>) -> Html {
 }
 
 /// The state, or how far the running backup is.
-fn state_cell(props: &VmRowProps, summary: Option<&VmSummary>, units: Units) -> Html {
+fn state_cell(props: &VmItemProps, summary: Option<&VmSummary>, units: Units) -> Html {
     if let Some(running) = &props.running {
         return running_line(running, units);
     }
@@ -126,7 +130,7 @@ fn state_cell(props: &VmRowProps, summary: Option<&VmSummary>, units: Units) -> 
     }
 }
 
-fn actions(props: &VmRowProps, summary: Option<&VmSummary>) -> Html {
+fn actions(props: &VmItemProps, summary: Option<&VmSummary>) -> Html {
     let running = props.running.as_ref();
     let latest = summary.and_then(|summary| summary.latest_good.as_ref());
     html! {
@@ -225,7 +229,7 @@ fn end_of(path: &str) -> String {
 }
 
 /// The newest that either query knows: either may be answered first.
-fn last_good(row: &VmRowProps, summary: Option<&VmSummary>) -> Option<Timestamp> {
+fn last_good(row: &VmItemProps, summary: Option<&VmSummary>) -> Option<Timestamp> {
     let of_row = summary
         .and_then(|summary| summary.latest_good.as_ref())
         .and_then(|backup| backup.created_at);

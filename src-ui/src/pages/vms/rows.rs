@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use sendense_types::{Vm, VmId};
 
-use super::row::{RowActions, VmRowProps};
+use super::row::{RowActions, VmItemProps};
 use crate::state::app::{AppState, Running};
 use crate::state::vms::Protection;
 
@@ -64,10 +64,11 @@ impl Rows {
     }
 
     /// The properties of the row at this index.
-    pub(super) fn row(&self, place: usize) -> VmRowProps {
+    pub(super) fn row(&self, place: usize) -> VmItemProps {
         let vm = Rc::clone(&self.shown[place]);
         let known = self.protection.get(&vm.context_id);
-        VmRowProps {
+        VmItemProps {
+            is_card: false,
             version: self.version,
             running: self.running.get(&vm.context_id).cloned(),
             state: known.map(|known| known.state),

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use sendense_words as words;
 use yew::prelude::*;
 
-use super::row::VmRow;
+use super::row::VmItem;
 use super::rows::Rows;
 use crate::components::{ListKind, LongList};
 use crate::state::order::Order;
@@ -43,7 +43,7 @@ pub(super) fn vm_table(
         Callback::from(move |n: usize| {
             let row = rows.row(n);
             let key = row.vm.context_id.to_string();
-            html! { <VmRow {key} ..row /> }
+            html! { <VmItem {key} ..row /> }
         })
     };
     html! {
