@@ -23,7 +23,7 @@ async fn for_days_a_mount_in_use_is_asked_for_as_planned_and_never_lost() {
     let mount = scene.open().await;
     let asked_before = scene.hub.asked().len();
     scene
-        .pass_days(10, async |scene, round| {
+        .pass_days(5, async |scene, round| {
             let folder = format!("/{}", round % 7);
             scene.mounts.browse(&mount.mount_id, Some(folder));
             let mut disks = scene.disks.lock().unwrap();
