@@ -33,8 +33,11 @@ fn tell<R: Runtime>(app: &AppHandle<R>, event: AppEvent) {
     }
     match &event {
         AppEvent::SessionChanged { session } => {
-            if let Err(error) = app.state::<Preferences<R>>().keep_hubs(session) {
-                tracing::error!(%error, "could not keep the list of hubs");
+            let kept = app
+                .state::<Preferences>()
+                .keep_current_hub(&session.current);
+            if let Err(error) = kept {
+                tracing::error!(%error, "could not keep which hub is in use");
             }
             if session.state == SessionState::Connected {
                 let backups = app.state::<Backups>().inner().clone();
@@ -42,7 +45,7 @@ fn tell<R: Runtime>(app: &AppHandle<R>, event: AppEvent) {
             }
         }
         AppEvent::BackupFinished { backup } => {
-            let settings = app.state::<Preferences<R>>().settings();
+            let settings = app.state::<Preferences>().settings();
             let is_wanted = match backup.status {
                 BackupStatus::Completed => settings.notify_success,
                 BackupStatus::Failed | BackupStatus::Unconfirmed => settings.notify_failure,
@@ -54,7 +57,7 @@ fn tell<R: Runtime>(app: &AppHandle<R>, event: AppEvent) {
         }
         AppEvent::BackupLost { vm_name, error, .. }
             if error.kind == ErrorKind::NotFound
-                && app.state::<Preferences<R>>().settings().notify_failure =>
+                && app.state::<Preferences>().settings().notify_failure =>
         {
             notifications::backup_lost(app, vm_name.as_deref());
         }

@@ -196,6 +196,12 @@ impl HubClient {
     }
 }
 
+/// Whether two addresses, in whatever spelling, lead to the same hub.
+pub(crate) fn is_same_address(one: &str, other: &str) -> bool {
+    let (one, other) = (address::parse(one), address::parse(other));
+    one.is_ok_and(|one| other.is_ok_and(|other| one == other))
+}
+
 fn shown(base: &Url) -> &str {
     base.as_str().trim_end_matches('/')
 }
