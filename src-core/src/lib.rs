@@ -30,7 +30,7 @@ pub use backups::Backups;
 pub use download::Downloads;
 pub use events::Events;
 pub use folders::UserFolders;
-pub use hub::{HubClient, SignIn, Token, trust_ca_file};
+pub use hub::{Admission, HubClient, HubHealth, Offer, Offered, SignIn, Token, trust_ca_file};
 pub use keychain::open_keychain;
 pub use mounts::{Hold, KnownMount, Listed, MountRecord, Mounts, Recorded, WallClock};
 pub use names::{Platform, local_name};

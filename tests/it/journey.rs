@@ -3,6 +3,7 @@
 mod access;
 mod discovery;
 mod disks;
+mod hubs;
 mod images;
 mod interrupted;
 mod refusals;

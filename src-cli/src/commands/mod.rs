@@ -2,6 +2,7 @@
 
 pub(crate) mod backup;
 pub(crate) mod hub;
+pub(crate) mod hubs;
 pub(crate) mod login;
 pub(crate) mod reference;
 pub(crate) mod repository;

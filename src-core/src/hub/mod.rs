@@ -8,6 +8,7 @@ mod ca;
 mod certificate;
 mod discovery;
 mod error;
+mod inspection;
 mod meanings;
 mod patience;
 mod pauses;
@@ -39,6 +40,7 @@ use sendense_types::{HubId, Trust, VmId};
 
 pub(crate) use self::backups::{Proof, failure_of};
 pub use self::ca::trust_ca_file;
+pub use self::inspection::{Admission, HubHealth, Offer, Offered};
 use self::proxy::Proxy;
 use self::renewal::Renewal;
 use self::restore::AnswerLimit;

@@ -218,9 +218,16 @@ const ROOMS: &[(&str, Rooms)] = &[
         &[
             (
                 "commands",
-                &["args", "connection", "output", "progress", "secrets"],
+                &[
+                    "args",
+                    "connection",
+                    "hubs",
+                    "output",
+                    "progress",
+                    "secrets",
+                ],
             ),
-            ("connection", &["args", "output", "secrets"]),
+            ("connection", &["args", "hubs", "output", "secrets"]),
             ("progress", &["output"]),
         ],
     ),
@@ -266,6 +273,7 @@ const ROOMS: &[(&str, Rooms)] = &[
             ("hub", &["tool"]),
             ("recording", &["random", "strace", "tool"]),
             ("small_disk", &["tool"]),
+            ("user", &["tool"]),
         ],
     ),
     (
