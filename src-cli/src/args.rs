@@ -108,6 +108,12 @@ pub(crate) enum Command {
     /// Mount disks of backups, and save files from them.
     #[command(subcommand)]
     Restore(RestoreCommand),
+    /// Write a ZIP file for support: versions, settings, saved hubs, records, the newest 5 MB of the window's log, and how
+    /// the hub of this computer is. Secrets are taken out of everything.
+    Diagnostics {
+        /// The file, which must not be there yet, or a folder for it; the current folder by default.
+        file: Option<PathBuf>,
+    },
     /// Print what a shell needs to complete commands and options.
     Completions {
         /// The shell.

@@ -73,6 +73,9 @@ async fn run(arguments: Arguments) -> Result<()> {
             })
             .await
         }
+        Command::Diagnostics { file } => {
+            commands::diagnostics::run(file, now(), &global, &output).await
+        }
         Command::Completions { shell } => commands::reference::complete(shell, &output),
         Command::Manual { dir } => commands::reference::write_manual(&dir),
         Command::Login { print_token } => commands::login::run(print_token, &global, &output).await,
@@ -116,6 +119,12 @@ fn log_to_stderr() {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
+}
+
+/// The clock, which nothing else looks at.
+#[allow(clippy::disallowed_methods, reason = "here the clock comes from")]
+fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
 }
 
 /// Ctrl-C ends work in an orderly way; a second one ends the program at once.

@@ -7,6 +7,7 @@
 
 mod backup_record;
 mod backups;
+pub mod diagnostics;
 pub mod download;
 mod events;
 mod folders;

@@ -124,6 +124,10 @@ words! {
     retention = "Retention";
     not_offered = "not offered";
 
+    diagnostics_written(file) = "Diagnostics written to {file}.";
+    diagnostics_died = "The diagnostics could not be collected.";
+    look_into_diagnostics = "Passwords and tokens were taken out. Names of VMs and hubs are in it: look into it before you send it.";
+
     no_images = "There are no disk images in this folder.";
     known_already = "already known";
     new = "new";

@@ -1,6 +1,7 @@
 //! The main job from a terminal: `sendense` against a hub in a separate process, checked by tools that are not ours.
 
 mod access;
+mod diagnostics;
 mod discovery;
 mod disks;
 mod hubs;

@@ -1,6 +1,7 @@
 //! The commands, a file for each subject.
 
 pub(crate) mod backup;
+pub(crate) mod diagnostics;
 pub(crate) mod hub;
 pub(crate) mod hubs;
 pub(crate) mod login;

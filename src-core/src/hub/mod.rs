@@ -42,6 +42,7 @@ pub(crate) use self::backups::{Proof, failure_of};
 pub use self::ca::trust_ca_file;
 pub use self::inspection::{Admission, HubHealth, Offer, Offered};
 use self::proxy::Proxy;
+pub(crate) use self::redaction::{without_passwords, without_secret};
 use self::renewal::Renewal;
 use self::restore::AnswerLimit;
 pub(crate) use self::restore::{Body, normal_path, why_not_a_file};

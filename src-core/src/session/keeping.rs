@@ -1,5 +1,6 @@
 //! The list of hubs on its way to the settings file, and what other programs of this user change in it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sendense_types::{
@@ -8,7 +9,7 @@ use sendense_types::{
 use sendense_words as words;
 
 use super::{HubSession, blocking, logged, this_computer};
-use crate::{HubClient, Result, SavedHubs};
+use crate::{HubClient, Result, SavedHubs, Token};
 
 /// So often it is looked whether another program has changed the list.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -132,6 +133,22 @@ impl HubSession {
         Ok(())
     }
 
+    /// The secrets that are kept for the saved hubs and that of this computer, for what has to be free of them. What the
+    /// keychain does not give is not among them.
+    pub async fn known_secrets(&self) -> Vec<Token> {
+        let local = self.lock().local.clone();
+        let mut known: Vec<Token> = local.into_iter().flatten().map(|(_, key)| key).collect();
+        let hubs = self.state().hubs.into_iter();
+        for hub in hubs.filter(|hub| hub.sign_in != SignInKind::None) {
+            let secrets = Arc::clone(&self.inner.secrets);
+            match blocking(move || secrets.load(&hub.id)).await {
+                Ok(secret) => known.extend(secret),
+                Err(error) => tracing::warn!(%error, "a secret is not known"),
+            }
+        }
+        known
+    }
+
     pub(super) async fn save(&self, hub: &SavedHub) -> Result<()> {
         let (saved, hub) = (self.saved_hubs(), hub.clone());
         blocking(move || saved.map_or(Ok(()), |saved| saved.save(&hub))).await
@@ -154,8 +171,6 @@ pub(super) fn new_id(address: &str) -> HubId {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::testing::{FakeHub, json};
     use crate::{Events, MemorySecrets, Secrets, SettingsFile};

@@ -196,6 +196,10 @@ const ROOMS: &[(&str, Rooms)] = &[
             ("backup_record", &["record"]),
             ("backups", &["events", "session", "watch"]),
             (
+                "diagnostics",
+                &["download", "hub", "saved_hubs", "settings_file"],
+            ),
+            (
                 "download",
                 &["events", "hub", "mounts", "names", "session", "speed"],
             ),
