@@ -142,7 +142,7 @@ pub(crate) enum HubCommand {
     /// A certificate that the system does not trust is shown, and trusted only if you say so: at a terminal when you are
     /// asked, or with --fingerprint or --ca. How it is trusted is saved with the hub.
     Add {
-        /// Address, such as https://backup.example.com:8443
+        #[arg(help = "Address, such as https://backup.example.com:8443")]
         address: String,
         /// What to call it; its host and port without a name.
         #[arg(long)]
