@@ -1,5 +1,5 @@
 //! What a supporter needs to know of an installation: a page to copy, and a bundle of files to send. A pass over
-//! everything takes out secrets ([`redaction`]).
+//! everything takes out secrets (`redaction`).
 
 mod bundle;
 mod logs;
