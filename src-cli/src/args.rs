@@ -19,7 +19,9 @@ pub(crate) struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-Without --hub, the command uses the hub that runs on the data directory, or else starts one for itself.
+Without --hub, the command uses the hub that runs on the data directory, or else starts one for itself. The hubs that
+\"sendense hub add\" saves are those of the window, and the other way round: --hub takes their names, and what was
+signed in to is kept in the system's keychain.
 
 Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 not found, 4 sign-in refused or certificate not trusted,
 5 hub not reached, 6 something else is in the way, 7 no free space, 130 stopped by Ctrl-C.";
@@ -30,9 +32,9 @@ pub(crate) struct Global {
     #[arg(
         long,
         global = true,
-        value_name = "URL",
+        value_name = "HUB",
         env = "SENDENSE_HUB",
-        help = "Address of a hub, such as http://backup.example.com:8082"
+        help = "Name of a saved hub, or address of any, such as http://backup.example.com:8082"
     )]
     pub(crate) hub: Option<String>,
     /// Data directory of the hub on this computer.
@@ -79,11 +81,18 @@ fn fingerprint(text: &str) -> Result<Fingerprint, &'static str> {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run a hub on this computer.
+    /// Run a hub on this computer, and save others.
     #[command(subcommand)]
     Hub(HubCommand),
-    /// Sign in and print the token, or check that a token is valid.
-    Login,
+    /// Sign in to the saved hub that --hub names, and keep that in the system's keychain. For any other hub, sign in and
+    /// print the token, or check that a token is valid.
+    Login {
+        /// For a saved hub as well, print the token instead of keeping it.
+        #[arg(long)]
+        print_token: bool,
+    },
+    /// Sign out of the saved hub that --hub names: end the session there and forget what is kept in the keychain.
+    Logout,
     /// Find and list VMs.
     #[command(subcommand)]
     Vm(VmCommand),
@@ -99,6 +108,12 @@ pub(crate) enum Command {
     /// Mount disks of backups, and save files from them.
     #[command(subcommand)]
     Restore(RestoreCommand),
+    /// Write a ZIP file for support: versions, settings, saved hubs, records, the newest 5 MB of the window's log, and how
+    /// the hub of this computer is. Secrets are taken out of everything.
+    Diagnostics {
+        /// The file, which must not be there yet, or a folder for it; the current folder by default.
+        file: Option<PathBuf>,
+    },
     /// Print what a shell needs to complete commands and options.
     Completions {
         /// The shell.
@@ -121,6 +136,34 @@ pub(crate) enum HubCommand {
         /// Let everybody in without signing in; only on this computer's loopback addresses.
         #[arg(long, conflicts_with = "user")]
         no_auth: bool,
+    },
+    /// Save a hub, for the window as well. With --user or a token, also sign in and keep that in the system's keychain.
+    ///
+    /// A certificate that the system does not trust is shown, and trusted only if you say so: at a terminal when you are
+    /// asked, or with --fingerprint or --ca. How it is trusted is saved with the hub.
+    Add {
+        #[arg(help = "Address, such as https://backup.example.com:8443")]
+        address: String,
+        /// What to call it; its host and port without a name.
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// List the saved hubs.
+    List,
+    /// Test what answers there, whether it lets you in and what it offers; fails unless it lets you in.
+    Test {
+        /// Name of a saved hub or address of any; else the one that --hub names, or that of this computer.
+        hub: Option<String>,
+    },
+    /// Trust the certificate of a saved hub in another way: as --fingerprint or --ca say, else you are asked.
+    Trust {
+        /// Name or address.
+        hub: String,
+    },
+    /// Remove a saved hub and the sign-in that is kept for it. Nothing changes on the hub itself.
+    Remove {
+        /// Name or address.
+        hub: String,
     },
     /// Find the recovery points in a repository's folder and record them again.
     ///

@@ -1,4 +1,4 @@
-//! Which hub a command asks: the one that is named, else the one that runs on the data directory,
+//! Which hub a command asks: the one that is named, saved or not, else the one that runs on the data directory,
 //! else one that is started for the command.
 
 use std::path::{Path, PathBuf};
@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use secrecy::ExposeSecret;
 use sendense_core::{BackupRecord, HubClient, MountRecord, SignIn, Token, trust_ca_file};
 use sendense_hub::{Config, LocalHub, ServeError, default_data_dir, find_running};
-use sendense_types::{AppError, ErrorKind, Retry, Trust};
+use sendense_types::{AppError, ErrorKind, Retry, SavedHub, SignInKind, Trust};
 use sendense_words as words;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Global;
 use crate::output::Output;
-use crate::{Result, secrets};
+use crate::{Result, hubs, secrets};
 
 /// A hub to ask, and whether it ends with the command.
 #[derive(Debug)]
@@ -44,9 +44,11 @@ pub(crate) async fn with<T>(
 
 /// Only names the hub, for `login`.
 pub(crate) async fn open(global: &Global) -> Result<(Connection, Option<LocalHub>)> {
-    if let Some(address) = &global.hub {
-        let client = elsewhere(address, global)?;
-        let client = sign_in(client, global).await?;
+    if let Some(named) = &global.hub {
+        let client = match hubs::find(named)? {
+            Some(saved) => client_of(&saved, global).await?,
+            None => sign_in(elsewhere(named, global)?, global).await?,
+        };
         // A hub elsewhere needs no folder here, so neither does what is asked of it.
         let data_dir = data_dir(global).ok();
         let backups = BackupRecord::in_folder(data_dir.as_deref());
@@ -84,16 +86,57 @@ pub(crate) async fn open(global: &Global) -> Result<(Connection, Option<LocalHub
 
 /// The hub at an address, trusted as the options say. Says before anything is sent that others can read it.
 pub(crate) fn elsewhere(address: &str, global: &Global) -> Result<HubClient> {
-    let trust = match (&global.fingerprint, &global.ca) {
-        (Some(fingerprint), _) => Trust::Pinned(fingerprint.clone()),
-        (None, Some(file)) => trust_ca_file(file)?,
-        (None, None) => Trust::System,
+    let trust = trust(global)?.unwrap_or_default();
+    let client = HubClient::trusting(address, &trust).map_err(|error| match error.kind {
+        ErrorKind::Invalid if !address.contains([':', '.']) => {
+            error.with_hint(words::terminal::list_hubs())
+        }
+        _ => error,
+    })?;
+    warn_if_readable(&client, global);
+    Ok(client)
+}
+
+/// A saved hub, with what is kept for it unless the options say otherwise.
+pub(crate) async fn client_of(saved: &SavedHub, global: &Global) -> Result<HubClient> {
+    let saved = as_wanted(saved.clone(), global)?;
+    let is_signing_in = global.user.is_some() || global.token_stdin || global.appliance_token_stdin;
+    let address = saved.address.as_deref().unwrap_or_default();
+    let client = match is_signing_in || saved.sign_in == SignInKind::None {
+        true => HubClient::trusting(address, &saved.trust)?,
+        // The keychain may ask its user, so it is left alone where nothing is kept in it.
+        false => {
+            hubs::session(saved.id.clone())
+                .await?
+                .client_for(&saved)
+                .await?
+        }
     };
-    let client = HubClient::trusting(address, &trust)?;
+    warn_if_readable(&client, global);
+    sign_in(client, global).await
+}
+
+/// A saved hub, trusted as the options say for this once.
+pub(crate) fn as_wanted(saved: SavedHub, global: &Global) -> Result<SavedHub> {
+    Ok(match trust(global)? {
+        Some(trust) => SavedHub { trust, ..saved },
+        None => saved,
+    })
+}
+
+/// How the options say that the certificate of a hub is trusted.
+pub(crate) fn trust(global: &Global) -> Result<Option<Trust>> {
+    Ok(match (&global.fingerprint, &global.ca) {
+        (Some(fingerprint), _) => Some(Trust::Pinned(fingerprint.clone())),
+        (None, Some(file)) => Some(trust_ca_file(file)?),
+        (None, None) => None,
+    })
+}
+
+pub(crate) fn warn_if_readable(client: &HubClient, global: &Global) {
     if client.is_readable_on_the_way() {
         Output::new(global.json).note(words::hubs::unencrypted());
     }
-    Ok(client)
 }
 
 /// With what the options give; without any, as nobody.

@@ -1,13 +1,14 @@
 //! `sendense`: the core from a terminal, for scripts and computers without a display.
 //!
 //! Results go to standard output, everything else to standard error. Reading order: [`args`] (what
-//! can be asked), [`connection`] (of which hub), [`commands`] (a file for each subject), [`output`]
+//! can be asked), [`connection`] (of which hub), [`hubs`] (those that are saved), [`commands`] (a file for each subject), [`output`]
 //! (for people or as one JSON document), [`exit`] (what scripts learn).
 
 mod args;
 mod commands;
 mod connection;
 mod exit;
+mod hubs;
 mod output;
 mod progress;
 mod secrets;
@@ -49,6 +50,17 @@ async fn run(arguments: Arguments) -> Result<()> {
         Command::Hub(HubCommand::Serve { listen, no_auth }) => {
             commands::hub::serve(listen, no_auth, global, &output).await
         }
+        Command::Hub(HubCommand::Add { address, name }) => {
+            commands::hubs::add(&address, name.as_deref(), &global, &output).await
+        }
+        Command::Hub(HubCommand::List) => commands::hubs::list(&output),
+        Command::Hub(HubCommand::Test { hub }) => {
+            commands::hubs::test(hub.as_deref(), &global, &output).await
+        }
+        Command::Hub(HubCommand::Trust { hub }) => {
+            commands::hubs::trust(&hub, &global, &output).await
+        }
+        Command::Hub(HubCommand::Remove { hub }) => commands::hubs::remove(&hub, &output).await,
         Command::Hub(HubCommand::Rescan { dir }) => {
             connection::with(&global, &cancel, async |hub| {
                 commands::repository::rescan(&dir, hub, &output).await
@@ -61,9 +73,13 @@ async fn run(arguments: Arguments) -> Result<()> {
             })
             .await
         }
+        Command::Diagnostics { file } => {
+            commands::diagnostics::run(file, now(), &global, &output).await
+        }
         Command::Completions { shell } => commands::reference::complete(shell, &output),
         Command::Manual { dir } => commands::reference::write_manual(&dir),
-        Command::Login => commands::login::run(&global, &output).await,
+        Command::Login { print_token } => commands::login::run(print_token, &global, &output).await,
+        Command::Logout => commands::login::leave(&global, &output).await,
         Command::Vm(command) => {
             connection::with(&global, &cancel, async |hub| {
                 commands::vm::run(command, hub, &output).await
@@ -94,12 +110,21 @@ async fn run(arguments: Arguments) -> Result<()> {
 /// Errors by default, `SENDENSE_LOG=debug` and the like for more. Why a certificate is not trusted, the command says itself.
 fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("SENDENSE_LOG").unwrap_or_else(|_| {
-        tracing_subscriber::EnvFilter::new("error,rustls_platform_verifier=off")
+        // A question that failed is the failure of the command, which says it in words.
+        tracing_subscriber::EnvFilter::new(
+            "error,rustls_platform_verifier=off,sendense_core::session=off",
+        )
     });
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
+}
+
+/// The clock, which nothing else looks at.
+#[allow(clippy::disallowed_methods, reason = "here the clock comes from")]
+fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
 }
 
 /// Ctrl-C ends work in an orderly way; a second one ends the program at once.

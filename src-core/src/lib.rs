@@ -7,14 +7,20 @@
 
 mod backup_record;
 mod backups;
+pub mod diagnostics;
 pub mod download;
 mod events;
+mod folders;
 mod hub;
+mod keychain;
 mod mounts;
 mod names;
 mod record;
+mod saved_hubs;
 mod secrets;
 mod session;
+mod settings_file;
+mod shared_file;
 mod speed;
 #[cfg(test)]
 mod testing;
@@ -24,11 +30,15 @@ pub use backup_record::BackupRecord;
 pub use backups::Backups;
 pub use download::Downloads;
 pub use events::Events;
-pub use hub::{HubClient, SignIn, Token, trust_ca_file};
+pub use folders::UserFolders;
+pub use hub::{Admission, HubClient, HubHealth, Offer, Offered, SignIn, Token, trust_ca_file};
+pub use keychain::open_keychain;
 pub use mounts::{Hold, KnownMount, Listed, MountRecord, Mounts, Recorded, WallClock};
 pub use names::{Platform, local_name};
+pub use saved_hubs::{SavedHubs, find_hub};
 pub use secrets::{MemorySecrets, Secrets};
 pub use session::HubSession;
+pub use settings_file::SettingsFile;
 pub use watch::watch_backup;
 
 /// Shorthand for results: what a user reads is decided where a failure is understood.

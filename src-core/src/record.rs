@@ -2,22 +2,18 @@
 //! changed by one program at a time.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use sendense_types::HubId;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tempfile::NamedTempFile;
+
+use crate::shared_file;
 
 /// The form of the file that this version writes, and the only one it understands.
 const VERSION: u32 = 1;
-/// A change takes milliseconds; who has waited this long waits for a program that hangs.
-const LOCK_ATTEMPTS: u32 = 1000;
-const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// What can be kept.
 pub(crate) trait Row:
@@ -138,8 +134,11 @@ fn change<R: Row, T>(
     most: usize,
     change: impl FnOnce(&mut Vec<R>) -> T,
 ) -> T {
-    let found = lock(file).and_then(|lock| match read(file) {
-        Err(error) if makes_no_sense(&error) => Ok((lock, set_aside(file, &error)?)),
+    let found = shared_file::lock(file).and_then(|lock| match read(file) {
+        Err(error) if makes_no_sense(&error) => {
+            shared_file::set_aside(file, &error)?;
+            Ok((lock, Content::default()))
+        }
         content => Ok((lock, content?)),
     });
     let (lock, mut content) = match found {
@@ -155,7 +154,10 @@ fn change<R: Row, T>(
     }
     content.hubs.retain(|_, rows| !rows.is_empty());
     // Without the lock nothing is written: what another program writes at this moment would be lost.
-    let written = lock.and_then(|_held| write(file, &content));
+    let written = lock.and_then(|_held| {
+        let bytes = serde_json::to_vec_pretty(&content)?;
+        shared_file::write(file, &bytes)
+    });
     if let Err(error) = written {
         tracing::warn!(file = %file.display(), %error, "a record cannot be written");
     }
@@ -164,9 +166,8 @@ fn change<R: Row, T>(
 
 /// Where there is no file, there is nothing in it.
 fn read<R: Row>(file: &Path) -> io::Result<Content<R>> {
-    let bytes = match fs::read(file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Content::default()),
-        bytes => bytes?,
+    let Some(bytes) = shared_file::read(file)? else {
+        return Ok(Content::default());
     };
     let content: Content<R> = serde_json::from_slice(&bytes)
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
@@ -183,69 +184,13 @@ fn makes_no_sense(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::InvalidData
 }
 
-/// Makes room for a new file where the old one makes no sense, and keeps that for whoever can read it.
-fn set_aside<R>(file: &Path, reason: &io::Error) -> io::Result<Content<R>> {
-    let aside = aside(file);
-    fs::rename(file, &aside)?;
-    tracing::warn!(
-        file = %file.display(), aside = %aside.display(), %reason,
-        "a record makes no sense and was set aside"
-    );
-    Ok(Content::default())
-}
-
-fn aside(file: &Path) -> PathBuf {
-    file.with_extension("json.set-aside")
-}
-
-/// Puts a new file in the place of the old one: at every instant the name stands for one of them as a whole. That a
-/// power cut may bring the old one back costs a few rows.
-fn write<R: Row>(file: &Path, content: &Content<R>) -> io::Result<()> {
-    let mut new = NamedTempFile::new_in(folder_of(file))?;
-    new.write_all(&serde_json::to_vec_pretty(content)?)?;
-    new.as_file().sync_all()?;
-    new.persist(file)?;
-    Ok(())
-}
-
-/// Lets no other program change the record until the answer is dropped.
-fn lock(file: &Path) -> io::Result<File> {
-    let mut builder = DirBuilder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        builder.mode(0o700);
-    }
-    builder.recursive(true).create(folder_of(file))?;
-    let lock = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(file.with_extension("lock"))?;
-    for _ in 0..LOCK_ATTEMPTS {
-        match lock.try_lock() {
-            Ok(()) => return Ok(lock),
-            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
-            // Some network filesystems cannot lock; two programs at one moment are rarer than those.
-            Err(TryLockError::Error(error)) => {
-                tracing::debug!(%error, "this filesystem cannot lock");
-                return Ok(lock);
-            }
-        }
-    }
-    Err(io::ErrorKind::TimedOut.into())
-}
-
-/// The data folder, which is never the one that a program happens to run in.
-fn folder_of(file: &Path) -> &Path {
-    file.parent().unwrap_or(file)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::sync::{Arc, Barrier};
 
     use super::*;
+    use crate::shared_file::aside;
 
     const MOST: usize = 64;
 

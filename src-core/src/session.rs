@@ -4,6 +4,7 @@
 //! answering or wants somebody to sign in, and logs why a question failed: the one place where that is
 //! done. A hub that stopped answering is asked again, less and less often, until it is back.
 
+mod keeping;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +23,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{BackupRecord, Events, HubClient, Result, Secrets, SignIn, Token};
+use crate::{BackupRecord, Events, HubClient, Result, SavedHubs, Secrets, SignIn, Token};
 
 /// Pauses between two attempts to reach a hub that is offline.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -60,6 +61,8 @@ struct State {
     generation: Generation,
     /// Where the hub of this computer is, or why it did not start; `None` while it starts.
     local: Option<Result<(String, Token)>>,
+    /// Where the list of hubs is kept, where it is.
+    saved_hubs: Option<SavedHubs>,
     /// What ran on hubs, from one start of the app to the next.
     backup_record: BackupRecord,
     /// Ends the search for VMs that runs, if one does.
@@ -97,6 +100,7 @@ impl HubSession {
                     client: None,
                     generation: 0,
                     local: None,
+                    saved_hubs: None,
                     backup_record: BackupRecord::in_folder(None),
                     search: CancellationToken::new(),
                     waiting: None,
@@ -150,7 +154,7 @@ impl HubSession {
     /// Saves a hub, signs in and makes it the current one.
     ///
     /// # Errors
-    /// When it cannot be reached or does not let us in; nothing is saved then.
+    /// When it cannot be reached, does not let us in, or cannot be kept; nothing is saved then.
     pub async fn add(
         &self,
         name: &str,
@@ -159,44 +163,20 @@ impl HubSession {
         credentials: &Credentials,
     ) -> Result<Session> {
         let _one_at_a_time = self.inner.connecting.lock().await;
-        let client = HubClient::trusting(address, &trust)?;
-        logged(client.clone(), false, async |hub| hub.health().await).await?;
-        let address = client.address().to_owned();
-        if let Some(known) = self
-            .state()
-            .hubs
-            .iter()
-            .find(|hub| hub.address.as_ref() == Some(&address))
-        {
-            return Err(AppError::new(
-                ErrorKind::Conflict,
-                words::failures::hub_saved_already(&known.name),
-                Retry::Never,
-            )
-            .with_hint(words::failures::choose_saved_hub()));
-        }
+        let (client, mut hub) = self.new_hub(name, address, trust).await?;
         let entered = enter(&client, credentials).await?;
-        let hub = SavedHub {
-            id: new_id(&address),
-            name: if name.trim().is_empty() {
-                address
-                    .trim_start_matches("http://")
-                    .trim_start_matches("https://")
-                    .to_owned()
-            } else {
-                name.trim().to_owned()
-            },
-            address: Some(address),
-            username: entered.username,
-            sign_in: entered.kind,
-            trust,
-        };
+        hub.username = entered.username;
+        hub.sign_in = entered.kind;
         if let Some(secret) = &entered.secret {
             self.keep(&hub.id, secret).await?;
         }
+        if let Err(error) = self.save(&hub).await {
+            self.forget(&hub.id).await?;
+            return Err(error);
+        }
         self.change(|state| {
             state.session.current = hub.id.clone();
-            state.session.hubs.push(hub);
+            state.put(hub);
             state.begin(Some(entered.client));
             state.session.state = SessionState::Connected;
         });
@@ -236,7 +216,7 @@ impl HubSession {
     /// Signs in at the current hub.
     ///
     /// # Errors
-    /// When it does not let us in, or cannot be reached.
+    /// When it does not let us in, cannot be reached, or that somebody signed in cannot be kept.
     pub async fn sign_in(&self, credentials: &Credentials) -> Result<Session> {
         let _one_at_a_time = self.inner.connecting.lock().await;
         let hub = self.saved(&self.state().current)?;
@@ -254,16 +234,14 @@ impl HubSession {
             // What was kept is for another kind of sign-in, and must not be sent as something else.
             None => self.forget(&hub.id).await?,
         }
+        let hub = SavedHub {
+            username: entered.username,
+            sign_in: entered.kind,
+            ..hub
+        };
+        self.save(&hub).await?;
         self.change(|state| {
-            let known = state
-                .session
-                .hubs
-                .iter_mut()
-                .find(|known| known.id == hub.id);
-            if let Some(known) = known {
-                known.username = entered.username;
-                known.sign_in = entered.kind;
-            }
+            state.put(hub);
             state.begin(Some(entered.client));
             state.session.state = SessionState::Connected;
         });
@@ -273,17 +251,16 @@ impl HubSession {
     /// Trusts the certificate of a saved hub in another way, because its user has decided so, and connects to it.
     ///
     /// # Errors
-    /// For this computer, and when there is no CA in what is trusted; nothing is changed then.
+    /// For this computer, when there is no CA in what is trusted, and when it cannot be kept; nothing is changed then.
     pub async fn trust(&self, hub_id: &HubId, trust: Trust) -> Result<Session> {
-        let Some(address) = self.saved(hub_id)?.address else {
+        let hub = self.saved(hub_id)?;
+        let Some(address) = &hub.address else {
             return Err(not_this_computer());
         };
-        HubClient::trusting(&address, &trust)?;
-        self.change(|state| {
-            if let Some(hub) = state.session.hubs.iter_mut().find(|hub| hub.id == *hub_id) {
-                hub.trust = trust;
-            }
-        });
+        HubClient::trusting(address, &trust)?;
+        let hub = SavedHub { trust, ..hub };
+        self.save(&hub).await?;
+        self.change(|state| state.put(hub));
         self.connect(hub_id).await
     }
 
@@ -315,13 +292,15 @@ impl HubSession {
     /// Forgets a hub and its token. After the current one, this computer is the current one.
     ///
     /// # Errors
-    /// For this computer, or when the token cannot be removed from the keychain.
+    /// For this computer, when the token cannot be removed from the keychain, or the hub from the settings.
     pub async fn remove(&self, hub_id: &HubId) -> Result<Session> {
         let hub = self.saved(hub_id)?;
         if hub.is_this_computer() {
             return Err(not_this_computer());
         }
+        // First, so that no secret is left of which nobody knows.
         self.forget(&hub.id).await?;
+        self.unsave(&hub.id).await?;
         let was_current = self.state().current == hub.id;
         self.change(|state| state.session.hubs.retain(|known| known.id != hub.id));
         if was_current {
@@ -516,7 +495,12 @@ impl HubSession {
         })
     }
 
-    async fn client_for(&self, hub: &SavedHub) -> Result<HubClient> {
+    /// A client for a saved hub, with the secret that is kept for it.
+    ///
+    /// # Errors
+    /// When its address or what is trusted makes no sense, the keychain cannot be read, or it is this computer and not
+    /// known where.
+    pub async fn client_for(&self, hub: &SavedHub) -> Result<HubClient> {
         let Some(address) = &hub.address else {
             let local = self.lock().local.clone();
             let (url, key) = local.unwrap_or_else(|| {
@@ -572,6 +556,15 @@ impl HubSession {
 }
 
 impl State {
+    /// A hub that is saved, or what is known of one has changed.
+    fn put(&mut self, hub: SavedHub) {
+        let mut hubs = self.session.hubs.iter_mut();
+        match hubs.find(|known| known.id == hub.id) {
+            Some(known) => *known = hub,
+            None => self.session.hubs.push(hub),
+        }
+    }
+
     /// Another hub, or the same one again: late answers of the last one no longer count.
     fn begin(&mut self, client: Option<HubClient>) {
         self.generation += 1;
@@ -728,9 +721,4 @@ fn local_folders_are_chosen() -> AppError {
         Retry::Never,
     )
     .with_hint(words::failures::choose_first())
-}
-
-/// An address is saved once, so it names its hub; and a hub that is saved again finds its token.
-fn new_id(address: &str) -> HubId {
-    HubId(address.to_owned())
 }

@@ -1,11 +1,12 @@
 //! What the app is, and what a supporter needs to know of it, as text without secrets.
 
+use sendense_core::diagnostics::{Diagnostics, facts_of_hubs};
 use sendense_core::{HubSession, Mounts};
 use sendense_types::{About, Session, SessionState};
 use tauri::{AppHandle, Manager, Runtime};
 
 use crate::local_hub::OwnHub;
-use crate::logs::{self, LogFolder};
+use crate::logs::LogFolder;
 
 /// What this app is and where it keeps things.
 pub(crate) fn about<R: Runtime>(app: &AppHandle<R>) -> About {
@@ -19,32 +20,29 @@ pub(crate) fn about<R: Runtime>(app: &AppHandle<R>) -> About {
 
 /// What a supporter asks for first.
 pub(crate) async fn text<R: Runtime>(app: &AppHandle<R>) -> String {
-    let n_mounts = app.state::<Mounts>().list().await.map(|open| open.len());
-    let folder = app.state::<LogFolder>().0.clone();
-    let errors = tauri::async_runtime::spawn_blocking(move || logs::last_errors(&folder)).await;
-    let errors = match errors {
-        Ok(Ok(errors)) if errors.is_empty() => "none".to_owned(),
-        Ok(Ok(errors)) => errors.join("\n"),
-        Ok(Err(error)) => format!("the log folder cannot be read: {error}"),
-        Err(died) => format!("the log folder cannot be read: {died}"),
-    };
-    let About {
-        version,
-        data_folder,
-        log_folder,
-    } = about(app);
-    let session = app.state::<HubSession>().state();
-    format!(
-        "Sendense {version} on {os} ({arch})\n{hub}\nOpen mounts: {n_mounts}\n\
-         Data: {data_folder}\nLogs: {log_folder}\nLast errors and warnings:\n{errors}\n",
-        os = std::env::consts::OS,
-        arch = std::env::consts::ARCH,
-        hub = of_hubs(&session),
-        n_mounts = n_mounts.map_or_else(|_| "unknown".to_owned(), |count| count.to_string()),
-    )
+    let diagnostics = gather(app).await;
+    let page = tauri::async_runtime::spawn_blocking(move || diagnostics.page()).await;
+    page.unwrap_or_else(|died| format!("the diagnostics cannot be collected: {died}"))
 }
 
-fn of_hubs(session: &Session) -> String {
+/// What is known here. Secrets in the keychain are left alone, because it may ask its user: what looks like a secret is
+/// taken out in any case.
+async fn gather<R: Runtime>(app: &AppHandle<R>) -> Diagnostics {
+    let session = app.state::<HubSession>().state();
+    let n_mounts = app.state::<Mounts>().list().await.map(|open| open.len());
+    let n_mounts = n_mounts.map_or_else(|_| "unknown".to_owned(), |count| count.to_string());
+    let mut facts = vec![("Hub", of_hub(&session))];
+    facts.extend(facts_of_hubs(&session));
+    facts.push(("Open mounts", n_mounts));
+    Diagnostics {
+        version: app.package_info().version.to_string(),
+        facts,
+        data_folder: app.state::<OwnHub>().data_folder().to_owned(),
+        log_folder: app.state::<LogFolder>().0.clone(),
+    }
+}
+
+fn of_hub(session: &Session) -> String {
     let hub = match session.current_hub() {
         Some(hub) if hub.is_this_computer() => "this computer",
         Some(_) => "a remote hub",
@@ -56,9 +54,5 @@ fn of_hubs(session: &Session) -> String {
         SessionState::SignedOut { .. } => "signed out".to_owned(),
         SessionState::Offline { error } => format!("offline: {error}"),
     };
-    let n_hubs = session.hubs.len();
-    format!(
-        "Hub: {hub}, {state}\nSaved hubs: {n_hubs}\nTokens: {:?}",
-        session.keychain
-    )
+    format!("{hub}, {state}")
 }

@@ -8,7 +8,6 @@
 mod commands;
 mod diagnostics;
 mod dialogs;
-mod keychain;
 mod local_hub;
 mod logs;
 mod news;
@@ -26,7 +25,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use sendense_core::{
-    BackupRecord, Backups, Downloads, Events, HubSession, MountRecord, Mounts, Secrets,
+    BackupRecord, Backups, Downloads, Events, HubSession, MountRecord, Mounts, SavedHubs, Secrets,
+    SettingsFile, UserFolders, open_keychain,
 };
 use sendense_hub::default_data_dir;
 use sendense_words as words;
@@ -57,7 +57,7 @@ pub fn run() -> ExitCode {
     let builder = builder.plugin(tauri_plugin_notification::init());
     let app = build(builder)
         .setup(|app| {
-            start(app, Surroundings::of_this_user(app.handle())?)?;
+            start(app, Surroundings::of_this_user()?);
             window::create(app.handle(), work::close)?;
             tray::create(app.handle())?;
             news::follow(app.handle());
@@ -88,7 +88,6 @@ pub fn build<R: Runtime>(builder: Builder<R>) -> Builder<R> {
                 .open_js_links_on_click(false)
                 .build(),
         )
-        .plugin(tauri_plugin_store::Builder::default().build())
         .invoke_handler(sendense_types::for_each_command!(handlers))
 }
 
@@ -106,25 +105,19 @@ pub struct Surroundings {
 
 impl Surroundings {
     /// The keychain and the folders of whoever runs the app.
-    fn of_this_user<R: Runtime>(app: &AppHandle<R>) -> Result<Self, Box<dyn std::error::Error>> {
-        let folder = app.path().app_config_dir()?;
+    fn of_this_user() -> Result<Self, Box<dyn std::error::Error>> {
+        let folders = UserFolders::of_this_user().ok_or(words::frame::no_home())?;
         Ok(Self {
-            secrets: keychain::open(),
+            secrets: open_keychain(),
             data_folder: default_data_dir().ok_or(words::frame::no_home())?,
-            settings_file: folder.join("settings.json"),
-            log_folder: app.path().app_log_dir()?,
+            settings_file: folders.settings_file,
+            log_folder: folders.log_folder,
         })
     }
 }
 
 /// Puts the core together and starts the hub of this computer.
-///
-/// # Errors
-/// When the settings cannot be read.
-pub fn start<R: Runtime>(
-    app: &App<R>,
-    surroundings: Surroundings,
-) -> Result<(), Box<dyn std::error::Error>> {
+pub fn start<R: Runtime>(app: &App<R>, surroundings: Surroundings) {
     let Surroundings {
         secrets,
         data_folder,
@@ -132,12 +125,16 @@ pub fn start<R: Runtime>(
         log_folder,
     } = surroundings;
     let events = Events::new();
-    let preferences = Preferences::load(app.handle(), &settings_file, events.clone())?;
-    let (hubs, current) = preferences.hubs();
+    let settings = SettingsFile::new(&settings_file);
+    let saved_hubs = SavedHubs::new(settings.clone());
+    let preferences = Preferences::load(settings, events.clone());
+    let current = preferences.current_hub();
     // The core starts its tasks on the runtime that is entered here.
     let runtime = tauri::async_runtime::handle();
     let _entered = runtime.inner().enter();
+    let hubs = saved_hubs.list();
     let session = HubSession::new(hubs, current.clone(), secrets, events.clone())
+        .keeping(saved_hubs)
         .remembering(BackupRecord::in_folder(Some(&data_folder)));
     let backups = Backups::new(session.clone(), events.clone());
     let mounts = Mounts::new(
@@ -166,8 +163,8 @@ pub fn start<R: Runtime>(
         if let Err(error) = session.connect(&current).await {
             tracing::warn!(%error, "could not connect to the hub of the last time");
         }
+        session.follow_saved_hubs().await;
     });
-    Ok(())
 }
 
 fn on_run_event(app: &AppHandle, event: RunEvent) {

@@ -33,8 +33,11 @@ fn tell<R: Runtime>(app: &AppHandle<R>, event: AppEvent) {
     }
     match &event {
         AppEvent::SessionChanged { session } => {
-            if let Err(error) = app.state::<Preferences<R>>().keep_hubs(session) {
-                tracing::error!(%error, "could not keep the list of hubs");
+            let kept = app
+                .state::<Preferences>()
+                .keep_current_hub(&session.current);
+            if let Err(error) = kept {
+                tracing::error!(%error, "could not keep which hub is in use");
             }
             if session.state == SessionState::Connected {
                 let backups = app.state::<Backups>().inner().clone();
@@ -42,7 +45,7 @@ fn tell<R: Runtime>(app: &AppHandle<R>, event: AppEvent) {
             }
         }
         AppEvent::BackupFinished { backup } => {
-            let settings = app.state::<Preferences<R>>().settings();
+            let settings = app.state::<Preferences>().settings();
             let is_wanted = match backup.status {
                 BackupStatus::Completed => settings.notify_success,
                 BackupStatus::Failed | BackupStatus::Unconfirmed => settings.notify_failure,
@@ -57,7 +60,7 @@ fn tell<R: Runtime>(app: &AppHandle<R>, event: AppEvent) {
             silent_for_seconds,
             error,
             ..
-        } if app.state::<Preferences<R>>().settings().notify_failure => {
+        } if app.state::<Preferences>().settings().notify_failure => {
             match (error.kind, vm_name, silent_for_seconds) {
                 (ErrorKind::NotFound, name, _) => notifications::backup_lost(app, name.as_deref()),
                 (_, Some(name), Some(seconds)) => {

@@ -15,7 +15,7 @@ pub(crate) async fn for_file<R: Runtime>(
     title: &str,
     name: &str,
 ) -> Result<Option<Destination>> {
-    let preferences = app.state::<Preferences<R>>();
+    let preferences = app.state::<Preferences>();
     if let Some(folder) = preferences.settings().download_folder {
         return Ok(Some(Destination {
             path: free_name(&PathBuf::from(folder).join(name), &[]),
@@ -39,7 +39,7 @@ pub(crate) async fn for_files<R: Runtime>(
     app: &AppHandle<R>,
     n_files: usize,
 ) -> Result<Option<PathBuf>> {
-    let preferences = app.state::<Preferences<R>>();
+    let preferences = app.state::<Preferences>();
     let folder = match preferences.settings().download_folder {
         Some(folder) => Some(PathBuf::from(folder)),
         None => {

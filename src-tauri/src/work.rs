@@ -91,7 +91,7 @@ impl Running {
 /// The window's close button: to the tray while work runs and the user wants that, else out.
 pub(crate) fn close<R: Runtime>(app: &AppHandle<R>) {
     let running = Running::of(app);
-    if running.is_nothing() || !app.state::<Preferences<R>>().settings().close_to_tray {
+    if running.is_nothing() || !app.state::<Preferences>().settings().close_to_tray {
         return quit(app);
     }
     if let Some(window) = app.get_webview_window(window::LABEL)

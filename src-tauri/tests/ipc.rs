@@ -6,18 +6,19 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sendense_core::{Events, MemorySecrets};
+use sendense_core::{Events, HubSession, MemorySecrets, SavedHubs, SettingsFile, UserFolders};
 use sendense_desktop::{Surroundings, build, log_to, start};
 use sendense_types::commands::{
     AddHub, AddRemoteRepository, AddRepository, AddVms, COMMANDS, CancelVerification, Command,
-    Credentials, DeleteRepository, GetDiagnostics, GetRetention, GetSession, GetSettings,
-    ListFiles, ListRecentBackups, ListRepositories, ListVmProtection, PreviewRetention,
-    SaveSettings, SetRetention, StartBackup, TestNewRepository, TestRepository, VerifyBackup,
+    ConnectHub, Credentials, DeleteRepository, GetDiagnostics, GetRetention, GetSession,
+    GetSettings, ListFiles, ListRecentBackups, ListRepositories, ListVmProtection,
+    PreviewRetention, SaveSettings, SetRetention, StartBackup, TestNewRepository, TestRepository,
+    VerifyBackup,
 };
 use sendense_types::{
-    AppError, AppEvent, Backup, BackupStatus, BackupType, ErrorKind, MountId, RepositoryPlace,
-    RetentionAction, RetentionPolicy, Secret, SessionState, Settings, Theme, Trust,
-    VerificationStatus, Vm, VmSource, VmState,
+    AppError, AppEvent, Backup, BackupStatus, BackupType, ErrorKind, HubId, MountId,
+    RepositoryPlace, RetentionAction, RetentionPolicy, Secret, SessionState, Settings, Theme,
+    Trust, VerificationStatus, Vm, VmSource, VmState,
 };
 use serde_json::{Value, json};
 use tauri::ipc::{CallbackFn, InvokeBody};
@@ -56,7 +57,7 @@ impl Shell {
             settings_file: home.path().join("settings.json"),
             log_folder: home.path().join("logs"),
         };
-        start(&app, surroundings).unwrap();
+        start(&app, surroundings);
         let window = WebviewWindowBuilder::new(&app, "main", WebviewUrl::default())
             .build()
             .unwrap();
@@ -79,6 +80,13 @@ impl Shell {
             (session.state == SessionState::Connected).then_some(())
         });
         self
+    }
+
+    /// Where the hub of this computer is.
+    fn hub_url(&self) -> String {
+        let file = self.home.path().join("hub/hub.json");
+        let hub: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        hub["url"].as_str().unwrap().to_owned()
     }
 
     /// A machine of one small disk.
@@ -203,6 +211,41 @@ fn settings_that_cannot_be_kept_hold_until_the_app_ends() {
         "{error:?}"
     );
     assert_eq!(shell.ask(&GetSettings {}).unwrap(), settings);
+}
+
+#[test]
+fn the_terminal_finds_the_folders_that_the_systems_give_the_app() {
+    let shell = Shell::start();
+    let folders = UserFolders::of_this_user().unwrap();
+    let settings = shell.app.path().app_config_dir().unwrap();
+    assert_eq!(folders.settings_file, settings.join("settings.json"));
+    let logs = shell.app.path().app_log_dir().unwrap();
+    assert_eq!(folders.log_folder, logs);
+}
+
+#[test]
+fn what_the_terminal_saves_and_removes_comes_and_goes_in_the_window() {
+    let shell = Shell::start().connected();
+    let remote = Shell::start().connected();
+    let address = remote.hub_url();
+    let file = shell.home.path().join("settings.json");
+    let saved = SavedHubs::new(SettingsFile::new(&file));
+    // Another program of the same user.
+    let secrets = Arc::new(MemorySecrets::default());
+    let here = HubId::this_computer();
+    let terminal = HubSession::new(saved.list(), here.clone(), secrets, Events::new());
+    let terminal = terminal.keeping(saved);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let added = terminal.add_signed_out("Cellar", &address, Trust::System);
+    let hub_id = runtime.block_on(added).unwrap().id;
+    let session = || shell.ask(&GetSession {}).unwrap();
+    until(|| (session().hubs.len() == 2).then_some(()));
+    let connect = ConnectHub {
+        hub_id: hub_id.clone(),
+    };
+    assert_eq!(shell.ask(&connect).unwrap().current, hub_id);
+    runtime.block_on(terminal.remove(&hub_id)).unwrap();
+    until(|| (session().hubs.len() == 1 && session().current == here).then_some(()));
 }
 
 #[test]
@@ -370,11 +413,7 @@ fn what_the_capability_file_does_not_name_is_denied() {
         assert!(refusal.contains("not allowed"), "{command}: {refusal}");
     }
     // Nor may our own window use what plugins offer.
-    for command in [
-        "plugin:dialog|open",
-        "plugin:opener|open_path",
-        "plugin:store|load",
-    ] {
+    for command in ["plugin:dialog|open", "plugin:opener|open_path"] {
         let refusal = invoke(&shell.window, command, json!({})).unwrap_err();
         let refusal = refusal.to_string();
         assert!(refusal.contains("not allowed"), "{command}: {refusal}");

@@ -303,6 +303,8 @@ words! {
     hub_saved_already(name) = "This hub is already saved, as {name}.";
     choose_saved_hub = "Switch to it in the list of hubs.";
     connecting = "Still connecting to the hub.";
+    several_hubs(name) = "Several saved hubs are called “{name}”.";
+    hub_by_address(addresses) = "Give the address of one instead: {addresses}.";
     hub_unknown = "This hub is no longer in the list.";
     local_hub_starting = "The hub on this computer is starting.";
     local_hub_not_started = "The hub on this computer cannot start.";

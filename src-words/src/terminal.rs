@@ -87,6 +87,47 @@ words! {
     session_until(time) = "Signed in until {time}. The token:";
     signed_in(user, time) = "Signed in as {user} until {time}. The token:";
 
+    no_settings = "This user has no home folder to keep settings in.";
+    no_hubs = "No hubs are saved. Save one with “sendense hub add ADDRESS”.";
+    no_hub_called(name) = "No saved hub is called “{name}”.";
+    list_hubs = "List the saved hubs with “sendense hub list”.";
+    name_a_hub = "Name a saved hub with --hub.";
+    hub_name_taken(name) = "A saved hub is already called {name}.";
+    hub_saved(name, address) = "Hub {name} saved: {address}";
+    hub_removed(name) = "Hub {name} removed. Nothing was changed on the hub itself.";
+    hub_trusted(name, how) = "The certificate of {name} is trusted {how}.";
+    by_system = "by the system";
+    by_ca = "by its CA";
+    by_fingerprint = "by its fingerprint";
+    trust_asks = "Compare the fingerprint with the one on the hub’s computer. Type yes to trust this certificate:";
+    not_trusted = "The certificate was not trusted.";
+    saved_trust_counts(name) = "The trust saved with {name} is used. Change it with “sendense hub trust {name}”.";
+    certificate = "Certificate";
+    answers = "Answers";
+    version = "Version";
+    database = "Database";
+    sign_in = "Sign-in";
+    needed = "needed";
+    not_needed = "not needed";
+    not_signed_in = "not signed in";
+    signed_in_as(user) = "signed in as {user}";
+    token_accepted = "token accepted";
+    sign_in_later(hub) = "Sign in with “sendense --hub {hub} login”.";
+    sign_in_kept(hub, user) = "Signed in to {hub} as {user}. The sign-in is kept in the system keychain.";
+    token_kept(hub) = "Signed in to {hub}. The token is kept in the system keychain.";
+    signed_out(hub) = "Signed out of {hub}.";
+    no_keychain = "No system keychain is available, so no sign-in can be kept.";
+    sign_in_each_time = "Sign in with each command instead: --user with --password-stdin, or --token-stdin.";
+    keychain_not_seen = "No system keychain is available. If one keeps a sign-in for this hub, it is still there.";
+    open_mounts = "Open mounts";
+    vcenter_sign_ins = "vCenter sign-ins";
+    retention = "Retention";
+    not_offered = "not offered";
+
+    diagnostics_written(file) = "Diagnostics written to {file}.";
+    diagnostics_died = "The diagnostics could not be collected.";
+    look_into_diagnostics = "Passwords and tokens were taken out. Names of VMs and hubs are in it: look into it before you send it.";
+
     no_images = "There are no disk images in this folder.";
     known_already = "already known";
     new = "new";

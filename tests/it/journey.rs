@@ -1,8 +1,10 @@
 //! The main job from a terminal: `sendense` against a hub in a separate process, checked by tools that are not ours.
 
 mod access;
+mod diagnostics;
 mod discovery;
 mod disks;
+mod hubs;
 mod images;
 mod interrupted;
 mod refusals;

@@ -20,6 +20,7 @@ mod small_disk;
 mod strace;
 mod tls;
 mod tool;
+mod user;
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -41,6 +42,7 @@ pub use sendense_fixtures::{Manifest, SAMPLE_VM, carve, sample_folder};
 pub use small_disk::SmallDisk;
 pub use tls::{Ca, Identity, LOCALHOST, TlsFront, Validity};
 pub use tool::{Outcome, Tool, empty_disk, sendense, tool};
+pub use user::User;
 
 /// The root of the checkout.
 pub fn repository_root() -> PathBuf {

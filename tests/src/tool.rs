@@ -63,11 +63,17 @@ pub fn empty_disk(path: &Path, size: &str) {
         .run();
 }
 
-/// The `sendense` command of this checkout, with no settings of the developer in its environment.
+/// The `sendense` command of this checkout, with no settings and no keychain of the developer in its environment.
 pub fn sendense() -> Tool {
-    tool(binary())
-        .env_remove("SENDENSE_HUB")
-        .env_remove("SENDENSE_DATA")
+    let nobody = crate::target_dir().join("tmp").join("nobody");
+    ["HUB", "DATA", "FINGERPRINT", "CA"]
+        .iter()
+        .fold(tool(binary()), |tool, name| {
+            tool.env_remove(&format!("SENDENSE_{name}"))
+        })
+        .env_remove("DBUS_SESSION_BUS_ADDRESS")
+        .env("XDG_RUNTIME_DIR", &nobody)
+        .env("XDG_CONFIG_HOME", &nobody)
 }
 
 /// Path of the `sendense` binary: `SENDENSE_BIN`, else built once for this test run.

@@ -1,7 +1,9 @@
 //! The commands, a file for each subject.
 
 pub(crate) mod backup;
+pub(crate) mod diagnostics;
 pub(crate) mod hub;
+pub(crate) mod hubs;
 pub(crate) mod login;
 pub(crate) mod reference;
 pub(crate) mod repository;

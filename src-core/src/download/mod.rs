@@ -10,6 +10,8 @@ mod part;
 mod queue;
 mod zip;
 
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -72,6 +74,19 @@ pub struct SavedArchive {
     /// Why it is not known whether everything is in the archive and whole: the hub could not list the folder, or not
     /// all of it.
     pub unchecked: Option<AppError>,
+}
+
+/// Saves something that is made here, as whole and as careful with names as a download.
+///
+/// # Errors
+/// `Conflict` when the name is taken and to be kept; when the file cannot be written. Nothing is left then.
+pub(crate) fn save_made(
+    destination: &Destination,
+    make: impl FnOnce(&File) -> io::Result<()>,
+) -> Result<()> {
+    let mut part = PartFile::create(destination)?;
+    part.fill(make)?;
+    part.keep(None)
 }
 
 /// Saves one file.

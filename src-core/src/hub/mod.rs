@@ -8,6 +8,7 @@ mod ca;
 mod certificate;
 mod discovery;
 mod error;
+mod inspection;
 mod meanings;
 mod patience;
 mod pauses;
@@ -40,7 +41,9 @@ use sendense_types::{HubId, Trust, VmId};
 
 pub(crate) use self::backups::{Proof, failure_of};
 pub use self::ca::trust_ca_file;
+pub use self::inspection::{Admission, HubHealth, Offer, Offered};
 use self::proxy::Proxy;
+pub(crate) use self::redaction::{without_passwords, without_secret};
 use self::renewal::Renewal;
 pub(crate) use self::restore::{normal_path, why_not_a_file};
 pub(crate) use self::sending::Body;
@@ -199,6 +202,12 @@ impl HubClient {
     pub fn address(&self) -> &str {
         shown(&self.base)
     }
+}
+
+/// Whether two addresses, in whatever spelling, lead to the same hub.
+pub(crate) fn is_same_address(one: &str, other: &str) -> bool {
+    let (one, other) = (address::parse(one), address::parse(other));
+    one.is_ok_and(|one| other.is_ok_and(|other| one == other))
 }
 
 fn shown(base: &Url) -> &str {

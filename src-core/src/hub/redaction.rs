@@ -14,7 +14,7 @@ pub(super) fn without(secret: &str, mut error: AppError) -> AppError {
 }
 
 /// A text without a secret that is known, also as JSON spells it.
-pub(super) fn without_secret(secret: &str, text: String) -> String {
+pub(crate) fn without_secret(secret: &str, text: String) -> String {
     if secret.is_empty() {
         return text;
     }
@@ -25,7 +25,7 @@ pub(super) fn without_secret(secret: &str, text: String) -> String {
 
 /// A text without the passwords of shares that are not known here: hubs keep them readable, and may quote the settings
 /// of a share in a failure.
-pub(super) fn without_passwords(mut text: String) -> String {
+pub(crate) fn without_passwords(mut text: String) -> String {
     for field in PASSWORD_FIELDS {
         let mut from = 0;
         while let Some(at) = text.get(from..).and_then(|rest| rest.find(field)) {

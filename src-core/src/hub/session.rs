@@ -1,7 +1,7 @@
 //! Reaching a hub and signing in (contract 8.1 and 8.2).
 
 use jiff::Timestamp;
-use reqwest::Method;
+use reqwest::{Method, Response};
 use sendense_types::{AppError, ErrorKind, Retry};
 use sendense_words as words;
 use serde_json::{Value, json};
@@ -30,12 +30,17 @@ impl HubClient {
     /// # Errors
     /// When nothing answers, or what answers is no hub.
     pub async fn health(&self) -> Result<()> {
+        self.ask_for_health().await.map(drop)
+    }
+
+    /// As [`health`](Self::health), with what it answers.
+    pub(super) async fn ask_for_health(&self) -> Result<Response> {
         let deployed = address::below(&self.base, &["health"])?;
         let documented = self.v1(&["health"])?;
         for url in [deployed, documented] {
             let request = self.request(Method::GET, url);
             match self.send(request, Effect::Repeatable).await {
-                Ok(_) => return Ok(()),
+                Ok(answer) => return Ok(answer),
                 Err(error) if is_missing(&error) => {}
                 Err(error) => return Err(error),
             }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::keeping::new_id;
 use super::*;
 use crate::MemorySecrets;
 use crate::testing::{FakeHub, StoppedClock, json, settle};

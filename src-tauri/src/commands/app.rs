@@ -19,7 +19,7 @@ pub(crate) fn get_settings<R: Runtime>(
     request: GetSettings,
 ) -> Reply<GetSettings> {
     let GetSettings {} = request;
-    app.state::<Preferences<R>>().settings()
+    app.state::<Preferences>().settings()
 }
 
 #[command]
@@ -27,7 +27,7 @@ pub(crate) async fn save_settings<R: Runtime>(
     app: AppHandle<R>,
     request: SaveSettings,
 ) -> Result<Reply<SaveSettings>> {
-    app.state::<Preferences<R>>().change(|settings| {
+    app.state::<Preferences>().change(|settings| {
         // Where files are written is chosen in the system's dialog, never by the window.
         let folder = settings.download_folder.take();
         *settings = request.settings;
@@ -38,7 +38,7 @@ pub(crate) async fn save_settings<R: Runtime>(
 #[command]
 pub(crate) async fn choose_download_folder<R: Runtime>(
     app: AppHandle<R>,
-    preferences: State<'_, Preferences<R>>,
+    preferences: State<'_, Preferences>,
     request: ChooseDownloadFolder,
 ) -> Result<Reply<ChooseDownloadFolder>> {
     let ChooseDownloadFolder {} = request;
@@ -57,7 +57,7 @@ pub(crate) async fn forget_download_folder<R: Runtime>(
     request: ForgetDownloadFolder,
 ) -> Result<Reply<ForgetDownloadFolder>> {
     let ForgetDownloadFolder {} = request;
-    app.state::<Preferences<R>>()
+    app.state::<Preferences>()
         .change(|settings| settings.download_folder = None)
 }
 

@@ -196,13 +196,24 @@ const ROOMS: &[(&str, Rooms)] = &[
             ("backup_record", &["record"]),
             ("backups", &["events", "session", "watch"]),
             (
+                "diagnostics",
+                &["download", "hub", "saved_hubs", "settings_file"],
+            ),
+            (
                 "download",
                 &["events", "hub", "mounts", "names", "session", "speed"],
             ),
             ("hub", &["backup_record"]),
+            ("keychain", &["hub", "secrets"]),
             ("mounts", &["events", "hub", "record", "session"]),
+            ("record", &["shared_file"]),
+            ("saved_hubs", &["hub", "settings_file"]),
             ("secrets", &["hub"]),
-            ("session", &["backup_record", "events", "hub", "secrets"]),
+            (
+                "session",
+                &["backup_record", "events", "hub", "saved_hubs", "secrets"],
+            ),
+            ("settings_file", &["shared_file"]),
             ("watch", &["hub", "speed"]),
         ],
     ),
@@ -211,9 +222,16 @@ const ROOMS: &[(&str, Rooms)] = &[
         &[
             (
                 "commands",
-                &["args", "connection", "output", "progress", "secrets"],
+                &[
+                    "args",
+                    "connection",
+                    "hubs",
+                    "output",
+                    "progress",
+                    "secrets",
+                ],
             ),
-            ("connection", &["args", "output", "secrets"]),
+            ("connection", &["args", "hubs", "output", "secrets"]),
             ("progress", &["output"]),
         ],
     ),
@@ -259,6 +277,7 @@ const ROOMS: &[(&str, Rooms)] = &[
             ("hub", &["tool"]),
             ("recording", &["random", "strace", "tool"]),
             ("small_disk", &["tool"]),
+            ("user", &["tool"]),
         ],
     ),
     (

@@ -12,7 +12,9 @@ use crate::workspace::Sources;
 const SPEAKING: [&str; 4] = ["src-ui/src", "src-core/src", "src-cli/src", "src-tauri/src"];
 
 /// Where sentences are others': what hubs say, or libraries of connections, what support reads, and the help that clap takes from its definitions.
-const OTHERS: [&str; 5] = [
+const OTHERS: [&str; 7] = [
+    "src-core/src/diagnostics",
+    "src-core/src/diagnostics.rs",
     "src-core/src/hub/meanings.rs",
     "src-core/src/hub/proxy.rs",
     "src-core/src/hub/refusals.rs",

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use keyring::{Entry, Error};
-use sendense_core::{MemorySecrets, Result, Secrets, Token};
 use sendense_types::{AppError, ErrorKind, HubId, Keychain, Retry};
 use sendense_words as words;
+
+use crate::{MemorySecrets, Result, Secrets, Token};
 
 /// What our entries are filed under.
 const SERVICE: &str = "Sendense";
 /// An entry that is never written, to see whether anybody answers.
 const PROBE: &str = "probe";
 
-/// The system's keychain where one answers, else the memory of this process.
-pub(crate) fn open() -> Arc<dyn Secrets> {
+/// The system's keychain where one answers, else the memory of this process. Waits for the keychain, so not for a task
+/// of the async runtime.
+pub fn open_keychain() -> Arc<dyn Secrets> {
     match Entry::new(SERVICE, PROBE).and_then(|entry| entry.get_password()) {
         Ok(_) | Err(Error::NoEntry) => Arc::new(SystemKeychain),
         Err(error) => {
