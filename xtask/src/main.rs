@@ -15,6 +15,7 @@ mod corpus;
 mod fixtures;
 mod icons;
 mod journey;
+mod openapi;
 mod process;
 mod setup;
 mod suite;
@@ -61,6 +62,8 @@ enum Task {
     Tidy,
     /// Write down which tests hold which row of the contract, in docs/contract-coverage.md
     Contract,
+    /// Write the OpenAPI document of the hub, docs/openapi.json
+    Openapi,
     /// Build the window's contents
     Ui,
     /// Build packages to install, such as deb; all that this system can make when none is named
@@ -100,6 +103,7 @@ fn run(task: Option<Task>) -> Result<()> {
         }
         Some(Task::Tidy) => tidy::run(),
         Some(Task::Contract) => contract::run(),
+        Some(Task::Openapi) => openapi::run(),
         Some(Task::Ui) => ui::run(),
         Some(Task::Bundle { kinds }) => bundle::run(&kinds),
         Some(Task::Bench(options)) => bench::run(&options),

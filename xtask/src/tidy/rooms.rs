@@ -276,6 +276,7 @@ const ROOMS: &[(&str, Rooms)] = &[
             ("fixtures", &["process", "setup", "workspace"]),
             ("icons", &["process", "setup", "workspace"]),
             ("journey", &["process", "setup", "workspace"]),
+            ("openapi", &["process", "workspace"]),
             ("setup", &["process", "workspace"]),
             (
                 "suite",
