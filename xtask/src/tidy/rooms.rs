@@ -277,6 +277,10 @@ const ROOMS: &[(&str, Rooms)] = &[
             ("icons", &["process", "setup", "workspace"]),
             ("journey", &["process", "setup", "workspace"]),
             ("openapi", &["process", "workspace"]),
+            (
+                "requests",
+                &["bench", "process", "setup", "tally", "workspace"],
+            ),
             ("setup", &["process", "workspace"]),
             (
                 "suite",
@@ -285,6 +289,7 @@ const ROOMS: &[(&str, Rooms)] = &[
                     "check",
                     "corpus",
                     "process",
+                    "requests",
                     "setup",
                     "tally",
                     "tidy",
