@@ -7,7 +7,7 @@ use std::{io, net::SocketAddr, path::PathBuf};
 
 use axum::{
     Json,
-    extract::rejection::{JsonRejection, QueryRejection},
+    extract::rejection::{JsonRejection, PathRejection, QueryRejection},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -77,6 +77,8 @@ pub(crate) enum Error {
     BadBody(JsonRejection),
     #[error("{0}")]
     BadQuery(QueryRejection),
+    #[error("{0}")]
+    BadPath(PathRejection),
     #[error("the hub has no such address: {0}")]
     UnknownPath(String),
     #[error("the hub does not offer this method here")]
@@ -125,6 +127,7 @@ impl Error {
             }
             Self::BadBody(_)
             | Self::BadQuery(_)
+            | Self::BadPath(_)
             | Self::BadParameter(_)
             | Self::Required(_)
             | Self::BackupType(_)
@@ -153,6 +156,7 @@ impl Error {
             Self::WebPage
             | Self::BadBody(_)
             | Self::BadQuery(_)
+            | Self::BadPath(_)
             | Self::WrongMethod
             | Self::Required(_)
             | Self::BackupType(_)
@@ -261,12 +265,36 @@ fn status_of_restore(error: &restore::Error) -> StatusCode {
 
 /// The one shape of a failure: what there is nothing to say of is left out.
 #[derive(Clone, Serialize)]
-struct FailureBody {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Failure"))]
+pub(crate) struct FailureBody {
+    /// What happened, for people.
     error: String,
+    /// The same for programs, where they may do something about it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<Code>"))]
     code: Option<FailureCode>,
+    /// What else is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<String>,
+}
+
+/// The schema of [`FailureCode`], whose crate knows none.
+#[cfg(test)]
+pub(crate) struct Code;
+
+#[cfg(test)]
+impl schemars::JsonSchema for Code {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "FailureCode".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "description": "Why the hub did not do something. Later versions may know further reasons.",
+            "enum": FailureCode::ALL,
+        })
+    }
 }
 
 /// Makes an answer what the documentation says: it knows no `code` (contract 2.4).

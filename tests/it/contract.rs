@@ -3,6 +3,7 @@
 
 mod handover;
 mod hostile_clients;
+mod openapi;
 mod shape;
 mod slow_disk;
 mod two_clients;

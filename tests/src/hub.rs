@@ -30,6 +30,8 @@ pub struct Api {
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
+    /// Type of the body; empty without one.
+    pub content_type: String,
     /// The body.
     pub body: Vec<u8>,
     /// What was asked, for messages.
@@ -220,6 +222,15 @@ impl Api {
     /// When no HTTP answer arrives.
     #[track_caller]
     pub fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        self.ask_at(method, &format!("/api/v1{path}"), body)
+    }
+
+    /// Any request.
+    ///
+    /// # Panics
+    /// When no HTTP answer arrives.
+    #[track_caller]
+    pub fn ask_at(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
         // --globoff and --path-as-is: brackets and dots in a path are the hub's business, not curl's.
         let mut curl = tool("curl")
             .args([
@@ -230,7 +241,12 @@ impl Api {
                 "--max-time",
                 "120",
             ])
-            .args(["--request", method, "--write-out", "\n%{http_code}"]);
+            .args([
+                "--request",
+                method,
+                "--write-out",
+                "\n%{http_code} %{content_type}",
+            ]);
         for header in &self.headers {
             curl = curl.arg("--header").arg(header);
         }
@@ -243,18 +259,18 @@ impl Api {
             ]);
             curl = curl.stdin(body.to_string());
         }
-        let mut outcome = curl.arg(format!("{}/api/v1{path}", self.url)).run();
+        let mut outcome = curl.arg(format!("{}{path}", self.url)).run();
         let newline = outcome
             .stdout
             .iter()
             .rposition(|byte| *byte == b'\n')
             .expect("curl writes the status");
-        let status = String::from_utf8_lossy(&outcome.stdout[newline + 1..])
-            .parse()
-            .expect("a status is a number");
+        let said = String::from_utf8_lossy(&outcome.stdout[newline + 1..]).into_owned();
+        let (status, content_type) = said.split_once(' ').expect("curl writes both");
         outcome.stdout.truncate(newline);
         Answer {
-            status,
+            status: status.parse().expect("a status is a number"),
+            content_type: content_type.to_owned(),
             body: outcome.stdout,
             question: format!("{method} {path}"),
         }

@@ -106,15 +106,10 @@ pub(crate) fn libraries() -> Result<Option<Skipped>> {
             what: "known faults of libraries",
             reason: format!(
                 "the database of advisories cannot be fetched: {}",
-                last_line(&error.to_string())
+                process::last_line(&error)
             ),
         }));
     }
     process::run(deny().args(["check", "--disable-fetch", "advisories"]))?;
     Ok(None)
-}
-
-/// Where a program says why it ends.
-fn last_line(said: &str) -> &str {
-    said.trim_end().lines().last().unwrap_or_default()
 }

@@ -15,7 +15,9 @@ mod corpus;
 mod fixtures;
 mod icons;
 mod journey;
+mod openapi;
 mod process;
+mod requests;
 mod setup;
 mod suite;
 mod tally;
@@ -61,6 +63,10 @@ enum Task {
     Tidy,
     /// Write down which tests hold which row of the contract, in docs/contract-coverage.md
     Contract,
+    /// Write the OpenAPI document of the hub, docs/openapi.json
+    Openapi,
+    /// Ask a running hub whatever its OpenAPI document allows and forbids, by schemathesis
+    Requests(requests::Options),
     /// Build the window's contents
     Ui,
     /// Build packages to install, such as deb; all that this system can make when none is named
@@ -100,6 +106,13 @@ fn run(task: Option<Task>) -> Result<()> {
         }
         Some(Task::Tidy) => tidy::run(),
         Some(Task::Contract) => contract::run(),
+        Some(Task::Openapi) => openapi::run(),
+        Some(Task::Requests(options)) => {
+            if let Some(skipped) = requests::run(&options)? {
+                println!("skipped: {}: {}", skipped.what, skipped.reason);
+            }
+            Ok(())
+        }
         Some(Task::Ui) => ui::run(),
         Some(Task::Bundle { kinds }) => bundle::run(&kinds),
         Some(Task::Bench(options)) => bench::run(&options),

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Error, Result, ensure};
 
 /// A program found through the PATH, or in the folders of administrators' tools that ordinary users' PATH lacks.
 pub(crate) fn program(name: impl AsRef<OsStr>) -> Command {
@@ -39,6 +39,16 @@ pub(crate) fn quietly(command: &mut Command) -> Result<Vec<u8>> {
         String::from_utf8_lossy(&output.stderr)
     );
     Ok(output.stdout)
+}
+
+/// Where a program that failed says why.
+pub(crate) fn last_line(error: &Error) -> String {
+    let said = error.to_string();
+    said.trim_end()
+        .lines()
+        .last()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// The command line as one would type it.

@@ -15,7 +15,7 @@ use self::binary::TestBinary;
 use crate::process;
 use crate::tally::Tally;
 use crate::workspace::{self, cargo};
-use crate::{breakages, check, corpus, setup, tidy, ui};
+use crate::{breakages, check, corpus, requests, setup, tidy, ui};
 
 /// Modules of the `it` binary per phase; what is named nowhere belongs to the engine.
 const CONTRACT: &[&str] = &["contract", "client"];
@@ -96,6 +96,10 @@ pub(crate) fn run(long: bool) -> Result<()> {
         module == WINDOW
     });
     if long {
+        suite.phase("requests", 10, |tally| match requests::run_built() {
+            Ok(None) => tally.passed += 1,
+            outcome => tally.step_or_skip("requests", outcome),
+        });
         suite.phase("corpus", 30, |tally| {
             tally.step("corpus", corpus::run_built());
         });

@@ -2,22 +2,19 @@
 
 use std::collections::HashMap;
 
-use axum::{
-    Json, Router,
-    extract::{Path, State},
-    routing::{get, post, put},
-};
-use jiff::Timestamp;
+use axum::{Json, extract::State, http::StatusCode};
 use sendense_engine::{
     self as engine, Backup, BackupDisk, BackupType, Chains, Filter, Started, Status,
 };
 use sendense_types::FailureCode;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use super::{
+    Time,
+    about::about,
     gibibytes,
-    request::{JsonBody, Query},
+    request::{JsonBody, Path, Query},
+    routes::Routes,
 };
 use crate::{
     Hub, Profile,
@@ -25,51 +22,98 @@ use crate::{
 };
 
 /// The routes below `/api/v1`.
-pub(crate) fn router() -> Router<Hub> {
-    Router::new()
-        .route("/backups", get(list).post(start))
-        .route("/backups/chain", get(chain))
-        .route("/backups/changeid", get(change_id))
-        .route("/backups/{backup_id}", get(detail).delete(delete))
-        .route("/backups/{backup_id}/cancel", post(cancel))
-        .route("/backups/{backup_id}/pin", put(pin).delete(unpin))
+pub(crate) fn routes() -> Routes {
+    const OF_ONE: &[StatusCode] = &[StatusCode::NOT_FOUND, StatusCode::CONFLICT];
+    let started = about("Begin a backup of a VM")
+        .notes(
+            "It goes on in the background. An incremental backup that has nothing to build on becomes a full one, \
+             and `full_reason` says why.",
+        )
+        .refuses(&[
+            StatusCode::NOT_FOUND,
+            StatusCode::CONFLICT,
+            StatusCode::SERVICE_UNAVAILABLE,
+        ]);
+    let listed = about("List backups")
+        .notes(
+            "Newest first. A parameter that is empty does not matter; all that is given must hold.",
+        )
+        .refuses(&[StatusCode::NOT_FOUND]);
+    let chained = about("List the recovery points of a VM in a repository")
+        .notes("Oldest first, each with whether it can be restored.")
+        .refuses(&[StatusCode::NOT_FOUND]);
+    let changed = about("Name the newest state of a disk that is in a finished backup")
+        .refuses(&[StatusCode::NOT_FOUND]);
+    let shown = about("Show a backup").refuses(&[StatusCode::NOT_FOUND]);
+    let deleted = about("Delete a backup and its files")
+        .notes(
+            "Refused where others build on it, unless `with_dependents` deletes them too. A pinned one is never \
+             deleted.",
+        )
+        .refuses(OF_ONE);
+    let cancelled = about("Cancel a backup that runs").refuses(OF_ONE);
+    let pinned = about("Pin a recovery point")
+        .notes("Nobody deletes it, and retention neither.")
+        .refuses(OF_ONE);
+    let unpinned = about("Unpin a recovery point").refuses(OF_ONE);
+    Routes::new()
+        .get("/backups", list, listed)
+        .post("/backups", start, started)
+        .get("/backups/chain", chain, chained)
+        .get("/backups/changeid", change_id, changed)
+        .get("/backups/{backup_id}", detail, shown)
+        .delete("/backups/{backup_id}", delete, deleted)
+        .post("/backups/{backup_id}/cancel", cancel, cancelled)
+        .put("/backups/{backup_id}/pin", pin, pinned)
+        .delete("/backups/{backup_id}/pin", unpin, unpinned)
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "NewBackup"))]
 struct StartRequest {
+    /// Its name or its `context_id`.
     #[serde(default)]
+    #[cfg_attr(test, schemars(!default, length(min = 1)))]
     vm_name: String,
     #[serde(default)]
+    #[cfg_attr(test, schemars(!default, length(min = 1)))]
     repository_id: String,
     #[serde(default)]
+    #[cfg_attr(test, schemars(!default, schema_with = "super::schema::backup_type"))]
     backup_type: String,
-    /// Not in the contract: read everything back before the backup counts as completed.
+    /// Only this hub knows it: read everything back before the backup counts as completed.
     #[serde(default)]
     verify: bool,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "StartedBackup"))]
 struct StartAnswer {
     backup_id: String,
     vm_context_id: String,
     vm_name: String,
     disk_results: Vec<StartedDisk>,
+    #[cfg_attr(test, schemars(schema_with = "super::schema::backup_type"))]
     backup_type: &'static str,
+    #[cfg_attr(test, schemars(schema_with = "super::schema::backup_status"))]
     status: &'static str,
-    created_at: Timestamp,
+    created_at: Time,
     #[serde(flatten)]
+    #[cfg_attr(test, schemars(required))]
     deployed: Option<DeployedStart>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct DeployedStart {
     repository_id: String,
-    /// No hub has it: why it is a full one though an incremental one was asked for.
+    /// Only this hub says it: why it is a full one though an incremental one was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     full_reason: Option<String>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct StartedDisk {
     disk_id: u32,
     disk_index: u32,
@@ -104,7 +148,7 @@ impl StartAnswer {
                 .collect(),
             backup_type: started.backup_type.as_str(),
             status: Status::Pending.documented(),
-            created_at: started.created_at,
+            created_at: started.created_at.into(),
             deployed: profile.deployed(|| DeployedStart {
                 repository_id,
                 full_reason: started.full_reason,
@@ -148,6 +192,7 @@ async fn start(
 
 /// What is empty does not matter; all that is given must hold.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ListQuery {
     #[serde(default)]
     vm_context_id: String,
@@ -156,8 +201,10 @@ struct ListQuery {
     #[serde(default)]
     repository_id: String,
     #[serde(default)]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::backup_type_filter"))]
     backup_type: String,
     #[serde(default)]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::backup_status_filter"))]
     status: String,
 }
 
@@ -194,76 +241,88 @@ fn vm_id(hub: &Hub, name: &str) -> Result<String> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct BackupList {
     backups: Vec<ListRow>,
     total_count: usize,
     #[serde(flatten)]
+    #[cfg_attr(test, schemars(required))]
     deployed: Option<DeployedList>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct DeployedList {
     total: usize,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "BackupSummary"))]
 struct ListRow {
     backup_id: String,
     vm_name: String,
+    #[cfg_attr(test, schemars(schema_with = "super::schema::backup_type"))]
     backup_type: &'static str,
+    #[cfg_attr(test, schemars(schema_with = "super::schema::backup_status"))]
     status: &'static str,
     total_size_gb: f64,
     disk_count: usize,
-    created_at: Timestamp,
-    completed_at: Option<Timestamp>,
+    created_at: Time,
+    completed_at: Option<Time>,
     #[serde(flatten)]
+    #[cfg_attr(test, schemars(required))]
     deployed: Option<DeployedListRow>,
 }
 
-/// What deployed hubs say in lists beside what they say in details.
+// What deployed hubs say in lists beside what they say in details.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct DeployedListRow {
     disks_count: usize,
     progress_percent: f64,
     bytes_transferred: u64,
     total_bytes: u64,
     #[serde(flatten)]
+    #[cfg_attr(test, schemars(required))]
     common: Deployed,
 }
 
-/// What deployed hubs say of a backup wherever they show it.
+// What deployed hubs say of a backup wherever they show it.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Deployed {
     vm_context_id: String,
     repository_id: String,
     current_phase: String,
     transfer_speed_bps: u64,
-    /// No hub shows it: seconds until all is copied, while that can be told.
+    /// Only this hub says it: seconds until all is copied, while that can be told.
     #[serde(skip_serializing_if = "Option::is_none")]
     eta_seconds: Option<u64>,
-    /// No hub has it: room that the images take.
+    /// Only this hub says it: room that the images take.
     stored_bytes: u64,
-    /// No hub has it: this one deletes no pinned backup.
+    /// Only this hub says it: this one deletes no pinned backup.
     is_pinned: bool,
-    /// No hub has it: what verifying found last, as in `/verify`, and when.
+    /// Only this hub says it: what verifying found last, as in `/verify`, and when.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::verdict"))]
     verification_status: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    verified_at: Option<Timestamp>,
-    /// No hub has it: the backup in another repository that this one is a copy of.
+    verified_at: Option<Time>,
+    /// Only this hub says it: the backup in another repository that this one is a copy of.
     #[serde(skip_serializing_if = "Option::is_none")]
     copied_from: Option<String>,
-    /// No hub has it in lists: what an incremental backup builds on; `null` for one that builds on nothing.
+    /// Only this hub says it in lists: what an incremental backup builds on; `null` for one that builds on nothing.
     parent_backup_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_message: Option<String>,
-    /// No hub has it: the same for programs.
+    /// Only this hub says it: the same for programs.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<super::schema::Code>"))]
     error_code: Option<FailureCode>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    last_telemetry_at: Option<Timestamp>,
+    last_telemetry_at: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    started_at: Option<Timestamp>,
+    started_at: Option<Time>,
 }
 
 impl ListRow {
@@ -273,8 +332,8 @@ impl ListRow {
             disk_count: backup.disks.len(),
             backup_type: backup.backup_type.as_str(),
             status: backup.status.documented(),
-            created_at: backup.created_at,
-            completed_at: backup.completed_at,
+            created_at: backup.created_at.into(),
+            completed_at: backup.completed_at.map(Time),
             deployed: profile.deployed(|| DeployedListRow {
                 disks_count: backup.disks.len(),
                 progress_percent: overall_percent(&backup),
@@ -299,13 +358,13 @@ impl Deployed {
             stored_bytes: backup.stored_bytes(),
             is_pinned: backup.is_pinned,
             verification_status: backup.verified.map(|verified| verified.verdict.as_str()),
-            verified_at: backup.verified.map(|verified| verified.at),
+            verified_at: backup.verified.map(|verified| verified.at.into()),
             copied_from: backup.copied_from.clone(),
             parent_backup_id: backup.parent_backup_id.clone(),
             error_message: backup.error_message.clone(),
             error_code: backup.error_code,
-            last_telemetry_at: backup.last_telemetry_at,
-            started_at: backup.started_at,
+            last_telemetry_at: backup.last_telemetry_at.map(Time),
+            started_at: backup.started_at.map(Time),
         }
     }
 }
@@ -333,44 +392,54 @@ async fn list(State(hub): State<Hub>, Query(query): Query<ListQuery>) -> Result<
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Backup"))]
 struct Detail {
     backup_id: String,
     vm_name: String,
+    #[cfg_attr(test, schemars(schema_with = "super::schema::backup_status"))]
     status: &'static str,
+    #[cfg_attr(test, schemars(schema_with = "super::schema::backup_type"))]
     backup_type: &'static str,
     disks: Vec<DiskRow>,
     progress_percent: f64,
     bytes_transferred: u64,
     total_bytes: u64,
-    created_at: Timestamp,
-    completed_at: Option<Timestamp>,
+    created_at: Time,
+    completed_at: Option<Time>,
     #[serde(flatten)]
+    #[cfg_attr(test, schemars(required))]
     deployed: Option<DeployedDetail>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct DeployedDetail {
     disks_count: usize,
-    /// No hub has it: backups that are lost with this one, youngest first.
+    /// Only this hub says it: backups that are lost with this one, youngest first.
     dependents: Vec<String>,
     #[serde(flatten)]
+    #[cfg_attr(test, schemars(required))]
     common: Deployed,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "BackupDisk"))]
 struct DiskRow {
     disk_index: u32,
+    #[cfg_attr(test, schemars(schema_with = "super::schema::backup_status"))]
     status: &'static str,
     size_gb: f64,
     /// Only where there is an image.
     #[serde(skip_serializing_if = "Option::is_none")]
     qcow2_path: Option<String>,
     #[serde(flatten)]
+    #[cfg_attr(test, schemars(required))]
     deployed: Option<DeployedDisk>,
 }
 
-/// No hub has these; what a bar for each disk needs.
+// No other hub has these; what a bar for each disk needs.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct DeployedDisk {
     vmware_disk_key: u32,
     capacity_bytes: u64,
@@ -390,8 +459,8 @@ impl Detail {
             backup_type: backup.backup_type.as_str(),
             bytes_transferred: backup.bytes_transferred,
             total_bytes: backup.total_bytes,
-            created_at: backup.created_at,
-            completed_at: backup.completed_at,
+            created_at: backup.created_at.into(),
+            completed_at: backup.completed_at.map(Time),
             deployed: profile.deployed(|| DeployedDetail {
                 disks_count: backup.disks.len(),
                 dependents: dependents
@@ -458,29 +527,46 @@ async fn detail(State(hub): State<Hub>, Path(backup_id): Path<String>) -> Result
     .await
 }
 
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct CancelledBackup {
+    message: &'static str,
+    backup_id: String,
+}
+
 /// Not in the contract: deployed hubs cannot end a backup (contract D36).
-async fn cancel(State(hub): State<Hub>, Path(backup_id): Path<String>) -> Result<Json<Value>> {
+async fn cancel(
+    State(hub): State<Hub>,
+    Path(backup_id): Path<String>,
+) -> Result<Json<CancelledBackup>> {
     hub.blocking(move |hub| {
         hub.engine().backups().cancel(&backup_id)?;
-        Ok(Json(
-            json!({ "message": "the backup is being cancelled", "backup_id": backup_id }),
-        ))
+        Ok(Json(CancelledBackup {
+            message: "the backup is being cancelled",
+            backup_id,
+        }))
     })
     .await
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct DeleteQuery {
-    /// Not in the contract.
+    /// Only this hub knows it: delete the backups that build on it as well.
     #[serde(default)]
     with_dependents: bool,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(rename = "DeletedBackups")
+)]
 struct DeleteAnswer {
     message: &'static str,
     backup_id: String,
-    /// Not in the contract: all that is gone, youngest first.
+    /// Only this hub says it: all that is gone, youngest first.
     deleted_backups: Vec<String>,
 }
 
@@ -504,35 +590,47 @@ async fn delete(
     .await
 }
 
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Pinned {
+    backup_id: String,
+    is_pinned: bool,
+}
+
 /// Not in the contract.
-async fn pin(State(hub): State<Hub>, Path(backup_id): Path<String>) -> Result<Json<Value>> {
+async fn pin(State(hub): State<Hub>, Path(backup_id): Path<String>) -> Result<Json<Pinned>> {
     set_pin(hub, backup_id, true).await
 }
 
 /// Not in the contract.
-async fn unpin(State(hub): State<Hub>, Path(backup_id): Path<String>) -> Result<Json<Value>> {
+async fn unpin(State(hub): State<Hub>, Path(backup_id): Path<String>) -> Result<Json<Pinned>> {
     set_pin(hub, backup_id, false).await
 }
 
-async fn set_pin(hub: Hub, backup_id: String, is_pinned: bool) -> Result<Json<Value>> {
+async fn set_pin(hub: Hub, backup_id: String, is_pinned: bool) -> Result<Json<Pinned>> {
     hub.blocking(move |hub| {
         hub.engine().backups().pin(&backup_id, is_pinned)?;
-        Ok(Json(
-            json!({ "backup_id": backup_id, "is_pinned": is_pinned }),
-        ))
+        Ok(Json(Pinned {
+            backup_id,
+            is_pinned,
+        }))
     })
     .await
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ChangeIdQuery {
     #[serde(default)]
+    #[cfg_attr(test, schemars(!default, length(min = 1)))]
     vm_name: String,
+    /// Its `disk_index`.
     #[serde(default)]
     disk_id: u32,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "ChangeId"))]
 struct ChangeIdAnswer {
     vm_name: String,
     disk_id: String,
@@ -583,14 +681,18 @@ async fn change_id(
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ChainQuery {
     #[serde(default)]
+    #[cfg_attr(test, schemars(!default, length(min = 1)))]
     vm_name: String,
     #[serde(default)]
+    #[cfg_attr(test, schemars(!default, length(min = 1)))]
     repository_id: String,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Chain {
     vm_name: String,
     repository_id: String,
@@ -600,17 +702,19 @@ struct Chain {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "ChainLink"))]
 struct Link {
     backup_id: String,
+    #[cfg_attr(test, schemars(schema_with = "super::schema::backup_type"))]
     backup_type: &'static str,
     /// Counted from the full backup, which is 1.
     sequence_number: usize,
-    created_at: Timestamp,
+    created_at: Time,
     size_gb: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     parent_backup_id: Option<String>,
     is_restorable: bool,
-    /// No hub has it: why it cannot be restored.
+    /// Only this hub says it: why it cannot be restored.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
 }
@@ -658,7 +762,7 @@ fn link(backup: Backup, sequence_number: usize, problem: Option<String>) -> Link
     Link {
         backup_type: backup.backup_type.as_str(),
         sequence_number,
-        created_at: backup.created_at,
+        created_at: backup.created_at.into(),
         size_gb: gibibytes(backup.stored_bytes()),
         is_restorable: problem.is_none(),
         problem,

@@ -1,32 +1,52 @@
 //! `/backups/{backup_id}/copies`: copies of recovery points in other repositories (contract 3.7).
 
-use axum::{
-    Json, Router,
-    extract::{Path, State},
-    http::StatusCode,
-    routing::{get, post},
-};
-use jiff::Timestamp;
+use axum::{Json, extract::State, http::StatusCode};
 use sendense_engine::ChainCopy;
 use sendense_types::FailureCode;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
-use super::request::JsonBody;
+use super::{
+    Time,
+    about::about,
+    request::{Created, JsonBody, Path},
+    routes::Routes,
+};
 use crate::{
     Hub, Profile,
     error::{Error, Result},
 };
 
 /// The routes below `/api/v1`.
-pub(crate) fn router() -> Router<Hub> {
-    Router::new()
-        .route("/backups/{backup_id}/copies", get(list))
-        .route("/backups/{backup_id}/copy", post(start))
-        .route("/backups/{backup_id}/copies/{copy_id}/cancel", post(cancel))
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .get(
+            "/backups/{backup_id}/copies",
+            list,
+            about("List the copies of a recovery point")
+                .notes("Oldest first. A recovery point that the hub does not know has none."),
+        )
+        .post(
+            "/backups/{backup_id}/copy",
+            start,
+            about("Begin to copy a recovery point and all it builds on to another repository")
+                .notes("What is there already is not copied again.")
+                .refuses(&[
+                    StatusCode::NOT_FOUND,
+                    StatusCode::CONFLICT,
+                    StatusCode::SERVICE_UNAVAILABLE,
+                ]),
+        )
+        .post(
+            "/backups/{backup_id}/copies/{copy_id}/cancel",
+            cancel,
+            about("Cancel a copy")
+                .notes("What is copied stays for the next one.")
+                .refuses(&[StatusCode::NOT_FOUND, StatusCode::CONFLICT]),
+        )
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Copy"))]
 struct CopyRow {
     id: i64,
     source_backup_id: String,
@@ -37,21 +57,23 @@ struct CopyRow {
     file_path: String,
     size_bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    copy_started_at: Option<Timestamp>,
+    copy_started_at: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    copy_completed_at: Option<Timestamp>,
+    copy_completed_at: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    verified_at: Option<Timestamp>,
+    verified_at: Option<Time>,
     verification_status: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_message: Option<String>,
-    /// No hub has it: the same for programs.
+    /// Only this hub says it: the same for programs.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<super::schema::Code>"))]
     error_code: Option<FailureCode>,
-    created_at: Timestamp,
-    /// No hub has these: the backup that it became, and how far it is.
+    created_at: Time,
+    /// Only this hub says it: the backup that it became.
     #[serde(skip_serializing_if = "Option::is_none")]
     backup_id: Option<String>,
+    /// Only this hub says it: how far it is.
     progress_percent: f64,
 }
 
@@ -85,30 +107,48 @@ fn row(hub: &Hub, copy: ChainCopy) -> Result<CopyRow> {
         repository_id: copy.repository_id,
         status: copy.status,
         size_bytes: copy.size_bytes,
-        copy_started_at: copy.copy_started_at,
-        copy_completed_at: copy.copy_completed_at,
-        verified_at: copy.verified_at,
+        copy_started_at: copy.copy_started_at.map(Time),
+        copy_completed_at: copy.copy_completed_at.map(Time),
+        verified_at: copy.verified_at.map(Time),
         verification_status: copy.verification_status,
         error_message: copy.error_message,
         error_code: copy
             .error_code
             .filter(|_| hub.profile() == Profile::Default),
-        created_at: copy.created_at,
+        created_at: copy.created_at.into(),
         backup_id: copy.backup_id,
     })
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "NewCopy"))]
 struct CopyRequest {
+    /// Where to.
     #[serde(default)]
+    #[cfg_attr(test, schemars(!default, length(min = 1)))]
     repository_id: String,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct StartedCopy {
+    message: &'static str,
+    copy_id: i64,
+    status: &'static str,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct CancelledCopy {
+    message: &'static str,
+    copy_id: i64,
 }
 
 async fn start(
     State(hub): State<Hub>,
     Path(backup_id): Path<String>,
     JsonBody(request): JsonBody<CopyRequest>,
-) -> Result<(StatusCode, Json<Value>)> {
+) -> Result<Created<StartedCopy>> {
     if request.repository_id.is_empty() {
         return Err(Error::Required("repository_id"));
     }
@@ -117,14 +157,11 @@ async fn start(
             .engine()
             .copies()
             .start(&backup_id, &request.repository_id)?;
-        Ok((
-            StatusCode::CREATED,
-            Json(json!({
-                "message": "the recovery point and all it builds on are being copied",
-                "copy_id": copy_id,
-                "status": "pending",
-            })),
-        ))
+        Ok(Created(StartedCopy {
+            message: "the recovery point and all it builds on are being copied",
+            copy_id,
+            status: "pending",
+        }))
     })
     .await
 }
@@ -133,13 +170,13 @@ async fn start(
 async fn cancel(
     State(hub): State<Hub>,
     Path((backup_id, copy_id)): Path<(String, i64)>,
-) -> Result<Json<Value>> {
+) -> Result<Json<CancelledCopy>> {
     hub.blocking(move |hub| {
         hub.engine().copies().cancel(&backup_id, copy_id)?;
-        Ok(Json(json!({
-            "message": "the copy is being cancelled; what is copied stays for the next one",
-            "copy_id": copy_id,
-        })))
+        Ok(Json(CancelledCopy {
+            message: "the copy is being cancelled; what is copied stays for the next one",
+            copy_id,
+        }))
     })
     .await
 }

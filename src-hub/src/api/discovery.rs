@@ -6,47 +6,66 @@ use std::{
     time::Instant,
 };
 
-use axum::{Json, Router, extract::State, routing::post};
-use jiff::Timestamp;
+use axum::{Json, extract::State, http::StatusCode};
 use sendense_engine::{Added as AddedVm, FoundDisk, FoundVm, LeftOut, vmware_disk_key};
 use serde::{Deserialize, Serialize};
 
-use super::{gibibytes, request::JsonBody};
+use super::{Time, about::about, gibibytes, request::JsonBody, routes::Routes};
 use crate::{
     Hub,
     error::{Error, Result},
 };
 
 /// The routes below `/api/v1`.
-pub(crate) fn router() -> Router<Hub> {
-    Router::new()
-        .route("/discovery/discover-vms", post(discover))
-        .route("/discovery/add-vms", post(add))
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .post(
+            "/discovery/discover-vms",
+            discover,
+            about("Look for VMs in a folder on the hub's computer")
+                .notes("Changes nothing.")
+                .refuses(&[StatusCode::NOT_FOUND]),
+        )
+        .post(
+            "/discovery/add-vms",
+            add,
+            about("Add VMs of a folder to those that the hub knows")
+                .notes(
+                    "Answers 200 whatever becomes of each VM, which `processed_vms` says. A VM that the hub knows \
+                     already is brought up to date.",
+                )
+                .refuses(&[StatusCode::NOT_FOUND]),
+        )
 }
 
 /// Where to look.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Source {
     /// An absolute path on the hub's computer.
     folder: PathBuf,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "DiscoverVms"))]
 struct DiscoverRequest {
+    #[cfg_attr(test, schemars(required))]
     source: Option<Source>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "FoundVms"))]
 struct Discovered {
     discovered_vms: Vec<VmRow>,
     discovery_count: usize,
-    /// Nanoseconds (contract 2.5).
+    /// In nanoseconds.
     processing_time: u64,
     status: &'static str,
     message: String,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "FoundVm"))]
 struct VmRow {
     id: String,
     name: String,
@@ -56,7 +75,7 @@ struct VmRow {
     memory_mb: Option<u64>,
     num_cpu: Option<u32>,
     disks: Vec<DiskRow>,
-    /// Of interest to nobody yet; clients of deployed hubs expect the key.
+    /// Always empty.
     networks: [(); 0],
     existing: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,10 +85,12 @@ struct VmRow {
     problem: Option<String>,
     /// What lies in its places and is not backed up.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, schemars(with = "Vec<super::schema::LeftOut>"))]
     left_out: Vec<LeftOut>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "FoundDisk"))]
 struct DiskRow {
     id: String,
     label: String,
@@ -142,26 +163,32 @@ async fn discover(
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "AddVms"))]
 struct AddRequest {
+    /// Names or ids, as looking for them tells.
     #[serde(default)]
+    #[cfg_attr(test, schemars(!default, length(min = 1)))]
     vm_names: Vec<String>,
+    #[cfg_attr(test, schemars(required))]
     source: Option<Source>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "AddedVms"))]
 struct Added {
-    /// Always true, as on deployed hubs: what became of each VM says its row.
+    /// Always true: what became of each VM says its row.
     success: bool,
     message: String,
     vms_added: usize,
     vms_failed: usize,
     total_vms: usize,
-    added_at: Timestamp,
-    /// One row for each name that was asked for, unlike on deployed hubs, which leave some out.
+    added_at: Time,
+    /// One row for each name that was asked for.
     processed_vms: Vec<ProcessedVm>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ProcessedVm {
     /// The name that was asked for.
     vm_name: String,
@@ -192,7 +219,7 @@ async fn add(
             vms_added,
             vms_failed: total_vms - vms_added,
             total_vms,
-            added_at: hub.clock().now(),
+            added_at: hub.clock().now().into(),
             processed_vms,
         }))
     })

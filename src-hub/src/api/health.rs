@@ -2,23 +2,28 @@
 
 use std::time::Duration;
 
-use axum::{Json, Router, extract::State, routing::get};
-use jiff::Timestamp;
+use axum::{Json, extract::State};
 use serde::Serialize;
 
+use super::{Time, about::about, routes::Routes};
 use crate::{Hub, error::Result};
 
 /// The route, which exists with and without `/api/v1` (contract D1).
-pub(crate) fn router() -> Router<Hub> {
-    Router::new().route("/health", get(health))
+pub(crate) fn routes() -> Routes {
+    let health_of = about("Tell whether the hub is running and can read its database")
+        .notes("The same with and without `/api/v1`; needs no token.");
+    Routes::new().get("/health", health, health_of)
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Health {
     service: &'static str,
+    /// `healthy`, or `degraded` while the database takes long to answer.
     status: &'static str,
-    timestamp: Timestamp,
+    timestamp: Time,
     version: &'static str,
+    /// `connected` or `busy`.
     database: &'static str,
 }
 
@@ -40,7 +45,7 @@ async fn health(State(hub): State<Hub>) -> Result<Json<Health>> {
     Ok(Json(Health {
         service: "Sendense local hub",
         status,
-        timestamp,
+        timestamp: timestamp.into(),
         version: env!("CARGO_PKG_VERSION"),
         database,
     }))

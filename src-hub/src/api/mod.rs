@@ -2,15 +2,22 @@
 //!
 //! From outside in: a panic becomes a 500, a body has a maximum size, a call needs a token.
 
+mod about;
 mod backups;
 mod copies;
+mod described;
 mod discovery;
 mod health;
 mod login;
+#[cfg(test)]
+mod openapi;
 mod repositories;
 mod request;
 mod restore;
 mod retention;
+mod routes;
+#[cfg(test)]
+mod schema;
 mod verify;
 mod vms;
 
@@ -24,8 +31,11 @@ use axum::{
     middleware::{self, Next},
     response::IntoResponse,
 };
+use jiff::Timestamp;
+use serde::Serialize;
 use tower_http::{catch_panic::CatchPanicLayer, timeout::RequestBodyTimeoutLayer};
 
+use self::routes::Routes;
 use crate::{
     Hub,
     connections::Client,
@@ -39,27 +49,33 @@ const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// A client that sends nothing of its body for so long has gone.
 const BODY_PAUSE: Duration = Duration::from_secs(30);
 
+/// Every route that a hub has.
+fn table(hub: &Hub) -> Routes {
+    let guarded = Routes::new()
+        .merge(vms::routes())
+        .merge(discovery::routes())
+        .merge(repositories::routes())
+        .merge(backups::routes())
+        .merge(copies::routes())
+        .merge(verify::routes())
+        .merge(retention::routes())
+        .merge(restore::routes())
+        .merge(login::guarded_routes())
+        .guarded(hub, require_token);
+    let v1 = Routes::new()
+        .merge(health::routes())
+        .merge(login::routes())
+        .merge(guarded);
+    Routes::new()
+        .merge(health::routes())
+        .merge(v1.below("/api/v1"))
+}
+
 /// Everything a hub answers.
 pub(crate) fn router(hub: Hub) -> Router {
-    let guarded = Router::new()
-        .merge(vms::router())
-        .merge(discovery::router())
-        .merge(repositories::router())
-        .merge(backups::router())
-        .merge(copies::router())
-        .merge(verify::router())
-        .merge(retention::router())
-        .merge(restore::router())
-        .merge(login::guarded_router())
-        .route_layer(middleware::from_fn_with_state(hub.clone(), require_token));
-    let v1 = Router::new()
-        .merge(health::router())
-        .merge(login::router())
-        .merge(guarded);
     let profile = hub.profile();
-    let router = Router::new()
-        .merge(health::router())
-        .nest("/api/v1", v1)
+    let router = table(&hub)
+        .into_router()
         .fallback(unknown_path)
         .method_not_allowed_fallback(async || Error::WrongMethod)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -92,6 +108,17 @@ async fn unknown_path(uri: Uri) -> Error {
 /// The panic's own text goes to the log by the panic hook; the client learns that it happened.
 fn panicked(_: Box<dyn Any + Send>) -> Response<Body> {
     Error::Panicked.into_response()
+}
+
+/// A time in an answer: UTC, as in RFC 3339.
+#[derive(Clone, Copy, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(inline))]
+struct Time(#[cfg_attr(test, schemars(with = "String", extend("format" = "date-time")))] Timestamp);
+
+impl From<Timestamp> for Time {
+    fn from(time: Timestamp) -> Self {
+        Self(time)
+    }
 }
 
 /// Bytes as the contract's `…_gb`: units of 1024³.

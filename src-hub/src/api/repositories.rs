@@ -2,57 +2,93 @@
 
 use std::path::PathBuf;
 
-use axum::{
-    Json, Router,
-    extract::{Path, State},
-    http::StatusCode,
-    routing::{get, post},
-};
-use jiff::Timestamp;
+use axum::{Json, extract::State, http::StatusCode};
 use sendense_engine::{
     self as engine, Difference, LOCAL, LocalConfig, Repository, Rescanned, Room, try_folder,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
-use super::request::JsonBody;
+use super::{
+    Time,
+    about::about,
+    request::{Created, JsonBody, Path},
+    routes::Routes,
+};
 use crate::{
     Hub, Profile,
     error::{Error, Result},
 };
 
 /// The routes below `/api/v1`.
-pub(crate) fn router() -> Router<Hub> {
-    Router::new()
-        .route("/repositories", get(list).post(create))
-        .route("/repositories/test", post(test))
-        .route("/repositories/refresh-storage", post(refresh))
-        .route("/repositories/rescan", post(rescan))
-        .route("/repositories/{id}", axum::routing::delete(delete))
-        .route("/repositories/{id}/storage", get(storage))
+pub(crate) fn routes() -> Routes {
+    const TO_A_FOLDER: &[StatusCode] = &[StatusCode::NOT_FOUND, StatusCode::CONFLICT];
+    Routes::new()
+        .get("/repositories", list, about("List the repositories"))
+        .post(
+            "/repositories",
+            create,
+            about("Make a folder a repository")
+                .notes("The folder is on the hub's computer, and is made where it is missing.")
+                .refuses(TO_A_FOLDER),
+        )
+        .post(
+            "/repositories/test",
+            test,
+            about("Try whether a folder can be a repository")
+                .notes("A folder that cannot is an answer with `success: false`, not a failure."),
+        )
+        .post(
+            "/repositories/refresh-storage",
+            refresh,
+            about("Count the repositories whose sizes can be read")
+                .notes("Sizes are read whenever they are asked for."),
+        )
+        .post(
+            "/repositories/rescan",
+            rescan,
+            about("Put the recovery points of a folder on record")
+                .notes("Finds them by the manifests beside their images.")
+                .refuses(TO_A_FOLDER),
+        )
+        .delete(
+            "/repositories/{id}",
+            delete,
+            about("Remove a repository")
+                .notes("Only one without backups, and never the first. Its folder stays.")
+                .refuses(TO_A_FOLDER),
+        )
+        .get(
+            "/repositories/{id}/storage",
+            storage,
+            about("Show how much room a repository has").refuses(TO_A_FOLDER),
+        )
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Repository"))]
 struct RepositoryRow {
     id: String,
     name: String,
     #[serde(rename = "type")]
     repository_type: String,
     enabled: bool,
+    #[cfg_attr(test, schemars(with = "super::schema::LocalConfig"))]
     config: LocalConfig,
     is_immutable: bool,
     min_retention_days: u32,
     /// Left out where the folder cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     storage_info: Option<Storage>,
-    created_at: Timestamp,
-    updated_at: Timestamp,
+    created_at: Time,
+    updated_at: Time,
     #[serde(flatten)]
+    #[cfg_attr(test, schemars(required))]
     deployed: Option<Condition>,
 }
 
-/// No hub has it: whether the repository is where it should be, and all that should be in it.
+// No other hub says whether the repository is where it should be, and all that should be in it.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Condition {
     is_connected: bool,
     /// Why it is not connected.
@@ -63,6 +99,7 @@ struct Condition {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Problem {
     path: String,
     problem: String,
@@ -70,6 +107,7 @@ struct Problem {
 
 /// Sizes are those of the whole filesystem.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Storage {
     repository_id: String,
     total_bytes: u64,
@@ -77,51 +115,80 @@ struct Storage {
     available_bytes: u64,
     used_percent: f64,
     backup_count: usize,
-    last_check_at: Timestamp,
+    last_check_at: Time,
 }
 
-async fn list(State(hub): State<Hub>) -> Result<Json<Value>> {
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct RepositoryList {
+    success: bool,
+    repositories: Vec<RepositoryRow>,
+}
+
+async fn list(State(hub): State<Hub>) -> Result<Json<RepositoryList>> {
     hub.blocking(|hub| {
-        let rows = hub
-            .engine()
-            .repositories()
-            .list()?
-            .into_iter()
-            .map(|repository| row(&hub, repository))
-            .collect::<Result<Vec<_>>>()?;
-        Ok(Json(json!({ "success": true, "repositories": rows })))
+        let repositories = hub.engine().repositories().list()?;
+        Ok(Json(RepositoryList {
+            success: true,
+            repositories: repositories
+                .into_iter()
+                .map(|repository| row(&hub, repository))
+                .collect::<Result<_>>()?,
+        }))
     })
     .await
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "NewRepository"))]
 struct CreateRequest {
     #[serde(default)]
+    #[cfg_attr(test, schemars(!default, length(min = 1)))]
     name: String,
+    /// `local`: a folder.
     #[serde(default, rename = "type")]
+    #[cfg_attr(test, schemars(!default, schema_with = "local"))]
     repository_type: String,
     #[serde(default)]
+    #[cfg_attr(test, schemars(!default, required))]
     config: Option<FolderConfig>,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(rename = "TriedRepository")
+)]
 struct TestRequest {
+    /// `local`: a folder.
     #[serde(default, rename = "type")]
+    #[cfg_attr(test, schemars(!default, schema_with = "local"))]
     repository_type: String,
     #[serde(default)]
+    #[cfg_attr(test, schemars(!default, required))]
     config: Option<FolderConfig>,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct FolderConfig {
     #[serde(default)]
+    #[cfg_attr(test, schemars(!default, length(min = 1)))]
     path: PathBuf,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct CreatedRepository {
+    success: bool,
+    repository: RepositoryRow,
 }
 
 async fn create(
     State(hub): State<Hub>,
     JsonBody(request): JsonBody<CreateRequest>,
-) -> Result<(StatusCode, Json<Value>)> {
+) -> Result<Created<CreatedRepository>> {
     let name = request.name.trim().to_owned();
     if name.is_empty() {
         return Err(Error::Required("Repository name"));
@@ -129,11 +196,10 @@ async fn create(
     let folder = folder(&request.repository_type, request.config)?;
     hub.blocking(move |hub| {
         let created = hub.engine().repositories().create(&name, &folder)?;
-        let row = row(&hub, created)?;
-        Ok((
-            StatusCode::CREATED,
-            Json(json!({ "success": true, "repository": row })),
-        ))
+        Ok(Created(CreatedRepository {
+            success: true,
+            repository: row(&hub, created)?,
+        }))
     })
     .await
 }
@@ -149,33 +215,65 @@ fn folder(repository_type: &str, config: Option<FolderConfig>) -> Result<PathBuf
     }
 }
 
+#[cfg(test)]
+fn local(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    super::schema::one_of(&[LOCAL])
+}
+
+#[derive(Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(rename = "RepositoryTrial")
+)]
+struct Tried {
+    success: bool,
+    message: &'static str,
+    /// Why it cannot be used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_details: Option<String>,
+}
+
 /// A folder that cannot be used is an answer, not a failure (contract 3.5).
 async fn test(
     State(hub): State<Hub>,
     JsonBody(request): JsonBody<TestRequest>,
-) -> Result<Json<Value>> {
+) -> Result<Json<Tried>> {
     let folder = folder(&request.repository_type, request.config)?;
     hub.blocking(move |_| {
-        Ok(Json(match try_folder(&folder) {
-            Ok(()) => json!({ "success": true, "message": "Repository test successful" }),
-            Err(error) => json!({
-                "success": false,
-                "message": "Repository test failed",
-                "error_details": error.to_string(),
-            }),
+        let refusal = try_folder(&folder).err();
+        Ok(Json(Tried {
+            success: refusal.is_none(),
+            message: match refusal {
+                None => "Repository test successful",
+                Some(_) => "Repository test failed",
+            },
+            error_details: refusal.map(|why| why.to_string()),
         }))
     })
     .await
 }
 
-async fn delete(State(hub): State<Hub>, Path(id): Path<String>) -> Result<Json<Value>> {
+#[derive(Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(rename = "RemovedRepository")
+)]
+struct Removed {
+    success: bool,
+    message: &'static str,
+    id: String,
+}
+
+async fn delete(State(hub): State<Hub>, Path(id): Path<String>) -> Result<Json<Removed>> {
     hub.blocking(move |hub| {
         hub.engine().repositories().delete(&id)?;
-        Ok(Json(json!({
-            "success": true,
-            "message": "Repository deleted successfully",
-            "id": id,
-        })))
+        Ok(Json(Removed {
+            success: true,
+            message: "Repository deleted successfully",
+            id,
+        }))
     })
     .await
 }
@@ -194,8 +292,21 @@ async fn storage(State(hub): State<Hub>, Path(id): Path<String>) -> Result<Json<
     .map(Json)
 }
 
+#[derive(Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(rename = "RefreshedStorage")
+)]
+struct Refreshed {
+    success: bool,
+    message: &'static str,
+    refreshed_count: usize,
+    failed_count: usize,
+}
+
 /// Sizes are read whenever they are asked for; this says for how many that works.
-async fn refresh(State(hub): State<Hub>) -> Result<Json<Value>> {
+async fn refresh(State(hub): State<Hub>) -> Result<Json<Refreshed>> {
     hub.blocking(|hub| {
         let repositories = hub.engine().repositories().list()?;
         let n_all = repositories.len();
@@ -203,23 +314,26 @@ async fn refresh(State(hub): State<Hub>) -> Result<Json<Value>> {
             .into_iter()
             .filter(|repository| repository.connected().is_ok())
             .count();
-        Ok(Json(json!({
-            "success": true,
-            "message": "storage information is read whenever it is asked for",
-            "refreshed_count": n_read,
-            "failed_count": n_all - n_read,
-        })))
+        Ok(Json(Refreshed {
+            success: true,
+            message: "storage information is read whenever it is asked for",
+            refreshed_count: n_read,
+            failed_count: n_all - n_read,
+        }))
     })
     .await
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Rescan"))]
 struct RescanRequest {
     #[serde(default)]
+    #[cfg_attr(test, schemars(!default, length(min = 1)))]
     path: PathBuf,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Rescanned"))]
 struct RescanAnswer {
     repository: RepositoryRow,
     /// Taken on record, oldest first.
@@ -273,8 +387,8 @@ fn row(hub: &Hub, repository: Repository) -> Result<RepositoryRow> {
         config: repository.config,
         is_immutable: repository.is_immutable,
         min_retention_days: repository.min_retention_days,
-        created_at: repository.created_at,
-        updated_at: repository.updated_at,
+        created_at: repository.created_at.into(),
+        updated_at: repository.updated_at.into(),
     })
 }
 
@@ -319,6 +433,6 @@ fn storage_info(hub: &Hub, repository: &Repository) -> Result<Option<Storage>> {
         // A filesystem without a size (contract 3.5) is not full.
         used_percent: 100.0 * used_bytes as f64 / total_bytes.max(1) as f64,
         backup_count: n_backups,
-        last_check_at: hub.clock().now(),
+        last_check_at: hub.clock().now().into(),
     }))
 }

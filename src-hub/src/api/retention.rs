@@ -1,27 +1,53 @@
 //! `/vm-contexts/{vm}/retention`: how many recovery points of a VM are kept. Not in the contract.
 
-use axum::{
-    Json, Router,
-    extract::{Path, State},
-    routing::{get, post},
-};
+use axum::{Json, extract::State, http::StatusCode};
 use sendense_engine::{Fate, Policy, Vm};
 use serde::{Deserialize, Serialize};
 
-use super::request::JsonBody;
+use super::{
+    about::about,
+    request::{JsonBody, Path},
+    routes::Routes,
+};
 use crate::{Hub, error::Result};
 
 /// The routes below `/api/v1`.
-pub(crate) fn router() -> Router<Hub> {
-    Router::new()
-        .route("/vm-contexts/{vm}/retention", get(show).put(set))
-        .route("/vm-contexts/{vm}/retention/run", post(run))
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .get(
+            "/vm-contexts/{vm}/retention",
+            show,
+            about("Show how many recovery points of a VM are kept")
+                .refuses(&[StatusCode::NOT_FOUND]),
+        )
+        .put(
+            "/vm-contexts/{vm}/retention",
+            set,
+            about("Set how many recovery points of a VM are kept")
+                .notes("It counts from the next backup on; `retention/run` does it at once.")
+                .refuses(&[StatusCode::NOT_FOUND]),
+        )
+        .post(
+            "/vm-contexts/{vm}/retention/run",
+            run,
+            about("Delete and merge what is not kept any more")
+                .notes(
+                    "Answers what becomes of each recovery point, and goes on in the background.",
+                )
+                .refuses(&[
+                    StatusCode::NOT_FOUND,
+                    StatusCode::CONFLICT,
+                    StatusCode::SERVICE_UNAVAILABLE,
+                ]),
+        )
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Retention {
     vm_name: String,
     /// `null`: all recovery points are kept.
+    #[cfg_attr(test, schemars(with = "Option<super::schema::RetentionPolicy>"))]
     policy: Option<Policy>,
     /// `running`, `done`, `failed`, or `idle` when it has not run since the hub was started.
     status: &'static str,
@@ -30,21 +56,26 @@ struct Retention {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "SetRetention"))]
 struct SetRequest {
     /// `null` ends retention. That it is left out is no reason to.
     #[serde(deserialize_with = "Option::deserialize")]
+    #[cfg_attr(test, schemars(with = "super::schema::PolicyOrNull"))]
     policy: Option<Policy>,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "RunRetention"))]
 struct RunRequest {
     #[serde(default)]
     dry_run: bool,
     /// For a dry run: other rules than those that are set.
+    #[cfg_attr(test, schemars(with = "Option<super::schema::WantedRetentionPolicy>"))]
     policy: Option<Policy>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "RetentionPlan"))]
 struct RunAnswer {
     vm_name: String,
     dry_run: bool,
@@ -53,6 +84,7 @@ struct RunAnswer {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "PlannedPoint"))]
 struct PointRow {
     backup_id: String,
     /// `keep`, `delete` or `merge`.

@@ -1,26 +1,43 @@
 //! `/backups/{backup_id}/verify`: whether a backup still contains what was backed up. Not in the contract.
 
-use axum::{
-    Json, Router,
-    extract::{Path, State},
-    routing::{get, post},
-};
+use axum::{Json, extract::State, http::StatusCode};
 use sendense_engine::Error;
 use serde::Serialize;
 
+use super::{about::about, request::Path, routes::Routes};
 use crate::{Hub, error::Result};
 
 /// The routes below `/api/v1`.
-pub(crate) fn router() -> Router<Hub> {
-    Router::new()
-        .route("/backups/{backup_id}/verify", get(show).post(start))
-        .route("/backups/{backup_id}/verify/cancel", post(cancel))
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .get(
+            "/backups/{backup_id}/verify",
+            show,
+            about("Show what verifying a recovery point has found so far")
+                .refuses(&[StatusCode::NOT_FOUND]),
+        )
+        .post(
+            "/backups/{backup_id}/verify",
+            start,
+            about("Begin to verify a recovery point, or go on").refuses(&[
+                StatusCode::NOT_FOUND,
+                StatusCode::CONFLICT,
+                StatusCode::SERVICE_UNAVAILABLE,
+            ]),
+        )
+        .post(
+            "/backups/{backup_id}/verify/cancel",
+            cancel,
+            about("Stop verifying a recovery point")
+                .refuses(&[StatusCode::NOT_FOUND, StatusCode::CONFLICT]),
+        )
 }
 
 /// What a verification is that was ended before it was through.
 const CANCELLED: &str = "cancelled";
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Verification"))]
 struct Answer {
     backup_id: String,
     /// `running`, `cancelled`, `sound`, `flawed` (its disks are sound), `unproven` or `damaged`.
@@ -33,6 +50,7 @@ struct Answer {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "VerifiedDisk"))]
 struct DiskRow {
     disk_index: u32,
     status: &'static str,

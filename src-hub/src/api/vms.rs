@@ -1,31 +1,38 @@
 //! `/vm-contexts`: VMs the hub knows, and their disks (contract 3.3).
 
-use axum::{
-    Json, Router,
-    extract::{Path, State},
-    routing::get,
-};
-use jiff::Timestamp;
+use axum::{Json, extract::State, http::StatusCode};
 use sendense_engine::{Disk, LeftOut, Vm};
 use serde::Serialize;
 
-use super::gibibytes;
+use super::{Time, about::about, gibibytes, request::Path, routes::Routes};
 use crate::{Hub, Profile, error::Result};
 
 /// The routes below `/api/v1`.
-pub(crate) fn router() -> Router<Hub> {
-    Router::new()
-        .route("/vm-contexts", get(list))
-        .route("/vm-contexts/{vm}/disks", get(disks))
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .get(
+            "/vm-contexts",
+            list,
+            about("List the VMs that the hub knows"),
+        )
+        .get(
+            "/vm-contexts/{vm}/disks",
+            disks,
+            about("List the disks of a VM")
+                .notes("`vm` is its `context_id` or its name.")
+                .refuses(&[StatusCode::NOT_FOUND]),
+        )
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct VmList {
     vm_contexts: Vec<VmRow>,
     count: usize,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Vm"))]
 struct VmRow {
     context_id: String,
     vm_name: String,
@@ -37,16 +44,19 @@ struct VmRow {
     memory_mb: Option<u64>,
     os_type: Option<String>,
     power_state: Option<String>,
-    created_at: Timestamp,
+    created_at: Time,
     #[serde(flatten)]
+    #[cfg_attr(test, schemars(required))]
     deployed: Option<DeployedVm>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct DeployedVm {
     vmware_vm_id: String,
-    updated_at: Timestamp,
+    updated_at: Time,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, schemars(with = "Vec<super::schema::LeftOut>"))]
     left_out: Vec<LeftOut>,
 }
 
@@ -75,10 +85,10 @@ impl VmRow {
             memory_mb,
             os_type: unknown(vm.os_type),
             power_state: unknown(vm.power_state),
-            created_at: vm.created_at,
+            created_at: vm.created_at.into(),
             deployed: profile.deployed(|| DeployedVm {
                 vmware_vm_id: vm.vmware_vm_id,
-                updated_at: vm.updated_at,
+                updated_at: vm.updated_at.into(),
                 left_out: vm.left_out,
             }),
         }
@@ -100,20 +110,24 @@ async fn list(State(hub): State<Hub>) -> Result<Json<VmList>> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct DiskList {
     vm_name: String,
     disks: Vec<DiskRow>,
     total_disks: usize,
     #[serde(flatten)]
+    #[cfg_attr(test, schemars(required))]
     deployed: Option<DeployedDiskList>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct DeployedDiskList {
     count: usize,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Disk"))]
 struct DiskRow {
     disk_index: u32,
     vmware_disk_key: u32,
@@ -122,10 +136,12 @@ struct DiskRow {
     datastore: String,
     path: String,
     #[serde(flatten)]
+    #[cfg_attr(test, schemars(required))]
     deployed: Option<DeployedDisk>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct DeployedDisk {
     disk_id: String,
     capacity_bytes: u64,

@@ -20,12 +20,18 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    /// Starts a hub that keeps its data below that folder, and waits until it answers.
+    /// Starts a hub that keeps its data below that folder, wants no sign-in, and waits until it answers.
     pub(crate) fn start(sendense: &Path, folder: &Path) -> Result<Self> {
+        Self::start_with(sendense, folder, &["--no-auth"])
+    }
+
+    /// The same with these arguments.
+    pub(crate) fn start_with(sendense: &Path, folder: &Path, args: &[&str]) -> Result<Self> {
         let mut serve = program(sendense);
         serve
             .args(["--data", "data", "--json", "hub", "serve"])
-            .args(["--no-auth", "--listen", "127.0.0.1:0"])
+            .args(["--listen", "127.0.0.1:0"])
+            .args(args)
             .current_dir(folder)
             .stdout(Stdio::piped());
         let child = serve.spawn().context("cannot start the hub")?;
@@ -67,7 +73,7 @@ impl Hub {
     }
 
     /// Runs a command that is not measured.
-    pub(super) fn json(&self, args: &[&str]) -> Result<Value> {
+    pub(crate) fn json(&self, args: &[&str]) -> Result<Value> {
         let said = quietly(&mut self.command(args))?;
         serde_json::from_slice(&said).context("the answer is no JSON")
     }

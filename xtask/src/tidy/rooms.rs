@@ -295,6 +295,11 @@ const ROOMS: &[(&str, Rooms)] = &[
             ("fixtures", &["process", "setup", "workspace"]),
             ("icons", &["process", "setup", "workspace"]),
             ("journey", &["process", "setup", "workspace"]),
+            ("openapi", &["process", "workspace"]),
+            (
+                "requests",
+                &["bench", "process", "setup", "tally", "workspace"],
+            ),
             ("setup", &["process", "workspace"]),
             (
                 "suite",
@@ -303,6 +308,7 @@ const ROOMS: &[(&str, Rooms)] = &[
                     "check",
                     "corpus",
                     "process",
+                    "requests",
                     "setup",
                     "tally",
                     "tidy",

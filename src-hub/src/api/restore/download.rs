@@ -3,11 +3,30 @@
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderValue, Response, StatusCode, header},
+    response::IntoResponse,
 };
 use jiff::{Timestamp, tz::Offset};
 use sendense_engine::restore::{ArchiveFormat, FileHead, MountInUse, RequestPath, Result, Target};
 
 use super::{disposition::attachment, range::Wanted};
+
+/// A file, a part of it, or a folder as an archive.
+pub(super) struct Download(pub(super) Response<Body>);
+
+/// A folder as an archive.
+pub(super) struct Archive(pub(super) Response<Body>);
+
+impl IntoResponse for Download {
+    fn into_response(self) -> Response<Body> {
+        self.0
+    }
+}
+
+impl IntoResponse for Archive {
+    fn into_response(self) -> Response<Body> {
+        self.0
+    }
+}
 
 /// What a client asks of a download beside the path.
 #[derive(Clone, Debug, Default)]
@@ -52,11 +71,16 @@ pub(super) async fn download(
     path: RequestPath,
     stream: Option<String>,
     conditions: &Conditions,
-) -> Result<Response<Body>> {
-    match mount.target(path.clone(), stream).await? {
-        Target::File(head) => send_file(mount, path, head, conditions).await,
-        Target::Folder => archive(mount, path, ArchiveFormat::Zip, conditions).await,
-    }
+) -> Result<Download> {
+    let answer = match mount.target(path.clone(), stream).await? {
+        Target::File(head) => send_file(mount, path, head, conditions).await?,
+        Target::Folder => {
+            archive(mount, path, ArchiveFormat::Zip, conditions)
+                .await?
+                .0
+        }
+    };
+    Ok(Download(answer))
 }
 
 async fn send_file(
@@ -107,7 +131,7 @@ pub(super) async fn archive(
     path: RequestPath,
     format: ArchiveFormat,
     conditions: &Conditions,
-) -> Result<Response<Body>> {
+) -> Result<Archive> {
     let name = mount.archive_name(&path, format);
     let body = if conditions.is_head {
         mount.require_folder(path).await?;
@@ -124,7 +148,7 @@ pub(super) async fn archive(
         .header(header::CONTENT_DISPOSITION, attachment(&name))
         .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
         .header(header::CACHE_CONTROL, "no-store");
-    Ok(built(answer.body(body)))
+    Ok(Archive(built(answer.body(body))))
 }
 
 /// `Tue, 02 Sep 2025 06:21:20 GMT`, for years that the format has room for.
