@@ -24,8 +24,11 @@ async fn for_days_a_mount_in_use_is_asked_for_as_planned_and_never_lost() {
     let asked_before = scene.hub.asked().len();
     scene
         .pass_days(5, async |scene, round| {
-            let folder = format!("/{}", round % 7);
-            scene.mounts.browse(&mount.mount_id, Some(folder));
+            // Somebody goes to another folder every twenty minutes.
+            if round % 4 == 0 {
+                let folder = format!("/{}", round % 7);
+                scene.mounts.browse(&mount.mount_id, Some(folder));
+            }
             let mut disks = scene.disks.lock().unwrap();
             match round {
                 // The clock of the hub's computer is set, and summer ends there.
