@@ -4,7 +4,11 @@
 //! TARGET FILTER…` names tests that must fail with it, as `cargo test` takes them (`# red: sendense-engine --lib
 //! chain::`). A patch that no longer applies, does not build or leaves these tests green is a failure: either the patch
 //! is stale or the tests miss the fault.
+//!
+//! The copies are built as quickly as can be, our own crates without optimisation. So that no test is red for being slow,
+//! or for any reason but the patch, all of them run once in a copy that is whole, and must pass.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -17,6 +21,19 @@ use crate::tally::Tally;
 use crate::ui;
 use crate::workspace::{self, cargo};
 
+/// Our crates that patches change, or that are built again because of them. Without optimisation that takes less time
+/// than their tests lose by it.
+const UNOPTIMISED: [&str; 8] = [
+    "sendense",
+    "sendense-core",
+    "sendense-desktop",
+    "sendense-disk",
+    "sendense-engine",
+    "sendense-hub",
+    "sendense-tests",
+    "sendense-ui",
+];
+
 /// One patch, read.
 #[derive(Debug, PartialEq, Eq)]
 struct Breakage {
@@ -26,25 +43,45 @@ struct Breakage {
     red: Vec<Vec<String>>,
 }
 
-/// Runs all breakages; each counts as one test.
-pub(crate) fn run(tally: &mut Tally) {
-    match run_all(tally) {
-        Ok(0) => tally.fail("breakages: there is no patch in tests/breakages".to_owned()),
+/// Runs the breakages of these names, or all when none is given; each counts as one test.
+pub(crate) fn run(tally: &mut Tally, names: &[String]) {
+    match run_all(tally, names) {
+        Ok(0) => tally.fail("breakages: there is no such patch in tests/breakages".to_owned()),
         Ok(_) => {}
         Err(error) => tally.step("breakages", Err(error)),
     }
 }
 
-fn run_all(tally: &mut Tally) -> Result<usize> {
+/// As a task of its own.
+///
+/// # Errors
+/// When one is not noticed.
+pub(crate) fn run_named(names: &[String]) -> Result<()> {
+    ui::run()?;
+    let mut tally = Tally::default();
+    run(&mut tally, names);
+    println!("{}", tally.closing_line());
+    ensure!(tally.failed.is_empty(), "not every breakage was noticed");
+    Ok(())
+}
+
+fn run_all(tally: &mut Tally, names: &[String]) -> Result<usize> {
     let folder = workspace::root().join("tests/breakages");
     let mut patches: Vec<PathBuf> = fs::read_dir(&folder)
         .with_context(|| format!("cannot list {}", folder.display()))?
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<_, _>>()?;
     patches.retain(|path| path.extension().is_some_and(|kind| kind == "patch"));
+    let is_named = |path: &PathBuf| {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        names.is_empty() || names.iter().any(|wanted| *wanted == name)
+    };
+    patches.retain(is_named);
     let text_of = |patch: &PathBuf| fs::read_to_string(patch).unwrap_or_default();
     patches.sort_by_cached_key(|patch| (rebuilt(&text_of(patch)), patch.clone()));
     let copy = workspace::target()?.join("breakages");
+    let read = patches.iter().map(|patch| parse(&text_of(patch)));
+    see_green(&read.filter_map(Result::ok).collect::<Vec<_>>(), &copy)?;
     for patch in &patches {
         let name = patch.file_stem().unwrap_or_default().to_string_lossy();
         let started = Instant::now();
@@ -65,6 +102,29 @@ fn run_all(tally: &mut Tally) -> Result<usize> {
         }
     }
     Ok(patches.len())
+}
+
+/// Runs the tests of all patches in a copy without any, which must pass.
+fn see_green(breakages: &[Breakage], copy: &Path) -> Result<()> {
+    refresh_copy(copy)?;
+    let mut filters: BTreeMap<&[String], BTreeSet<&String>> = BTreeMap::new();
+    for red in breakages.iter().flat_map(|breakage| &breakage.red) {
+        let (binary, tests) = red.split_at(n_binary_words(red));
+        filters.entry(binary).or_default().extend(tests);
+    }
+    for (binary, tests) in filters {
+        // More than one filter goes to the test binary itself.
+        let mut command = in_copy(copy);
+        command.arg("test").args(binary).arg("--").args(tests);
+        let output = quietly(&mut command).context("tests of breakages fail without any")?;
+        let said = String::from_utf8_lossy(&output);
+        ensure!(
+            said.contains("test result: ok"),
+            "{} has none of the tests of breakages",
+            binary.join(" ")
+        );
+    }
+    Ok(())
 }
 
 /// Applies one patch to a fresh copy and runs its tests, which must fail.
@@ -115,6 +175,10 @@ fn see_red(patch: &Path, copy: &Path) -> Result<String> {
 fn in_copy(copy: &Path) -> Command {
     let mut command = cargo();
     command.current_dir(copy).arg("--quiet");
+    for package in UNOPTIMISED {
+        let setting = format!("profile.dev.package.{package}.opt-level=0");
+        command.args(["--config", &setting]);
+    }
     command.env("CARGO_TARGET_DIR", copy.with_extension("target"));
     let skips = copy.with_extension("skips");
     command
@@ -175,12 +239,18 @@ fn rebuilt(text: &str) -> (Vec<String>, String) {
         .ok()
         .and_then(|breakage| breakage.red.into_iter().next());
     let binary = red.map_or_else(Vec::new, |mut red| {
-        red.truncate(3);
+        red.truncate(n_binary_words(&red));
         red
     });
     let changed = text.lines().find_map(|line| line.strip_prefix("+++ b/"));
     let package = changed.and_then(|path| path.split('/').next());
     (binary, package.unwrap_or_default().to_owned())
+}
+
+/// How many of the words name the test binary: `--package`, its name, and `--lib` or `--test` with a name.
+fn n_binary_words(red: &[String]) -> usize {
+    let is_named = red.get(2).is_some_and(|target| target != "--lib");
+    (if is_named { 4 } else { 3 }).min(red.len())
 }
 
 /// Reads the comment lines at the head of a patch.

@@ -57,6 +57,11 @@ enum Task {
         #[arg(long)]
         long: bool,
     },
+    /// Break copies of the product by patches of tests/breakages, and see its tests turn red
+    Breakages {
+        /// Names of patches; all when none is given
+        names: Vec<String>,
+    },
     /// Check formatting, lints, documentation and house rules: fast, before each commit
     Check,
     /// Check the house rules that no other tool knows
@@ -100,6 +105,7 @@ fn run(task: Option<Task>) -> Result<()> {
         Some(Task::Run { terminal: true, .. }) => journey::run(),
         Some(Task::Run { tour, .. }) => window::run(tour),
         Some(Task::Test { long }) => suite::run(long),
+        Some(Task::Breakages { names }) => breakages::run_named(&names),
         Some(Task::Check) => {
             setup::rust_components()?;
             check::run()

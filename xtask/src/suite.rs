@@ -103,7 +103,7 @@ pub(crate) fn run(long: bool) -> Result<()> {
         suite.phase("corpus", 30, |tally| {
             tally.step("corpus", corpus::run_built());
         });
-        suite.phase("breakages", 60, breakages::run);
+        suite.phase("breakages", 60, |tally| breakages::run(tally, &[]));
     }
     suite.close(&fs::read_to_string(&skips)?)
 }
