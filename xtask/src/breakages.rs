@@ -113,6 +113,9 @@ fn see_green(breakages: &[Breakage], copy: &Path) -> Result<()> {
         filters.entry(binary).or_default().extend(tests);
     }
     for (binary, tests) in filters {
+        for test in &tests {
+            build_app_for(std::slice::from_ref(*test), copy)?;
+        }
         // More than one filter goes to the test binary itself.
         let mut command = in_copy(copy);
         command.arg("test").args(binary).arg("--").args(tests);
@@ -145,7 +148,9 @@ fn see_red(patch: &Path, copy: &Path) -> Result<String> {
             .arg(patch),
     )
     .context("the patch does not apply any more")?;
+    ui::write_page(&copy.join("src-ui"), &copy.join("target/ui/dist"))?;
     for red in &breakage.red {
+        build_app_for(red, copy)?;
         quietly(in_copy(copy).arg("test").args(red).arg("--no-run"))
             .context("the broken copy does not build")?;
         let output = in_copy(copy)
@@ -170,6 +175,16 @@ fn see_red(patch: &Path, copy: &Path) -> Result<String> {
     Ok(breakage.breaks)
 }
 
+/// Builds the app anew where these words name tests of the window: they start a program that no test builds.
+fn build_app_for(red: &[String], copy: &Path) -> Result<()> {
+    if red.iter().any(|word| word.starts_with("window::")) {
+        let mut build = in_copy(copy);
+        build.args(["build", "--package", "sendense-desktop", "--bins"]);
+        quietly(&mut build).context("the app of the copy does not build")?;
+    }
+    Ok(())
+}
+
 /// Cargo in the copy. It has a target folder of its own: in ours, cargo would take what was built of the
 /// copy for what it has to build of the checkout.
 fn in_copy(copy: &Path) -> Command {
@@ -184,6 +199,7 @@ fn in_copy(copy: &Path) -> Command {
     command
         .env("SENDENSE_SKIPS", skips)
         .env_remove("SENDENSE_BIN")
+        .env_remove("SENDENSE_DESKTOP_BIN")
         // Nobody debugs it, and without this it builds sooner.
         .env("CARGO_PROFILE_DEV_DEBUG", "0")
         .env("SENDENSE_LONG", "0");

@@ -43,7 +43,11 @@ pub(crate) fn run() -> Result<()> {
     process::run(program(bindgen).arg(&module).arg(&dist))?;
     let size = make_smaller(&dist.join("ui_bg.wasm"))?;
     println!("user interface: {} KiB of WebAssembly", size / 1024);
-    let source = workspace::root().join("src-ui");
+    write_page(&workspace::root().join("src-ui"), &dist)
+}
+
+/// Writes what is no WebAssembly: the page, and all style sheets in one.
+pub(crate) fn write_page(source: &Path, dist: &Path) -> Result<()> {
     for file in ["index.html", "boot.js"] {
         replace(&dist.join(file), &fs::read(source.join(file))?)?;
     }
