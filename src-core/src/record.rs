@@ -191,6 +191,7 @@ mod tests {
 
     use super::*;
     use crate::shared_file::aside;
+    use crate::testing::names;
 
     const MOST: usize = 64;
 
@@ -221,15 +222,6 @@ mod tests {
     fn ids(file: &Path, hub: &HubId) -> Vec<String> {
         let rows = rows::<Named>(file, hub, MOST).into_iter();
         rows.map(|row| row.name).collect()
-    }
-
-    fn names(folder: &Path) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
-            .collect();
-        names.sort();
-        names
     }
 
     #[test]

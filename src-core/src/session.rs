@@ -138,14 +138,9 @@ impl HubSession {
         let client = HubClient::trusting(address, trust)?;
         logged(client, false, async |client| {
             client.health().await?;
-            let needs_sign_in = match client.check_sign_in().await {
-                Ok(()) => false,
-                Err(error) if error.kind == ErrorKind::Unauthorized => true,
-                Err(error) => return Err(error),
-            };
             Ok(HubCheck {
+                needs_sign_in: client.wants_sign_in().await?,
                 address: client.address().to_owned(),
-                needs_sign_in,
             })
         })
         .await

@@ -27,6 +27,11 @@ pub struct SettingsFile {
 type Stamp = (SystemTime, u64);
 
 impl SettingsFile {
+    /// The key of the settings that a user has decided about.
+    pub const SETTINGS: &str = "settings";
+    /// The key of the hub that is in use in the window.
+    pub const CURRENT_HUB: &str = "current_hub";
+
     /// The file of this name, which need not be there yet.
     pub fn new(file: &Path) -> Self {
         Self {

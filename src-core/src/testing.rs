@@ -1,5 +1,7 @@
 //! For tests of what has time in it: a hub of a few lines, and a clock that stands still.
 
+use std::fs;
+use std::path::Path;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
@@ -133,6 +135,16 @@ pub(crate) fn json(status: u16, headers: &str, body: &str) -> String {
          connection: close\r\n{headers}\r\n{body}",
         body.len()
     )
+}
+
+/// What is in a folder, sorted.
+pub(crate) fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
 }
 
 /// Lets everything happen that needs no further time: what is on its way over loopback arrives.

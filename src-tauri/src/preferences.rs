@@ -9,8 +9,6 @@ use tokio::sync::watch;
 
 use crate::Result;
 
-const SETTINGS: &str = "settings";
-const CURRENT_HUB: &str = "current_hub";
 const LAST_FOLDER: &str = "last_folder";
 
 /// The file of settings and what it says now.
@@ -23,7 +21,7 @@ pub(crate) struct Preferences {
 impl Preferences {
     /// Reads the file; one that makes no sense counts as empty, value by value.
     pub(crate) fn load(file: SettingsFile, events: Events) -> Self {
-        let settings = file.get(SETTINGS).unwrap_or_default();
+        let settings = file.get(SettingsFile::SETTINGS).unwrap_or_default();
         Self {
             file,
             settings: watch::Sender::new(settings),
@@ -50,20 +48,20 @@ impl Preferences {
         self.events.publish(AppEvent::SettingsChanged {
             settings: Box::new(settings.clone()),
         });
-        let kept = self.file.set(SETTINGS, &settings);
+        let kept = self.file.set(SettingsFile::SETTINGS, &settings);
         kept.map_err(|error| error.with_hint(words::failures::settings_hold()))?;
         Ok(settings)
     }
 
     /// The hub that was in use the last time.
     pub(crate) fn current_hub(&self) -> HubId {
-        let kept = self.file.get(CURRENT_HUB);
+        let kept = self.file.get(SettingsFile::CURRENT_HUB);
         kept.unwrap_or_else(HubId::this_computer)
     }
 
     /// Keeps which hub is in use.
     pub(crate) fn keep_current_hub(&self, hub: &HubId) -> Result<()> {
-        self.file.set(CURRENT_HUB, hub)
+        self.file.set(SettingsFile::CURRENT_HUB, hub)
     }
 
     /// Where something was saved last.

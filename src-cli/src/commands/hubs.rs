@@ -35,11 +35,10 @@ pub(crate) async fn add(
     }
     let (client, trust) = trusted(address, connection::trust(global)?, output).await?;
     connection::warn_if_readable(&client, global);
-    let credentials = match client.check_sign_in().await {
+    let credentials = match client.wants_sign_in().await? {
+        true => login::wanted(global),
         // It takes any token for good, and none needs to be kept.
-        Ok(()) => None,
-        Err(error) if error.kind == ErrorKind::Unauthorized => login::wanted(global),
-        Err(error) => return Err(error),
+        false => None,
     };
     let hub = match credentials {
         None => {

@@ -105,10 +105,8 @@ async fn keep(hub: &SavedHub, global: &Global, output: &Output) -> Result<()> {
     let client = HubClient::trusting(hub.address.as_deref().unwrap_or_default(), &hub.trust)?;
     connection::warn_if_readable(&client, global);
     client.health().await?;
-    match client.check_sign_in().await {
-        Ok(()) => return not_needed(&client, output),
-        Err(error) if error.kind != ErrorKind::Unauthorized => return Err(error),
-        Err(_) => {}
+    if !client.wants_sign_in().await? {
+        return not_needed(&client, output);
     }
     let session = hubs::session(hub.id.clone()).await?;
     hubs::needs_keychain(&session)?;

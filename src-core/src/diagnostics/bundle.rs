@@ -114,12 +114,14 @@ impl Bundle {
     /// The settings that mean something to this version, without folders of the user.
     fn settings(&self) -> Value {
         let file = SettingsFile::new(&self.settings_file);
-        let settings = file.get::<Settings>("settings").unwrap_or_default();
+        let settings = file
+            .get::<Settings>(SettingsFile::SETTINGS)
+            .unwrap_or_default();
         let settings = Settings {
             download_folder: settings.download_folder.map(|_| "…".to_owned()),
             ..settings
         };
-        let current: Option<HubId> = file.get("current_hub");
+        let current: Option<HubId> = file.get(SettingsFile::CURRENT_HUB);
         json!({ "settings": settings, "current_hub": current })
     }
 

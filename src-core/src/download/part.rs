@@ -192,21 +192,13 @@ fn folder_of(path: &Path) -> &Path {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::names;
 
     fn destination(folder: &Path, existing: Existing) -> Destination {
         Destination {
             path: folder.join("file.txt"),
             existing,
         }
-    }
-
-    fn names(folder: &Path) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
-            .collect();
-        names.sort();
-        names
     }
 
     /// Contract H1.

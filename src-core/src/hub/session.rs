@@ -62,6 +62,18 @@ impl HubClient {
         self.get(self.v1(&["vm-contexts"])?).await.map(drop)
     }
 
+    /// Whether somebody has to sign in, or sign in again: the hub refuses the token, or its absence.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn wants_sign_in(&self) -> Result<bool> {
+        match self.check_sign_in().await {
+            Ok(()) => Ok(false),
+            Err(error) if error.kind == ErrorKind::Unauthorized => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Signs in with a name and a password.
     ///
     /// A hub that knows no sign-in refuses them too, so a refusal is checked without any (contract 8.2).

@@ -34,10 +34,9 @@ impl HubSession {
     ) -> Result<SavedHub> {
         let _one_at_a_time = self.inner.connecting.lock().await;
         let (client, mut hub) = self.new_hub(name, address, trust).await?;
-        hub.sign_in = match client.check_sign_in().await {
-            Ok(()) => SignInKind::None,
-            Err(error) if error.kind == ErrorKind::Unauthorized => SignInKind::default(),
-            Err(error) => return Err(error),
+        hub.sign_in = match client.wants_sign_in().await? {
+            true => SignInKind::default(),
+            false => SignInKind::None,
         };
         self.save(&hub).await?;
         self.change(|state| state.put(hub.clone()));

@@ -14,8 +14,9 @@ use sendense_types::{BackupId, HubId, Trust};
 use serde_json::{Value, json};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::many_vms::{VMS, vms};
+
 const HUBS: usize = 3;
-const VMS: usize = 2_000;
 const JOBS: usize = 20;
 /// A running backup is asked for so often, once it has run for a while (contract 8.4).
 const PAUSE: Duration = Duration::from_secs(3);
@@ -39,13 +40,6 @@ async fn backup(State(asked): State<Asked>, Path(id): Path<String>) -> Json<Valu
     }))
 }
 
-async fn vms() -> Json<Value> {
-    let vms: Vec<Value> = (0..VMS)
-        .map(|i| json!({ "context_id": format!("ctx-{i}"), "vm_name": format!("vm{i}") }))
-        .collect();
-    Json(json!({ "vm_contexts": vms, "count": VMS }))
-}
-
 /// A hub on a thread of its own, so that its work is not the client's.
 fn start_hub(asked: Asked) -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -60,7 +54,7 @@ fn start_hub(asked: Asked) -> String {
                     "/health",
                     get(async || Json(json!({ "status": "healthy" }))),
                 )
-                .route("/api/v1/vm-contexts", get(vms))
+                .route("/api/v1/vm-contexts", get(async || vms()))
                 .route(
                     "/api/v1/backups",
                     get(async || Json(json!({ "backups": [], "total": 0 }))),

@@ -13,7 +13,7 @@ use sendense_types::{Trust, VmState};
 use serde_json::{Value, json};
 use tokio_util::task::AbortOnDropHandle;
 
-const VMS: usize = 2_000;
+pub(super) const VMS: usize = 2_000;
 /// What a hub takes for one question, and how many it is asked at once at most.
 const EACH: Duration = Duration::from_millis(20);
 const AT_ONCE: usize = 8;
@@ -26,7 +26,7 @@ struct Load {
     most: AtomicUsize,
 }
 
-fn vms() -> Json<Value> {
+pub(super) fn vms() -> Json<Value> {
     let vms: Vec<Value> = (0..VMS)
         .map(|i| json!({ "context_id": format!("ctx-{i}"), "vm_name": format!("vm{i}") }))
         .collect();
