@@ -111,6 +111,7 @@ const fn manifest(name: &'static str, place: fn(&Layout) -> Option<usize>) -> Re
 const REGIONS: &[Region] = &[
     image("magic", |_| Some(1), 1),
     image("version", |_| Some(7), 4),
+    image("version, to one that is read as well", |_| Some(7), 1),
     image("place of the backing file's name", |_| Some(14), 1),
     image("length of the backing file's name", |_| Some(19), 0x10),
     image("cluster size", |_| Some(23), 1),

@@ -31,6 +31,8 @@ const FEATURES: [(u8, u8, &str); 8] = [
 
 /// What the header says about the rest.
 pub(super) struct Header {
+    /// 2 or 3; the hub writes 3.
+    pub(super) version: u32,
     pub(super) disk_bytes: u64,
     pub(super) l1_entries: u64,
     pub(super) l1_table: u64,
@@ -62,6 +64,7 @@ pub(super) fn check(first: &[u8]) -> Result<Header, Trouble> {
         )));
     }
     Ok(Header {
+        version: u32_at(first, 4),
         disk_bytes: u64_at(first, 24),
         l1_entries: u64::from(u32_at(first, 36)),
         l1_table: u64_at(first, 40),
@@ -128,7 +131,6 @@ fn check_refused(first: &[u8]) -> Result<(), Trouble> {
 /// Fields that readers pass by.
 fn check_passed_by(first: &[u8]) -> Result<(), Trouble> {
     let fields = [
-        (4, u32_at(first, 4) == 3, "its version"),
         (64, u64_at(first, 64) == 0, "the place of its snapshots"),
         (80, u64_at(first, 80) == 0, "its set of optional features"),
         (88, u64_at(first, 88) == 0, "its set of side features"),

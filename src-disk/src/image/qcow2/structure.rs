@@ -23,6 +23,8 @@ use crate::{AllowedRoots, Error, ExtentKind, Image, Result};
 
 /// Entries of eight bytes in a cluster.
 const TABLE_ENTRIES: u64 = CLUSTER_BYTES / 8;
+/// What the hub writes; the one before knows no parts that are marked as emptied.
+const VERSION: u32 = 3;
 /// Counts of two bytes in a cluster.
 const COUNTS: u64 = CLUSTER_BYTES / 2;
 /// The cluster that an entry names is used by it alone; so it is in all our images.
@@ -127,6 +129,11 @@ impl Structure {
         self.claim(0, CLUSTER_BYTES, "its header")?;
         let blocks = self.check_count_table(&header)?;
         self.check_tables(&header)?;
+        if header.version != VERSION {
+            return Err(flaw(
+                "its version is damaged, in its header at byte 4".to_owned(),
+            ));
+        }
         self.check_counts(&blocks)
     }
 
@@ -175,13 +182,14 @@ impl Structure {
                     "entry {number} of {name} has wrong flags, at byte {place}"
                 )));
             }
-            self.check_l2(entry & OFFSET, number, header.disk_bytes)?;
+            self.check_l2(entry & OFFSET, number, header)?;
         }
         Ok(())
     }
 
     /// One table of second level: what it names are clusters of the disk.
-    fn check_l2(&mut self, offset: u64, l1_number: u64, disk_bytes: u64) -> Result<(), Trouble> {
+    fn check_l2(&mut self, offset: u64, l1_number: u64, header: &Header) -> Result<(), Trouble> {
+        let disk_bytes = header.disk_bytes;
         let name = format!("its table {l1_number} of second level");
         let table = self.read(offset, CLUSTER_BYTES, &name)?;
         self.claim(offset, CLUSTER_BYTES, &name)?;
@@ -198,6 +206,16 @@ impl Structure {
                 return Err(flaw(format!(
                     "{name} has an entry behind the end of the disk, at byte {place}"
                 )));
+            }
+            if entry == ZERO && header.version != VERSION {
+                // QEMU reads images of the version before, but none that says this.
+                return Err(Trouble::Flaw(Flaw {
+                    what: format!(
+                        "its version is damaged, in its header at byte 4: no part of the disk can be marked as emptied \
+                         there, and one is at byte {place}"
+                    ),
+                    is_refused: true,
+                }));
             }
             if entry == ZERO {
                 self.empty(start, place);
