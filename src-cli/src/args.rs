@@ -126,17 +126,28 @@ pub(crate) enum Command {
     },
 }
 
+/// How a hub is run.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Address and port to listen on.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8082")]
+    pub(crate) listen: SocketAddr,
+    /// Let everybody in without signing in; only on this computer's loopback addresses.
+    #[arg(long, conflicts_with = "user")]
+    pub(crate) no_auth: bool,
+    /// PEM file of the certificate that the hub shows, then of those that issued it; connections are encrypted then.
+    /// A renewed one is shown without a restart.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// PEM file of the private key of that certificate.
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub(crate) tls_key: Option<PathBuf>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum HubCommand {
     /// Run a hub until Ctrl-C. With --user, that user is created, or given a new password.
-    Serve {
-        /// Address and port to listen on.
-        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8082")]
-        listen: SocketAddr,
-        /// Let everybody in without signing in; only on this computer's loopback addresses.
-        #[arg(long, conflicts_with = "user")]
-        no_auth: bool,
-    },
+    Serve(Serve),
     /// Save a hub, for the window as well. With --user or a token, also sign in and keep that in the system's keychain.
     ///
     /// A certificate that the system does not trust is shown, and trusted only if you say so: at a terminal when you are

@@ -215,6 +215,12 @@ pub(crate) fn refused(error: ServeError) -> AppError {
             words::terminal::choose_address(),
             Some(source.to_string()),
         ),
+        ServeError::Tls { file, why } => (
+            ErrorKind::Invalid,
+            words::terminal::no_certificate(file.display()),
+            words::terminal::give_certificate(),
+            Some(why.clone()),
+        ),
         ServeError::Engine(_) | ServeError::Users(_) => (
             ErrorKind::Corrupt,
             words::failures::local_hub_not_started().to_owned(),

@@ -47,9 +47,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     let output = Output::new(global.json);
     let cancel = cancelled_by_ctrl_c();
     match command {
-        Command::Hub(HubCommand::Serve { listen, no_auth }) => {
-            commands::hub::serve(listen, no_auth, global, &output).await
-        }
+        Command::Hub(HubCommand::Serve(how)) => commands::hub::serve(how, global, &output).await,
         Command::Hub(HubCommand::Add { address, name }) => {
             commands::hubs::add(&address, name.as_deref(), &global, &output).await
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use secrecy::{ExposeSecret, SecretString};
 use sendense_engine::Clock;
 
-use crate::Profile;
+use crate::{Profile, Tls};
 
 /// What a hub is started with.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub struct Config {
     pub profile: Profile,
     /// Where it takes the time from.
     pub clock: Clock,
+    /// What it proves itself with; without it, others on the way can read what is sent.
+    pub tls: Option<Tls>,
 }
 
 /// Who may use a hub. Whoever can read the data directory may in any case: the key lies there.
@@ -50,6 +52,7 @@ impl Config {
             auth: Auth::Users(Vec::new()),
             profile: Profile::default(),
             clock: Clock::system(),
+            tls: None,
         }
     }
 }

@@ -46,6 +46,14 @@ pub enum ServeError {
         /// What the system said.
         source: io::Error,
     },
+    /// What the hub would prove itself with cannot be used.
+    #[error("cannot use {} for encrypted connections: {why}", file.display())]
+    Tls {
+        /// The file of the certificate or of the key.
+        file: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The engine cannot be opened.
     #[error(transparent)]
     Engine(OpenError),

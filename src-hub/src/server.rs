@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     pin::Pin,
     sync::Arc,
@@ -21,9 +22,11 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 use tokio_io_timeout::TimeoutStream;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_util::either::Either;
 
 use crate::{
-    Config, Hub, Profile, ServeError, api,
+    Config, Hub, Profile, ServeError, Tls, api,
     config::Auth,
     connections::Connections,
     data_dir::{DataDir, Published},
@@ -130,9 +133,44 @@ impl LocalHub {
     }
 }
 
+/// Where clients come in.
+struct Doors {
+    listener: TcpListener,
+    /// Programs of this computer that find the hub by its data directory have a door of their own, on loopback, where
+    /// others must prove who the hub is: its certificate names another computer than "this one".
+    encrypted: Option<Encrypted>,
+}
+
+struct Encrypted {
+    tls: Tls,
+    own: TcpListener,
+}
+
+impl Doors {
+    /// The next connection, and what has to be agreed on first.
+    async fn accept(&self) -> io::Result<(TcpStream, Option<TlsAcceptor>)> {
+        let (accepted, tls) = match &self.encrypted {
+            None => (self.listener.accept().await, None),
+            Some(Encrypted { tls, own }) => tokio::select! {
+                accepted = self.listener.accept() => (accepted, Some(tls.acceptor())),
+                accepted = own.accept() => (accepted, None),
+            },
+        };
+        accepted.map(|(stream, _)| (stream, tls))
+    }
+
+    /// Where programs of this computer come in.
+    fn of_this_computer(&self) -> Result<SocketAddr, ServeError> {
+        match &self.encrypted {
+            None => address_of(&self.listener),
+            Some(Encrypted { own, .. }) => address_of(own),
+        }
+    }
+}
+
 /// A hub that is ready to answer.
 struct Server {
-    listener: TcpListener,
+    doors: Doors,
     hub: Hub,
     url: String,
     key: Secret,
@@ -143,23 +181,31 @@ struct Server {
 
 impl Server {
     async fn open(listener: TcpListener, config: Config) -> Result<Self, ServeError> {
-        let address = listener.local_addr().map_err(|source| ServeError::Listen {
-            address: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
-            source,
-        })?;
+        let address = address_of(&listener)?;
         if matches!(config.auth, Auth::Off) && !address.ip().is_loopback() {
             return Err(ServeError::NoAuthNeedsLoopback(address));
         }
+        let encrypted = match config.tls.clone() {
+            None => None,
+            Some(tls) => {
+                let own = listen(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0))?;
+                Some(Encrypted { tls, own })
+            }
+        };
+        let doors = Doors {
+            listener,
+            encrypted,
+        };
         let opening = tokio::task::spawn_blocking(move || Self::open_blocking(config));
         let (data_dir, hub, key) = match opening.await {
             Ok(opened) => opened?,
             Err(died) => std::panic::resume_unwind(died.into_panic()),
         };
-        let url = format!("http://{}", reachable(address));
+        let url = format!("http://{}", reachable(doors.of_this_computer()?));
         let published = data_dir.publish(&url, &key)?;
         tracing::info!(%url, "the hub is ready");
         Ok(Self {
-            listener,
+            doors,
             hub,
             url,
             key,
@@ -187,7 +233,7 @@ impl Server {
 
     async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self {
-            listener,
+            doors,
             hub,
             published,
             data_dir,
@@ -195,8 +241,11 @@ impl Server {
         } = self;
         let mut background = JoinSet::new();
         background.spawn(hub.engine().mounts().clone().reap_forever());
+        if let Some(Encrypted { tls, .. }) = &doors.encrypted {
+            background.spawn(tls.clone().follow_files());
+        }
 
-        let serving = answer(listener, &hub, shutdown).await;
+        let serving = answer(doors, &hub, shutdown).await;
         tracing::info!("the hub is stopping");
         // Clients that look for a hub now shall not find this one.
         drop(published);
@@ -225,7 +274,7 @@ struct Serving {
 }
 
 /// Answers requests until `shutdown` is done; returns the connections that are still open.
-async fn answer(listener: TcpListener, hub: &Hub, shutdown: impl Future<Output = ()>) -> Serving {
+async fn answer(doors: Doors, hub: &Hub, shutdown: impl Future<Output = ()>) -> Serving {
     let router = Arc::new(TowerToHyperService::new(api::router(hub.clone())));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
@@ -243,10 +292,10 @@ async fn answer(listener: TcpListener, hub: &Hub, shutdown: impl Future<Output =
             () = &mut shutdown => return serving,
             // Those that have ended go.
             Some(_) = serving.tasks.join_next() => continue,
-            accepted = listener.accept() => accepted,
+            accepted = doors.accept() => accepted,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, tls) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "could not accept a connection");
                 connections.make_room().await;
@@ -271,12 +320,17 @@ async fn answer(listener: TcpListener, hub: &Hub, shutdown: impl Future<Output =
             let (router, asking) = (Arc::clone(&router), asking.clone());
             async move { Ok::<_, Infallible>(asking.answer(request, &router).await) }
         });
-        let connection = http.serve_connection(stream_of(stream), service);
-        let connection = serving.open.watch(connection);
+        let (http, open) = (http.clone(), serving.open.watcher());
         let task = serving.tasks.spawn(async move {
             // Clients hang up whenever they like: that is no error of the hub.
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended early");
+            match agreed(stream_of(stream), tls).await {
+                Ok(stream) => {
+                    let connection = http.serve_connection(TokioIo::new(stream), service);
+                    if let Err(error) = open.watch(connection).await {
+                        tracing::debug!(%error, "a connection ended early");
+                    }
+                }
+                Err(error) => tracing::debug!(%error, "no encrypted connection came about"),
             }
             drop((on_list, place));
         });
@@ -297,14 +351,37 @@ fn most_connections() -> usize {
 }
 
 /// A connection that ends when its client takes nothing of what is sent.
-fn stream_of(stream: TcpStream) -> TokioIo<Pin<Box<TimeoutStream<TcpStream>>>> {
+type Stream = Pin<Box<TimeoutStream<TcpStream>>>;
+
+fn stream_of(stream: TcpStream) -> Stream {
     // Answers are written whole, so waiting for more to send only makes them late.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "could not set a socket option");
     }
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(STALLED));
-    TokioIo::new(Box::pin(stream))
+    Box::pin(stream)
+}
+
+/// The connection once both sides have agreed on how it is encrypted, where it is.
+async fn agreed(
+    stream: Stream,
+    tls: Option<TlsAcceptor>,
+) -> io::Result<Either<Stream, TlsStream<Stream>>> {
+    match tls {
+        None => Ok(Either::Left(stream)),
+        Some(tls) => {
+            let agreeing = tokio::time::timeout(HEAD_TIMEOUT, tls.accept(stream));
+            Ok(Either::Right(agreeing.await??))
+        }
+    }
+}
+
+fn address_of(listener: &TcpListener) -> Result<SocketAddr, ServeError> {
+    listener.local_addr().map_err(|source| ServeError::Listen {
+        address: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
+        source,
+    })
 }
 
 /// An address that this computer can connect to: "every address" is none.

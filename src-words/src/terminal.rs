@@ -56,6 +56,10 @@ words! {
     unknown = "unknown";
 
     ready_on(url, folder) = "The hub is ready on {url} and keeps its data in {folder}.";
+    shows_certificate(fingerprint) = "Its certificate has the SHA-256 fingerprint {fingerprint}.";
+    hub_readable = "Connections to it are not encrypted: others on the network can read what is sent. Start it with --tls-certificate and --tls-key to encrypt them.";
+    no_certificate(file) = "{file} cannot be used for encrypted connections.";
+    give_certificate = "--tls-certificate takes a certificate in PEM, followed by those that issued it, and --tls-key its private key.";
     ctrl_c = "Press Ctrl-C to stop it.";
     not_listening(address) = "The hub cannot listen on {address}.";
     manual_not_written(folder) = "The manual pages cannot be written into {folder}.";

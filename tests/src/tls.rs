@@ -1,6 +1,7 @@
 //! TLS before a hub, with certificates made on the spot.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -115,6 +116,20 @@ impl Identity {
     /// The key in PEM.
     pub fn key_pem(&self) -> String {
         self.key.serialize_pem()
+    }
+
+    /// Writes the certificate, in the PEM that openssl makes of it, and its key into a folder, and says where they are.
+    ///
+    /// # Panics
+    /// When they cannot be written.
+    #[track_caller]
+    pub fn write_pem(&self, folder: &Path) -> (PathBuf, PathBuf) {
+        let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
+        let pem = tool("openssl").args(["x509", "-inform", "DER"]);
+        let pem = pem.stdin(self.chain[0].as_ref()).run();
+        std::fs::write(&certificate, pem.text()).expect("the folder can be written to");
+        std::fs::write(&key, self.key_pem()).expect("the folder can be written to");
+        (certificate, key)
     }
 
     /// What openssl says it is known by.

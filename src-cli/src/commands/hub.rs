@@ -1,22 +1,21 @@
 //! `sendense hub`: a hub of one's own.
 
-use std::net::SocketAddr;
-
 use secrecy::ExposeSecret;
-use sendense_hub::{Auth, Config, NewUser, Password};
+use sendense_hub::{Auth, Config, NewUser, Password, Tls};
 use sendense_words as words;
 use serde_json::json;
 
-use crate::args::Global;
+use crate::args::{Global, Serve};
 use crate::output::{self, Output};
 use crate::{Result, connection, secrets};
 
-pub(crate) async fn serve(
-    listen: SocketAddr,
-    no_auth: bool,
-    global: Global,
-    output: &Output,
-) -> Result<()> {
+pub(crate) async fn serve(how: Serve, global: Global, output: &Output) -> Result<()> {
+    let Serve {
+        listen,
+        no_auth,
+        tls_certificate,
+        tls_key,
+    } = how;
     let mut config = Config::new(connection::data_dir(&global)?);
     if no_auth {
         config.auth = Auth::Off;
@@ -27,18 +26,31 @@ pub(crate) async fn serve(
             password: Password::new(password.expose_secret()),
         }]);
     }
+    if let (Some(certificate), Some(key)) = (tls_certificate, tls_key) {
+        config.tls = Some(Tls::read(certificate, key).map_err(connection::refused)?);
+    }
+    let fingerprint = config.tls.as_ref().map(Tls::fingerprint);
     let listener = sendense_hub::listen(listen).map_err(connection::refused)?;
     let address = listener.local_addr().unwrap_or(listen);
     let data = config.data_dir.display().to_string();
     let output = *output;
     // Polled only when the hub is ready to answer.
     let until_told = async move {
-        let url = format!("http://{address}");
-        let shown = output.show(&json!({ "url": url, "data": data }), || {
-            words::terminal::ready_on(&url, &data)
-        });
+        let scheme = if fingerprint.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        let url = format!("{scheme}://{address}");
+        let told = json!({ "url": url, "data": data, "fingerprint": fingerprint });
+        let shown = output.show(&told, || words::terminal::ready_on(&url, &data));
         if let Err(error) = shown {
             output::print_error(&error);
+        }
+        match fingerprint {
+            Some(fingerprint) => output.note(words::terminal::shows_certificate(fingerprint)),
+            None if !address.ip().is_loopback() => output.note(words::terminal::hub_readable()),
+            None => {}
         }
         output.note(words::terminal::ctrl_c());
         told_to_stop().await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sendense_core::{Events, HubClient, HubSession, MemorySecrets, trust_ca_file};
-use sendense_hub::{Config, LocalHub};
+use sendense_hub::{Config, LocalHub, Tls};
 use sendense_tests::{Ca, Identity, LOCALHOST, TlsFront, Validity, sendense, temp_dir};
 use sendense_types::commands::Credentials;
 use sendense_types::{
@@ -306,4 +306,95 @@ async fn the_terminal_shows_a_certificate_and_how_to_trust_it() {
     }
     let mistyped = login().args(["--fingerprint", "AB:CD"]).outcome();
     assert_eq!(mistyped.code, Some(2), "{mistyped:?}");
+}
+
+/// Our own hub with a certificate, judged by curl. Programs of its computer find it as before.
+#[tokio::test(flavor = "multi_thread")]
+async fn our_own_hub_proves_itself_and_encrypts() {
+    let (folder, ca) = (temp_dir(), Ca::new("Cellar CA"));
+    let shown = ca.issue(LOCALHOST, Validity::Now);
+    let (certificate, key) = shown.write_pem(folder.path());
+    let data = folder.path().join("data");
+    let mut config = Config::new(&data);
+    config.auth = super::one_user();
+    let tls = Tls::read(certificate, key).unwrap();
+    assert_eq!(tls.fingerprint(), fingerprint(&shown));
+    config.tls = Some(tls);
+    let listener = sendense_hub::listen("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = tokio::spawn(sendense_hub::serve(listener, config, async {
+        drop(stopped.await);
+    }));
+    let url = format!("https://{LOCALHOST}:{port}");
+
+    for trust in [in_file_of(&ca), pin(&shown)] {
+        let session = session(Vec::new());
+        let added = session.add("", &url, trust, &operator()).await.unwrap();
+        assert_eq!(added.state, SessionState::Connected);
+        assert!(!added.is_readable_on_the_way);
+        assert_eq!(session.ask(async |hub| hub.vms().await).await.unwrap(), []);
+    }
+    let untrusted = session(Vec::new()).test(&url, &Trust::System).await;
+    assert_eq!(untrusted.unwrap_err().kind, ErrorKind::Untrusted);
+
+    let ca_file = folder.path().join("ca.pem");
+    std::fs::write(&ca_file, ca.pem()).unwrap();
+    let curl = || sendense_tests::tool("curl").args(["--silent", "--show-error", "--noproxy", "*"]);
+    let health = curl().arg("--cacert").arg(&ca_file);
+    let health = health.arg(format!("{url}/health")).run().json();
+    assert_eq!(health["status"], "healthy");
+    // Whoever speaks without encryption is not understood.
+    let plain = curl().arg(format!("http://{LOCALHOST}:{port}/health"));
+    assert_ne!(plain.outcome().code, Some(0));
+
+    let running = sendense_hub::find_running(&data).await.unwrap().unwrap();
+    assert!(
+        running.url.starts_with("http://127.0.0.1:"),
+        "{}",
+        running.url
+    );
+    sendense().args(["vm", "list", "--data"]).arg(&data).run();
+
+    // A client that never agrees on anything keeps no place, and holds nobody up when the hub ends.
+    let _silent = tokio::net::TcpStream::connect(("127.0.0.1", port))
+        .await
+        .unwrap();
+    drop(stop);
+    serving.await.unwrap().unwrap();
+}
+
+#[test]
+fn what_a_hub_cannot_prove_itself_with_is_named() {
+    let folder = temp_dir();
+    let identity = Identity::self_signed(LOCALHOST, Validity::Now);
+    let (certificate, key) = identity.write_pem(folder.path());
+    let other = folder.path().join("other.pem");
+    std::fs::write(
+        &other,
+        Identity::self_signed(LOCALHOST, Validity::Now).key_pem(),
+    )
+    .unwrap();
+    let missing = folder.path().join("missing.pem");
+    for (certificate, key, named, why) in [
+        (&missing, &key, &missing, "there is no such file"),
+        (&certificate, &missing, &missing, "there is no such file"),
+        (&key, &key, &key, "holds no certificate"),
+        (
+            &certificate,
+            &certificate,
+            &certificate,
+            "holds nothing of that kind",
+        ),
+        (&certificate, &other, &other, "KeyMismatch"),
+    ] {
+        let serve = sendense().args(["hub", "serve", "--listen", "127.0.0.1:0", "--data"]);
+        let serve = serve.arg(folder.path().join("data"));
+        let serve = serve.arg("--tls-certificate").arg(certificate);
+        let refused = serve.arg("--tls-key").arg(key).outcome();
+        assert_ne!(refused.code, Some(0), "{refused}");
+        let said = refused.error_text();
+        let file = named.display().to_string();
+        assert!(said.contains(&file) && said.contains(why), "{why}: {said}");
+    }
 }

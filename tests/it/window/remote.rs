@@ -48,11 +48,16 @@ pub(super) fn back_up_sample(url: &str, folder: &Path) {
 
 /// Opens the dialog and fills in where the hub is.
 pub(super) async fn place_hub(desk: &Desk, url: &str) {
+    place_hub_as(desk, url, "Elsewhere").await;
+}
+
+/// The same, under a name.
+pub(super) async fn place_hub_as(desk: &Desk, url: &str, name: &str) {
     desk.click_on("//button[starts-with(@aria-label, 'Hub: ')]")
         .await;
     desk.press("Add hub…").await;
     desk.fill("Address", url).await;
-    desk.fill("Name", "Elsewhere").await;
+    desk.fill("Name", name).await;
 }
 
 /// The same, and who signs in.
@@ -139,10 +144,12 @@ async fn two_hubs_have_each_their_own_and_keep_it_while_the_other_is_shown() {
     let (one, folder) = (Remote::start(), temp_dir());
     let other = Hub::start(folder.path());
     let desk = Desk::start().await;
+    // Else leaving the browser would close the mount, also by turning to another hub.
+    desk.press("Settings").await;
+    desk.click("Unmount when leaving the file browser").await;
     open_remote_sample(&desk, &one.hub.url()).await;
 
-    place_hub(&desk, &other.url()).await;
-    desk.fill("Name", "Branch office").await;
+    place_hub_as(&desk, &other.url(), "Branch office").await;
     desk.press("Connect").await;
     desk.find("//button[@aria-label='Hub: Branch office, connected']")
         .await;
@@ -180,6 +187,7 @@ async fn an_expired_mount_comes_back_in_the_same_folder() {
         auth: Auth::Off,
         profile: Profile::default(),
         clock: clock.clone(),
+        tls: None,
     })
     .await
     .unwrap();

@@ -172,7 +172,7 @@ const ROOMS: &[(&str, Rooms)] = &[
         &[
             ("api", &["connections", "error", "hub", "profile"]),
             ("auth", &["config", "error", "secret"]),
-            ("config", &["profile"]),
+            ("config", &["profile", "tls"]),
             ("data_dir", &["error", "secret"]),
             ("hub", &["auth", "config", "error", "profile", "secret"]),
             (
@@ -186,8 +186,10 @@ const ROOMS: &[(&str, Rooms)] = &[
                     "hub",
                     "profile",
                     "secret",
+                    "tls",
                 ],
             ),
+            ("tls", &["error"]),
         ],
     ),
     (
