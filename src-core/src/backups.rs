@@ -1,19 +1,21 @@
-//! Running backups, watched until they end, whatever page the window shows.
+//! Running backups, watched until they end, whatever page the window shows and whatever hub is the current one.
+
+mod asked_for;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sendense_types::{
-    AppEvent, Backup, BackupId, BackupProgress, BackupStatus, BackupType, RecentBackups,
+    AppEvent, Backup, BackupId, BackupProgress, BackupStatus, BackupType, HubId, RecentBackups,
     RepositoryId, StartedBackup, Verification, VerificationStatus, Vm, VmId, VmProtection, VmState,
     VmSummary,
 };
 use tokio_util::task::AbortOnDropHandle;
 
+use self::asked_for::{AskedFor, Work};
 use crate::session::Generation;
-use crate::{Events, HubSession, Result, watch_backup};
+use crate::{HubClient, HubSession, Result, watch_backup};
 
 /// For so long what a hub said of a VM's backups counts, unless something happens to them: another program may have
 /// started one.
@@ -27,10 +29,8 @@ pub struct Backups {
 
 struct Inner {
     session: HubSession,
-    events: Events,
-    watched: Mutex<BTreeMap<BackupId, Watch>>,
-    verifying: AtomicUsize,
-    copying: AtomicUsize,
+    watched: Mutex<BTreeMap<(HubId, BackupId), Watch>>,
+    asked_for: AskedFor,
     histories: Mutex<Histories>,
 }
 
@@ -78,25 +78,9 @@ impl Histories {
     }
 }
 
-/// Counts for as long as it lives.
-struct Counted<'c>(&'c AtomicUsize);
-
-impl<'c> Counted<'c> {
-    fn by(counter: &'c AtomicUsize) -> Self {
-        counter.fetch_add(1, Ordering::Relaxed);
-        Self(counter)
-    }
-}
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// One watched backup; the watching ends with its owner.
 struct Watch {
-    /// The hub it runs on.
+    /// How its hub was connected to: whoever connects again watches anew, with what is kept for the hub by now.
     generation: Generation,
     progress: Option<BackupProgress>,
     task: AbortOnDropHandle<()>,
@@ -104,14 +88,12 @@ struct Watch {
 
 impl Backups {
     /// Watches nothing yet.
-    pub fn new(session: HubSession, events: Events) -> Self {
+    pub fn new(session: HubSession) -> Self {
         Self {
             inner: Arc::new(Inner {
                 session,
-                events,
                 watched: Mutex::default(),
-                verifying: AtomicUsize::new(0),
-                copying: AtomicUsize::new(0),
+                asked_for: AskedFor::default(),
                 histories: Mutex::default(),
             }),
         }
@@ -128,32 +110,31 @@ impl Backups {
         repository_id: &RepositoryId,
         verify: bool,
     ) -> Result<StartedBackup> {
-        let started = self
-            .inner
-            .session
-            .ask(async |hub| {
+        let (hub, started) = self
+            .ask_here(async |hub| {
                 hub.start_backup(vm, repository_id, backup_type, verify)
                     .await
             })
             .await?;
         self.histories().forget(Some(&vm.context_id));
-        self.watch(started.backup_id.clone());
+        self.watch(&hub, started.backup_id.clone());
         Ok(started)
     }
 
-    /// Watches a backup until it is over, publishing what happens. One that is watched stays so.
-    pub fn watch(&self, id: BackupId) {
-        let Ok((client, generation)) = self.inner.session.current() else {
+    /// Watches a backup of this hub until it is over, publishing what happens. One that is watched stays so.
+    pub fn watch(&self, hub: &HubId, id: BackupId) {
+        let Ok((client, generation)) = self.inner.session.reach(Some(hub)) else {
             // Whoever connects again asks for the state again, and that leads here.
             return;
         };
         let mut watched = self.watched();
-        watched.retain(|_, watch| watch.generation == generation);
-        if watched.contains_key(&id) {
+        watched.retain(|(at, _), watch| at != hub || watch.generation == generation);
+        let key = (hub.clone(), id);
+        if watched.contains_key(&key) {
             return;
         }
         let inner = Arc::downgrade(&self.inner);
-        let backup_id = id.clone();
+        let (hub, backup_id) = key.clone();
         let task = tokio::spawn(async move {
             let outcome = watch_backup(&client, &backup_id, &mut |event| {
                 let Some(inner) = inner.upgrade() else {
@@ -161,14 +142,16 @@ impl Backups {
                 };
                 let backups = Self { inner };
                 match &event {
-                    AppEvent::BackupProgressed(progress) => backups.keep(&backup_id, progress),
+                    AppEvent::BackupProgressed(progress) => {
+                        backups.keep(&hub, &backup_id, progress);
+                    }
                     AppEvent::BackupFinished { backup } => {
-                        backups.end(&backup_id);
+                        backups.end(&hub, &backup_id);
                         backups.histories().forget(backup.vm_context_id.as_ref());
                     }
                     _ => {}
                 }
-                backups.inner.events.publish(event);
+                backups.inner.session.tell(&hub, event);
             })
             .await;
             if let Err(error) = outcome {
@@ -176,11 +159,11 @@ impl Backups {
             }
             // Given up without having seen the end: nobody should think that it still runs.
             if let Some(inner) = inner.upgrade() {
-                Self { inner }.end(&backup_id);
+                Self { inner }.end(&hub, &backup_id);
             }
         });
         watched.insert(
-            id,
+            key,
             Watch {
                 generation,
                 progress: None,
@@ -192,23 +175,31 @@ impl Backups {
     /// Watches again what ran on the current hub when the app was closed, or when the hub went away. How a backup ended
     /// meanwhile is news as well.
     pub async fn resume(&self) {
-        let Ok((client, generation)) = self.inner.session.current() else {
+        let hub = self.inner.session.state().current;
+        let Ok((client, generation)) = self.inner.session.reach(Some(&hub)) else {
             return;
         };
         for id in client.unfinished_backups().await {
-            if self.inner.session.generation() == generation {
-                self.watch(id);
+            let again = self.inner.session.reach(Some(&hub));
+            if again.is_ok_and(|(_, now)| now == generation) {
+                self.watch(&hub, id);
             }
         }
     }
 
     /// The backups that run on the current hub, as far as the core has seen them, as last seen.
     pub fn running(&self) -> Vec<BackupProgress> {
-        let generation = self.inner.session.generation();
+        self.running_at(&self.inner.session.state().current)
+    }
+
+    /// The same of this hub.
+    pub fn running_at(&self, hub: &HubId) -> Vec<BackupProgress> {
+        let connection = self.inner.session.reach(Some(hub));
+        let generation = connection.map(|(_, generation)| generation).ok();
         self.watched()
-            .values()
-            .filter(|watch| watch.generation == generation)
-            .filter_map(|watch| watch.progress.clone())
+            .iter()
+            .filter(|((at, _), watch)| at == hub && Some(watch.generation) == generation)
+            .filter_map(|(_, watch)| watch.progress.clone())
             .collect()
     }
 
@@ -228,17 +219,15 @@ impl Backups {
     /// # Errors
     /// When the hub does not answer.
     pub async fn summary(&self, vm: &Vm) -> Result<VmSummary> {
-        let (disks, backups) = self
-            .inner
-            .session
-            .ask(async |hub| {
+        let (hub, (disks, backups)) = self
+            .ask_here(async |hub| {
                 let (disks, backups) = tokio::join!(hub.vm_disks(vm), hub.history(vm));
                 // Hubs may not know the disks of a VM that is gone; its backups still count.
                 Ok((disks.unwrap_or_default(), backups?.backups))
             })
             .await?;
         for backup in backups.iter().filter(|backup| is_running(backup)) {
-            self.watch(backup.backup_id.clone());
+            self.watch(&hub, backup.backup_id.clone());
         }
         Ok(VmSummary {
             disks,
@@ -253,9 +242,12 @@ impl Backups {
     /// # Errors
     /// When the hub does not answer.
     pub async fn protection(&self) -> Result<Vec<VmProtection>> {
+        let hub = self.inner.session.state().current;
         let all = self.all().await?;
-        for backup in all.backups.iter().filter(|backup| is_running(backup)) {
-            self.watch(backup.backup_id.clone());
+        if self.inner.session.state().current == hub {
+            for backup in all.backups.iter().filter(|backup| is_running(backup)) {
+                self.watch(&hub, backup.backup_id.clone());
+            }
         }
         Ok(protection_of(all))
     }
@@ -338,39 +330,42 @@ impl Backups {
     /// # Errors
     /// `Unsupported` on hubs that cannot, `Conflict` when the backup is not complete; published as well.
     pub async fn verify(&self, id: &BackupId) -> Result<()> {
-        let _counted = Counted::by(&self.inner.verifying);
+        let session = &self.inner.session;
+        let hub = session.state().current;
+        let _counted = self.inner.asked_for.count(&hub, Work::Verifying);
         let publish = |verification: Verification| {
-            self.inner.events.publish(AppEvent::BackupVerified {
-                verification: Box::new(verification),
-            });
+            let verification = Box::new(verification);
+            session.tell(&hub, AppEvent::BackupVerified { verification });
         };
-        let outcome = self
-            .inner
-            .session
-            .ask(async |hub| {
+        let outcome = session
+            .ask_at(&hub, async |hub| {
                 hub.verify_backup(id, &mut |state| publish(state.clone()))
                     .await
             })
             .await;
         match outcome {
-            Ok(found) => {
+            Ok((_, found)) => {
                 publish(found);
                 Ok(())
             }
             Err(error) => {
-                self.inner.events.publish(AppEvent::VerificationFailed {
+                let event = AppEvent::VerificationFailed {
                     backup_id: id.clone(),
                     error: error.clone(),
-                });
+                };
+                session.tell(&hub, event);
                 Err(error)
             }
         }
     }
 
-    /// How many verifications and how many copies were asked for here and go on.
-    pub fn verifying_and_copying(&self) -> (usize, usize) {
-        let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
-        (count(&self.inner.verifying), count(&self.inner.copying))
+    /// How many verifications and how many copies were asked for here on this hub and go on.
+    pub fn verifying_and_copying(&self, hub: &HubId) -> (usize, usize) {
+        let asked_for = &self.inner.asked_for;
+        (
+            asked_for.of(hub, Work::Verifying),
+            asked_for.of(hub, Work::Copying),
+        )
     }
 
     /// Copies a recovery point with all it builds on to another repository, and publishes how far that is.
@@ -378,26 +373,27 @@ impl Backups {
     /// # Errors
     /// As [`HubClient::copy_backup`](crate::HubClient::copy_backup); published as well.
     pub async fn copy(&self, id: &BackupId, to: &RepositoryId) -> Result<()> {
-        let _counted = Counted::by(&self.inner.copying);
-        let outcome = self
-            .inner
-            .session
-            .ask(async |hub| {
-                hub.copy_backup(id, to, &mut |copy| {
-                    self.inner.events.publish(AppEvent::BackupCopied {
-                        copy: Box::new(copy.clone()),
-                    });
-                })
-                .await
+        let session = &self.inner.session;
+        let hub = session.state().current;
+        let _counted = self.inner.asked_for.count(&hub, Work::Copying);
+        let outcome = session
+            .ask_at(&hub, async |client| {
+                client
+                    .copy_backup(id, to, &mut |copy| {
+                        let copy = Box::new(copy.clone());
+                        session.tell(&hub, AppEvent::BackupCopied { copy });
+                    })
+                    .await
             })
             .await;
         match outcome {
             Ok(_) => Ok(()),
             Err(error) => {
-                self.inner.events.publish(AppEvent::CopyFailed {
+                let event = AppEvent::CopyFailed {
                     backup_id: id.clone(),
                     error: error.clone(),
-                });
+                };
+                session.tell(&hub, event);
                 Err(error)
             }
         }
@@ -414,15 +410,25 @@ impl Backups {
             .await
     }
 
-    fn keep(&self, id: &BackupId, progress: &BackupProgress) {
-        if let Some(watch) = self.watched().get_mut(id) {
+    /// Asks the current hub, and says which one that was.
+    async fn ask_here<T>(
+        &self,
+        question: impl AsyncFnOnce(HubClient) -> Result<T>,
+    ) -> Result<(HubId, T)> {
+        let hub = self.inner.session.state().current;
+        let (_, answer) = self.inner.session.ask_at(&hub, question).await?;
+        Ok((hub, answer))
+    }
+
+    fn keep(&self, hub: &HubId, id: &BackupId, progress: &BackupProgress) {
+        if let Some(watch) = self.watched().get_mut(&(hub.clone(), id.clone())) {
             watch.progress = Some(progress.clone());
         }
     }
 
     /// Takes a backup off the list without ending the task that says so.
-    fn end(&self, id: &BackupId) {
-        let ended = self.watched().remove(id);
+    fn end(&self, hub: &HubId, id: &BackupId) {
+        let ended = self.watched().remove(&(hub.clone(), id.clone()));
         // The task ends by itself; aborting it here would cut off its last words.
         drop(ended.map(|watch| watch.task.detach()));
     }
@@ -435,7 +441,7 @@ impl Backups {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn watched(&self) -> MutexGuard<'_, BTreeMap<BackupId, Watch>> {
+    fn watched(&self) -> MutexGuard<'_, BTreeMap<(HubId, BackupId), Watch>> {
         // Nothing panics under this lock.
         self.inner
             .watched
@@ -524,6 +530,7 @@ fn newest(backups: &[Backup], wanted: impl Fn(&Backup) -> bool) -> Option<Backup
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use sendense_types::commands::Credentials;
     use sendense_types::{ErrorKind, HubId, SessionState, Trust};
@@ -531,7 +538,7 @@ mod tests {
 
     use super::*;
     use crate::testing::{FakeHub, json};
-    use crate::{BackupRecord, MemorySecrets};
+    use crate::{BackupRecord, Events, MemorySecrets};
 
     fn backup(day: u32, status: &str) -> Backup {
         serde_json::from_value(serde_json::json!({
@@ -588,7 +595,7 @@ mod tests {
         let added = session.add("", &hub.address, Trust::System, &none).await;
         assert_eq!(added.unwrap().state, SessionState::Connected);
         let news = events.subscribe();
-        (Backups::new(session, events), news)
+        (Backups::new(session), news)
     }
 
     async fn next_news(news: &mut Receiver<AppEvent>) -> AppEvent {
@@ -610,12 +617,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let running = hub_with(RUNNING, 200).await;
         let (backups, mut news) = start_app(folder.path(), &running).await;
-        backups.watch(BackupId::from("b1"));
+        let hub = backups.inner.session.state().current;
+        backups.watch(&hub, BackupId::from("b1"));
         assert!(matches!(
             next_news(&mut news).await,
             AppEvent::BackupProgressed(_)
         ));
-        let hub = backups.inner.session.state().current;
         drop((backups, news));
 
         // The same hub, some time later.
@@ -637,6 +644,56 @@ mod tests {
         backups.resume().await;
         crate::testing::settle().await;
         assert_eq!(over.asked().len(), asked, "it is known to be over");
+    }
+
+    #[tokio::test]
+    async fn a_backup_is_watched_to_its_end_whatever_hub_is_the_current_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let is_over = Arc::new(AtomicBool::new(false));
+        let over = Arc::clone(&is_over);
+        let first = FakeHub::start(move |line| match line.contains("/backups/") {
+            true if over.load(Ordering::Relaxed) => json(200, "", FAILED),
+            true => json(200, "", RUNNING),
+            false => json(200, "", r#"{"vm_contexts":[],"backups":[]}"#),
+        })
+        .await;
+        let (backups, mut news) = start_app(folder.path(), &first).await;
+        let session = &backups.inner.session;
+        let at_first = session.state().current;
+        backups.watch(&at_first, BackupId::from("b1"));
+        let AppEvent::BackupProgressed(_) = next_news(&mut news).await else {
+            panic!("it runs");
+        };
+        assert_eq!(backups.running().len(), 1);
+
+        // Another hub has a backup of the same name.
+        let other = hub_with(RUNNING, 200).await;
+        let none = Credentials::None;
+        let added = session.add("other", &other.address, Trust::System, &none);
+        let at_other = added.await.unwrap().current;
+        assert_eq!(backups.running(), []);
+        assert_eq!(backups.running_at(&at_first).len(), 1);
+        backups.watch(&at_other, BackupId::from("b1"));
+        is_over.store(true, Ordering::Relaxed);
+        let mut seen_here = false;
+        let told = loop {
+            match next_news(&mut news).await {
+                AppEvent::BackupProgressed(_) => seen_here = true,
+                AppEvent::Elsewhere { hub_name, event } => match *event {
+                    AppEvent::BackupProgressed(_) => {}
+                    event => break (hub_name, event),
+                },
+                event => panic!("{event:?} is no news of the current hub"),
+            }
+        };
+        let (hub_name, AppEvent::BackupFinished { backup }) = told else {
+            panic!("{told:?}");
+        };
+        assert_eq!(first.address, format!("http://{hub_name}"));
+        assert_eq!(backup.status, BackupStatus::Failed);
+        assert!(seen_here);
+        assert_eq!(backups.running().len(), 1, "the other one runs");
+        assert_eq!(backups.running_at(&at_first), []);
     }
 
     #[tokio::test]

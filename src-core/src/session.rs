@@ -3,11 +3,16 @@
 //! Every question to a hub goes through [`HubSession::ask`], which notes when the hub stops
 //! answering or wants somebody to sign in, and logs why a question failed: the one place where that is
 //! done. A hub that stopped answering is asked again, less and less often, until it is back.
+//!
+//! Whoever turns to another hub leaves work behind on the last one: backups that are watched, mounts, downloads. They go
+//! on asking theirs, by [`HubSession::ask_at`], and what becomes of them is told by [`HubSession::tell`].
 
 mod keeping;
+mod logged;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,6 +28,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use self::logged::logged;
 use crate::{BackupRecord, Events, HubClient, Result, SavedHubs, Secrets, SignIn, Token};
 
 /// Pauses between two attempts to reach a hub that is offline.
@@ -57,6 +63,8 @@ struct State {
     session: Session,
     /// For the current hub; with a token once there is one.
     client: Option<HubClient>,
+    /// For those that were current before, as they were left.
+    left: BTreeMap<HubId, (HubClient, Generation)>,
     /// So that an answer of the last hub changes nothing.
     generation: Generation,
     /// Where the hub of this computer is, or why it did not start; `None` while it starts.
@@ -98,6 +106,7 @@ impl HubSession {
                 state: Mutex::new(State {
                     session,
                     client: None,
+                    left: BTreeMap::new(),
                     generation: 0,
                     local: None,
                     saved_hubs: None,
@@ -127,7 +136,9 @@ impl HubSession {
 
     /// Says where the hub of this computer is, or why it did not start. Connect to use it.
     pub fn set_local_hub(&self, place: Result<(String, Token)>) {
-        self.lock().local = Some(place);
+        let mut state = self.lock();
+        state.left.remove(&HubId::this_computer());
+        state.local = Some(place);
     }
 
     /// Looks at an address without saving it.
@@ -170,7 +181,7 @@ impl HubSession {
             return Err(error);
         }
         self.change(|state| {
-            state.session.current = hub.id.clone();
+            state.leave_for(&hub.id);
             state.put(hub);
             state.begin(Some(entered.client));
             state.session.state = SessionState::Connected;
@@ -187,7 +198,7 @@ impl HubSession {
         let _one_at_a_time = self.inner.connecting.lock().await;
         let hub = self.saved(hub_id)?;
         self.change(|state| {
-            state.session.current = hub.id.clone();
+            state.leave_for(&hub.id);
             state.begin(None);
         });
         let client = match self.client_for(&hub).await {
@@ -297,7 +308,7 @@ impl HubSession {
         self.forget(&hub.id).await?;
         self.unsave(&hub.id).await?;
         let was_current = self.state().current == hub.id;
-        self.change(|state| state.session.hubs.retain(|known| known.id != hub.id));
+        self.change(|state| state.keep_hubs(|known| known.id != hub.id));
         if was_current {
             return self.connect(&HubId::this_computer()).await;
         }
@@ -306,13 +317,25 @@ impl HubSession {
 
     /// The current hub, to be asked, and its number.
     ///
+    /// # Errors
+    /// When it is not known where it is, or it wants somebody to sign in first.
+    pub(crate) fn current(&self) -> Result<(HubClient, Generation)> {
+        self.reach(None)
+    }
+
+    /// A hub to be asked, the current one unless another is named, and its number.
+    ///
     /// Both under one lock: between two, another hub could become the current one, and the answer of
     /// one would count for the other.
     ///
     /// # Errors
-    /// When it is not known where it is, or it wants somebody to sign in first.
-    pub(crate) fn current(&self) -> Result<(HubClient, Generation)> {
+    /// As for the current one; and when the other one was not connected to since the start.
+    pub(crate) fn reach(&self, hub: Option<&HubId>) -> Result<(HubClient, Generation)> {
         let state = self.lock();
+        if let Some(hub) = hub.filter(|hub| state.session.current != **hub) {
+            let left = state.left.get(hub).cloned();
+            return left.ok_or_else(|| state.not_connected(hub));
+        }
         match (&state.session.state, &state.client) {
             (SessionState::SignedOut { error }, _) => Err(error.clone().unwrap_or_else(|| {
                 AppError::new(
@@ -369,7 +392,27 @@ impl HubSession {
         &self,
         question: impl AsyncFnOnce(HubClient) -> Result<T>,
     ) -> Result<(Generation, T)> {
-        let (client, generation) = self.within_reach().await?;
+        self.ask_named(None, question).await
+    }
+
+    /// Asks this hub, whether it is the current one or was left, and says as which one it was connected to.
+    ///
+    /// # Errors
+    /// Those of the question; and when it is not known where the hub is, or nobody is signed in.
+    pub(crate) async fn ask_at<T>(
+        &self,
+        hub: &HubId,
+        question: impl AsyncFnOnce(HubClient) -> Result<T>,
+    ) -> Result<(Generation, T)> {
+        self.ask_named(Some(hub), question).await
+    }
+
+    async fn ask_named<T>(
+        &self,
+        hub: Option<&HubId>,
+        question: impl AsyncFnOnce(HubClient) -> Result<T>,
+    ) -> Result<(Generation, T)> {
+        let (client, generation) = self.within_reach(hub).await?;
         let is_away = self.is_known_to_be_away(generation);
         let outcome = logged(client, is_away, question).await;
         self.note(generation, outcome.as_ref().err());
@@ -397,19 +440,47 @@ impl HubSession {
         self.lock().search.cancel();
     }
 
-    /// The number of the current hub: what was begun under another one concerns another hub.
-    pub(crate) fn generation(&self) -> Generation {
-        self.lock().generation
+    /// Publishes what happened on a hub. Of one that is not the current one only what somebody waits for is news, and it
+    /// carries the name of its hub: what the window shows are the things of the current one.
+    pub(crate) fn tell(&self, hub: &HubId, event: AppEvent) {
+        // Under the lock, so that no other hub becomes the current one between the look and the news.
+        let state = self.lock();
+        let event = match state.session.current == *hub {
+            true => event,
+            false => {
+                let Some(hub) = state.hub(hub) else {
+                    return;
+                };
+                let is_awaited = matches!(
+                    event,
+                    AppEvent::BackupProgressed(_)
+                        | AppEvent::BackupFinished { .. }
+                        | AppEvent::BackupLost { .. }
+                        | AppEvent::BackupVerified { .. }
+                        | AppEvent::VerificationFailed { .. }
+                        | AppEvent::BackupCopied { .. }
+                        | AppEvent::CopyFailed { .. }
+                );
+                if !is_awaited {
+                    return;
+                }
+                AppEvent::Elsewhere {
+                    hub_name: hub.name.clone(),
+                    event: Box::new(event),
+                }
+            }
+        };
+        self.inner.events.publish(event);
     }
 
-    /// The current hub, once it is known where it is.
-    async fn within_reach(&self) -> Result<(HubClient, Generation)> {
+    /// A hub, the current one unless another is named, once it is known where it is.
+    async fn within_reach(&self, hub: Option<&HubId>) -> Result<(HubClient, Generation)> {
         let give_up = Instant::now() + BEING_REACHED;
         loop {
             let mut changed = pin!(self.inner.changed.notified());
             // From here on no change is missed.
             changed.as_mut().enable();
-            let error = match self.current() {
+            let error = match self.reach(hub) {
                 Err(error) if matches!(error.retry, Retry::AfterSeconds(_)) => error,
                 outcome => return outcome,
             };
@@ -479,9 +550,7 @@ impl HubSession {
     }
 
     fn saved(&self, hub_id: &HubId) -> Result<SavedHub> {
-        let state = self.lock();
-        let hub = state.session.hubs.iter().find(|hub| hub.id == *hub_id);
-        hub.cloned().ok_or_else(|| {
+        self.lock().hub(hub_id).cloned().ok_or_else(|| {
             AppError::new(
                 ErrorKind::NotFound,
                 words::failures::hub_unknown(),
@@ -551,6 +620,48 @@ impl HubSession {
 }
 
 impl State {
+    /// Another hub becomes the current one; work on the last one goes on.
+    fn leave_for(&mut self, hub: &HubId) {
+        let is_let_in = !matches!(self.session.state, SessionState::SignedOut { .. });
+        let last = &self.session.current;
+        if last != hub
+            && is_let_in
+            && self.hub(last).is_some()
+            && let Some(client) = self.client.take()
+        {
+            self.left.insert(last.clone(), (client, self.generation));
+        }
+        self.left.remove(hub);
+        self.session.current = hub.clone();
+    }
+
+    fn hub(&self, id: &HubId) -> Option<&SavedHub> {
+        self.session.hubs.iter().find(|hub| hub.id == *id)
+    }
+
+    /// Forgets saved hubs. Work on those ends when it asks them next.
+    fn keep_hubs(&mut self, keeps: impl Fn(&SavedHub) -> bool) {
+        self.session.hubs.retain(keeps);
+        let hubs = &self.session.hubs;
+        self.left
+            .retain(|id, _| hubs.iter().any(|hub| hub.id == *id));
+    }
+
+    /// Why a hub that is not the current one cannot be asked.
+    fn not_connected(&self, hub: &HubId) -> AppError {
+        let (message, hint) = match self.hub(hub) {
+            Some(hub) => (
+                words::failures::of_another_hub(&hub.name),
+                words::failures::choose_hub_and_retry(),
+            ),
+            None => (
+                words::failures::of_removed_hub().to_owned(),
+                words::failures::add_hub_and_retry(),
+            ),
+        };
+        AppError::new(ErrorKind::Conflict, message, Retry::Manual).with_hint(hint)
+    }
+
     /// A hub that is saved, or what is known of one has changed.
     fn put(&mut self, hub: SavedHub) {
         let mut hubs = self.session.hubs.iter_mut();
@@ -620,52 +731,6 @@ async fn enter(client: &HubClient, credentials: &Credentials) -> Result<Entered>
         }
     })
     .await
-}
-
-/// Puts a question to a hub and logs why it failed: what was asked, the reasons, how long it took.
-///
-/// That a hub does not answer is in the log already where it `is_away`: every open page asks again.
-async fn logged<T>(
-    client: HubClient,
-    is_away: bool,
-    question: impl AsyncFnOnce(HubClient) -> Result<T>,
-) -> Result<T> {
-    let client = client.noting_what_is_asked();
-    let began = Instant::now();
-    let outcome = question(client.clone()).await;
-    if let Err(error) = &outcome {
-        let asked = client.asked();
-        let asked = asked.as_deref().unwrap_or("nothing");
-        let (kind, reason) = (error.kind, error.message.as_str());
-        let details = error.details.as_deref().unwrap_or_default();
-        let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        macro_rules! log {
-            ($level:ident, $what:literal) => {
-                tracing::$level!(asked, ?kind, reason, details, millis, $what)
-            };
-        }
-        match kind {
-            ErrorKind::Cancelled => log!(debug, "a question was given up"),
-            ErrorKind::Offline if is_away => log!(debug, "the hub is still away"),
-            // The hub works, and said no to what it was asked for.
-            ErrorKind::Unauthorized
-            | ErrorKind::Forbidden
-            | ErrorKind::NotFound
-            | ErrorKind::Expired
-            | ErrorKind::Conflict
-            | ErrorKind::NeedsFull
-            | ErrorKind::Invalid
-            | ErrorKind::Unsupported => log!(info, "a question was refused"),
-            ErrorKind::Offline
-            | ErrorKind::Untrusted
-            | ErrorKind::Corrupt
-            | ErrorKind::Full
-            | ErrorKind::Cut
-            | ErrorKind::OutcomeUnknown
-            | ErrorKind::Internal => log!(error, "a question failed"),
-        }
-    }
-    outcome
 }
 
 /// A client with what is kept for its hub.

@@ -136,10 +136,9 @@ pub fn start<R: Runtime>(app: &App<R>, surroundings: Surroundings) {
     let session = HubSession::new(hubs, current.clone(), secrets, events.clone())
         .keeping(saved_hubs)
         .remembering(BackupRecord::in_folder(Some(&data_folder)));
-    let backups = Backups::new(session.clone(), events.clone());
+    let backups = Backups::new(session.clone());
     let mounts = Mounts::new(
         session.clone(),
-        events.clone(),
         preferences.watch(),
         Arc::new(work::now),
         MountRecord::in_folder(Some(&data_folder)),

@@ -31,7 +31,11 @@ fn tell<R: Runtime>(app: &AppHandle<R>, event: AppEvent) {
     if let Err(error) = app.emit_to(window::LABEL, EVENT, &event) {
         tracing::warn!(%error, "could not tell the window");
     }
-    match &event {
+    let (hub_name, happened) = match &event {
+        AppEvent::Elsewhere { hub_name, event } => (Some(hub_name.as_str()), event.as_ref()),
+        event => (None, event),
+    };
+    match happened {
         AppEvent::SessionChanged { session } => {
             let kept = app
                 .state::<Preferences>()
@@ -52,7 +56,7 @@ fn tell<R: Runtime>(app: &AppHandle<R>, event: AppEvent) {
                 _ => false,
             };
             if is_wanted {
-                notifications::backup_over(app, backup);
+                notifications::backup_over(app, backup, hub_name);
             }
         }
         AppEvent::BackupLost {
@@ -62,9 +66,11 @@ fn tell<R: Runtime>(app: &AppHandle<R>, event: AppEvent) {
             ..
         } if app.state::<Preferences>().settings().notify_failure => {
             match (error.kind, vm_name, silent_for_seconds) {
-                (ErrorKind::NotFound, name, _) => notifications::backup_lost(app, name.as_deref()),
+                (ErrorKind::NotFound, name, _) => {
+                    notifications::backup_lost(app, name.as_deref(), hub_name);
+                }
                 (_, Some(name), Some(seconds)) => {
-                    notifications::contact_lost(app, name, *seconds);
+                    notifications::contact_lost(app, name, *seconds, hub_name);
                 }
                 // Never seen here, it was not said to run either.
                 _ => {}

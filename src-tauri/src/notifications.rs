@@ -10,8 +10,8 @@ use tauri::{AppHandle, Manager, Runtime};
 
 use crate::window;
 
-/// A backup is over.
-pub(crate) fn backup_over<R: Runtime>(app: &AppHandle<R>, backup: &Backup) {
+/// A backup is over, on the current hub unless another is named.
+pub(crate) fn backup_over<R: Runtime>(app: &AppHandle<R>, backup: &Backup, hub_name: Option<&str>) {
     let name = &backup.vm_name;
     let (title, text) = match backup.status {
         BackupStatus::Completed => {
@@ -36,25 +36,45 @@ pub(crate) fn backup_over<R: Runtime>(app: &AppHandle<R>, backup: &Backup) {
     let place = backup
         .vm_context_id
         .clone()
+        // The window shows the current hub.
+        .filter(|_| hub_name.is_none())
         .map(|vm_id| Place::Backup { vm_id });
-    say(app, &title, &text, place);
+    say(app, &on(hub_name, title), &text, place);
 }
 
 /// A backup is no longer known to its hub.
-pub(crate) fn backup_lost<R: Runtime>(app: &AppHandle<R>, vm_name: Option<&str>) {
+pub(crate) fn backup_lost<R: Runtime>(
+    app: &AppHandle<R>,
+    vm_name: Option<&str>,
+    hub_name: Option<&str>,
+) {
     let name = vm_name.unwrap_or(words::frame::unknown_vm());
     say(
         app,
-        &words::backups::lost_toast(name),
+        &on(hub_name, words::backups::lost_toast(name)),
         words::backups::lost_note(),
         None,
     );
 }
 
 /// The hub of a running backup has been away for too long.
-pub(crate) fn contact_lost<R: Runtime>(app: &AppHandle<R>, vm_name: &str, silent_for_seconds: u64) {
+pub(crate) fn contact_lost<R: Runtime>(
+    app: &AppHandle<R>,
+    vm_name: &str,
+    silent_for_seconds: u64,
+    hub_name: Option<&str>,
+) {
     let note = words::backups::contact_lost_note(silent_for_seconds.div_ceil(60));
-    say(app, &words::backups::contact_lost(vm_name), &note, None);
+    let title = on(hub_name, words::backups::contact_lost(vm_name));
+    say(app, &title, &note, None);
+}
+
+/// What happened, with the hub where that is not the current one.
+fn on(hub_name: Option<&str>, what: String) -> String {
+    match hub_name {
+        Some(hub) => words::hubs::on(hub, &what),
+        None => what,
+    }
 }
 
 /// A mount ends soon.

@@ -105,27 +105,39 @@ fn chosen<R: Runtime>(app: &AppHandle<R>, item: &str) {
 
 impl Shown {
     fn take_in(&mut self, event: &AppEvent) {
+        let (hub_name, event) = match event {
+            AppEvent::Elsewhere { hub_name, event } => (Some(hub_name), event.as_ref()),
+            event => (None, event),
+        };
+        let named = |what: &str| match hub_name {
+            Some(hub) => words::hubs::on(hub, what),
+            None => what.to_owned(),
+        };
         match event {
             AppEvent::BackupProgressed(progress) => {
                 let backup = &progress.backup;
                 let vm_id = backup.vm_context_id.as_ref().map(ToString::to_string);
-                self.backups
-                    .insert(backup.backup_id.to_string(), (backup_line(progress), vm_id));
+                // The window shows VMs of the current hub.
+                let vm_id = vm_id.filter(|_| hub_name.is_none());
+                self.backups.insert(
+                    named(backup.backup_id.as_str()),
+                    (named(&backup_line(progress)), vm_id),
+                );
             }
             AppEvent::BackupFinished { backup } => {
-                self.backups.remove(backup.backup_id.as_str());
+                self.backups.remove(&named(backup.backup_id.as_str()));
                 match backup.status {
                     BackupStatus::Failed | BackupStatus::Unconfirmed => {
-                        self.failed.insert(backup.vm_name.clone());
+                        self.failed.insert(named(&backup.vm_name));
                     }
                     BackupStatus::Completed => {
-                        self.failed.remove(&backup.vm_name);
+                        self.failed.remove(&named(&backup.vm_name));
                     }
                     _ => {}
                 }
             }
             AppEvent::BackupLost { backup_id, .. } => {
-                self.backups.remove(backup_id.as_str());
+                self.backups.remove(&named(backup_id.as_str()));
             }
             AppEvent::MountsChanged { mounts } => {
                 let open = mounts.iter().filter(|mount| mount.is_open);
@@ -133,7 +145,7 @@ impl Shown {
                     .map(|mount| (mount.mount_id.to_string(), mount_line(mount)))
                     .collect();
             }
-            // Another hub, other work.
+            // Another hub, other work; what goes on elsewhere is heard of again soon.
             AppEvent::SessionChanged { session } if self.hub.as_ref() != Some(&session.current) => {
                 *self = Self {
                     hub: Some(session.current.clone()),
@@ -240,6 +252,16 @@ mod tests {
         shown.take_in(&finished("web", "completed"));
         assert_eq!(shown.state(), "Sendense: the last backup of 1 VM failed");
         shown.take_in(&finished("db", "completed"));
+        assert_eq!(shown.state(), "Sendense: idle");
+        // A VM of the same name on another hub is another one.
+        let elsewhere = |event| AppEvent::Elsewhere {
+            hub_name: "Office".to_owned(),
+            event: Box::new(event),
+        };
+        shown.take_in(&elsewhere(finished("db", "failed")));
+        shown.take_in(&finished("db", "completed"));
+        assert_eq!(shown.state(), "Sendense: the last backup of 1 VM failed");
+        shown.take_in(&elsewhere(finished("db", "completed")));
         assert_eq!(shown.state(), "Sendense: idle");
     }
 

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use sendense_core::{Backups, Downloads, HubSession, Mounts};
+use sendense_core::{Backups, Downloads, Mounts};
+use sendense_types::HubId;
 use sendense_words as words;
 use tauri::{AppHandle, Manager, Runtime};
 
@@ -38,22 +39,18 @@ struct Running {
 
 impl Running {
     fn of<R: Runtime>(app: &AppHandle<R>) -> Self {
-        let session = app.state::<HubSession>().state();
-        let is_ours = app.state::<OwnHub>().is_running()
-            && session
-                .current_hub()
-                .is_some_and(sendense_types::SavedHub::is_this_computer);
         let downloads = app.state::<Downloads>().running();
-        if !is_ours {
+        if !app.state::<OwnHub>().is_running() {
             return Self {
                 downloads,
                 ..Self::default()
             };
         }
         let backups = app.state::<Backups>();
-        let (verifications, copies) = backups.verifying_and_copying();
+        let ours = HubId::this_computer();
+        let (verifications, copies) = backups.verifying_and_copying(&ours);
         Self {
-            backups: backups.running().len(),
+            backups: backups.running_at(&ours).len(),
             downloads,
             verifications,
             copies,

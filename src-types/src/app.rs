@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{AppError, Backup, BackupId, BackupType, MountId, RepositoryTest, Trust, VmDisk, VmId};
 
 /// Names one of the saved hubs.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct HubId(pub String);
 

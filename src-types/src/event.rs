@@ -90,6 +90,13 @@ pub enum AppEvent {
         /// The mount.
         mount_id: MountId,
     },
+    /// Something happened on a hub that is not the current one: to a backup, verification or copy that was asked for here.
+    Elsewhere {
+        /// What the user calls the hub.
+        hub_name: String,
+        /// What happened; never this kind of event itself.
+        event: Box<Self>,
+    },
     /// Another hub, signed in or out, reached again or lost.
     SessionChanged {
         /// How it is now.

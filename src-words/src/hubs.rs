@@ -1,6 +1,7 @@
 //! Hubs: connecting, signing in, being offline.
 
 words! {
+    on(hub, what) = "{hub}: {what}";
     keeps_trying = "Nothing is lost. Sendense keeps trying to reconnect.";
     sign_in_asks = "Sign in…";
     sign_in = "Sign in";

@@ -106,7 +106,7 @@ impl Downloads {
         let folder = part(destination.path.parent().map(std::path::Path::as_os_str));
         let mount = self.inner.mounts.known(&mount_id);
         let source = Source {
-            hub: self.inner.session.state().current,
+            hub: self.inner.mounts.hub_of(&mount_id),
             backup_id: mount.as_ref().and_then(|mount| mount.backup_id.clone()),
             disk_index: mount.as_ref().and_then(|mount| mount.disk_index),
         };
@@ -172,10 +172,11 @@ impl Downloads {
     /// When the hub cannot list it.
     pub async fn measure_folder(&self, mount_id: &MountId, path: &str) -> Result<FolderSize> {
         let lasts = self.inner.mounts.lasts(mount_id);
-        self.inner
-            .session
-            .ask(async |hub| measure_folder(&hub.for_as_long_as(lasts), mount_id, path).await)
-            .await
+        let hub = self.inner.mounts.hub_of(mount_id);
+        let measured = self.inner.session.ask_at(&hub, async |hub| {
+            measure_folder(&hub.for_as_long_as(lasts), mount_id, path).await
+        });
+        measured.await.map(|(_, size)| size)
     }
 
     /// All downloads, newest first.
@@ -323,16 +324,18 @@ impl Downloads {
             let downloads = self.clone();
             let run = async move {
                 let id = download.download_id;
-                let outcome = match downloads.reach(&mut download, &source).await {
-                    Ok(()) => downloads.run(&download, &destination, &cancel).await,
-                    Err(error) => Err(error),
-                };
+                let mut outcome = downloads
+                    .once(&mut download, &source, &destination, &cancel)
+                    .await;
                 if let Err(error) = &outcome
                     && error.kind == ErrorKind::Expired
                 {
-                    // So that a retry finds it gone and opens it again. That the hub does not answer is
-                    // known by then.
-                    drop(downloads.inner.mounts.list().await);
+                    // The disk is read again from a mount of its own: once, because one that ends at once would end
+                    // again. That the hub does not answer is known by then.
+                    drop(downloads.inner.mounts.read_again(&source.hub).await);
+                    outcome = downloads
+                        .once(&mut download, &source, &destination, &cancel)
+                        .await;
                 }
                 let state = match outcome {
                     Ok(state) => state,
@@ -346,23 +349,19 @@ impl Downloads {
         }
     }
 
-    /// Sees to it that the mount of a download is open, on the hub that is asked now.
+    async fn once(
+        &self,
+        download: &mut Download,
+        source: &Source,
+        destination: &Destination,
+        cancel: &CancellationToken,
+    ) -> Result<DownloadState> {
+        self.reach(download, source).await?;
+        self.run(&source.hub, download, destination, cancel).await
+    }
+
+    /// Sees to it that the mount of a download is open, on the hub that it comes from.
     async fn reach(&self, download: &mut Download, source: &Source) -> Result<()> {
-        let session = self.inner.session.state();
-        if session.current != source.hub {
-            let hub = session.hubs.iter().find(|hub| hub.id == source.hub);
-            let (message, hint) = match hub {
-                Some(hub) => (
-                    words::failures::of_another_hub(&hub.name),
-                    words::failures::choose_hub_and_retry(),
-                ),
-                None => (
-                    words::failures::of_removed_hub().to_owned(),
-                    words::failures::add_hub_and_retry(),
-                ),
-            };
-            return Err(AppError::new(ErrorKind::Conflict, message, Retry::Manual).with_hint(hint));
-        }
         let mounts = &self.inner.mounts;
         let is_open = mounts
             .known(&download.mount_id)
@@ -372,11 +371,9 @@ impl Downloads {
         else {
             return Ok(());
         };
-        let mount = mounts.open(backup_id, disk_index).await?;
-        // Nobody browses it: it goes when the download is over.
-        mounts.browse(&mount.mount_id, None);
-        let hold = mounts.hold(&mount.mount_id);
-        download.mount_id = mount.mount_id;
+        let opened = mounts.open_to_read(&source.hub, backup_id, disk_index);
+        let (mount_id, hold) = opened.await?;
+        download.mount_id = mount_id;
         let mut queue = self.queue();
         let job = queue.job(download.download_id)?;
         job.download.mount_id = download.mount_id.clone();
@@ -388,15 +385,17 @@ impl Downloads {
 
     async fn run(
         &self,
+        hub: &HubId,
         download: &Download,
         destination: &Destination,
         cancel: &CancellationToken,
     ) -> Result<DownloadState> {
         let id = download.download_id;
         let mut report = |progress: DownloadProgress| self.moved_on(id, progress);
-        self.inner
+        let (_, state) = self
+            .inner
             .session
-            .ask(async |hub| {
+            .ask_at(hub, async |hub| {
                 let hub = hub.for_as_long_as(self.inner.mounts.lasts(&download.mount_id));
                 let (mount_id, path) = (&download.mount_id, download.path.as_str());
                 match download.kind {
@@ -416,7 +415,8 @@ impl Downloads {
                     }
                 }
             })
-            .await
+            .await?;
+        Ok(state)
     }
 
     fn moved_on(&self, id: DownloadId, progress: DownloadProgress) {
@@ -493,12 +493,17 @@ fn done(archive: SavedArchive) -> DownloadState {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::{Duration, Instant};
 
     use sendense_types::Settings;
     use tokio::sync::watch;
 
+    use sendense_types::commands::Credentials;
+    use sendense_types::{SignInKind, Trust};
+
     use super::*;
+    use crate::testing::{FakeHub, json};
     use crate::{MemorySecrets, MountRecord};
 
     fn no_downloads(runtime: &tokio::runtime::Runtime) -> Downloads {
@@ -512,7 +517,7 @@ mod tests {
         let clock = Arc::new(|| jiff::Timestamp::UNIX_EPOCH);
         let _entered = runtime.enter();
         let record = MountRecord::in_folder(None);
-        let mounts = Mounts::new(session.clone(), events.clone(), settings, clock, record);
+        let mounts = Mounts::new(session.clone(), settings, clock, record);
         Downloads::new(session, mounts, events)
     }
 
@@ -561,5 +566,90 @@ mod tests {
         ends_failed();
         downloads.retry(added.download_id).unwrap();
         ends_failed();
+    }
+
+    /// A hub that mounts the disk as m1 first, which is gone when a file is wanted from it, and as m2 afterwards.
+    async fn forgetful_hub() -> FakeHub {
+        let n_mounts = AtomicUsize::new(0);
+        let mount = |id: usize| format!(r#"{{"mount_id":"m{id}","status":"mounted"}}"#);
+        FakeHub::start(move |line| {
+            let current = n_mounts.load(Ordering::Relaxed);
+            if line.starts_with("POST") {
+                n_mounts.store(current + 1, Ordering::Relaxed);
+                return json(200, "", &mount(current + 1));
+            }
+            if line.contains("/mounts") {
+                let rows = (2..=current).map(mount).collect::<Vec<_>>().join(",");
+                return json(200, "", &format!(r#"{{"mounts":[{rows}]}}"#));
+            }
+            match line.contains("/restore/m2/") {
+                true if line.contains("/file-info") => json(
+                    200,
+                    "",
+                    r#"{"name":"a","path":"/a","type":"file","size":5}"#,
+                ),
+                true => "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello"
+                    .to_owned(),
+                false if line.contains("/restore/") => {
+                    json(500, "", r#"{"error":"mount not found: record not found"}"#)
+                }
+                false => json(200, "", r#"{"vm_contexts":[],"count":0}"#),
+            }
+        })
+        .await
+    }
+
+    /// Contract D44.
+    #[tokio::test]
+    async fn a_download_goes_on_from_a_new_mount_of_its_hub_whatever_hub_is_the_current_one() {
+        let (hub, other) = (forgetful_hub().await, forgetful_hub().await);
+        let (events, (_settings, rules)) = (Events::new(), watch::channel(Settings::default()));
+        let secrets = Arc::new(MemorySecrets::default());
+        let here = HubId::this_computer();
+        let session = HubSession::new(Vec::new(), here, secrets, events.clone());
+        let add = async |hub: &FakeHub| {
+            let none = Credentials::None;
+            let added = session.add("", &hub.address, Trust::System, &none).await;
+            assert_eq!(
+                added.unwrap().current_hub().unwrap().sign_in,
+                SignInKind::None
+            );
+        };
+        add(&hub).await;
+        let clock = Arc::new(|| jiff::Timestamp::UNIX_EPOCH);
+        let record = MountRecord::in_folder(None);
+        let mounts = Mounts::new(session.clone(), rules, clock, record);
+        let downloads = Downloads::new(session.clone(), mounts.clone(), events.clone());
+        let mount = mounts.open(&BackupId::from("b1"), 0).await.unwrap();
+        assert_eq!(mount.mount_id, MountId::new("m1"));
+        let folder = tempfile::tempdir().unwrap();
+        let new = NewDownload {
+            mount_id: mount.mount_id,
+            path: "/a".to_owned(),
+            kind: DownloadKind::File,
+            destination: Destination {
+                path: folder.path().join("a"),
+                existing: Existing::Keep,
+            },
+        };
+        let mut news = events.subscribe();
+        let asked_before = hub.asked().len();
+        downloads.add(new);
+        add(&other).await;
+        let n_asked_other = other.asked().len();
+        let state = loop {
+            if let AppEvent::DownloadChanged { download } = news.recv().await.unwrap()
+                && download.state.is_over()
+            {
+                break download.state;
+            }
+        };
+        assert!(
+            matches!(state, DownloadState::Done { size_bytes: 5, .. }),
+            "{state:?} after {:?}",
+            &hub.asked()[asked_before..]
+        );
+        assert_eq!(std::fs::read(folder.path().join("a")).unwrap(), b"hello");
+        assert_eq!(other.asked().len(), n_asked_other);
     }
 }

@@ -1,6 +1,7 @@
 //! Open mounts: who uses them, how long they last, and when they are closed.
 //!
-//! One task looks after all of them. It sleeps until the first deadline of the [`table`], which keeps them
+//! Those of each hub are apart, so that they stay what they are when another hub becomes the current one. One task looks
+//! after all of a hub. It sleeps until the first deadline of the [`table`], which keeps them
 //! in order. [`plan`] decides when each mount is due: keep-alive while somebody browses or downloads, warnings
 //! before the end, a check when the end has come, unmounting when the browser is left. [`told`] reads what the
 //! hub says. Those three know neither hub nor clock; what waits and asks is here. [`record`] remembers from one start to
@@ -13,14 +14,17 @@ mod table;
 mod tests;
 mod told;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use sendense_types::{
-    AppError, AppEvent, BackupId, ErrorKind, Expiry, MountId, OpenMount, Opener, Retry, Settings,
+    AppError, AppEvent, BackupId, ErrorKind, Expiry, HubId, MountId, OpenMount, Opener, Retry,
+    Settings,
 };
 use sendense_words as words;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
@@ -28,8 +32,7 @@ use tokio_util::task::AbortOnDropHandle;
 use self::plan::{Deed, Upkeep};
 pub use self::record::{KnownMount, Listed, MountRecord, Recorded};
 use self::table::{Known, Table};
-use crate::session::Generation;
-use crate::{Events, HubSession, Result};
+use crate::{HubClient, HubSession, Result};
 
 /// How long quitting the app waits for mounts that are still being closed.
 const LAST_UNMOUNTS: Duration = Duration::from_secs(2);
@@ -37,19 +40,34 @@ const LAST_UNMOUNTS: Duration = Duration::from_secs(2);
 /// Tells the time of this computer; passed in so that tests can fix it.
 pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// The open mounts of the current hub. Cheap to clone.
+/// The open mounts of the current hub, and those that were left on others. Cheap to clone.
 #[derive(Clone)]
 pub struct Mounts {
+    around: Arc<Around>,
+    hubs: Arc<Mutex<BTreeMap<HubId, HubMounts>>>,
+}
+
+/// What the mounts of all hubs need.
+struct Around {
+    session: HubSession,
+    settings: watch::Receiver<Settings>,
+    clock: WallClock,
+    record: MountRecord,
+    /// Where they are looked after; whoever asks first may be on a thread without a runtime.
+    runtime: Handle,
+}
+
+/// The mounts of one hub, looked after as long as it lives.
+#[derive(Clone)]
+struct HubMounts {
     inner: Arc<Inner>,
     _tasks: Arc<[AbortOnDropHandle<()>; 2]>,
 }
 
 struct Inner {
-    session: HubSession,
-    events: Events,
-    settings: watch::Receiver<Settings>,
-    clock: WallClock,
-    record: MountRecord,
+    around: Arc<Around>,
+    /// Where they are.
+    hub: HubId,
     table: Mutex<Table>,
     /// The table has changed, and with it maybe the next deadline.
     changed: Notify,
@@ -63,6 +81,16 @@ pub struct Hold {
     mount_id: MountId,
 }
 
+impl Hold {
+    fn new(inner: Arc<Inner>, mount_id: &MountId) -> Self {
+        inner.upkeep(mount_id, |upkeep| upkeep.holds += 1);
+        Self {
+            inner,
+            mount_id: mount_id.clone(),
+        }
+    }
+}
+
 impl Drop for Hold {
     fn drop(&mut self) {
         self.inner.upkeep(&self.mount_id, |upkeep| {
@@ -74,51 +102,220 @@ impl Drop for Hold {
 }
 
 impl Mounts {
-    /// Looks after mounts of the session's hub, and those of the last time that are in the record. Needs a tokio
+    /// Looks after mounts of the session's hubs, and those of the last time that are in the record. Needs a tokio
     /// runtime.
     pub fn new(
         session: HubSession,
-        events: Events,
         settings: watch::Receiver<Settings>,
         clock: WallClock,
         record: MountRecord,
     ) -> Self {
+        let runtime = Handle::current();
+        Self {
+            around: Arc::new(Around {
+                session,
+                settings,
+                clock,
+                record,
+                runtime,
+            }),
+            hubs: Arc::default(),
+        }
+    }
+
+    /// All open mounts of the current hub, those of others included.
+    ///
+    /// # Errors
+    /// When the hub does not answer.
+    pub async fn list(&self) -> Result<Vec<OpenMount>> {
+        let mounts = self.here();
+        let listed = mounts.read_again().await?;
+        mounts.refuse_left().map(|()| listed)
+    }
+
+    /// Opens a disk of a backup of the current hub, or answers our mount of it that is open already.
+    ///
+    /// # Errors
+    /// As [`HubClient::mount`](crate::HubClient::mount).
+    pub async fn open(&self, backup_id: &BackupId, disk_index: u32) -> Result<OpenMount> {
+        let mounts = self.here();
+        let mount = mounts.open(backup_id, disk_index).await?;
+        if let Err(error) = mounts.refuse_left() {
+            // Nobody will browse it.
+            mounts.browse(&mount.mount_id, None);
+            return Err(error);
+        }
+        Ok(mount)
+    }
+
+    /// The same on this hub, for a download: nobody browses it, and it goes when nothing reads from it any longer.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(crate) async fn open_to_read(
+        &self,
+        hub: &HubId,
+        backup_id: &BackupId,
+        disk_index: u32,
+    ) -> Result<(MountId, Hold)> {
+        let mounts = self.at(hub);
+        let mount_id = mounts.open(backup_id, disk_index).await?.mount_id;
+        mounts.browse(&mount_id, None);
+        let hold = Hold::new(mounts, &mount_id);
+        Ok((mount_id, hold))
+    }
+
+    /// Reads from this hub again what is mounted there.
+    ///
+    /// # Errors
+    /// When the hub does not answer.
+    pub(crate) async fn read_again(&self, hub: &HubId) -> Result<()> {
+        self.at(hub).read_again().await.map(drop)
+    }
+
+    /// Uses a mount, so that a hub that counts from the last use gives it more time.
+    ///
+    /// # Errors
+    /// `Unsupported` on hubs that end mounts at a fixed time, `Expired` when it is gone, `Forbidden` for those of
+    /// others.
+    pub async fn keep_open(&self, mount_id: &MountId) -> Result<OpenMount> {
+        self.of(mount_id).keep_open(mount_id).await
+    }
+
+    /// Mounts the same disk of the same backup again and continues in the same folder.
+    ///
+    /// # Errors
+    /// When it is not known what was mounted, or it cannot be mounted.
+    pub async fn remount(&self, mount_id: &MountId) -> Result<OpenMount> {
+        self.of(mount_id).remount(mount_id).await
+    }
+
+    /// Unmounts. A mount that is already gone counts as unmounted.
+    ///
+    /// # Errors
+    /// `Conflict` while a download reads from it, `Forbidden` for those of others.
+    pub async fn close(&self, mount_id: &MountId) -> Result<()> {
+        let mounts = self.of(mount_id);
+        mounts.refuse_others(mount_id)?;
+        mounts.close(mount_id).await
+    }
+
+    /// A person looks at this folder, or with `None` has left the browser.
+    pub fn browse(&self, mount_id: &MountId, folder: Option<String>) {
+        self.of(mount_id).browse(mount_id, folder);
+    }
+
+    /// Keeps a mount open until the answer is dropped.
+    pub fn hold(&self, mount_id: &MountId) -> Hold {
+        Hold::new(self.of(mount_id), mount_id)
+    }
+
+    /// What is known of a mount, without asking its hub.
+    pub fn known(&self, mount_id: &MountId) -> Option<OpenMount> {
+        self.of(mount_id).known(mount_id)
+    }
+
+    /// The hub that a mount is on; the current one where it is not known.
+    pub(crate) fn hub_of(&self, mount_id: &MountId) -> HubId {
+        self.of(mount_id).hub.clone()
+    }
+
+    /// How long a mount still lasts, whatever is done with it; `None` where use gives it more time, or nothing is known
+    /// of that.
+    pub(crate) fn lasts(&self, mount_id: &MountId) -> Option<Duration> {
+        let mounts = self.of(mount_id);
+        let mount = mounts.known(mount_id)?;
+        let is_final = mount.is_open && mount.expiry == Expiry::Fixed;
+        told::lasts(&mount, (mounts.around.clock)()).filter(|_| is_final)
+    }
+
+    /// The mount that replaced this one when it ended; itself if it did not end.
+    pub fn current_id(&self, mount_id: &MountId) -> MountId {
+        self.of(mount_id).table().current_id(mount_id)
+    }
+
+    /// Unmounts what this app has mounted, on whatever hub, as far as that goes quickly.
+    pub async fn close_all_ours(&self) {
+        let hubs: Vec<HubMounts> = self.hubs().values().cloned().collect();
+        let closing = async {
+            for hub in hubs {
+                let ours = hub.inner.table().ours();
+                for mount_id in ours {
+                    if hub.inner.close(&mount_id).await.is_err() {
+                        tracing::warn!(%mount_id, "a mount stays open until it expires");
+                    }
+                }
+            }
+        };
+        if tokio::time::timeout(LAST_UNMOUNTS, closing).await.is_err() {
+            tracing::warn!("some mounts stay open until they expire");
+        }
+    }
+
+    /// Those of the current hub.
+    fn here(&self) -> Arc<Inner> {
+        self.at(&self.around.session.state().current)
+    }
+
+    /// Those of this hub.
+    fn at(&self, hub: &HubId) -> Arc<Inner> {
+        let mut hubs = self.hubs();
+        if let Some(known) = hubs.get(hub) {
+            return Arc::clone(&known.inner);
+        }
+        // Of a hub that was removed nobody can be asked any more.
+        let saved = self.around.session.state().hubs;
+        hubs.retain(|id, _| saved.iter().any(|hub| hub.id == *id));
+        let begun = HubMounts::begin(Arc::clone(&self.around), hub.clone());
+        let inner = Arc::clone(&begun.inner);
+        hubs.insert(hub.clone(), begun);
+        inner
+    }
+
+    /// Those of the hub where this mount is: the current one, unless only another knows it.
+    fn of(&self, mount_id: &MountId) -> Arc<Inner> {
+        let here = self.here();
+        if here.table().knows(mount_id) {
+            return here;
+        }
+        let hubs = self.hubs();
+        let mut others = hubs.values().map(|hub| &hub.inner);
+        others
+            .find(|inner| inner.table().knows(mount_id))
+            .map_or(here, Arc::clone)
+    }
+
+    fn hubs(&self) -> MutexGuard<'_, BTreeMap<HubId, HubMounts>> {
+        // Nothing panics under this lock.
+        self.hubs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl HubMounts {
+    fn begin(around: Arc<Around>, hub: HubId) -> Self {
+        let (rules, runtime) = (around.settings.clone(), around.runtime.clone());
         let inner = Arc::new(Inner {
-            session,
-            events,
-            settings,
-            clock,
-            record,
+            around,
+            hub,
             table: Mutex::default(),
             changed: Notify::new(),
             moved: Notify::new(),
         });
-        let rules = inner.settings.clone();
         let tasks = [
-            tokio::spawn(look_after(Arc::downgrade(&inner), rules)),
+            runtime.spawn(look_after(Arc::downgrade(&inner), rules)),
             // Apart, because a slow disk must not keep mounts waiting.
-            tokio::spawn(keep_folders(Arc::downgrade(&inner))),
+            runtime.spawn(keep_folders(Arc::downgrade(&inner))),
         ];
         Self {
             inner,
             _tasks: Arc::new(tasks.map(AbortOnDropHandle::new)),
         }
     }
+}
 
-    /// All open mounts of the hub, those of others included.
-    ///
-    /// # Errors
-    /// When the hub does not answer.
-    pub async fn list(&self) -> Result<Vec<OpenMount>> {
-        self.inner.read_again().await
-    }
-
-    /// Opens a disk of a backup, or answers our mount of it that is open already.
-    ///
-    /// # Errors
-    /// As [`HubClient::mount`](crate::HubClient::mount).
-    pub async fn open(&self, backup_id: &BackupId, disk_index: u32) -> Result<OpenMount> {
-        let ours = self.inner.table().iter().find_map(|known| {
+impl Inner {
+    async fn open(&self, backup_id: &BackupId, disk_index: u32) -> Result<OpenMount> {
+        let ours = self.table().iter().find_map(|known| {
             let mount = &known.mount;
             let is_it = mount.opened_by == Opener::Window
                 && mount.is_open
@@ -128,29 +325,23 @@ impl Mounts {
         });
         if let Some(mount_id) = ours {
             // The hub may have ended it meanwhile, or be about to.
-            let open = self.inner.read_again().await?;
+            let open = self.read_again().await?;
             let lasts = |mount: &OpenMount| {
-                let left = told::lasts(mount, (self.inner.clock)());
-                left != Some(Duration::ZERO) || self.inner.is_read(&mount.mount_id)
+                let left = told::lasts(mount, (self.around.clock)());
+                left != Some(Duration::ZERO) || self.is_read(&mount.mount_id)
             };
             let same = open.into_iter().find(|mount| mount.mount_id == mount_id);
             if let Some(mount) = same.filter(lasts) {
-                self.inner
-                    .upkeep(&mount_id, |upkeep| upkeep.close_at = None);
+                self.upkeep(&mount_id, |upkeep| upkeep.close_at = None);
                 return Ok(mount);
             }
         }
-        self.inner.mount(backup_id, disk_index, None).await
+        self.mount(backup_id, disk_index, None).await
     }
 
-    /// Uses a mount, so that a hub that counts from the last use gives it more time.
-    ///
-    /// # Errors
-    /// `Unsupported` on hubs that end mounts at a fixed time, `Expired` when it is gone, `Forbidden` for those of
-    /// others.
-    pub async fn keep_open(&self, mount_id: &MountId) -> Result<OpenMount> {
-        self.inner.refuse_others(mount_id)?;
-        let mount = self.inner.ping(mount_id).await?;
+    async fn keep_open(&self, mount_id: &MountId) -> Result<OpenMount> {
+        self.refuse_others(mount_id)?;
+        let mount = self.ping(mount_id).await?;
         if mount.expiry == Expiry::Fixed {
             return Err(AppError::new(
                 ErrorKind::Unsupported,
@@ -162,12 +353,8 @@ impl Mounts {
         Ok(mount)
     }
 
-    /// Mounts the same disk of the same backup again and continues in the same folder.
-    ///
-    /// # Errors
-    /// When it is not known what was mounted, or it cannot be mounted.
-    pub async fn remount(&self, mount_id: &MountId) -> Result<OpenMount> {
-        let old = self.inner.table().get(mount_id).cloned();
+    async fn remount(&self, mount_id: &MountId) -> Result<OpenMount> {
+        let old = self.table().get(mount_id).cloned();
         let unknown = || {
             AppError::new(
                 ErrorKind::NotFound,
@@ -186,38 +373,25 @@ impl Mounts {
         }
         if old.mount.is_open && old.mount.opened_by == Opener::Window {
             // A hub shares a mount that is there; only a new one has the full time.
-            let record = &self.inner.record;
-            self.inner
-                .session
-                .ask(async |hub| record.close(&hub, mount_id).await)
+            let record = &self.around.record;
+            self.ask(async |hub| record.close(&hub, mount_id).await)
                 .await?;
         }
         let new = self
-            .inner
             .mount(backup_id, disk_index, Some(&old.mount.folder))
             .await?;
         if new.mount_id != *mount_id {
             let new_id = new.mount_id.clone();
-            self.inner.table().succeed(mount_id, new_id);
+            self.table().succeed(mount_id, new_id);
         }
-        self.inner.publish();
+        self.publish();
         Ok(new)
     }
 
-    /// Unmounts. A mount that is already gone counts as unmounted.
-    ///
-    /// # Errors
-    /// `Conflict` while a download reads from it, `Forbidden` for those of others.
-    pub async fn close(&self, mount_id: &MountId) -> Result<()> {
-        self.inner.refuse_others(mount_id)?;
-        self.inner.close(mount_id).await
-    }
-
-    /// A person looks at this folder, or with `None` has left the browser.
-    pub fn browse(&self, mount_id: &MountId, folder: Option<String>) {
-        let unmounts = self.inner.settings.borrow().unmount_on_close;
+    fn browse(&self, mount_id: &MountId, folder: Option<String>) {
+        let unmounts = self.around.settings.borrow().unmount_on_close;
         let now = Instant::now();
-        let mut table = self.inner.table();
+        let mut table = self.table();
         let has_moved = table.change(mount_id, now, |known| match folder {
             Some(folder) => {
                 known.upkeep.browsed_at = Some(now);
@@ -236,90 +410,43 @@ impl Mounts {
         });
         if has_moved == Some(true) {
             table.note_move(mount_id);
-            self.inner.moved.notify_one();
+            self.moved.notify_one();
         }
         drop(table);
         match has_moved {
             // Whoever comes back to the mount begins in this folder.
-            Some(true) => self.inner.publish(),
-            Some(false) => self.inner.changed.notify_one(),
+            Some(true) => self.publish(),
+            Some(false) => self.changed.notify_one(),
             None => {}
         }
     }
 
-    /// Keeps a mount open until the answer is dropped.
-    pub fn hold(&self, mount_id: &MountId) -> Hold {
-        self.inner.upkeep(mount_id, |upkeep| upkeep.holds += 1);
-        Hold {
-            inner: Arc::clone(&self.inner),
-            mount_id: mount_id.clone(),
-        }
-    }
-
-    /// What is known of a mount, without asking the hub.
-    pub fn known(&self, mount_id: &MountId) -> Option<OpenMount> {
-        let table = self.inner.table();
+    fn known(&self, mount_id: &MountId) -> Option<OpenMount> {
+        let table = self.table();
         table.get(mount_id).map(|known| known.mount.clone())
     }
 
-    /// How long a mount still lasts, whatever is done with it; `None` where use gives it more time, or nothing is known
-    /// of that.
-    pub(crate) fn lasts(&self, mount_id: &MountId) -> Option<Duration> {
-        let mount = self.known(mount_id)?;
-        let is_final = mount.is_open && mount.expiry == Expiry::Fixed;
-        told::lasts(&mount, (self.inner.clock)()).filter(|_| is_final)
-    }
-
-    /// The mount that replaced this one when it ended; itself if it did not end.
-    pub fn current_id(&self, mount_id: &MountId) -> MountId {
-        self.inner.table().current_id(mount_id)
-    }
-
-    /// Unmounts what this app has mounted, as far as that goes quickly.
-    pub async fn close_all_ours(&self) {
-        let ours: Vec<MountId> = {
-            let table = self.inner.table();
-            let ours = table
-                .iter()
-                .filter(|known| known.mount.opened_by == Opener::Window && known.mount.is_open);
-            ours.map(|known| known.mount.mount_id.clone()).collect()
-        };
-        let closing = async {
-            for mount_id in ours {
-                if self.inner.close(&mount_id).await.is_err() {
-                    tracing::warn!(%mount_id, "a mount stays open until it expires");
-                }
-            }
-        };
-        if tokio::time::timeout(LAST_UNMOUNTS, closing).await.is_err() {
-            tracing::warn!("some mounts stay open until they expire");
-        }
-    }
-}
-
-impl Inner {
     async fn mount(
         &self,
         backup_id: &BackupId,
         disk_index: u32,
         folder: Option<&str>,
     ) -> Result<OpenMount> {
-        let record = &self.record;
-        let (generation, (told, hub_now)) = self
-            .session
-            .ask_which(async |hub| {
+        let record = &self.around.record;
+        let (told, hub_now) = self
+            .ask(async |hub| {
                 let opened = record.open(&hub, backup_id, disk_index, Opener::Window);
                 Ok((opened.await?, hub.time()))
             })
             .await?;
-        let now = (self.clock)();
+        let now = (self.around.clock)();
         let mut open = told::described(&told, None, now, hub_now);
         if let Some(folder) = folder {
             folder.clone_into(&mut open.folder);
         }
         let upkeep = Upkeep::new(told::lasts(&open, now), Instant::now());
         {
-            let mut table = self.table_of(generation)?;
+            let mut table = self.table();
             table.put(Known::new(open.clone(), upkeep), Instant::now());
             table.note_move(&open.mount_id);
         }
@@ -330,15 +457,19 @@ impl Inner {
 
     /// Reads the hub's list and brings ours into line with it.
     async fn read_again(&self) -> Result<Vec<OpenMount>> {
-        let record = &self.record;
-        let (generation, (listed, hub_now)) = self
-            .session
-            .ask_which(async |hub| Ok((record.list(&hub, Opener::Window).await?, hub.time())))
-            .await?;
-        let (wall, now) = ((self.clock)(), Instant::now());
+        let record = &self.around.record;
+        let list = async |hub: HubClient| {
+            let listed = record.list(&hub, Opener::Window).await?;
+            Ok((listed, hub.time()))
+        };
+        let session = &self.around.session;
+        let (generation, (listed, hub_now)) = session.ask_at(&self.hub, list).await?;
+        let (wall, now) = ((self.around.clock)(), Instant::now());
         let mut lost = Vec::new();
-        let (before, after) = {
-            let mut table = self.table_of(generation)?;
+        let (before, after, is_news) = {
+            let mut table = self.table();
+            // Whoever has come back from another hub knows of none of them.
+            let is_news = std::mem::replace(&mut table.generation, generation) != generation;
             let before = table.shown();
             for told in &listed.open {
                 let id = &told.mount.mount_id;
@@ -368,12 +499,12 @@ impl Inner {
             let ours = listed.ended.iter();
             let ours = ours.filter(|row| row.opened_by == Opener::Window);
             table.recall_ended(ours.map(told::ended), now);
-            (before, table.shown())
+            (before, table.shown(), is_news)
         };
         for mount_id in lost {
-            self.events.publish(AppEvent::MountLost { mount_id });
+            self.tell(AppEvent::MountLost { mount_id });
         }
-        if before != after {
+        if is_news || before != after {
             self.publish();
         }
         self.changed.notify_one();
@@ -386,11 +517,8 @@ impl Inner {
         let folder = known.as_ref().map_or("/", |known| &known.mount.folder);
         let before = known.as_ref().and_then(|known| known.mount.expires_at);
         // A folder that cannot be read is still an answer; a mount that is gone shows in the list.
-        drop(
-            self.session
-                .ask(async |hub| hub.list_files(mount_id, folder).await)
-                .await,
-        );
+        let listing = self.ask(async |hub| hub.list_files(mount_id, folder).await);
+        drop(listing.await);
         self.upkeep(mount_id, |upkeep| upkeep.last_use = Instant::now());
         self.read_again().await?;
         let mut table = self.table();
@@ -424,13 +552,24 @@ impl Inner {
         if self.is_read(mount_id) {
             return Err(in_use());
         }
-        let record = &self.record;
-        self.session
-            .ask(async |hub| record.close(&hub, mount_id).await)
+        let record = &self.around.record;
+        self.ask(async |hub| record.close(&hub, mount_id).await)
             .await?;
         self.table().remove(mount_id);
         self.publish();
         Ok(())
+    }
+
+    /// What is asked for the window and answered after its user has turned to another hub is nothing to show.
+    fn refuse_left(&self) -> Result<()> {
+        match self.around.session.state().current == self.hub {
+            true => Ok(()),
+            false => Err(AppError::new(
+                ErrorKind::Cancelled,
+                words::failures::another_hub_chosen(),
+                Retry::Never,
+            )),
+        }
     }
 
     /// What others opened is theirs to keep and to close.
@@ -450,25 +589,19 @@ impl Inner {
 
     /// Records where people have gone since the last time.
     async fn keep_folders(&self) {
-        let Ok((hub, generation)) = self.session.current() else {
+        let Ok((hub, _)) = self.around.session.reach(Some(&self.hub)) else {
             return;
         };
-        let moved = match self.table_of(generation) {
-            Ok(mut table) => table.take_moved(),
-            Err(_) => return,
-        };
+        let moved = self.table().take_moved();
         if !moved.is_empty() {
-            self.record.note_folders(&hub, moved).await;
+            self.around.record.note_folders(&hub, moved).await;
         }
     }
 
     /// The deadlines that have come, and when the next one comes.
     fn due(&self) -> (Vec<(MountId, Deed)>, Option<Instant>) {
-        let keeps_open = self.settings.borrow().keep_mounts_open;
-        // That yet another hub is the current one by now shows at the next look.
-        let Ok(mut table) = self.table_of(self.session.generation()) else {
-            return (Vec::new(), Some(Instant::now()));
-        };
+        let keeps_open = self.around.settings.borrow().keep_mounts_open;
+        let mut table = self.table();
         let deeds = table.due(Instant::now(), keeps_open);
         (deeds, table.next())
     }
@@ -482,8 +615,7 @@ impl Inner {
                     .get(mount_id)
                     .map(|known| Box::new(known.mount.clone()));
                 if let Some(mount) = mount {
-                    self.events
-                        .publish(AppEvent::MountExpiring { mount, minutes });
+                    self.tell(AppEvent::MountExpiring { mount, minutes });
                 }
                 Ok(())
             }
@@ -505,7 +637,7 @@ impl Inner {
 
     fn publish(&self) {
         let mounts = self.table().shown();
-        self.events.publish(AppEvent::MountsChanged { mounts });
+        self.tell(AppEvent::MountsChanged { mounts });
         self.changed.notify_one();
     }
 
@@ -514,23 +646,13 @@ impl Inner {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The table of a hub; empty when the last one was of another.
-    ///
-    /// # Errors
-    /// When yet another hub has become the current one since: what this one says counts no more.
-    fn table_of(&self, generation: Generation) -> Result<MutexGuard<'_, Table>> {
-        let mut table = self.table();
-        if table.generation > generation {
-            return Err(AppError::new(
-                ErrorKind::Cancelled,
-                words::failures::another_hub_chosen(),
-                Retry::Never,
-            ));
-        }
-        if table.generation < generation {
-            *table = Table::of(generation);
-        }
-        Ok(table)
+    async fn ask<T>(&self, question: impl AsyncFnOnce(HubClient) -> Result<T>) -> Result<T> {
+        let (_, answer) = self.around.session.ask_at(&self.hub, question).await?;
+        Ok(answer)
+    }
+
+    fn tell(&self, event: AppEvent) {
+        self.around.session.tell(&self.hub, event);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use sendense_types::{MountId, OpenMount};
+use sendense_types::{MountId, OpenMount, Opener};
 use tokio::time::Instant;
 
 use super::plan::{Deed, Upkeep};
@@ -11,7 +11,7 @@ use crate::session::Generation;
 /// The mounts of one hub.
 #[derive(Default)]
 pub(super) struct Table {
-    /// The hub these mounts are on.
+    /// When the hub's list was read last, which connection it was read by.
     pub(super) generation: Generation,
     known: BTreeMap<MountId, Known>,
     /// When each open mount has to be thought of next, at most once each.
@@ -45,17 +45,23 @@ impl Known {
 }
 
 impl Table {
-    /// An empty one.
-    pub(super) fn of(generation: Generation) -> Self {
-        Self {
-            generation,
-            ..Self::default()
-        }
-    }
-
     /// What is known of a mount.
     pub(super) fn get(&self, id: &MountId) -> Option<&Known> {
         self.known.get(id)
+    }
+
+    /// Whether this mount is known, or was until it was replaced.
+    pub(super) fn knows(&self, id: &MountId) -> bool {
+        self.known.contains_key(id) || self.successors.contains_key(id)
+    }
+
+    /// Those that this app has mounted, and that are open.
+    pub(super) fn ours(&self) -> Vec<MountId> {
+        let ours = self
+            .iter()
+            .map(|known| &known.mount)
+            .filter(|mount| mount.opened_by == Opener::Window && mount.is_open);
+        ours.map(|mount| mount.mount_id.clone()).collect()
     }
 
     /// All that are known, by id.
@@ -196,8 +202,6 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
-
-    use sendense_types::Opener;
 
     use super::*;
     use crate::mounts::told;

@@ -12,8 +12,8 @@ use tokio::sync::broadcast;
 use tokio::time::advance;
 
 use super::*;
-use crate::MemorySecrets;
 use crate::testing::{FakeHub, StoppedClock, json, settle};
+use crate::{Events, MemorySecrets};
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// The hub's clock is ahead of ours.
@@ -109,7 +109,6 @@ struct Scene {
     events: broadcast::Receiver<AppEvent>,
     mounts: Mounts,
     record: MountRecord,
-    news: Events,
     wall: WallClock,
     /// So much our clock was set forward.
     set_forward: Arc<Mutex<SignedDuration>>,
@@ -158,13 +157,7 @@ impl Scene {
             Timestamp::UNIX_EPOCH + passed + *forward.lock().unwrap()
         });
         let events = news.subscribe();
-        let mounts = Mounts::new(
-            session.clone(),
-            news.clone(),
-            rules,
-            wall.clone(),
-            record.clone(),
-        );
+        let mounts = Mounts::new(session.clone(), rules, wall.clone(), record.clone());
         Self {
             _clock: clock,
             hub,
@@ -174,7 +167,6 @@ impl Scene {
             events,
             mounts,
             record,
-            news,
             wall,
             set_forward,
         }
@@ -199,7 +191,6 @@ impl Scene {
     fn restart(&mut self) {
         self.mounts = Mounts::new(
             self.session.clone(),
-            self.news.clone(),
             self.settings.subscribe(),
             self.wall.clone(),
             self.record.clone(),
@@ -354,19 +345,94 @@ async fn keeping_mounts_open_holds_from_the_moment_it_is_set() {
     assert_eq!(scene.pings(), 1);
 }
 
+impl Scene {
+    /// Its user turns to another hub, which has nothing, and is asked for what there is.
+    async fn turn_away(&self) -> FakeHub {
+        let other = FakeHub::start(|line| match line.contains("/mounts") {
+            true => json(200, "", r#"{"mounts":[]}"#),
+            false => json(200, "", r#"{"vm_contexts":[],"count":0}"#),
+        })
+        .await;
+        let none = sendense_types::commands::Credentials::None;
+        let trust = sendense_types::Trust::System;
+        let added = self.session.add("other", &other.address, trust, &none);
+        added.await.unwrap();
+        assert_eq!(self.mounts.list().await.unwrap(), []);
+        other
+    }
+}
+
 #[tokio::test]
-async fn mounts_of_the_last_hub_are_not_among_those_of_this_one() {
-    let scene = Scene::begin(true).await;
+async fn mounts_of_the_last_hub_are_looked_after_there_and_no_news_of_this_one() {
+    let mut scene = Scene::begin(false).await;
+    let first = scene.session.state().current;
     let mount = scene.open().await;
-    let last = scene.session.generation();
-    let hub = scene.session.state().current;
-    scene.session.connect(&hub).await.unwrap();
-    scene.disks.lock().unwrap().ends.clear();
+    scene
+        .mounts
+        .browse(&mount.mount_id, Some("/etc".to_owned()));
+    let hold = scene.mounts.hold(&mount.mount_id);
+    let other = scene.turn_away().await;
+    scene.mounts.browse(&mount.mount_id, None);
+    // It would be warned of twice by now; what is shown are the mounts of the other hub.
+    scene.pass(59).await;
+    assert_eq!(scene.news(), Vec::<String>::new());
+    assert_eq!(
+        scene.asked("DELETE"),
+        Vec::<String>::new(),
+        "it is read from"
+    );
+    drop(hold);
+    scene.pass(1).await;
+    let deleted = format!("DELETE /api/v1/restore/{}", mount.mount_id);
+    assert_eq!(scene.asked("DELETE"), [deleted]);
+    let strange = other
+        .asked()
+        .into_iter()
+        .find(|line| line.contains(mount.mount_id.as_str()));
+    assert_eq!(strange, None);
+    scene.session.connect(&first).await.unwrap();
     assert_eq!(scene.mounts.list().await.unwrap(), []);
-    assert_eq!(scene.mounts.known(&mount.mount_id), None);
-    // An answer that the last one still gave comes too late.
-    let late = scene.mounts.inner.table_of(last).map(drop).unwrap_err();
-    assert_eq!(late.kind, ErrorKind::Cancelled);
+}
+
+#[tokio::test]
+async fn whoever_comes_back_to_a_hub_finds_its_mounts_where_they_were() {
+    let mut scene = Scene::begin(true).await;
+    let first = scene.session.state().current;
+    let mount = scene.open().await;
+    scene
+        .mounts
+        .browse(&mount.mount_id, Some("/etc".to_owned()));
+    let _hold = scene.mounts.hold(&mount.mount_id);
+    let _other = scene.turn_away().await;
+    // Longer than a mount that nobody uses.
+    scene.pass(90).await;
+    assert!(scene.pings() > 0, "a download reads from it");
+    scene.session.connect(&first).await.unwrap();
+    while scene.events.try_recv().is_ok() {}
+    let listed = scene.mounts.list().await.unwrap();
+    assert_eq!(listed.len(), 1);
+    assert!(listed[0].is_open);
+    assert_eq!(listed[0].folder, "/etc");
+    // The tray and the window knew of none while the other hub was shown.
+    let told = scene.events.try_recv().unwrap();
+    assert_eq!(told, AppEvent::MountsChanged { mounts: listed });
+}
+
+#[tokio::test]
+async fn a_mount_that_is_answered_after_its_user_has_gone_is_shown_to_nobody() {
+    let scene = Scene::begin(true).await;
+    let first = scene.session.state().current;
+    let backup = BackupId::from("b1");
+    let opening = scene.mounts.open(&backup, 0);
+    let (opened, other) = tokio::join!(opening, scene.turn_away());
+    drop(other);
+    if let Err(error) = opened {
+        assert_eq!(error.kind, ErrorKind::Cancelled);
+        let here = scene.mounts.at(&first);
+        let ours = here.table().ours();
+        let closes = here.table().get(&ours[0]).unwrap().upkeep.close_at;
+        assert!(closes.is_some(), "nobody browses it");
+    }
 }
 
 #[tokio::test]

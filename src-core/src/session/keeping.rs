@@ -8,7 +8,8 @@ use sendense_types::{
 };
 use sendense_words as words;
 
-use super::{HubSession, blocking, logged, this_computer};
+use super::logged::logged;
+use super::{HubSession, blocking, this_computer};
 use crate::{HubClient, Result, SavedHubs, Token};
 
 /// So often it is looked whether another program has changed the list.
@@ -127,7 +128,10 @@ impl HubSession {
         };
         hubs.insert(0, this_computer());
         if self.state().hubs != hubs {
-            self.change(|state| state.session.hubs = hubs);
+            self.change(|state| {
+                state.session.hubs = hubs;
+                state.keep_hubs(|_| true);
+            });
         }
         Ok(())
     }

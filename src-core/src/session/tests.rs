@@ -279,6 +279,64 @@ async fn signing_out_waits_only_a_moment_for_a_hub_that_is_silent() {
     assert_eq!(state, SessionState::SignedOut { error: None });
 }
 
+#[tokio::test]
+async fn work_that_was_left_on_a_hub_asks_that_hub_as_long_as_it_is_saved() {
+    let start = || FakeHub::start(|_| json(200, "", r#"{"vm_contexts":[]}"#));
+    let (first, second, third) = (start().await, start().await, start().await);
+    let [at_first, at_second, at_third] = [&first, &second, &third].map(|hub| new_id(&hub.address));
+    let hubs = [&first, &second, &third].map(|hub| saved(&hub.address));
+    let session = session(hubs.to_vec());
+    session.connect(&at_first).await.unwrap();
+    session.connect(&at_second).await.unwrap();
+    let n_asked = second.asked().len();
+    let ask = async |hub: &HubId| {
+        let answer = session.ask_at(hub, async |hub| hub.vms().await).await;
+        answer.map(|(_, vms)| vms)
+    };
+    assert_eq!(ask(&at_first).await.unwrap(), []);
+    assert!(first.asked().last().unwrap().contains("/vm-contexts"));
+    assert_eq!(second.asked().len(), n_asked);
+
+    // One that was not connected to since the start would have to be chosen first.
+    let error = ask(&at_third).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Conflict);
+    assert!(error.message.contains(&third.address), "{error}");
+    assert_eq!(third.asked(), Vec::<String>::new());
+
+    session.remove(&at_first).await.unwrap();
+    assert_eq!(session.state().current, at_second);
+    assert_eq!(ask(&at_first).await.unwrap_err().kind, ErrorKind::Conflict);
+    // The current one goes as well, and nothing of it is kept for later.
+    session.set_local_hub(Err(offline()));
+    session.remove(&at_second).await.unwrap();
+    assert_eq!(ask(&at_second).await.unwrap_err().kind, ErrorKind::Conflict);
+}
+
+#[test]
+fn what_happens_on_another_hub_is_news_with_its_name_or_none() {
+    let [here, there] = ["http://here", "http://there"].map(saved);
+    let session = session(vec![here.clone(), there.clone()]);
+    let mut news = session.inner.events.subscribe();
+    let lost = || AppEvent::BackupLost {
+        backup_id: "b1".into(),
+        vm_name: None,
+        silent_for_seconds: None,
+        error: offline(),
+    };
+    let mounts = || AppEvent::MountsChanged { mounts: Vec::new() };
+    let strange = new_id("http://gone");
+    for hub in [&here.id, &there.id, &strange] {
+        session.tell(hub, lost());
+        session.tell(hub, mounts());
+    }
+    let elsewhere = AppEvent::Elsewhere {
+        hub_name: there.name,
+        event: Box::new(lost()),
+    };
+    let told: Vec<AppEvent> = std::iter::from_fn(|| news.try_recv().ok()).collect();
+    assert_eq!(told, [lost(), mounts(), elsewhere]);
+}
+
 #[test]
 fn a_hub_that_was_saved_without_its_trust_is_trusted_as_the_system_does() {
     let mut kept = serde_json::to_value(saved("https://hub")).unwrap();

@@ -268,6 +268,15 @@ impl AppState {
                     }
                 }
             }
+            AppEvent::Elsewhere { hub_name, event } => {
+                // What is shown is of the current hub; only what there is to say concerns it.
+                let mut there = Self::default();
+                there.take_in(*event);
+                for toast in there.toasts {
+                    let title = words::hubs::on(&hub_name, toast.title);
+                    self.say(toast.tone, title, toast.text, None);
+                }
+            }
             AppEvent::SessionChanged { session } => {
                 self.stand(*session);
             }
@@ -434,6 +443,32 @@ mod tests {
         assert!(state.running.is_empty());
         assert_eq!((state.toasts.len(), state.version), (1, 1));
         assert_eq!(state.toasts[0].tone, Tone::Good);
+    }
+
+    #[test]
+    fn what_happens_on_another_hub_is_said_and_changes_nothing_that_is_shown() {
+        let elsewhere = |event| AppEvent::Elsewhere {
+            hub_name: "Office".to_owned(),
+            event: Box::new(event),
+        };
+        let progress = BackupProgress {
+            backup: Box::new(backup("active")),
+            speed_bps: Some(100),
+            eta_seconds: None,
+            is_stalled: false,
+        };
+        let here = AppEvent::BackupProgressed(progress.clone());
+        let state = after(AppState::default(), here);
+        let state = after(state, elsewhere(AppEvent::BackupProgressed(progress)));
+        assert!(state.toasts.is_empty());
+        let finished = AppEvent::BackupFinished {
+            backup: Box::new(backup("completed")),
+        };
+        let state = after(state, elsewhere(finished));
+        assert_eq!((state.running.len(), state.version), (1, 0));
+        assert_eq!(state.toasts.len(), 1);
+        assert_eq!(state.toasts[0].title, "Office: Backup of pgtest1 finished");
+        assert_eq!(state.toasts[0].place, None);
     }
 
     #[test]

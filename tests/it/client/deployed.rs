@@ -303,7 +303,7 @@ async fn all_backups_are_put_together_from_those_of_each_vm() {
         .await;
     assert!(site.hub.all_backups().await.unwrap().is_none());
     let events = Events::new();
-    let backups = Backups::new(session_with(&site, &events).await, events.clone());
+    let backups = Backups::new(session_with(&site, &events).await);
     let protection = backups.protection().await.unwrap();
     assert_eq!(protection[0].state, VmState::Protected);
     let recent = backups.recent(5).await.unwrap().backups;
@@ -423,7 +423,7 @@ async fn a_vm_that_a_hub_cannot_list_leaves_the_others_as_they_are() {
         .unwrap();
     let events = Events::new();
     let session = session_with(&site, &events).await;
-    let backups = Backups::new(session, events);
+    let backups = Backups::new(session);
     let states = async || -> Vec<VmState> {
         let known = backups.protection().await.unwrap();
         known.into_iter().map(|vm| vm.state).collect()

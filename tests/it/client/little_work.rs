@@ -88,7 +88,7 @@ async fn watching_twenty_backups_takes_next_to_nothing_of_a_core() {
         let session = HubSession::new(Vec::new(), here, secrets, events.clone());
         let added = session.add("", &address, Trust::System, &Credentials::None);
         added.await.unwrap();
-        let overview = Backups::new(session, events);
+        let overview = Backups::new(session);
         assert_eq!(overview.protection().await.unwrap().len(), VMS);
         sessions.push(overview);
         let client = HubClient::new(&address, None).unwrap();

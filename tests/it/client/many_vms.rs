@@ -78,7 +78,7 @@ async fn the_overview_of_two_thousand_vms_is_complete_soon_without_a_rush_on_the
         .add("", &address, Trust::System, &Credentials::None)
         .await
         .unwrap();
-    let overview = Backups::new(session, events);
+    let overview = Backups::new(session);
 
     let asked = Instant::now();
     let rows = overview.protection().await.unwrap();

@@ -2,13 +2,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 use sendense_tests::{
-    DeployedHub, Hazards, SESSION_TOKEN, empty_disk, sample_vm, sendense, temp_dir,
+    DeployedHub, Hazards, Hub, SESSION_TOKEN, empty_disk, sample_vm, sendense, temp_dir,
 };
 use tempfile::TempDir;
 
 use super::desk::Desk;
 use super::journeys::{browse_sample, restore_file};
-use super::remote::{add_hub, back_up_sample, place_hub};
+use super::remote::{add_hub, back_up_sample, place_hub, place_hub_as};
 use super::tour::pictures;
 
 const TOKEN: &str = "token-of-the-appliance";
@@ -77,6 +77,38 @@ async fn a_backup_that_is_not_confirmed_is_never_shown_as_done() {
     desk.find("//*[@role='status'][contains(., 'has not confirmed every disk')]")
         .await;
     desk.picture("restore-not-confirmed");
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_a_backup_ends_on_another_hub_is_told_with_the_name_of_that_hub() {
+    const RUNNING: &str = "//*[@role='progressbar'][@aria-label='Backing up pgtest1']";
+    let folder = temp_dir();
+    let hazards = Hazards {
+        unfinished_disks: 1,
+        ..Hazards::default()
+    };
+    let hub = DeployedHub::start(&folder.path().join("data"), hazards).await;
+    sample_vm(folder.path());
+    let discover = sendense().args(["--hub", hub.behind(), "vm", "discover"]);
+    discover.arg(folder.path()).run();
+    let other = Hub::start(&folder.path().join("other"));
+    let desk = Desk::start().await;
+    add_hub(&desk, hub.url()).await;
+    desk.press("Back up now").await;
+    desk.press("Start backup").await;
+    desk.find(RUNNING).await;
+
+    place_hub_as(&desk, &other.url(), "Branch office").await;
+    desk.press("Connect").await;
+    desk.find("//button[@aria-label='Hub: Branch office, connected']")
+        .await;
+    desk.see("No VMs yet").await;
+    desk.gone(RUNNING).await;
+    hub.change(|hazards| hazards.unfinished_disks = 0);
+    desk.see("Elsewhere: Backup of pgtest1 finished").await;
+    desk.gone(RUNNING).await;
+    desk.picture("news-of-another-hub");
     desk.close().await;
 }
 

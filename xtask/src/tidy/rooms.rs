@@ -196,7 +196,7 @@ const ROOMS: &[(&str, Rooms)] = &[
         "sendense-core",
         &[
             ("backup_record", &["record"]),
-            ("backups", &["events", "session", "watch"]),
+            ("backups", &["hub", "session", "watch"]),
             (
                 "diagnostics",
                 &["download", "hub", "saved_hubs", "settings_file"],
@@ -207,7 +207,7 @@ const ROOMS: &[(&str, Rooms)] = &[
             ),
             ("hub", &["backup_record"]),
             ("keychain", &["hub", "secrets"]),
-            ("mounts", &["events", "hub", "record", "session"]),
+            ("mounts", &["hub", "record", "session"]),
             ("record", &["shared_file"]),
             ("saved_hubs", &["hub", "settings_file"]),
             ("secrets", &["hub"]),

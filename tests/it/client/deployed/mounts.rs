@@ -86,7 +86,7 @@ async fn start_app(site: &Site, folder: &Path) -> Mounts {
     // Ends are told by the hub's clock, which is that of this computer; nothing here waits for one.
     let clock: WallClock = Arc::new(|| jiff::Timestamp::UNIX_EPOCH);
     let record = MountRecord::in_folder(Some(folder));
-    Mounts::new(session, events, settings, clock, record)
+    Mounts::new(session, settings, clock, record)
 }
 
 /// Waits until the record says where the only mount was left.
