@@ -179,8 +179,10 @@ pub(crate) struct EndMark {
 impl EndMark {
     fn is_on(&self, slice: &mut Slice) -> bool {
         // A backup ends with a whole sector, its disk perhaps somewhere in that: a mark that is long enough to
-        // be none by accident is looked for in all of it.
-        let n_places = match self.bytes.len() {
+        // be none by accident is looked for in all of it. Zeros before it say nothing: those are everywhere, also
+        // before the random numbers of a GPT.
+        let n_telling = self.bytes.iter().filter(|byte| **byte != 0).count();
+        let n_places = match n_telling {
             ..4 => 1,
             _ => SECTOR_BYTES,
         };

@@ -139,13 +139,16 @@ fn disk_a_table_counts_before_what_the_disk_was_as_a_whole() {
         ("swap", 4086, b"SWAPSPACE2"),
         ("ext4", 0, b""),
     ];
-    for table in ["dos", "gpt"] {
+    // With an id whose first byte on the disk is the last one of a mark at the end of others.
+    let gpt = "gpt\nlabel-id: 1234562F-0000-4000-8000-000000000001";
+    for table in ["dos", gpt] {
         for (name, place, mark) in marks {
             // These lie where a GPT lies, which overwrites them.
-            if table == "gpt" && matches!(name, "ext4" | "LVM" | "RAID" | "swap") {
+            if table == gpt && matches!(name, "ext4" | "LVM" | "RAID" | "swap") {
                 continue;
             }
-            let disk = empty(folder.path(), &format!("{table} {name}.img"), 32 << 20);
+            let kind = table.lines().next().unwrap();
+            let disk = empty(folder.path(), &format!("{kind} {name}.img"), 32 << 20);
             if name == "ext4" {
                 tool("mke2fs")
                     .args(["-q", "-F", "-t", "ext4"])
@@ -157,8 +160,8 @@ fn disk_a_table_counts_before_what_the_disk_was_as_a_whole() {
             write_table(&disk, &format!("label: {table}\nstart=2048,size=16384\n"));
             format(&disk, 2048 * 512);
             let found = layout(&disk);
-            assert_eq!(starts(&disk), [(2048 * 512, 16384 * 512)], "{table} {name}");
-            assert!(is_ext4(&found, 0), "{table} {name}: {found:?}");
+            assert_eq!(starts(&disk), [(2048 * 512, 16384 * 512)], "{kind} {name}");
+            assert!(is_ext4(&found, 0), "{kind} {name}: {found:?}");
             assert_passed_over(&found, &[name]);
         }
     }

@@ -10,8 +10,9 @@ use std::{
     time::Duration,
 };
 
-use sendense_tests::{Driver, Mounted, long, seed, temp_dir, tool, until};
+use sendense_tests::{Driver, Mounted, long, seed, sha256, temp_dir, tool, until};
 
+use super::census::{Census, Row};
 use super::{Aged, Style, assert_same, of_folder, of_image, without_times};
 
 pub(super) fn formatted(folder: &Path, mebibytes: u64, arguments: &[&str]) -> PathBuf {
@@ -195,7 +196,9 @@ fn survives_power_cuts(arguments: &[&str], options: &str, judge_of: Judge) {
         assert!(theirs.len() > 5, "the copy holds nothing: {theirs:?}");
         if judge_of == Judge::Kernel {
             // Replaying a fast commit, the kernel stamps folders and some files with the time of its replay.
-            assert_same(&without_times(ours), &without_times(theirs));
+            let (mut ours, mut theirs) = (without_times(ours), without_times(theirs));
+            take_out_half_replayed(&mut ours, &mut theirs);
+            assert_same(&ours, &theirs);
         } else {
             assert_same(&ours, &theirs);
         }
@@ -220,11 +223,48 @@ fn be_busy(root: &Path, is_over: &AtomicBool) {
     }
 }
 
+/// Names that [`sync_often`] uses in turn.
+const SYNCED_NAMES: u32 = 200;
+/// It is stopped long before it has used each so many times.
+const SYNCED_TIMES: u32 = 100;
+
+/// What it leaves as its file of this number.
+fn synced(number: u32) -> Vec<u8> {
+    let mut content = number.to_le_bytes().repeat(900);
+    content.resize(40_000, 0);
+    content.extend(b"again");
+    content
+}
+
+/// Takes out files of which the kernel's replay shows what was synced last and zeros instead of what was synced before:
+/// it loses extents of its own fast commits at times. That a file is right where ours has it is known from the writer.
+fn take_out_half_replayed(ours: &mut Census, theirs: &mut Census) {
+    let half = sha256(&synced(0)).into_bytes();
+    for name in 0..SYNCED_NAMES {
+        let path = format!("synced {name}").into_bytes();
+        // Number 0 is written as zeros.
+        if name == 0 || theirs.get(&path).is_none_or(|row| row.content != half) {
+            continue;
+        }
+        let is_whole = |row: &Row| {
+            let mut numbers = (0..SYNCED_TIMES).map(|time| name + time * SYNCED_NAMES);
+            numbers.any(|number| sha256(&synced(number)).into_bytes() == row.content)
+        };
+        assert!(
+            ours.get(&path).is_some_and(is_whole),
+            "synced {name}: {:?}",
+            ours.get(&path)
+        );
+        ours.remove(&path);
+        theirs.remove(&path);
+    }
+}
+
 /// Waits for the disk after each file, which makes transactions and fast commits.
 fn sync_often(root: &Path, is_over: &AtomicBool) {
     let mut number = 0_u32;
     while !is_over.load(Ordering::Relaxed) {
-        let path = root.join(format!("synced {}", number % 200));
+        let path = root.join(format!("synced {}", number % SYNCED_NAMES));
         drop(fs::remove_file(&path));
         let synced = File::create(&path).and_then(|mut file| {
             file.write_all(&number.to_le_bytes().repeat(900))?;
