@@ -32,6 +32,7 @@ pub fn is_loopback(host: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// Contract H34.
     #[test]
     fn only_other_computers_without_encryption_are_warned_about() {
         for address in [

@@ -139,6 +139,11 @@ impl VmSummary {
         let sizes = self.disks.iter().map(VmDisk::size_bytes);
         sizes.sum::<Option<u64>>()
     }
+
+    /// Whether the hub has rounded that size.
+    pub fn is_rounded(&self) -> bool {
+        self.disks.iter().any(VmDisk::is_rounded)
+    }
 }
 
 /// A folder of this computer that was chosen for a new repository.

@@ -183,6 +183,15 @@ pub struct RecentBackups {
     pub unread: Vec<String>,
 }
 
+/// What incremental backups of a VM would build on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct IncrementalBases {
+    /// In each repository with recovery points of it.
+    pub bases: Vec<IncrementalBase>,
+    /// As in [`VmHistory`]: the hub lists no backups of this VM, and may never complete one (contract H5).
+    pub is_partial: bool,
+}
+
 /// What an incremental backup of a VM into a repository would build on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct IncrementalBase {

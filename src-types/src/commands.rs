@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     About, AddedVms, Backup, BackupId, BackupProgress, BackupType, Chain, ChosenFolder,
-    DiscoveredVm, Download, DownloadId, FolderSize, HubCheck, HubId, IncrementalBase, Listing,
+    DiscoveredVm, Download, DownloadId, FolderSize, HubCheck, HubId, IncrementalBases, Listing,
     MountId, MountSlots, OpenMount, RecentBackups, Repository, RepositoryId, RepositoryPlace,
     RepositoryTest, Rescan, Retention, RetentionPoint, RetentionPolicy, Secret, Session, Settings,
     StartedBackup, Trust, VcenterCredential, Vm, VmDisk, VmHistory, VmId, VmProtection, VmSource,
@@ -91,7 +91,7 @@ commands! { $
     list_running_backups(ListRunningBackups) -> Vec<BackupProgress>;
     list_recent_backups(ListRecentBackups) -> RecentBackups;
     list_backups(ListBackups) -> VmHistory;
-    get_incremental_bases(GetIncrementalBases) -> Vec<IncrementalBase>;
+    get_incremental_bases(GetIncrementalBases) -> IncrementalBases;
     get_backup(GetBackup) -> Backup;
     get_chain(GetChain) -> Chain;
     verify_backup(VerifyBackup) -> ();

@@ -30,9 +30,9 @@ pub use app::{
     SessionState, Settings, SignInKind, Theme, Units, VmProtection, VmState, VmSummary,
 };
 pub use backup::{
-    Backup, BackupDisk, BackupStatus, BackupType, Chain, ChainLink, IncrementalBase, RecentBackups,
-    Retention, RetentionAction, RetentionPoint, RetentionPolicy, RetentionStatus, StartedBackup,
-    StartedDisk, Verification, VerificationStatus, VmHistory,
+    Backup, BackupDisk, BackupStatus, BackupType, Chain, ChainLink, IncrementalBase,
+    IncrementalBases, RecentBackups, Retention, RetentionAction, RetentionPoint, RetentionPolicy,
+    RetentionStatus, StartedBackup, StartedDisk, Verification, VerificationStatus, VmHistory,
 };
 pub use error::{AppError, ErrorKind, Retry};
 pub use event::{AppEvent, BackupProgress, Place};

@@ -73,6 +73,11 @@ impl VmDisk {
         self.capacity_bytes
             .or_else(|| self.size_gb.map(|size| (size * gib) as u64))
     }
+
+    /// Whether the hub has rounded that size: it is shown as "about", and nothing is computed from it (contract H27).
+    pub fn is_rounded(&self) -> bool {
+        self.capacity_bytes.is_none()
+    }
 }
 
 /// A VM that discovery found; not necessarily known to the hub yet (contract 3.4).

@@ -3,6 +3,7 @@
 words! {
     start = "Start backup";
     may_not_fit = "The disks are larger than the free space in this repository. Empty space on them is not backed up, so they may still fit.";
+    unlisted = "This hub does not list backups of VMs with “-disk” in their name, and may never complete them. Watch this one to its end.";
     disks = "Disks";
     disks_hint = "All disks are backed up together, at the same moment";
     verify = "Verify after the backup";

@@ -14,6 +14,7 @@ words! {
     vms(count) = "{count} VM" | "{count} VMs";
     recovery_points(count) = "{count} recovery point" | "{count} recovery points";
 
+    about(size) = "about {size}";
     percent(value) = "{value}%";
 
     not_offered = "This hub cannot do this";

@@ -550,3 +550,21 @@ fn local_failure(path: &Path, error: &std::io::Error) -> AppError {
         .with_hint(hint)
         .with_details(error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Contract D51.
+    #[test]
+    fn what_is_left_of_an_archive_without_a_length_is_not_made_up() {
+        let mut told = Vec::new();
+        let mut progress = Progress::new(None);
+        progress.add(5, &mut |now| told.push(now));
+        let [now] = &told[..] else {
+            panic!("{told:?}");
+        };
+        assert_eq!(now.received_bytes, 5);
+        assert_eq!((now.total_bytes, now.eta_seconds), (None, None));
+    }
+}

@@ -8,8 +8,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use sendense_types::{
     AppError, Backup, BackupId, BackupStatus, BackupType, Chain, ChainLink, ErrorKind,
-    IncrementalBase, RepositoryId, Retry, StartedBackup, Verification, VerificationStatus, Vm,
-    VmHistory, VmId,
+    IncrementalBase, IncrementalBases, RepositoryId, Retry, StartedBackup, Verification,
+    VerificationStatus, Vm, VmHistory, VmId,
 };
 use sendense_words as words;
 use serde_json::json;
@@ -65,7 +65,7 @@ impl HubClient {
             .with_hint(words::failures::running_id(&running.backup_id)));
         }
         if before.is_deployed {
-            self.refuse_shared_name(vm).await?;
+            self.refuse_unclear_name(vm).await?;
         }
         let base = self.base_of(vm, Some(repository_id), &before);
         if let (BackupType::Incremental, Some(why_not)) = (backup_type, base.why_not) {
@@ -181,7 +181,7 @@ impl HubClient {
     ///
     /// # Errors
     /// When the hub does not answer.
-    pub async fn incremental_bases(&self, vm: &Vm) -> Result<Vec<IncrementalBase>> {
+    pub async fn incremental_bases(&self, vm: &Vm) -> Result<IncrementalBases> {
         let mut list = self.list_of(vm).await?;
         self.confirm_newest(&mut list).await;
         let mut repositories: Vec<_> = list
@@ -194,7 +194,10 @@ impl HubClient {
         let bases = repositories
             .into_iter()
             .map(|repository_id| self.base_of(vm, repository_id, &list));
-        Ok(bases.collect())
+        Ok(IncrementalBases {
+            bases: bases.collect(),
+            is_partial: is_partial(&list, vm),
+        })
     }
 
     fn base_of(
@@ -260,12 +263,19 @@ impl HubClient {
         }
     }
 
-    /// Deployed hubs start a backup of whichever VM of that name they find first (contract H32).
-    async fn refuse_shared_name(&self, vm: &Vm) -> Result<()> {
+    /// Deployed hubs start a backup of whichever VM of that name they find first (contract H32), and end the connection
+    /// where they find none, as if they were too slow (H2).
+    async fn refuse_unclear_name(&self, vm: &Vm) -> Result<()> {
         let vms = self.vms().await?;
         let same = |other: &&Vm| other.vm_name.to_lowercase() == vm.vm_name.to_lowercase();
         match vms.iter().filter(same).count() {
-            0 | 1 => Ok(()),
+            0 => Err(AppError::new(
+                ErrorKind::NotFound,
+                words::failures::vm_not_found(),
+                Retry::Never,
+            )
+            .with_hint(words::failures::discover_first())),
+            1 => Ok(()),
             _ => Err(AppError::new(
                 ErrorKind::Conflict,
                 words::failures::several_vms(&vm.vm_name),
@@ -288,7 +298,7 @@ impl HubClient {
         let mut list = self.list_of(vm).await?;
         self.confirm_newest(&mut list).await;
         Ok(VmHistory {
-            is_partial: list.is_deployed && is_unlisted(&vm.vm_name),
+            is_partial: is_partial(&list, vm),
             backups: list.backups,
         })
     }
@@ -718,4 +728,9 @@ fn as_started(backup: Backup) -> StartedBackup {
         disk_results: Vec::new(),
         created_at: backup.created_at,
     }
+}
+
+/// Whether a hub lists no backups of a VM, so that only those are known that it was seen to have (contract H5).
+fn is_partial(list: &BackupList, vm: &Vm) -> bool {
+    list.is_deployed && is_unlisted(&vm.vm_name)
 }

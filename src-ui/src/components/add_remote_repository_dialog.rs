@@ -324,6 +324,7 @@ mod tests {
         fields(&form, props.is_readable)
     }
 
+    /// Contract H34.
     #[tokio::test(flavor = "current_thread")]
     async fn a_password_that_others_could_read_is_warned_of_before_it_is_sent() {
         let warning = w::password_unencrypted();

@@ -32,7 +32,7 @@ pub(crate) fn BackupDialog(props: &BackupDialogProps) -> Html {
 
     let repository = target.chosen.as_ref();
     let base = repository.zip(bases.data.as_ref());
-    let base = base.and_then(|(repository, bases)| base_in(bases, repository));
+    let base = base.and_then(|(repository, known)| base_in(&known.bases, repository));
     let (parent, why_not) = base.map_or_else(Default::default, |base| {
         (base.parent.clone(), base.why_not.clone())
     });
@@ -44,6 +44,11 @@ pub(crate) fn BackupDialog(props: &BackupDialogProps) -> Html {
         .data
         .as_ref()
         .and_then(|disks| disks.iter().map(VmDisk::size_bytes).sum());
+    let is_rounded = disks
+        .data
+        .iter()
+        .flat_map(|disks| disks.iter())
+        .any(VmDisk::is_rounded);
 
     let on_action = {
         let (run, vm) = (start.run.clone(), vm.clone());
@@ -69,7 +74,7 @@ pub(crate) fn BackupDialog(props: &BackupDialogProps) -> Html {
         let verify = verify.clone();
         Callback::from(move |_: Event| verify.set(!*verify))
     };
-    let does_not_fit = does_not_fit(total, repository);
+    let does_not_fit = does_not_fit(total.filter(|_| !is_rounded), repository);
     let error = [&target.error, &bases.error, &disks.error, &start.error]
         .into_iter()
         .find_map(Clone::clone);
@@ -79,8 +84,11 @@ pub(crate) fn BackupDialog(props: &BackupDialogProps) -> Html {
             on_close={props.on_close.clone()} is_blocked={repository.is_none() || bases.data.is_none()}
             is_busy={start.is_running}
         >
-            <TypeChoice {backup_type} {parent} {why_not} {total} on_choice={on_type} />
+            <TypeChoice {backup_type} {parent} {why_not} {total} {is_rounded} on_choice={on_type} />
             { repository_choice(&target) }
+            if bases.data.as_ref().is_some_and(|known| known.is_partial) {
+                <p class="is-problem" role="status">{ words::backups::unlisted() }</p>
+            }
             if does_not_fit {
                 <p class="is-problem" role="status">
                     { words::backups::may_not_fit() }
@@ -95,7 +103,7 @@ pub(crate) fn BackupDialog(props: &BackupDialogProps) -> Html {
                                 <input type="checkbox" checked={true} disabled={true} />
                                 <span class="check-list__name">{ format::disk(disk.disk_index, &disk.label) }</span>
                                 { icon(Picture::Lock) }
-                                <Size bytes={disk.size_bytes()} />
+                                <Size bytes={disk.size_bytes()} is_rounded={disk.is_rounded()} />
                             </label>
                         </li>
                     }
@@ -107,7 +115,7 @@ pub(crate) fn BackupDialog(props: &BackupDialogProps) -> Html {
                     <span>{ words::backups::verify() }<small class="faint dialog__note">{ words::backups::verify_hint() }</small></span>
                 </label>
             }
-            <div class="dialog__total"><strong>{ words::backups::total() }</strong><strong><Size bytes={total} /></strong></div>
+            <div class="dialog__total"><strong>{ words::backups::total() }</strong><strong><Size bytes={total} {is_rounded} /></strong></div>
             if let Some(error) = &error {
                 { error_notice(error, None) }
             }
@@ -123,6 +131,7 @@ struct TypeChoiceProps {
     /// Why there can be none, where that is known.
     why_not: Option<String>,
     total: Option<u64>,
+    is_rounded: bool,
     on_choice: Callback<BackupType>,
 }
 
@@ -131,7 +140,13 @@ struct TypeChoiceProps {
 fn TypeChoice(props: &TypeChoiceProps) -> Html {
     let units = use_context::<Units>().unwrap_or_default();
     let full = match props.total {
-        Some(total) => words::backups::full_up_to(ByteSize(total).in_units(units)),
+        Some(total) => {
+            let size = ByteSize(total).in_units(units);
+            match props.is_rounded {
+                true => words::backups::full_up_to(words::common::about(size)),
+                false => words::backups::full_up_to(size),
+            }
+        }
         None => words::backups::full_hint().to_owned(),
     };
     let incremental = match &props.parent {
@@ -198,6 +213,7 @@ mod tests {
             parent,
             why_not: why_not.map(str::to_owned),
             total: Some(107 << 30),
+            is_rounded: false,
             on_choice: Callback::noop(),
         })
         .hydratable(false)

@@ -52,7 +52,7 @@ pub(crate) fn VmDisksDialog(props: &VmDisksDialogProps) -> Html {
                                 <small class="faint">{ words::vms::chosen_because(reason) }</small>
                             }
                         </span>
-                        <Size bytes={disk.size_bytes()} />
+                        <Size bytes={disk.size_bytes()} is_rounded={disk.is_rounded()} />
                     </li>
                 }
             </ul>

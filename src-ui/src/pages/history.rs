@@ -403,6 +403,23 @@ fn kept(retention: &Retention) -> String {
 mod tests {
     use super::*;
 
+    /// Contract H24.
+    #[test]
+    fn a_repository_that_the_hub_does_not_list_is_called_by_its_id() {
+        let repository = Repository {
+            name: "Vault".to_owned(),
+            ..Repository::of_id(RepositoryId::from("r1"))
+        };
+        let name = |id: &str| {
+            name_of(
+                std::slice::from_ref(&repository),
+                Some(&RepositoryId::from(id)),
+            )
+        };
+        assert_eq!(name("r1"), "Vault");
+        assert_eq!(name("repo-7"), "repo-7");
+    }
+
     #[test]
     fn what_is_kept_is_said_in_few_words() {
         let retention = |policy| Retention {

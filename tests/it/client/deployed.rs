@@ -194,11 +194,11 @@ async fn an_incremental_backup_goes_only_where_the_newest_one_is() {
     let first = site.repository().await;
     let second = site.another_repository().await;
     site.back_up(BackupType::Full, &first).await;
-    let bases = site.hub.incremental_bases(&site.vm).await.unwrap();
+    let bases = site.hub.incremental_bases(&site.vm).await.unwrap().bases;
     assert!(bases[0].parent.is_some(), "{bases:?}");
 
     let newest = site.back_up(BackupType::Full, &second).await;
-    let bases = site.hub.incremental_bases(&site.vm).await.unwrap();
+    let bases = site.hub.incremental_bases(&site.vm).await.unwrap().bases;
     let base_in = |id: &RepositoryId| {
         let base = bases
             .iter()
@@ -228,7 +228,7 @@ async fn an_incremental_backup_goes_only_where_the_newest_one_is() {
     );
 
     // Our own hub knows what is where.
-    let bases = site.behind.incremental_bases(&site.vm).await.unwrap();
+    let bases = site.behind.incremental_bases(&site.vm).await.unwrap().bases;
     assert!(bases.iter().all(|base| base.parent.is_some()), "{bases:?}");
 }
 
@@ -259,7 +259,7 @@ async fn a_hub_that_lost_its_chains_is_not_asked_for_incremental_backups_again()
     assert_eq!(posts(), 1);
     assert_eq!(ask().await.kind, ErrorKind::NeedsFull);
     assert_eq!(posts(), 1, "it was not asked again");
-    let bases = site.hub.incremental_bases(&site.vm).await.unwrap();
+    let bases = site.hub.incremental_bases(&site.vm).await.unwrap().bases;
     assert_eq!(bases[0].parent, None, "nor is it offered");
 }
 
@@ -473,6 +473,8 @@ async fn a_vm_whose_backups_the_hub_hides_has_those_that_can_be_found() {
     let other = HubClient::new(site.deployed.url(), None).unwrap();
     let seen = other.history(&site.vm).await.unwrap();
     assert!(seen.is_partial, "which is said");
+    let before_a_backup = other.incremental_bases(&site.vm).await.unwrap();
+    assert!(before_a_backup.is_partial, "also before the next one");
     assert_eq!(seen.backups[0].backup_id, started.backup_id);
     assert_eq!(seen.backups[0].status, BackupStatus::Completed);
 }

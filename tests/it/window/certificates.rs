@@ -4,6 +4,7 @@ use sendense_tests::{Ca, Identity, LOCALHOST, TlsFront, Validity, temp_dir};
 
 use super::desk::Desk;
 use super::remote::{Remote, place_hub};
+use super::tour::pictures;
 
 /// What is shown above all pages when the hub shows another certificate.
 const CHANGED: &str = "//*[@role='alert'][contains(., 'The certificate of this hub has changed')][not(ancestor::dialog)]";
@@ -20,7 +21,7 @@ async fn a_self_signed_certificate_is_accepted_once_compared_and_another_one_is_
     desk.find("//dialog//*[@role='alert'][contains(., 'is self-signed')]")
         .await;
     desk.see(&first.fingerprint()).await;
-    desk.picture("untrusted-certificate");
+    pictures(&desk, "untrusted-certificate").await;
     assert_eq!(front.bytes_read(), 0, "something was sent");
     desk.press("Trust this certificate").await;
     desk.see("A hub answers at this address.").await;
@@ -38,7 +39,7 @@ async fn a_self_signed_certificate_is_accepted_once_compared_and_another_one_is_
     for fingerprint in [first.fingerprint(), second.fingerprint()] {
         desk.see(&fingerprint).await;
     }
-    desk.picture("changed-certificate");
+    pictures(&desk, "changed-certificate").await;
     desk.press("Cancel").await;
     desk.gone("//dialog").await;
     desk.find(CHANGED).await;

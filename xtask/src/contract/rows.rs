@@ -98,9 +98,7 @@ pub(super) const ROWS: &[Row] = &[
     differs(
         15,
         "disks of a backup that was started have their number under either name",
-        Note::Missing(
-            "`disk_id` alone; the deployed sample has one disk, whose number is 0 in any case",
-        ),
+        Note::None,
     ),
     differs(
         16,
@@ -225,11 +223,7 @@ pub(super) const ROWS: &[Row] = &[
         "a folder that is downloaded as a file is an archive",
         Note::None,
     ),
-    differs(
-        51,
-        "archives have no length",
-        Note::Missing("the progress of a download whose length is not known"),
-    ),
+    differs(51, "archives have no length", Note::None),
     differs(52, "only two formats of archives exist", Note::None),
     differs(
         53,
@@ -244,7 +238,7 @@ pub(super) const ROWS: &[Row] = &[
     differs(
         55,
         "an unmount succeeds although the device stays busy",
-        Note::Missing("the client does not ask whether the device is free again"),
+        Note::None,
     ),
     differs(
         56,
@@ -274,23 +268,19 @@ pub(super) const ROWS: &[Row] = &[
         "browsing keeps mounts open on some hubs and not on others, which is found out",
         Note::None,
     ),
-    differs(
-        64,
-        "deleting a backup leaves its mounts behind",
-        Note::Missing("that the core refuses a deletion on such hubs, too"),
-    ),
+    differs(64, "deleting a backup leaves its mounts behind", Note::None),
     hazard(1, "answers are lost while the work goes on", Note::None),
     hazard(
         2,
         "an unknown name looks like a hub that was too slow",
-        Note::Missing("the client does not ask whether the VM is known when a start has no answer"),
+        Note::None,
     ),
     hazard(3, "null, missing and empty values are common", Note::None),
     hazard(4, "wall times that pretend to be UTC", Note::None),
     hazard(
         5,
         "a VM with `-disk` in its name has no history",
-        Note::Missing("the client does not warn of such a name before a backup"),
+        Note::None,
     ),
     hazard(
         6,
@@ -319,7 +309,7 @@ pub(super) const ROWS: &[Row] = &[
     hazard(
         12,
         "deleting a backup with open mounts breaks later ones",
-        Note::Missing("that the core refuses a deletion on such hubs, too"),
+        Note::None,
     ),
     hazard(
         13,
@@ -361,7 +351,7 @@ pub(super) const ROWS: &[Row] = &[
     hazard(
         24,
         "repositories come in any order, or not at all",
-        Note::Missing("a backup whose repository is not listed"),
+        Note::None,
     ),
     hazard(25, "ids and paths may hold any character", Note::None),
     hazard(
@@ -369,11 +359,7 @@ pub(super) const ROWS: &[Row] = &[
         "progress may be too large, go back or be no number",
         Note::None,
     ),
-    hazard(
-        27,
-        "sizes of disks in GB are rounded",
-        Note::Missing("that a size is shown as “about”"),
-    ),
+    hazard(27, "sizes of disks in GB are rounded", Note::None),
     hazard(28, "failures may be plain text or escaped", Note::None),
     hazard(29, "web pages cannot ask a hub", Note::None),
     hazard(30, "lists are expensive to answer", Note::None),
@@ -382,12 +368,12 @@ pub(super) const ROWS: &[Row] = &[
     hazard(
         33,
         "what is left out of a request may mean the worst",
-        Note::Missing("that a new repository is said to be enabled"),
+        Note::None,
     ),
     hazard(
         34,
         "secrets come back in answers, and travel unencrypted",
-        Note::Missing("the warning that others can read what is sent"),
+        Note::None,
     ),
     hazard(
         35,
@@ -444,7 +430,7 @@ pub(super) const ROWS: &[Row] = &[
     shown(
         9,
         "a backup that is not heard of stays running; later it is said to have stalled",
-        Note::Missing("a hub's own words for a stalled backup"),
+        Note::None,
     ),
     shown(
         10,

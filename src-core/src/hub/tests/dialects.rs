@@ -73,6 +73,28 @@ async fn backups_are_listed_by_the_id_of_their_vm() {
     assert!(asked[0].contains("vm_context_id=ctx-a"), "{asked:?}");
 }
 
+/// Contract H2.
+#[tokio::test]
+async fn a_backup_of_a_vm_that_a_deployed_hub_does_not_have_is_not_begun() {
+    let (fake, client) = hub(|line| match line {
+        _ if line.contains("/vm-contexts") => ok(&document!({ "vm_contexts": [], "count": 0 })),
+        _ if line.contains("/backups?") => ok(&document!({ "backups": [{ "backup_id": "old",
+            "vm_name": "a", "status": "completed", "backup_type": "full", "disks_count": 1 }], "total": 1 })),
+        _ => None,
+    })
+    .await;
+    let (vm, repository) = (vm(), RepositoryId::from("r"));
+    let started = client.start_backup(&vm, &repository, BackupType::Full, false);
+    let error = started.await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::NotFound);
+    assert_eq!(error.message, words::failures::vm_not_found());
+    let asked = fake.asked();
+    assert!(
+        !asked.iter().any(|line| line.starts_with("POST")),
+        "{asked:?}"
+    );
+}
+
 /// Contract D35.
 #[tokio::test]
 async fn a_hub_without_change_ids_offers_no_proof() {
@@ -88,6 +110,43 @@ async fn a_mount_names_its_disk_also_the_first() {
     client.mount(&BackupId::from("b"), 0).await.unwrap();
     let sent: Value = serde_json::from_str(&fake.sent()[0]).unwrap();
     assert_eq!(sent, document!({ "backup_id": "b", "disk_index": 0 }));
+}
+
+/// Contract D64, H12.
+#[tokio::test]
+async fn a_backup_stays_where_a_hub_would_lose_what_builds_on_it_or_is_mounted_of_it() {
+    let (fake, client) = hub(|_| None).await;
+    let deleted = client.delete_backup(&BackupId::from("b"), true).await;
+    assert_eq!(deleted.unwrap_err().kind, ErrorKind::Unsupported);
+    assert_eq!(fake.asked(), ["GET /api/v1/backups/b"]);
+}
+
+/// Contract H33.
+#[tokio::test]
+async fn a_new_repository_is_said_to_be_enabled_and_free_of_rules_that_nobody_asked_for() {
+    let added = document!({ "id": "r", "name": "Vault", "type": "local", "enabled": true });
+    let (fake, client) = hub(move |_| ok(&added)).await;
+    let place = RepositoryPlace::Folder {
+        path: "/srv/backups".to_owned(),
+    };
+    client.create_repository("Vault", &place).await.unwrap();
+    let sent: Value = serde_json::from_str(&fake.sent()[0]).unwrap();
+    assert_eq!(sent["enabled"], true);
+    assert_eq!(sent["is_immutable"], false);
+    assert_eq!(sent["min_retention_days"], 0);
+}
+
+/// Section 12.9.
+#[tokio::test]
+async fn a_hubs_own_words_for_a_backup_that_it_has_given_up_are_kept() {
+    const WORDS: &str = "Job stalled - no telemetry for 5 minutes";
+    let said = document!({ "backup_id": "b", "vm_name": "a", "status": "failed",
+        "backup_type": "full", "error_message": WORDS });
+    let (_fake, client) = hub(move |_| ok(&said)).await;
+    let backup = client.backup(&BackupId::from("b")).await.unwrap();
+    let failure = failure_of(&backup).unwrap();
+    let told = format!("{} {:?}", failure.message, failure.details);
+    assert!(told.contains("no telemetry for 5 minutes"), "{failure:?}");
 }
 
 /// Contract D56.

@@ -374,6 +374,18 @@ mod tests {
         }
     }
 
+    /// Contract D15.
+    #[test]
+    fn disks_of_a_start_have_their_number_under_either_name() {
+        for name in ["disk_index", "disk_id"] {
+            let disks = [json!({ name: 1 }), json!({ name: 0 })];
+            let answer = json!({ "backup_id": "b", "backup_type": "full", "disk_results": disks });
+            let started = started(&answer).unwrap();
+            let numbers = started.disk_results.iter().map(|disk| disk.disk_index);
+            assert_eq!(numbers.collect::<Vec<_>>(), [1, 0], "{name}");
+        }
+    }
+
     /// Contract D20, D21, H26.
     #[test]
     fn odd_progress_stays_within_a_bar() {

@@ -113,7 +113,7 @@ fn hardware(vm: &Vm, summary: Option<&VmSummary>) -> Html {
         <span class="num">
             { parts.into_iter().flatten().collect::<String>() }
             if let Some(summary) = summary {
-                { words::common::disks(summary.disks.len() as u64) }{ " · " }<Size bytes={summary.size_bytes()} />
+                { words::common::disks(summary.disks.len() as u64) }{ " · " }<Size bytes={summary.size_bytes()} is_rounded={summary.is_rounded()} />
             }
         </span>
     }
