@@ -269,6 +269,10 @@ fn answers(
     if said.query.is_some() || said.reads_query || !said.path.is_empty() {
         refusals.insert(StatusCode::BAD_REQUEST);
     }
+    if !said.path.is_empty() {
+        // What is written as no single part of an address leads to another one, which answers in its way.
+        refusals.extend([StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED]);
+    }
     let mut answers: BTreeMap<String, Value> = BTreeMap::new();
     for (status, answer) in &said.answers {
         let mut answer = answer.clone();
@@ -321,6 +325,9 @@ fn meaning(status: StatusCode) -> &'static str {
         StatusCode::UNAUTHORIZED => "Nobody is signed in, or not with what was sent",
         StatusCode::FORBIDDEN => "A hub without sign-in was asked by a web page",
         StatusCode::NOT_FOUND => "There is no such thing",
+        StatusCode::METHOD_NOT_ALLOWED => {
+            "The address has no such method: an id was not escaped and leads to another one"
+        }
         StatusCode::CONFLICT => "It cannot be done as things are",
         StatusCode::PAYLOAD_TOO_LARGE => "The body has more than 1 MiB",
         StatusCode::UNPROCESSABLE_ENTITY => "What the backup holds there cannot be read",
