@@ -275,7 +275,7 @@ impl Backups {
     async fn all(&self) -> Result<All> {
         loop {
             let session = &self.inner.session;
-            let listed = session.ask_which(async |hub| {
+            let listed = session.ask_which(None, async |hub| {
                 let (vms, backups) = tokio::join!(hub.vms(), hub.all_backups());
                 Ok((vms?, backups?))
             });
@@ -293,7 +293,7 @@ impl Backups {
                 let is_missing = |vm: &&Vm| !histories.is_fresh(&vm.context_id);
                 vms.iter().filter(is_missing).cloned().collect()
             };
-            let asked = session.ask_which(async |hub| hub.backups_of_each(missing).await);
+            let asked = session.ask_which(None, async |hub| hub.backups_of_each(missing).await);
             let (answered, asked) = asked.await?;
             if answered != generation {
                 // Another hub was chosen in between; its backups are not those of these VMs.
@@ -344,7 +344,7 @@ impl Backups {
             })
             .await;
         match outcome {
-            Ok((_, found)) => {
+            Ok(found) => {
                 publish(found);
                 Ok(())
             }
@@ -416,7 +416,7 @@ impl Backups {
         question: impl AsyncFnOnce(HubClient) -> Result<T>,
     ) -> Result<(HubId, T)> {
         let hub = self.inner.session.state().current;
-        let (_, answer) = self.inner.session.ask_at(&hub, question).await?;
+        let answer = self.inner.session.ask_at(&hub, question).await?;
         Ok((hub, answer))
     }
 

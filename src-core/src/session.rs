@@ -360,7 +360,7 @@ impl HubSession {
     /// # Errors
     /// Those of the question; and when it is not known where the hub is, or nobody is signed in.
     pub async fn ask<T>(&self, question: impl AsyncFnOnce(HubClient) -> Result<T>) -> Result<T> {
-        let (_, answer) = self.ask_which(question).await?;
+        let (_, answer) = self.ask_which(None, question).await?;
         Ok(answer)
     }
 
@@ -387,15 +387,7 @@ impl HubSession {
         local.is_some_and(|(url, _)| hub.is_at(url))
     }
 
-    /// Asks the current hub, and says which one that was.
-    pub(crate) async fn ask_which<T>(
-        &self,
-        question: impl AsyncFnOnce(HubClient) -> Result<T>,
-    ) -> Result<(Generation, T)> {
-        self.ask_named(None, question).await
-    }
-
-    /// Asks this hub, whether it is the current one or was left, and says as which one it was connected to.
+    /// Asks this hub, whether it is the current one or was left.
     ///
     /// # Errors
     /// Those of the question; and when it is not known where the hub is, or nobody is signed in.
@@ -403,11 +395,16 @@ impl HubSession {
         &self,
         hub: &HubId,
         question: impl AsyncFnOnce(HubClient) -> Result<T>,
-    ) -> Result<(Generation, T)> {
-        self.ask_named(Some(hub), question).await
+    ) -> Result<T> {
+        let (_, answer) = self.ask_which(Some(hub), question).await?;
+        Ok(answer)
     }
 
-    async fn ask_named<T>(
+    /// Asks a hub, the current one unless another is named, and says as which one it was connected to.
+    ///
+    /// # Errors
+    /// As [`ask_at`](Self::ask_at).
+    pub(crate) async fn ask_which<T>(
         &self,
         hub: Option<&HubId>,
         question: impl AsyncFnOnce(HubClient) -> Result<T>,

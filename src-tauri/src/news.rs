@@ -28,13 +28,15 @@ pub(crate) fn follow<R: Runtime>(app: &AppHandle<R>) {
 }
 
 fn tell<R: Runtime>(app: &AppHandle<R>, event: AppEvent) {
-    if let Err(error) = app.emit_to(window::LABEL, EVENT, &event) {
-        tracing::warn!(%error, "could not tell the window");
-    }
     let (hub_name, happened) = match &event {
         AppEvent::Elsewhere { hub_name, event } => (Some(hub_name.as_str()), event.as_ref()),
         event => (None, event),
     };
+    // How far work on other hubs is only the tray says; the window would be drawn anew for nothing.
+    let is_shown = hub_name.is_none() || !matches!(happened, AppEvent::BackupProgressed(_));
+    if is_shown && let Err(error) = app.emit_to(window::LABEL, EVENT, &event) {
+        tracing::warn!(%error, "could not tell the window");
+    }
     match happened {
         AppEvent::SessionChanged { session } => {
             let kept = app
@@ -81,5 +83,5 @@ fn tell<R: Runtime>(app: &AppHandle<R>, event: AppEvent) {
         }
         _ => {}
     }
-    tray::follow(app, &event);
+    tray::follow(app, hub_name, happened);
 }

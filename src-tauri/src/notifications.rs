@@ -70,7 +70,7 @@ pub(crate) fn contact_lost<R: Runtime>(
 }
 
 /// What happened, with the hub where that is not the current one.
-fn on(hub_name: Option<&str>, what: String) -> String {
+pub(crate) fn on(hub_name: Option<&str>, what: String) -> String {
     match hub_name {
         Some(hub) => words::hubs::on(hub, &what),
         None => what,

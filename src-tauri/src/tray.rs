@@ -47,15 +47,15 @@ pub(crate) fn create<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<()> {
     Ok(())
 }
 
-/// Shows what happened, if the tray is concerned.
-pub(crate) fn follow<R: Runtime>(app: &AppHandle<R>, event: &AppEvent) {
+/// Shows what happened, on the current hub unless another is named, if the tray is concerned.
+pub(crate) fn follow<R: Runtime>(app: &AppHandle<R>, hub_name: Option<&str>, event: &AppEvent) {
     let Some(state) = app.try_state::<TrayState>() else {
         return;
     };
     let after = {
         let mut shown = state.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = shown.clone();
-        shown.take_in(event);
+        shown.take_in(hub_name, event);
         if *shown == before {
             return;
         }
@@ -104,15 +104,9 @@ fn chosen<R: Runtime>(app: &AppHandle<R>, item: &str) {
 }
 
 impl Shown {
-    fn take_in(&mut self, event: &AppEvent) {
-        let (hub_name, event) = match event {
-            AppEvent::Elsewhere { hub_name, event } => (Some(hub_name), event.as_ref()),
-            event => (None, event),
-        };
-        let named = |what: &str| match hub_name {
-            Some(hub) => words::hubs::on(hub, what),
-            None => what.to_owned(),
-        };
+    /// What happened on the current hub unless another is named.
+    fn take_in(&mut self, hub_name: Option<&str>, event: &AppEvent) {
+        let named = |what: &str| notifications::on(hub_name, what.to_owned());
         match event {
             AppEvent::BackupProgressed(progress) => {
                 let backup = &progress.backup;
@@ -247,21 +241,18 @@ mod tests {
                 backup: Box::new(backup.unwrap()),
             }
         };
-        shown.take_in(&finished("db", "failed"));
+        shown.take_in(None, &finished("db", "failed"));
         // What happens to another one does not make up for it.
-        shown.take_in(&finished("web", "completed"));
+        shown.take_in(None, &finished("web", "completed"));
         assert_eq!(shown.state(), "Sendense: the last backup of 1 VM failed");
-        shown.take_in(&finished("db", "completed"));
+        shown.take_in(None, &finished("db", "completed"));
         assert_eq!(shown.state(), "Sendense: idle");
         // A VM of the same name on another hub is another one.
-        let elsewhere = |event| AppEvent::Elsewhere {
-            hub_name: "Office".to_owned(),
-            event: Box::new(event),
-        };
-        shown.take_in(&elsewhere(finished("db", "failed")));
-        shown.take_in(&finished("db", "completed"));
+        let office = Some("Office");
+        shown.take_in(office, &finished("db", "failed"));
+        shown.take_in(None, &finished("db", "completed"));
         assert_eq!(shown.state(), "Sendense: the last backup of 1 VM failed");
-        shown.take_in(&elsewhere(finished("db", "completed")));
+        shown.take_in(office, &finished("db", "completed"));
         assert_eq!(shown.state(), "Sendense: idle");
     }
 

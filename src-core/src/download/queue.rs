@@ -176,7 +176,7 @@ impl Downloads {
         let measured = self.inner.session.ask_at(&hub, async |hub| {
             measure_folder(&hub.for_as_long_as(lasts), mount_id, path).await
         });
-        measured.await.map(|(_, size)| size)
+        measured.await
     }
 
     /// All downloads, newest first.
@@ -392,8 +392,7 @@ impl Downloads {
     ) -> Result<DownloadState> {
         let id = download.download_id;
         let mut report = |progress: DownloadProgress| self.moved_on(id, progress);
-        let (_, state) = self
-            .inner
+        self.inner
             .session
             .ask_at(hub, async |hub| {
                 let hub = hub.for_as_long_as(self.inner.mounts.lasts(&download.mount_id));
@@ -415,8 +414,7 @@ impl Downloads {
                     }
                 }
             })
-            .await?;
-        Ok(state)
+            .await
     }
 
     fn moved_on(&self, id: DownloadId, progress: DownloadProgress) {

@@ -463,7 +463,7 @@ impl Inner {
             Ok((listed, hub.time()))
         };
         let session = &self.around.session;
-        let (generation, (listed, hub_now)) = session.ask_at(&self.hub, list).await?;
+        let (generation, (listed, hub_now)) = session.ask_which(Some(&self.hub), list).await?;
         let (wall, now) = ((self.around.clock)(), Instant::now());
         let mut lost = Vec::new();
         let (before, after, is_news) = {
@@ -647,8 +647,7 @@ impl Inner {
     }
 
     async fn ask<T>(&self, question: impl AsyncFnOnce(HubClient) -> Result<T>) -> Result<T> {
-        let (_, answer) = self.around.session.ask_at(&self.hub, question).await?;
-        Ok(answer)
+        self.around.session.ask_at(&self.hub, question).await
     }
 
     fn tell(&self, event: AppEvent) {

@@ -207,17 +207,17 @@ impl Structure {
                     "{name} has an entry behind the end of the disk, at byte {place}"
                 )));
             }
-            if entry == ZERO && header.version != VERSION {
-                // QEMU reads images of the version before, but none that says this.
-                return Err(Trouble::Flaw(Flaw {
-                    what: format!(
-                        "its version is damaged, in its header at byte 4: no part of the disk can be marked as emptied \
-                         there, and one is at byte {place}"
-                    ),
-                    is_refused: true,
-                }));
-            }
             if entry == ZERO {
+                if header.version != VERSION {
+                    // QEMU reads images of the version before, but none that says this.
+                    return Err(Trouble::Flaw(Flaw {
+                        what: format!(
+                            "its version is damaged, in its header at byte 4: no part of the disk can be marked as emptied \
+                             there, and one is at byte {place}"
+                        ),
+                        is_refused: true,
+                    }));
+                }
                 self.empty(start, place);
                 continue;
             }
