@@ -36,12 +36,14 @@ pub(crate) fn run() -> Result<()> {
     };
     command
         .args(["build", "--package", "sendense-ui"])
-        .args(settings());
+        .args(settings()?);
     process::run(&mut command)?;
     let module = build.join(TARGET).join("ui/sendense-ui.wasm");
     let bindgen = workspace::build(&["xtask-bindgen"])?.join("xtask-bindgen");
     process::run(program(bindgen).arg(&module).arg(&dist))?;
-    let size = make_smaller(&dist.join("ui_bg.wasm"))?;
+    let built = dist.join("ui_bg.wasm");
+    refuse_own_paths(&built)?;
+    let size = make_smaller(&built)?;
     println!("user interface: {} KiB of WebAssembly", size / 1024);
     write_page(&workspace::root().join("src-ui"), &dist)
 }
@@ -55,6 +57,19 @@ pub(crate) fn write_page(source: &Path, dist: &Path) -> Result<()> {
         &dist.join("styles.css"),
         styles(&source.join("styles"))?.as_bytes(),
     )
+}
+
+/// Whoever reads the module learns nothing about the computer that it was built on.
+fn refuse_own_paths(module: &Path) -> Result<()> {
+    let bytes = fs::read(module)?;
+    let mut folders = workspace::folders_of_libraries(TARGET)?;
+    folders.insert(workspace::root());
+    for folder in folders {
+        let path = folder.as_os_str().as_encoded_bytes();
+        let is_named = bytes.windows(path.len()).any(|part| part == path);
+        ensure!(!is_named, "the module names {}", folder.display());
+    }
+    Ok(())
 }
 
 /// Takes a tenth off the module, and says how many bytes it has. Where `wasm-opt` is missing it works as it is, and no
@@ -88,7 +103,7 @@ pub(crate) fn clippy() -> Result<Option<Command>> {
             command
                 .args(["clippy", "--package", "sendense-ui"])
                 .args(["--package", "sendense-types"])
-                .args(settings());
+                .args(settings()?);
             Some(command)
         }
         Route::Debian => None,
@@ -101,15 +116,23 @@ fn build_folder() -> PathBuf {
 }
 
 /// The same for building and linting, so that both share what runs while compiling.
-fn settings() -> [OsString; 6] {
-    [
+fn settings() -> Result<Vec<OsString>> {
+    let mut settings = vec![
         "--quiet".into(),
         "--profile=ui".into(),
         "--target".into(),
         TARGET.into(),
         "--target-dir".into(),
         build_folder().into(),
-    ]
+    ];
+    // Panics name their source. Where that lies on this computer is nobody's business, and the size of the module would
+    // depend on it.
+    for folder in workspace::folders_of_libraries(TARGET)? {
+        let flag = format!("--remap-path-prefix={}=", folder.display());
+        settings.push("--config".into());
+        settings.push(format!("target.{TARGET}.rustflags=[{flag:?}]").into());
+    }
+    Ok(settings)
 }
 
 /// Which compiler makes WebAssembly.

@@ -1,6 +1,6 @@
 //! The checkout: where it is, which crates it has, which files git knows, and how to run cargo in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -48,20 +48,33 @@ pub(crate) fn target() -> Result<PathBuf> {
 /// All crates of the checkout: those of the workspace, and the fuzz targets, which are a workspace of their own.
 pub(crate) fn packages() -> Result<Vec<Package>> {
     let mut packages = metadata()?.packages;
-    packages.extend(metadata_of("fuzz/Cargo.toml")?.packages);
+    packages.extend(ours_of("fuzz/Cargo.toml")?.packages);
     Ok(packages)
 }
 
+/// The folders that hold the sources of the libraries we use on a target: cargo has one for each registry.
+pub(crate) fn folders_of_libraries(target: &str) -> Result<BTreeSet<PathBuf>> {
+    let all = metadata_of("Cargo.toml", &["--filter-platform", target])?.packages;
+    let libraries = all.iter().filter(|package| package.source.is_some());
+    let folders = libraries.filter_map(|package| package.manifest_path.parent()?.parent());
+    Ok(folders.map(PathBuf::from).collect())
+}
+
 fn metadata() -> Result<Metadata> {
-    metadata_of("Cargo.toml")
+    ours_of("Cargo.toml")
 }
 
 /// What cargo says about a workspace, without what others wrote.
-fn metadata_of(manifest: &str) -> Result<Metadata> {
+fn ours_of(manifest: &str) -> Result<Metadata> {
+    metadata_of(manifest, &["--no-deps"])
+}
+
+fn metadata_of(manifest: &str, settings: &[&str]) -> Result<Metadata> {
     let json = quietly(
         cargo()
-            .args(["metadata", "--no-deps", "--format-version", "1"])
-            .args(["--manifest-path", manifest]),
+            .args(["metadata", "--format-version", "1"])
+            .args(["--manifest-path", manifest])
+            .args(settings),
     )?;
     let json = String::from_utf8(json).context("`cargo metadata` wrote no UTF-8")?;
     MetadataCommand::parse(json).context("`cargo metadata` wrote something else")
