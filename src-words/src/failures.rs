@@ -77,6 +77,8 @@ words! {
     path_refused = "This path is not allowed.";
     path_not_allowed(path) = "The path “{path}” is not allowed.";
     path_rule = "Paths start at the root of the mount and cannot contain “..”.";
+    name_is_lost(path) = "The hub cannot be asked for {path}: a name in it is not valid Unicode, and the hub replaced part of it.";
+    name_is_lost_hint = "Nothing is wrong with the backup. Save the folder that it is in as an archive.";
     not_on_disk(path) = "There is no {path} on this disk.";
     read_refused = "The hub is not allowed to read this.";
     read_failed = "The hub could not read this from its disk.";

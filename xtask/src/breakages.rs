@@ -5,6 +5,8 @@
 //! chain::`). A patch that no longer applies, does not build or leaves these tests green is a failure: either the patch
 //! is stale or the tests miss the fault.
 //!
+//! A patch that takes a rule of the contract with deployed hubs away says which: `# rows: D8, H4`.
+//!
 //! The copies are built as quickly as can be, our own crates without optimisation. So that no test is red for being slow,
 //! or for any reason but the patch, all of them run once in a copy that is whole, and must pass.
 
@@ -36,11 +38,37 @@ const UNOPTIMISED: [&str; 8] = [
 
 /// One patch, read.
 #[derive(Debug, PartialEq, Eq)]
-struct Breakage {
+pub(crate) struct Breakage {
     /// What the patch does to the product.
     breaks: String,
+    /// The rows of the contract whose rule it takes away, as a list such as `D8, H4`; empty where it is about others.
+    pub(crate) rows: String,
     /// Arguments for `cargo test`, a list per line.
     red: Vec<Vec<String>>,
+}
+
+impl Breakage {
+    /// Whether a test of this name, which says nothing of its module, is among those that must fail.
+    pub(crate) fn makes_red(&self, test: &str) -> bool {
+        let mut filters = self.red.iter().flat_map(|red| &red[n_binary_words(red)..]);
+        filters.any(|filter| test.starts_with(filter.rsplit("::").next().unwrap_or(filter)))
+    }
+}
+
+/// All breakages, by name.
+///
+/// # Errors
+/// When one cannot be read.
+pub(crate) fn all() -> Result<BTreeMap<String, Breakage>> {
+    let patches = patches()?.into_iter();
+    patches
+        .map(|patch| {
+            let name = name_of(&patch);
+            let text = fs::read_to_string(&patch)?;
+            let breakage = parse(&text).with_context(|| format!("{name}.patch"))?;
+            Ok((name, breakage))
+        })
+        .collect()
 }
 
 /// Runs the breakages of these names, or all when none is given; each counts as one test.
@@ -66,24 +94,15 @@ pub(crate) fn run_named(names: &[String]) -> Result<()> {
 }
 
 fn run_all(tally: &mut Tally, names: &[String]) -> Result<usize> {
-    let folder = workspace::root().join("tests/breakages");
-    let mut patches: Vec<PathBuf> = fs::read_dir(&folder)
-        .with_context(|| format!("cannot list {}", folder.display()))?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<_, _>>()?;
-    patches.retain(|path| path.extension().is_some_and(|kind| kind == "patch"));
-    let is_named = |path: &PathBuf| {
-        let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        names.is_empty() || names.iter().any(|wanted| *wanted == name)
-    };
-    patches.retain(is_named);
+    let mut patches = patches()?;
+    patches.retain(|patch| names.is_empty() || names.contains(&name_of(patch)));
     let text_of = |patch: &PathBuf| fs::read_to_string(patch).unwrap_or_default();
     patches.sort_by_cached_key(|patch| (rebuilt(&text_of(patch)), patch.clone()));
     let copy = workspace::target()?.join("breakages");
     let read = patches.iter().map(|patch| parse(&text_of(patch)));
     see_green(&read.filter_map(Result::ok).collect::<Vec<_>>(), &copy)?;
     for patch in &patches {
-        let name = patch.file_stem().unwrap_or_default().to_string_lossy();
+        let name = name_of(patch);
         let started = Instant::now();
         let outcome = see_red(patch, &copy);
         let seconds = started.elapsed().as_secs();
@@ -102,6 +121,22 @@ fn run_all(tally: &mut Tally, names: &[String]) -> Result<usize> {
         }
     }
     Ok(patches.len())
+}
+
+/// The patches there are.
+fn patches() -> Result<Vec<PathBuf>> {
+    let folder = workspace::root().join("tests/breakages");
+    let mut patches: Vec<PathBuf> = fs::read_dir(&folder)
+        .with_context(|| format!("cannot list {}", folder.display()))?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
+    patches.retain(|path| path.extension().is_some_and(|kind| kind == "patch"));
+    Ok(patches)
+}
+
+fn name_of(patch: &Path) -> String {
+    let name = patch.file_stem().unwrap_or_default();
+    name.to_string_lossy().into_owned()
 }
 
 /// Runs the tests of all patches in a copy without any, which must pass.
@@ -270,15 +305,21 @@ fn n_binary_words(red: &[String]) -> usize {
 }
 
 /// Reads the comment lines at the head of a patch.
-fn parse(text: &str) -> Result<Breakage> {
+///
+/// # Errors
+/// When they do not say what it breaks and who notices.
+pub(crate) fn parse(text: &str) -> Result<Breakage> {
     let mut breakage = Breakage {
         breaks: String::new(),
+        rows: String::new(),
         red: Vec::new(),
     };
     for line in text.lines().map_while(|line| line.strip_prefix('#')) {
         let line = line.trim();
         if let Some(breaks) = line.strip_prefix("breaks:") {
             breakage.breaks = breaks.trim().to_owned();
+        } else if let Some(rows) = line.strip_prefix("rows:") {
+            breakage.rows = rows.trim().to_owned();
         } else if let Some(red) = line.strip_prefix("red:") {
             let mut words: Vec<String> = red.split_whitespace().map(str::to_owned).collect();
             ensure!(
@@ -306,9 +347,14 @@ mod tests {
 
     #[test]
     fn a_patch_says_what_it_breaks_and_who_must_notice() {
-        let breakage =
-            parse("# breaks: the length check\n# red: sendense-hub --lib a::b\n--- a/x\n").unwrap();
+        let breakage = parse(
+            "# breaks: the length check\n# rows: D8, H4\n# red: sendense-hub --lib a::b\n--- a/x\n",
+        )
+        .unwrap();
         assert_eq!(breakage.breaks, "the length check");
+        assert_eq!(breakage.rows, "D8, H4");
+        assert!(breakage.makes_red("b_is_noticed"));
+        assert!(!breakage.makes_red("is_b_noticed") && !breakage.makes_red("sendense-hub"));
         assert_eq!(
             breakage.red,
             [["--package", "sendense-hub", "--lib", "a::b"]]

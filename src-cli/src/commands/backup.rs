@@ -34,6 +34,9 @@ pub(crate) async fn run(
                 Kind::Full => BackupType::Full,
                 Kind::Incremental => BackupType::Incremental,
             };
+            if !hub.lists_backups_of(&vm).await? {
+                output.note(words::terminal::warning(words::backups::unlisted()));
+            }
             let started = hub
                 .start_backup(&vm, &repository.id, backup_type, verify)
                 .await?;

@@ -303,6 +303,14 @@ impl HubClient {
         })
     }
 
+    /// Whether the hub lists what is backed up of a VM, as all but deployed ones do (contract H5).
+    ///
+    /// # Errors
+    /// When the hub does not answer.
+    pub async fn lists_backups_of(&self, vm: &Vm) -> Result<bool> {
+        Ok(!is_unlisted(&vm.vm_name) || !is_partial(&self.list_of(vm).await?, vm))
+    }
+
     async fn list_of(&self, vm: &Vm) -> Result<BackupList> {
         let mut url = self.v1(&["backups"])?;
         // Deployed hubs go by the id, documented ones by the name (contract 8.4).

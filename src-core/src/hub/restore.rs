@@ -130,7 +130,9 @@ impl HubClient {
         if recursive {
             url.query_pairs_mut().append_pair("recursive", "true");
         }
-        let listing = wire::listing(&self.get(url).await?, mount_id, &path)?;
+        let answer = self.get(url).await;
+        let answer = answer.map_err(|error| name_is_lost(&path, error))?;
+        let listing = wire::listing(&answer, mount_id, &path)?;
         if listing.files.is_empty()
             && wire::is_partition_path(&path)
             && self.is_stale(mount_id, &path).await
@@ -179,7 +181,8 @@ impl HubClient {
         url.query_pairs_mut().append_pair("path", &path);
         match self.get(url).await {
             Err(error) if error.kind == ErrorKind::Unsupported => {}
-            answer => return wire::file(&answer?),
+            Err(error) => return Err(name_is_lost(&path, error)),
+            Ok(answer) => return wire::file(&answer),
         }
         let parent = match path.rsplit_once('/') {
             Some(("", _)) | None => "/",
@@ -275,6 +278,19 @@ pub(crate) fn normal_path(path: &str) -> Result<String> {
         normal.push('/');
     }
     Ok(normal)
+}
+
+/// Why there is nothing at a path that the hub gave: for bytes that are no text deployed hubs write U+FFFD, and know nothing
+/// of that name (contract H21).
+fn name_is_lost(path: &str, error: AppError) -> AppError {
+    if error.kind != ErrorKind::NotFound || !path.contains(char::REPLACEMENT_CHARACTER) {
+        return error;
+    }
+    AppError {
+        message: words::failures::name_is_lost(path),
+        hint: Some(words::failures::name_is_lost_hint().to_owned()),
+        ..error
+    }
 }
 
 /// Why an entry cannot be saved as a file, in words; `None` where it can.

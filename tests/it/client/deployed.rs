@@ -475,6 +475,20 @@ async fn a_vm_whose_backups_the_hub_hides_has_those_that_can_be_found() {
     assert!(seen.is_partial, "which is said");
     let before_a_backup = other.incremental_bases(&site.vm).await.unwrap();
     assert!(before_a_backup.is_partial, "also before the next one");
+    assert!(!other.lists_backups_of(&site.vm).await.unwrap());
+    let args = [
+        "--hub",
+        site.deployed.url(),
+        "backup",
+        "start",
+        "web-disk01",
+    ];
+    let warned = sendense().args(args).env("HOME", site.folder.path());
+    let warned = warned.outcome();
+    assert!(
+        warned.error_text().contains("may never complete"),
+        "{warned}"
+    );
     assert_eq!(seen.backups[0].backup_id, started.backup_id);
     assert_eq!(seen.backups[0].status, BackupStatus::Completed);
 }

@@ -53,7 +53,7 @@ async fn backups(
     Json(json!({ "backups": [backup], "total": 1 }))
 }
 
-/// Contract D27, H3.
+/// Contract D27, H30.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_overview_of_two_thousand_vms_is_complete_soon_without_a_rush_on_the_hub() {
     let load = Arc::new(Load::default());

@@ -282,13 +282,7 @@ pub(super) const ROWS: &[Row] = &[
         "a VM with `-disk` in its name has no history",
         Note::None,
     ),
-    hazard(
-        6,
-        "long names cannot be backed up",
-        Note::Missing(
-            "that longer names are refused when they are discovered is seen in the window only",
-        ),
-    ),
+    hazard(6, "long names cannot be backed up", Note::None),
     hazard(
         7,
         "two backups of one VM destroy each other",
@@ -335,13 +329,7 @@ pub(super) const ROWS: &[Row] = &[
         Note::Nothing("the client does not read that header: files are named after their path"),
     ),
     hazard(20, "`..` leads a hub out of the disk", Note::None),
-    hazard(
-        21,
-        "names may be anything",
-        Note::Missing(
-            "the client does not mark names that are not Unicode, which a hub cannot be asked for",
-        ),
-    ),
+    hazard(21, "names may be anything", Note::None),
     hazard(22, "some addresses are shadowed by others", Note::None),
     hazard(
         23,

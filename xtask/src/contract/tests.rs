@@ -16,11 +16,15 @@ const TABLE: &[Row] = &[
     Row::new(Part::Shown, 1, "a sound", Note::Missing("nobody listens")),
 ];
 
-/// The table with these tests, and what is found wrong with them.
-fn collected(sources: &str) -> (Coverage<'static>, Vec<String>) {
+/// The table with these tests, a patch that takes these rows away and makes tests of a name red, and what is found wrong
+/// with them.
+fn collected(sources: &str, rows: &str, red: &str) -> (Coverage<'static>, Vec<String>) {
     let sources = [(PathBuf::from("tests/a.rs"), sources.to_owned())];
+    let patch = format!("# breaks: it\n# rows: {rows}\n# red: a --lib {red}\n");
+    let patches = [("broken".to_owned(), breakages::parse(&patch).unwrap())];
     let mut findings = Vec::new();
-    let coverage = Coverage::collect(TABLE, &sources.into(), &mut findings).unwrap();
+    let coverage =
+        Coverage::collect(TABLE, &sources.into(), &patches.into(), &mut findings).unwrap();
     (coverage, findings)
 }
 
@@ -83,7 +87,11 @@ fn only_tests_are_asked_wherever_they_are() {
 
 #[test]
 fn the_page_counts_and_has_a_line_for_each_row() {
-    let (coverage, findings) = collected("/// Contract D1, H1.\n#[test]\nfn a_name_is_kept() {}");
+    let (coverage, findings) = collected(
+        "/// Contract D1, H1.\n#[test]\nfn a_name_is_kept() {}",
+        "D1, H1",
+        "tests::a_name_is",
+    );
     assert_eq!(findings, [""; 0]);
     let page = coverage.page();
     for line in [
@@ -91,10 +99,11 @@ fn the_page_counts_and_has_a_line_for_each_row() {
         "- 2 are held by tests, 1 of them only in part,",
         "- 1 leave the client nothing to do,",
         "- 1 have no test yet.",
-        "| D1 | a name | [a_name_is_kept](../tests/a.rs) |",
-        "| H1 | a limit | [a_name_is_kept](../tests/a.rs); **not held yet**: nobody counts |",
-        "| H2 | a colour | nothing to do: it is not shown |",
-        "| 12.1 | a sound | **no test yet**: nobody listens |",
+        "| D1 | a name | [a_name_is_kept](../tests/a.rs) | [broken](../tests/breakages/broken.patch) |",
+        "| H1 | a limit | [a_name_is_kept](../tests/a.rs); **not held yet**: nobody counts | \
+         [broken](../tests/breakages/broken.patch) |",
+        "| H2 | a colour | nothing to do: it is not shown |  |",
+        "| 12.1 | a sound | **no test yet**: nobody listens |  |",
     ] {
         assert!(page.lines().any(|it| it == line), "{line}: {page}");
     }
@@ -108,7 +117,11 @@ fn the_page_counts_and_has_a_line_for_each_row() {
 
 #[test]
 fn a_row_that_does_not_exist_is_found_with_the_test() {
-    let (_, findings) = collected("/// Contract D1 to D2, says.\n#[test]\nfn odd() {}");
+    let (_, findings) = collected(
+        "/// Contract D1 to D2, says.\n#[test]\nfn odd() {}",
+        "",
+        "odd",
+    );
     assert_eq!(
         findings,
         [
@@ -116,16 +129,29 @@ fn a_row_that_does_not_exist_is_found_with_the_test() {
             "D1 has neither a test nor a reason in xtask/src/contract/rows.rs",
         ]
     );
-    let (_, findings) = collected("/// Contract D1 to D2.\n#[test]\nfn odd() {}");
+    let (_, findings) = collected("/// Contract D1 to D2.\n#[test]\nfn odd() {}", "D1", "odd");
     assert_eq!(findings, ["tests/a.rs: `odd` holds D2, which is no row"]);
 }
 
 #[test]
 fn a_row_without_test_and_reason_and_one_with_both_are_found() {
-    let (_, findings) = collected("/// Contract H2.\n#[test]\nfn shown() {}");
+    let (_, findings) = collected("/// Contract H2.\n#[test]\nfn shown() {}", "", "shown");
     assert_eq!(findings.len(), 2, "{findings:?}");
     assert!(findings[0].starts_with("D1 has neither"), "{findings:?}");
     assert!(findings[1].starts_with("H2 has a test"), "{findings:?}");
+}
+
+#[test]
+fn a_row_whose_rule_nobody_takes_away_is_found_and_a_patch_that_its_tests_would_not_notice() {
+    const TESTS: &str = "/// Contract D1.\n#[test]\nfn a_name_is_kept() {}";
+    let (_, findings) = collected(TESTS, "", "a_name");
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert!(findings[0].starts_with("D1 has a test, and no patch"));
+    let (_, findings) = collected(TESTS, "D1", "another_name");
+    assert_eq!(findings.len(), 2, "{findings:?}");
+    assert!(findings[0].contains("broken.patch takes D1 away, and makes no test red"));
+    let (_, findings) = collected(TESTS, "D1, X1", "a_name");
+    assert!(findings[0].contains("takes \"X1\" away, which is no row"));
 }
 
 #[test]

@@ -292,7 +292,7 @@ const ROOMS: &[(&str, Rooms)] = &[
                 "check",
                 &["process", "tally", "tidy", "tools", "ui", "workspace"],
             ),
-            ("contract", &["workspace"]),
+            ("contract", &["breakages", "workspace"]),
             ("corpus", &["bench", "process", "setup", "workspace"]),
             ("fixtures", &["process", "setup", "workspace"]),
             ("icons", &["process", "setup", "workspace"]),

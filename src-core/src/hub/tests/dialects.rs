@@ -243,6 +243,38 @@ async fn a_name_that_is_too_long_is_refused_in_words_and_not_for_want_of_room() 
     assert_eq!(starts.len(), 1);
 }
 
+/// Contract H6.
+#[tokio::test]
+async fn a_name_that_is_too_long_for_a_backup_is_told_when_the_vm_is_found() {
+    let [fits, is_too_long] = [35, 36].map(|length| "ü".repeat(length));
+    let found = document!({ "discovered_vms": [{ "name": fits }, { "name": is_too_long }] });
+    let (_fake, client) = hub(move |_| ok(&found)).await;
+    let source = VmSource::Vcenter { credential_id: 1 };
+    let found = client.discover_vms(&source).await.unwrap();
+    assert_eq!(found[0].problem, None);
+    assert_eq!(found[1].problem, Some(words::discovery::name_too_long(35)));
+}
+
+/// Contract H21.
+#[tokio::test]
+async fn a_name_that_is_not_unicode_cannot_be_asked_for_and_that_is_said() {
+    let missing = json(500, "", r#"{"error":"path does not exist: x"}"#);
+    let (_fake, client) = hub(move |_| Some(missing.clone())).await;
+    let mount = MountId::from("m");
+    for (path, is_lost) in [
+        ("/partition-1/caf\u{fffd}", true),
+        ("/partition-1/cafe", false),
+    ] {
+        let file = client.file(&mount, path).await.unwrap_err();
+        let listing = client.list_files(&mount, path).await.unwrap_err();
+        for error in [file, listing] {
+            assert_eq!(error.kind, ErrorKind::NotFound);
+            let is_said = error.message == words::failures::name_is_lost(path);
+            assert_eq!(is_said, is_lost, "{error:?}");
+        }
+    }
+}
+
 /// Section 12.3.
 #[tokio::test]
 async fn a_completed_backup_may_keep_the_words_of_an_earlier_failure() {

@@ -122,7 +122,8 @@ async fn asks_nothing(is_idle_kind: bool) {
     assert_eq!(scene.news(), Vec::<String>::new());
 }
 
-/// Section 12.16: a hub gives a second mount the end of the first, also when that is over.
+/// A hub gives a second mount the end of the first, also when that is over.
+/// Contract section 12.16.
 #[tokio::test]
 async fn a_mount_whose_end_has_passed_is_closed_and_mounted_again() {
     let folder = tempfile::tempdir().unwrap();
