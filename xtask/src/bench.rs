@@ -9,6 +9,7 @@ mod hub;
 mod measure;
 mod peers;
 mod reading;
+mod restoring;
 mod table;
 
 use std::fs;
@@ -31,7 +32,7 @@ use crate::workspace::{self, cargo};
 pub(crate) struct Options {
     /// Only this; everything when it is left out
     what: Option<Subject>,
-    /// Size of the virtual disk; half of it holds data
+    /// Size of the virtual disk, half of which holds data, and of the file that is saved
     #[arg(long, value_name = "GIB", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=64))]
     size: u64,
     /// How often each is done
@@ -51,6 +52,8 @@ enum Subject {
     Backups,
     /// Listing, walking and reading filesystems
     Reading,
+    /// Saving a file of a backup
+    Restoring,
 }
 
 /// Where everything lies, and what is measured on it.
@@ -65,13 +68,34 @@ struct Bench {
 /// Measures what is wanted and prints the tables.
 pub(crate) fn run(options: &Options) -> Result<()> {
     setup::bench()?;
-    if options.what != Some(Subject::Reading) {
+    let is_wanted = |subject| options.what.is_none_or(|what| what == subject);
+    if is_wanted(Subject::Backups) {
         backups(options)?;
     }
-    if options.what != Some(Subject::Backups) {
+    if is_wanted(Subject::Reading) {
         reading(options)?;
     }
+    if is_wanted(Subject::Restoring) {
+        restoring(options)?;
+    }
     Ok(())
+}
+
+fn restoring(options: &Options) -> Result<()> {
+    let sendense = released()?;
+    let folder = fresh_folder("bench-restoring")?;
+    let mut table = Table::default();
+    let (size, pairs, seed) = (options.size << 30, options.pairs, options.seed);
+    restoring::measure(&folder, &sendense, size, pairs, seed, &mut table)?;
+    println!("\n{}", table.to_markdown());
+    fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))
+}
+
+/// Our program as users have it.
+fn released() -> Result<PathBuf> {
+    println!("building `sendense` as it is released; this takes some minutes the first time");
+    process::run(cargo().args(["build", "--release", "--package", "sendense"]))?;
+    Ok(workspace::target()?.join("release/sendense"))
 }
 
 fn reading(options: &Options) -> Result<()> {
@@ -95,14 +119,12 @@ fn fresh_folder(name: &str) -> Result<PathBuf> {
 }
 
 fn backups(options: &Options) -> Result<()> {
-    println!("building `sendense` as it is released; this takes some minutes the first time");
-    process::run(cargo().args(["build", "--release", "--package", "sendense"]))?;
-    let target = workspace::target()?;
+    let sendense = released()?;
     let folder = fresh_folder("bench")?;
     let image = folder.join("vms/bench/disk.raw");
     let disk = TestDisk::create(&image, options.size << 30, options.seed)?;
     println!("the disk: {}", disk.describe());
-    let hub = Hub::start(&target.join("release/sendense"), &folder)?;
+    let hub = Hub::start(&sendense, &folder)?;
     hub.json(&["vm", "discover", "vms"])?;
     let mut bench = Bench {
         folder,

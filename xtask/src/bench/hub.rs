@@ -78,13 +78,18 @@ impl Hub {
         serde_json::from_slice(&said).context("the answer is no JSON")
     }
 
+    /// Its highest resident memory so far.
+    pub(super) fn peak_bytes(&self) -> Result<u64> {
+        peak_bytes(self.child.id()).context("the hub has ended")
+    }
+
     /// Runs a command from its start to its end; the memory is that of the hub, which does the work.
     pub(super) fn timed(&self, command: Command) -> Result<(Run, Value)> {
         // 5: forget the highest memory so far (proc_pid_clear_refs(5)).
         fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5")
             .context("cannot have the hub's memory counted anew")?;
         let (mut run, said) = timed_with_output(command, || Ok(()))?;
-        run.peak_bytes = peak_bytes(self.child.id()).context("the hub has ended")?;
+        run.peak_bytes = self.peak_bytes()?;
         let said = serde_json::from_slice(&said).context("the answer is no JSON")?;
         Ok((run, said))
     }
