@@ -426,7 +426,7 @@ pub(crate) enum RestoreCommand {
         #[arg(default_value = "/")]
         path: String,
     },
-    /// Save a file.
+    /// Save a file, or continue one whose download broke off.
     Get {
         /// ID of the mount.
         mount: String,
@@ -438,7 +438,7 @@ pub(crate) enum RestoreCommand {
         #[command(flatten)]
         target: Target,
     },
-    /// Save a folder as an archive.
+    /// Save a folder, as it is or as an archive.
     GetDir {
         /// ID of the mount.
         mount: String,
@@ -446,7 +446,7 @@ pub(crate) enum RestoreCommand {
         path: String,
         #[command(flatten)]
         target: Target,
-        /// Kind of archive.
+        /// What becomes of it.
         #[arg(long, value_enum, default_value_t = Format::Zip)]
         format: Format,
     },
@@ -470,8 +470,10 @@ pub(crate) struct Target {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// Opens everywhere.
+    /// One file that opens everywhere.
     Zip,
+    /// A folder with its files and folders.
+    Files,
 }
 
 #[cfg(test)]

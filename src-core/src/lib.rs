@@ -28,7 +28,7 @@ mod watch;
 
 pub use backup_record::BackupRecord;
 pub use backups::Backups;
-pub use download::Downloads;
+pub use download::{DownloadRecord, Downloads};
 pub use events::Events;
 pub use folders::UserFolders;
 pub use hub::{Admission, HubClient, HubHealth, Offer, Offered, SignIn, Token, trust_ca_file};

@@ -64,6 +64,16 @@ impl Platform {
 /// What is not allowed becomes `_`. The result is never empty, `.` or `..`, holds no separator and
 /// leaves room for a short suffix.
 pub fn local_name(name: &str, platform: Platform) -> String {
+    tamed(name, platform, LONGEST - RESERVE)
+}
+
+/// As [`local_name`], for what has its name from the beginning: it may be as long as the platform allows.
+pub(crate) fn entry_name(name: &str, platform: Platform) -> String {
+    tamed(name, platform, LONGEST)
+}
+
+/// `longest` is in the platform's units.
+fn tamed(name: &str, platform: Platform, longest: usize) -> String {
     let mut local: String = name
         .chars()
         .map(|c| if platform.forbids(c) { '_' } else { c })
@@ -75,7 +85,7 @@ pub fn local_name(name: &str, platform: Platform) -> String {
     if platform == Platform::Windows && is_device(&local) {
         local.insert(0, '_');
     }
-    local = shorten(local, platform);
+    local = shorten(local, platform, longest);
     if platform == Platform::Windows {
         // Windows drops these silently, so that two names become one.
         let kept = local.trim_end_matches(['.', ' ']).len();
@@ -98,8 +108,7 @@ fn is_device(name: &str) -> bool {
 }
 
 /// Cuts the stem, not the extension, which says what opens the file.
-fn shorten(name: String, platform: Platform) -> String {
-    let limit = LONGEST - RESERVE;
+fn shorten(name: String, platform: Platform, limit: usize) -> String {
     if platform.length(&name) <= limit {
         return name;
     }

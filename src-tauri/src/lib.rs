@@ -25,8 +25,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use sendense_core::{
-    BackupRecord, Backups, Downloads, Events, HubSession, MountRecord, Mounts, SavedHubs, Secrets,
-    SettingsFile, UserFolders, open_keychain,
+    BackupRecord, Backups, DownloadRecord, Downloads, Events, HubSession, MountRecord, Mounts,
+    SavedHubs, Secrets, SettingsFile, UserFolders, open_keychain,
 };
 use sendense_hub::default_data_dir;
 use sendense_words as words;
@@ -143,7 +143,12 @@ pub fn start<R: Runtime>(app: &App<R>, surroundings: Surroundings) {
         Arc::new(work::now),
         MountRecord::in_folder(Some(&data_folder)),
     );
-    let downloads = Downloads::new(session.clone(), mounts.clone(), events.clone());
+    let downloads = Downloads::new(
+        session.clone(),
+        mounts.clone(),
+        events.clone(),
+        DownloadRecord::in_folder(Some(&data_folder)),
+    );
     app.manage(events);
     app.manage(preferences);
     app.manage(session.clone());

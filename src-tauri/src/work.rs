@@ -125,6 +125,10 @@ pub(crate) fn quit<R: Runtime>(app: &AppHandle<R>) {
                 text += " ";
                 text += words::frame::quit_copies_resume();
             }
+            if running.downloads > 0 {
+                text += " ";
+                text += words::frame::quit_downloads_wait();
+            }
             if !dialogs::confirm(
                 &app,
                 words::frame::quit_question(),
@@ -140,7 +144,7 @@ pub(crate) fn quit<R: Runtime>(app: &AppHandle<R>) {
                 return;
             }
         }
-        app.state::<Downloads>().cancel_all().await;
+        app.state::<Downloads>().pause_all().await;
         app.state::<Mounts>().close_all_ours().await;
         app.state::<OwnHub>().stop().await;
         app.exit(0);

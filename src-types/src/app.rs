@@ -321,17 +321,19 @@ pub enum DownloadState {
         /// What could not be put into the archive or could not be checked, in words.
         notes: Vec<String>,
     },
-    /// Nothing of it is on the disk.
+    /// It ended early. What has arrived of a file may still be on the disk, to be gone on with.
     Failed {
         /// Why.
         error: AppError,
     },
+    /// It is stopped until somebody goes on with it, as all that were not done when the app was started are.
+    Paused,
     /// The user stopped it; nothing of it is on the disk.
     Cancelled,
 }
 
 impl DownloadState {
-    /// It will not change any more.
+    /// It will not change any more by itself.
     pub fn is_over(&self) -> bool {
         !matches!(self, Self::Queued | Self::Running)
     }

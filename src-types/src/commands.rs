@@ -129,6 +129,7 @@ commands! { $
     save_folder_as_zip(SaveFolderAsZip) -> Option<Download>;
     list_downloads(ListDownloads) -> Vec<Download>;
     cancel_download(CancelDownload) -> ();
+    pause_download(PauseDownload) -> ();
     retry_download(RetryDownload) -> Download;
     forget_download(ForgetDownload) -> ();
     open_download(OpenDownload) -> ();
@@ -584,7 +585,7 @@ pub struct SaveFolderAsZip {
     pub name: String,
 }
 
-/// All downloads since the app was started, newest first.
+/// All downloads since the app was started, and those that were not done then, newest first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ListDownloads {}
 
@@ -595,7 +596,14 @@ pub struct CancelDownload {
     pub download_id: DownloadId,
 }
 
-/// Starts a download that failed or was stopped again, to the same place.
+/// Stops a download to be gone on with; what has arrived of a file stays, where its hub can send the rest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PauseDownload {
+    /// Which one.
+    pub download_id: DownloadId,
+}
+
+/// Starts a download that failed, was paused or was stopped again, to the same place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RetryDownload {
     /// Which one.

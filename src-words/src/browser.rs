@@ -32,7 +32,7 @@ words! {
     download_folder = "Download folder";
     download_folder_hint = "Saves the selected folder (or the current one) as a ZIP archive";
     counting = "Counting…";
-    running = "Running downloads";
+    running = "Downloads from this mount";
 
     large = "Save a large folder?";
     will_be_incomplete = "Not everything will be saved";

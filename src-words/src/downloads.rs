@@ -6,6 +6,9 @@ words! {
     not_in_archive(path, why) = "{path}: {why}";
     more_not_in_archive(count) = "{count} more is left out." | "{count} more are left out.";
     streams_left_out = "Its alternate data streams are left out; save them one by one.";
+    renamed(path, name) = "{path}: saved as {name}, because this computer does not allow its name or another file has it.";
+    link_not_made(path, target, why) = "{path}: a link to {target} that could not be made here ({why}).";
+    folder_kept(place) = "What has been saved is in {place}. Save the folder again to continue.";
     title = "Downloads";
     none = "No downloads yet";
     none_hint = "Files and folders that you save from a backup appear here.";
@@ -14,6 +17,9 @@ words! {
     waiting = "Waiting for other downloads";
     beginning = "Starting…";
     saved = "Saved";
+    pause = "Pause";
+    paused = "Paused";
+    resume = "Resume";
     show_in_folder = "Show in folder";
     forget = "Remove from list";
 }

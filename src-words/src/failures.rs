@@ -98,9 +98,12 @@ words! {
     save_as_file = "Save it as a file instead.";
     incomplete(received, expected) = "Only {received} of {expected} bytes arrived.";
     not_kept = "What arrived was not kept.";
+    beginning_kept(size) = "The first {size} are kept. Try again to continue from there.";
     download_cancelled = "The download was cancelled.";
     nothing_kept = "None of it was kept.";
     download_died = "The download stopped unexpectedly.";
+    no_room_for(place, size, free) = "There is not enough room for {place}: {size} are still to arrive, and only {free} are free.";
+    free_up_space = "Free up space, or save to another disk.";
     disk_full(file) = "There is no room left for {file}: the disk is full.";
     disk_full_hint = "Free up space or save to another disk. Nothing was kept.";
     file_too_large(file) = "{file} is larger than this filesystem allows.";

@@ -23,6 +23,7 @@ words! {
     in_tray_hint(work) = "Still running: {work}. Open or quit Sendense from its tray icon, or start it again to open it.";
     quit_question = "Quit Sendense?";
     quit_hint(work) = "Still running: {work}. Quitting stops this work. Nothing unfinished is left behind, and completed backups and saved files are safe.";
+    quit_downloads_wait = "Downloads wait for you: when you start Sendense again, resume them on the Downloads page.";
     quit_copies_resume = "If you start a copy again, it continues where it stopped.";
     keep_running = "Keep running";
     verifications(count) = "{count} verification" | "{count} verifications";

@@ -3,6 +3,7 @@
 
 mod deployed;
 mod faults;
+mod interruptions;
 mod little_work;
 mod many_vms;
 mod proxy;

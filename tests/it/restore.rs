@@ -6,6 +6,7 @@
 
 mod archives;
 mod downloads;
+mod folders;
 mod mounts;
 
 use std::{

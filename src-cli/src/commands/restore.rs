@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use sendense_core::download::{Destination, Existing, save_file, save_stream, save_zip};
+use sendense_core::download::{
+    Destination, Existing, save_file, save_folder, save_stream, save_zip,
+};
 use sendense_core::{KnownMount, Platform, local_name};
 use sendense_types::{
     AppError, BackupId, BackupType, ByteSize, ErrorKind, FileEntry, FileKind, Listing, Mount,
@@ -68,7 +70,11 @@ pub(crate) async fn run(
                 }
             };
             drop(line);
-            let document = json!({ "path": saved.path, "size_bytes": saved.size_bytes });
+            let document = json!({
+                "path": saved.path,
+                "size_bytes": saved.size_bytes,
+                "sha256": saved.sha256,
+            });
             output.show(&document, || {
                 words::terminal::saved(saved.path.display(), ByteSize(saved.size_bytes))
             })
@@ -112,6 +118,36 @@ pub(crate) async fn run(
             output.show(&document, || {
                 words::terminal::saved_archive(
                     archive.n_files as u64,
+                    saved.path.display(),
+                    ByteSize(saved.size_bytes),
+                )
+            })
+        }
+        RestoreCommand::GetDir {
+            mount,
+            path,
+            target,
+            format: Format::Files,
+        } => {
+            let destination = destination(&target, &path, "");
+            let mut line = Line::new(*output, words::downloads::saving(printable(&path)));
+            let mount = MountId::new(mount);
+            let report = &mut |progress| line.download(&progress);
+            let saved = save_folder(hub, &mount, &path, &destination, report, cancel).await?;
+            drop(line);
+            if let Some(note) = &saved.problems {
+                output::say(words::terminal::warning(words::terminal::not_all_restored()));
+                note.lines().for_each(|line| output::say(printable(line)));
+            }
+            let document = json!({
+                "path": saved.path,
+                "size_bytes": saved.size_bytes,
+                "file_count": saved.n_files,
+                "not_restored": saved.problems,
+            });
+            output.show(&document, || {
+                words::terminal::saved_archive(
+                    saved.n_files as u64,
                     saved.path.display(),
                     ByteSize(saved.size_bytes),
                 )

@@ -1,13 +1,16 @@
 //! Saving files and folders of a mount onto this computer.
 //!
 //! A file under the wanted name is complete: everything arrives under `NAME.part`, is checked, written
-//! through to the disk and only then renamed. A download that fails or is cancelled leaves nothing
-//! behind. Memory does not grow with the size of a file; for an archive it grows with the number of files in it.
+//! through to the disk and only then renamed. A download that fails or is stopped leaves nothing behind, unless it is a
+//! file that its hub can send the rest of later. Memory does not grow with the size of a file; for an archive it grows with the number of files in it.
 
+mod arrival;
 mod measure;
 mod one_by_one;
 mod part;
+mod plain;
 mod queue;
+mod record;
 mod zip;
 
 use std::fs::File;
@@ -16,15 +19,18 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use sendense_types::{AppError, DownloadProgress, ErrorKind, MountId, Retry};
+use sendense_types::{AppError, ByteSize, DownloadProgress, ErrorKind, FileKind, MountId, Retry};
 use sendense_words as words;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use self::arrival::{Arrival, Origin};
 pub use self::measure::free_name;
 use self::one_by_one::Tree;
 use self::part::PartFile;
+pub use self::plain::{SavedFolder, save_folder};
 pub use self::queue::{Downloads, NewDownload};
+pub use self::record::DownloadRecord;
 use crate::hub::{Body, normal_path, why_not_a_file};
 use crate::speed::Speed;
 use crate::{HubClient, Result};
@@ -33,6 +39,9 @@ use crate::{HubClient, Result};
 const REPORT_EVERY: Duration = Duration::from_millis(100);
 /// Pieces on their way from the network to the disk: enough for both to be busy, little memory.
 const PIECES_IN_FLIGHT: usize = 16;
+/// Seconds before each try to go on with a file that broke off. The first is made at once: if it was a damaged place, and
+/// not the connection, the hub says so then. They begin anew whenever something has arrived.
+const PAUSES: [u64; 8] = [0, 1, 2, 4, 8, 15, 15, 15];
 
 /// What to do when the wanted name is taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,6 +69,8 @@ pub struct Saved {
     pub path: PathBuf,
     /// Its size in bytes.
     pub size_bytes: u64,
+    /// Of a file, its SHA-256 in hexadecimal digits, of the bytes as they arrived.
+    pub sha256: Option<String>,
 }
 
 /// An archive that was saved and read through.
@@ -91,12 +102,14 @@ pub(crate) fn save_made(
 
 /// Saves one file.
 ///
-/// `report` is called at most ten times a second and once at the end.
+/// `report` is called at most ten times a second and once at the end. Where the hub can send the rest of a file, one that
+/// breaks off is gone on with, for a minute without news at most; what has arrived by then stays for the next time that it
+/// is saved under that name.
 ///
 /// # Errors
 /// `Invalid` for a folder, `Unsupported` for links and what cannot be read, `Conflict` when the name
 /// is taken, `Full` without room, `Cut` when the connection breaks or less arrives than was announced, `Expired` when it
-/// would take longer than the mount lasts, `Cancelled` after `cancel`. In every case nothing is left behind.
+/// would take longer than the mount lasts, `Cancelled` after `cancel`.
 pub async fn save_file(
     hub: &HubClient,
     mount_id: &MountId,
@@ -184,43 +197,127 @@ impl Content<'_> {
         let size_bytes = self.size.unwrap_or_default();
         self.hub.refuse_too_large(size_bytes)?;
         self.hub.refuse_too_late(size_bytes)?;
-        let part = PartFile::create(destination)?;
-        let (part, size_bytes) = self.receive(part, report, cancel).await?;
-        keep(part, self.modified).await?;
-        Ok(Saved {
-            path: destination.path.clone(),
-            size_bytes,
-        })
+        let destination = destination.clone();
+        let origin = Origin {
+            path: self.path.to_owned(),
+            stream: self.stream.map(str::to_owned),
+            size_bytes: self.size,
+        };
+        let arrival = blocking(move || Arrival::begin(&destination, origin)).await?;
+        let arrival = self.receive(arrival, report, cancel).await?;
+        let modified = self.modified;
+        blocking(move || arrival.keep(modified)).await
     }
 
     /// Receives it to its announced end, and no byte less than its folder says.
     async fn receive(
         self,
-        part: PartFile,
+        mut arrival: Arrival,
         report: &mut (dyn FnMut(DownloadProgress) + Send),
         cancel: &CancellationToken,
-    ) -> Result<(PartFile, u64)> {
-        let opened = self.hub.open_file(self.mount_id, self.path, self.stream);
-        let body = unless_cancelled(opened, cancel).await?;
-        let announced = body.length();
-        let mut progress = Progress::new(announced.or(self.size));
-        let part = match receive(body, part, &mut progress, report, cancel).await {
-            // What lost the connection may be a damaged place, which another try would not get past.
-            Err(error) if error.kind == ErrorKind::Cut && error.retry != Retry::Never => {
-                let at = progress.received_bytes;
-                let asked = self.hub.why_cut(self.mount_id, self.path, self.stream, at);
-                let why = unless_cancelled(async { Ok(asked.await) }, cancel).await?;
-                return Err(why.unwrap_or(error));
+    ) -> Result<Arrival> {
+        let mut progress = Progress::new(self.size);
+        // Whoever asks for what cannot be had is told at once.
+        let mut pauses = [].iter();
+        while !(arrival.received_bytes() > 0 && arrival.is_whole()) {
+            let before = arrival.received_bytes();
+            let ended;
+            (arrival, ended) = self.once(arrival, &mut progress, report, cancel).await?;
+            let Err(error) = ended else { break };
+            if arrival.received_bytes() > before {
+                pauses = PAUSES.iter();
             }
-            received => received?,
-        };
-        let received = progress.received_bytes;
-        for expected in [announced, self.size].into_iter().flatten() {
-            if received != expected {
-                return Err(incomplete(received, expected));
+            let goes_on = arrival.rest().is_some() && is_of_the_connection(&error);
+            let Some(pause) = pauses.next().filter(|_| goes_on) else {
+                return Err(self::leave(arrival, error).await);
+            };
+            tracing::info!(%error, bytes = arrival.received_bytes(), "a download is gone on with");
+            let pausing = async {
+                tokio::time::sleep(Duration::from_secs(*pause)).await;
+                Ok(())
+            };
+            if let Err(stopped) = unless_cancelled(pausing, cancel).await {
+                return Err(self::leave(arrival, stopped).await);
             }
         }
-        Ok((part, received))
+        Ok(arrival)
+    }
+
+    /// Receives what is still wanted of it, and says why it ended early, if it did.
+    ///
+    /// # Errors
+    /// What leaves nothing to go on with.
+    async fn once(
+        self,
+        mut arrival: Arrival,
+        progress: &mut Progress,
+        report: &mut (dyn FnMut(DownloadProgress) + Send),
+        cancel: &CancellationToken,
+    ) -> Result<(Arrival, Result<()>)> {
+        let opened = self
+            .hub
+            .open_file(self.mount_id, self.path, self.stream, arrival.rest());
+        let opened = unless_cancelled(opened, cancel).await;
+        let (body, begins_at) = match opened.and_then(|body| Ok((body.begins_at()?, body))) {
+            Ok((begins_at, body)) => (body, begins_at),
+            Err(error) => return Ok((arrival, Err(error))),
+        };
+        if begins_at != arrival.received_bytes() {
+            // It is another file by now. Of which a hub sends all of it, or what nobody asked for.
+            tracing::info!(
+                begins_at,
+                "a download begins anew, because the file has changed"
+            );
+            arrival.restart()?;
+            if begins_at > 0 {
+                return Err(incomplete(0, begins_at));
+            }
+        }
+        arrival.is_called(body.validator());
+        let announced = body.length().map(|length| length.saturating_add(begins_at));
+        progress.begin_at(begins_at, announced.or(self.size));
+        let (mut arrival, ended) = receive(body, arrival, progress, report, cancel).await?;
+        let received = arrival.received_bytes();
+        let expected = [announced, self.size].into_iter().flatten();
+        for expected in expected {
+            if received > expected {
+                // Whatever it is, it is not the file.
+                arrival.is_called(None);
+            }
+            if ended.is_ok() && received != expected {
+                return Ok((arrival, Err(incomplete(received, expected))));
+            }
+        }
+        Ok((arrival, ended))
+    }
+}
+
+/// Whether another try may get past a failure: neither the file nor the hub is at fault.
+fn is_of_the_connection(error: &AppError) -> bool {
+    match error.kind {
+        ErrorKind::Cut => error.retry != Retry::Never,
+        ErrorKind::Offline => true,
+        _ => false,
+    }
+}
+
+/// What is left of a file that failed for a while stays here, and the failure says so.
+async fn leave(arrival: Arrival, error: AppError) -> AppError {
+    let may_pass = is_of_the_connection(&error)
+        || matches!(
+            error.kind,
+            ErrorKind::Cancelled
+                | ErrorKind::Expired
+                | ErrorKind::Unauthorized
+                | ErrorKind::Untrusted
+                | ErrorKind::Internal
+        );
+    if !may_pass {
+        return error;
+    }
+    match blocking(move || Ok(arrival.leave())).await {
+        Ok(Some(bytes)) => error.with_hint(words::failures::beginning_kept(ByteSize(bytes))),
+        _ => error,
     }
 }
 
@@ -242,17 +339,7 @@ pub async fn save_zip(
     cancel: &CancellationToken,
 ) -> Result<SavedArchive> {
     let path = normal_path(path)?;
-    if path != "/" {
-        let entry = unless_cancelled(hub.file(mount_id, &path), cancel).await?;
-        if entry.kind != sendense_types::FileKind::Directory {
-            return Err(AppError::new(
-                ErrorKind::Invalid,
-                words::failures::is_a_file(&path),
-                Retry::Never,
-            )
-            .with_hint(words::failures::save_as_file()));
-        }
-    }
+    require_folder(hub, mount_id, &path, cancel).await?;
     let part = PartFile::create(destination)?;
     let listed = unless_cancelled(hub.list_tree(mount_id, &path), cancel).await;
     let listing = match listed {
@@ -290,6 +377,28 @@ pub async fn save_zip(
     archive(part, outcome.n_files, outcome.problems, None).await
 }
 
+/// Refuses what is no folder; the root always is one.
+async fn require_folder(
+    hub: &HubClient,
+    mount_id: &MountId,
+    path: &str,
+    cancel: &CancellationToken,
+) -> Result<()> {
+    if path == "/" {
+        return Ok(());
+    }
+    let entry = unless_cancelled(hub.file(mount_id, path), cancel).await?;
+    match entry.kind {
+        FileKind::Directory => Ok(()),
+        _ => Err(AppError::new(
+            ErrorKind::Invalid,
+            words::failures::is_a_file(path),
+            Retry::Never,
+        )
+        .with_hint(words::failures::save_as_file())),
+    }
+}
+
 /// Why an archive did not arrive.
 struct NotStreamed {
     error: AppError,
@@ -320,8 +429,8 @@ async fn stream(
         let body = unless_cancelled(asked, cancel).await?;
         let announced = body.length();
         progress.total_bytes = announced;
-        let part = receive(body, part, &mut progress, report, cancel).await?;
-        Ok((part, announced))
+        let (part, ended) = receive(body, part, &mut progress, report, cancel).await?;
+        ended.map(|()| (part, announced))
     };
     let arrived: Result<(PartFile, Option<u64>)> = arrived.await;
     let received = progress.received_bytes;
@@ -354,7 +463,11 @@ async fn archive(
     let (path, size_bytes) = (part.wanted().to_path_buf(), part.size()?);
     keep(part, None).await?;
     Ok(SavedArchive {
-        saved: Saved { path, size_bytes },
+        saved: Saved {
+            path,
+            size_bytes,
+            sha256: None,
+        },
         n_files,
         not_restored,
         unchecked,
@@ -379,20 +492,29 @@ fn unlisted(contents: &zip::Contents) -> Option<AppError> {
     Some(AppError::new(ErrorKind::Cut, message, Retry::Manual))
 }
 
-/// Writes a body into a file; reading and writing go on at the same time.
-async fn receive(
+/// What takes in what arrives.
+trait Sink: Send + 'static {
+    /// Appends.
+    fn write(&mut self, bytes: &[u8]) -> Result<()>;
+}
+
+/// Writes a body into a file; reading and writing go on at the same time. Says why the body ended early, if it did.
+///
+/// # Errors
+/// When it cannot be written.
+async fn receive<S: Sink>(
     mut body: Body,
-    mut part: PartFile,
+    mut sink: S,
     progress: &mut Progress,
     report: &mut (dyn FnMut(DownloadProgress) + Send),
     cancel: &CancellationToken,
-) -> Result<PartFile> {
+) -> Result<(S, Result<()>)> {
     let (pieces, mut arriving) = mpsc::channel::<Bytes>(PIECES_IN_FLIGHT);
     let writer = tokio::task::spawn_blocking(move || {
         while let Some(piece) = arriving.blocking_recv() {
-            part.write(&piece)?;
+            sink.write(&piece)?;
         }
-        Ok(part)
+        Ok(sink)
     });
     let ended = loop {
         let piece = tokio::select! {
@@ -414,11 +536,12 @@ async fn receive(
         }
     };
     drop(pieces);
-    let written = writer.await.map_err(|died| stopped(&died))?;
-    ended?;
-    let part = written?;
-    report(progress.now());
-    Ok(part)
+    let written: Result<S> = writer.await.map_err(|died| stopped(&died))?;
+    let sink = written?;
+    if ended.is_ok() {
+        report(progress.now());
+    }
+    Ok((sink, ended))
 }
 
 /// Gives a complete file its name.
@@ -461,6 +584,13 @@ impl Progress {
             speed: Speed::default(),
             reported: None,
         }
+    }
+
+    /// So much is here, and the rest begins to arrive.
+    fn begin_at(&mut self, received_bytes: u64, total_bytes: Option<u64>) {
+        self.received_bytes = received_bytes;
+        self.total_bytes = total_bytes;
+        self.speed = Speed::default();
     }
 
     fn add(&mut self, bytes: u64, report: &mut (dyn FnMut(DownloadProgress) + Send)) {
@@ -552,19 +682,4 @@ fn local_failure(path: &Path, error: &std::io::Error) -> AppError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Contract D51.
-    #[test]
-    fn what_is_left_of_an_archive_without_a_length_is_not_made_up() {
-        let mut told = Vec::new();
-        let mut progress = Progress::new(None);
-        progress.add(5, &mut |now| told.push(now));
-        let [now] = &told[..] else {
-            panic!("{told:?}");
-        };
-        assert_eq!(now.received_bytes, 5);
-        assert_eq!((now.total_bytes, now.eta_seconds), (None, None));
-    }
-}
+mod tests;

@@ -222,7 +222,7 @@ impl Filling<'_> {
     ) -> Result<()> {
         let Tree { hub, mount_id, .. } = self.tree;
         hub.refuse_too_large(entry.size.unwrap_or(0))?;
-        let opened = hub.open_file(mount_id, &entry.path, None);
+        let opened = hub.open_file(mount_id, &entry.path, None, None);
         let mut body = unless_cancelled(opened, self.cancel).await?;
         let announced = body.length();
         self.step(Step::File(name.to_owned(), entry.size, attributes))
@@ -267,7 +267,7 @@ impl Filling<'_> {
 }
 
 /// Whether a failure is no matter of one file: the hub or the mount is gone, or nobody wants it any longer.
-fn ends_all(error: &AppError) -> bool {
+pub(super) fn ends_all(error: &AppError) -> bool {
     let is_of_hub = matches!(
         error.kind,
         ErrorKind::Cancelled
@@ -282,7 +282,7 @@ fn ends_all(error: &AppError) -> bool {
 }
 
 /// The name of an entry within its folder; `None` where that would lead out of it.
-fn name_in<'p>(folder: &str, path: &'p str) -> Option<&'p str> {
+pub(super) fn name_in<'p>(folder: &str, path: &'p str) -> Option<&'p str> {
     let inside = path
         .strip_prefix(folder.trim_end_matches('/'))?
         .strip_prefix('/')?;
@@ -292,17 +292,17 @@ fn name_in<'p>(folder: &str, path: &'p str) -> Option<&'p str> {
 
 /// What is not in the archive.
 #[derive(Debug, Default)]
-struct Problems {
+pub(super) struct Problems {
     lines: Vec<String>,
     n_dropped: u64,
 }
 
 impl Problems {
-    fn of(&mut self, path: &str, why: impl std::fmt::Display) {
+    pub(super) fn of(&mut self, path: &str, why: impl std::fmt::Display) {
         self.add(words::downloads::not_in_archive(path, why));
     }
 
-    fn add(&mut self, line: String) {
+    pub(super) fn add(&mut self, line: String) {
         if self.lines.len() < MOST_PROBLEMS {
             self.lines.push(line);
         } else {
@@ -310,7 +310,7 @@ impl Problems {
         }
     }
 
-    fn text(mut self) -> Option<String> {
+    pub(super) fn text(mut self) -> Option<String> {
         if self.n_dropped > 0 {
             let more = words::downloads::more_not_in_archive(self.n_dropped);
             self.lines.push(more);
@@ -321,13 +321,13 @@ impl Problems {
 
 /// What an entry has beside its content.
 #[derive(Clone, Copy)]
-struct Attributes {
-    mode: Option<u32>,
-    modified: Option<Timestamp>,
+pub(super) struct Attributes {
+    pub(super) mode: Option<u32>,
+    pub(super) modified: Option<Timestamp>,
 }
 
 impl Attributes {
-    fn of(entry: &FileEntry) -> Self {
+    pub(super) fn of(entry: &FileEntry) -> Self {
         let mode = entry.mode.as_deref();
         Self {
             mode: mode.and_then(|mode| u32::from_str_radix(mode, 8).ok()),

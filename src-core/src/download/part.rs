@@ -11,7 +11,7 @@ use sendense_types::{AppError, ErrorKind, Retry};
 use sendense_words as words;
 use tempfile::TempPath;
 
-use super::{Destination, Existing, local_failure};
+use super::{Destination, Existing, Sink, local_failure};
 use crate::Result;
 
 /// A file under construction; dropping it removes it.
@@ -26,6 +26,13 @@ pub(super) struct PartFile {
 impl PartFile {
     /// Begins a file; refuses before anything is written when its name is taken.
     pub(super) fn create(destination: &Destination) -> Result<Self> {
+        let mut part = Self::take(destination)?;
+        part.restart()?;
+        Ok(part)
+    }
+
+    /// As [`create`](Self::create), with what is there already in it.
+    pub(super) fn take(destination: &Destination) -> Result<Self> {
         let wanted = &destination.path;
         refuse_taken(destination)?;
         let mut name: OsString = wanted.clone().into_os_string();
@@ -55,7 +62,6 @@ impl PartFile {
         }
         // From here on it is ours, and goes with its owner.
         let path = TempPath::try_from_path(name).map_err(failed)?;
-        file.set_len(0).map_err(failed)?;
         Ok(Self {
             file,
             path,
@@ -63,11 +69,12 @@ impl PartFile {
         })
     }
 
-    /// Appends.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file
-            .write_all(bytes)
-            .map_err(|error| local_failure(&self.destination.path, &error))
+    /// Begins anew.
+    pub(super) fn restart(&mut self) -> Result<()> {
+        self.fill(|mut file| {
+            file.set_len(0)?;
+            file.rewind()
+        })
     }
 
     /// What has been written so far.
@@ -106,6 +113,11 @@ impl PartFile {
         replaced.map_err(|error| local_failure(&self.destination.path, &error))
     }
 
+    /// Leaves what is there, under its name.
+    pub(super) fn leave(self) -> io::Result<()> {
+        self.path.keep().map(drop).map_err(io::Error::from)
+    }
+
     /// Writes everything through to the disk and gives the file its name.
     pub(super) fn keep(self, modified: Option<Timestamp>) -> Result<()> {
         // A time that this system or filesystem cannot hold is no reason to lose the file.
@@ -119,6 +131,12 @@ impl PartFile {
         self.file.sync_all().map_err(failed)?;
         give_name(self.path, &self.destination)?;
         sync_folder_of(&wanted).map_err(failed)
+    }
+}
+
+impl Sink for PartFile {
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.fill(|mut file| file.write_all(bytes))
     }
 }
 
@@ -175,14 +193,15 @@ fn refuse_taken(destination: &Destination) -> Result<()> {
 }
 
 /// Makes a new name survive a power cut; on Windows the system does that itself.
-fn sync_folder_of(path: &Path) -> io::Result<()> {
+pub(super) fn sync_folder_of(path: &Path) -> io::Result<()> {
     if cfg!(windows) {
         return Ok(());
     }
     File::open(folder_of(path))?.sync_all()
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// The folder that a file is in.
+pub(super) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

@@ -1,8 +1,12 @@
-//! Downloads that continue whatever page the window shows: a queue with a limit.
+//! Downloads that continue whatever page the window shows: a queue with a limit, and a record of what is not done.
 
-use std::collections::{BTreeMap, HashMap};
+mod keeping;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use sendense_types::{
     AppError, AppEvent, BackupId, ByteSize, Download, DownloadId, DownloadKind, DownloadProgress,
@@ -10,21 +14,28 @@ use sendense_types::{
 };
 use sendense_words as words;
 use tokio::runtime::Handle;
+use tokio::sync::{Mutex as AsyncMutex, Notify};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
+use super::arrival::remove_left;
 use super::measure::{free_name, measure_folder};
+use super::record::DownloadRecord;
 use super::{Destination, Existing, SavedArchive, save_file, save_zip};
 use crate::mounts::Hold;
 use crate::{Events, HubSession, Mounts, Platform, Result, local_name};
 
 /// So many at the same time; deployed hubs open each disk once, and more would only share its speed.
 const CONCURRENT_DOWNLOADS: usize = 2;
+/// So old the record may be when the app is killed.
+const RECORD_EVERY: Duration = Duration::from_secs(1);
 
-/// All downloads since the start, with those that still wait. Cheap to clone.
+/// All downloads since the start, with those that still wait or were not done at the last one. Cheap to clone.
 #[derive(Clone)]
 pub struct Downloads {
     inner: Arc<Inner>,
+    /// Ends with the last of them.
+    _recording: Arc<AbortOnDropHandle<()>>,
 }
 
 struct Inner {
@@ -33,6 +44,11 @@ struct Inner {
     events: Events,
     queue: Mutex<Queue>,
     tasks: TaskTracker,
+    record: DownloadRecord,
+    /// Something is to be recorded.
+    changed: Notify,
+    /// The hubs whose downloads are on record as they are here; whoever holds them reads and writes.
+    recorded: AsyncMutex<BTreeSet<HubId>>,
     /// Where downloads run; whoever adds one may be on a thread without a runtime.
     runtime: Handle,
 }
@@ -43,6 +59,8 @@ struct Queue {
     jobs: BTreeMap<DownloadId, Job>,
     /// Stops those that run.
     running: HashMap<DownloadId, CancellationToken>,
+    /// Those of them that are stopped only to be gone on with.
+    pausing: BTreeSet<DownloadId>,
 }
 
 struct Job {
@@ -76,17 +94,38 @@ pub struct NewDownload {
 }
 
 impl Downloads {
-    /// An empty queue. Needs a tokio runtime, on which all its downloads will run.
-    pub fn new(session: HubSession, mounts: Mounts, events: Events) -> Self {
+    /// A queue with what is on record, which is read by and by and waits to be gone on with. Needs a tokio runtime, on
+    /// which all its downloads will run.
+    pub fn new(
+        session: HubSession,
+        mounts: Mounts,
+        events: Events,
+        record: DownloadRecord,
+    ) -> Self {
+        let inner = Arc::new(Inner {
+            session,
+            mounts,
+            events,
+            queue: Mutex::default(),
+            tasks: TaskTracker::new(),
+            record,
+            changed: Notify::new(),
+            recorded: AsyncMutex::default(),
+            runtime: Handle::current(),
+        });
+        let recording = Arc::clone(&inner);
+        let recording = tokio::spawn(async move {
+            loop {
+                // The first time this reads what is on record.
+                recording.write_record().await;
+                recording.changed.notified().await;
+                // Of many small files that are done one after another, not each is worth a write.
+                tokio::time::sleep(RECORD_EVERY).await;
+            }
+        });
         Self {
-            inner: Arc::new(Inner {
-                session,
-                mounts,
-                events,
-                queue: Mutex::default(),
-                tasks: TaskTracker::new(),
-                runtime: Handle::current(),
-            }),
+            inner,
+            _recording: Arc::new(AbortOnDropHandle::new(recording)),
         }
     }
 
@@ -98,12 +137,7 @@ impl Downloads {
             kind,
             destination,
         } = new;
-        let part = |part: Option<&std::ffi::OsStr>| {
-            part.map(|part| part.to_string_lossy().into_owned())
-                .unwrap_or_default()
-        };
-        let name = part(destination.path.file_name());
-        let folder = part(destination.path.parent().map(std::path::Path::as_os_str));
+        let (name, folder) = shown(&destination.path);
         let mount = self.inner.mounts.known(&mount_id);
         let source = Source {
             hub: self.inner.mounts.hub_of(&mount_id),
@@ -191,9 +225,25 @@ impl Downloads {
     /// # Errors
     /// When there is no such download, or it is over.
     pub fn cancel(&self, id: DownloadId) -> Result<()> {
+        self.stop(id, false)
+    }
+
+    /// Stops a download to be gone on with. What has arrived of a file stays, where its hub can send the rest.
+    ///
+    /// # Errors
+    /// When there is no such download, or it is over.
+    pub fn pause(&self, id: DownloadId) -> Result<()> {
+        self.stop(id, true)
+    }
+
+    fn stop(&self, id: DownloadId, is_pause: bool) -> Result<()> {
         let mut queue = self.queue();
         if let Some(running) = queue.running.get(&id) {
             running.cancel();
+            match is_pause {
+                true => queue.pausing.insert(id),
+                false => queue.pausing.remove(&id),
+            };
             return Ok(());
         }
         let job = queue.job(id)?;
@@ -204,7 +254,10 @@ impl Downloads {
                 Retry::Never,
             ));
         }
-        job.download.state = DownloadState::Cancelled;
+        job.download.state = match is_pause {
+            true => DownloadState::Paused,
+            false => DownloadState::Cancelled,
+        };
         let hold = job.hold.take();
         let download = job.download.clone();
         drop(queue);
@@ -213,7 +266,7 @@ impl Downloads {
         Ok(())
     }
 
-    /// Restarts a download that failed or was cancelled. When its mount is gone, its backup is opened
+    /// Restarts a download that failed, was paused or was cancelled. When its mount is gone, its backup is opened
     /// again for it.
     ///
     /// # Errors
@@ -222,7 +275,7 @@ impl Downloads {
         let mut queue = self.queue();
         let job = queue.job(id)?;
         match job.download.state {
-            DownloadState::Failed { .. } | DownloadState::Cancelled => {}
+            DownloadState::Failed { .. } | DownloadState::Paused | DownloadState::Cancelled => {}
             _ => {
                 return Err(AppError::new(
                     ErrorKind::Conflict,
@@ -234,7 +287,6 @@ impl Downloads {
         job.download.mount_id = self.inner.mounts.current_id(&job.download.mount_id);
         job.hold = Some(self.inner.mounts.hold(&job.download.mount_id));
         job.download.state = DownloadState::Queued;
-        job.download.progress = None;
         let download = job.download.clone();
         drop(queue);
         self.publish(&download);
@@ -242,7 +294,7 @@ impl Downloads {
         Ok(download)
     }
 
-    /// Takes a download that is over off the list; the file stays.
+    /// Takes a download that is over off the list; the file stays, and of one that is not done nothing.
     ///
     /// # Errors
     /// When there is no such download, or it is not over.
@@ -256,8 +308,14 @@ impl Downloads {
             )
             .with_hint(words::failures::cancel_first()));
         }
-        queue.jobs.remove(&id);
+        let job = queue.jobs.remove(&id);
         drop(queue);
+        if let Some(job) = job
+            && !matches!(job.download.state, DownloadState::Done { .. })
+        {
+            remove_left(&job.destination);
+        }
+        self.inner.changed.notify_one();
         self.inner
             .events
             .publish(AppEvent::DownloadForgotten { download_id: id });
@@ -290,16 +348,17 @@ impl Downloads {
         jobs.filter(|job| !job.download.state.is_over()).count()
     }
 
-    /// Stops all downloads and waits until nothing of them is left.
-    pub async fn cancel_all(&self) {
+    /// Pauses all downloads and waits until that is done and on record.
+    pub async fn pause_all(&self) {
         let ids: Vec<DownloadId> = self.queue().jobs.keys().copied().collect();
         for id in ids {
             // Those that are over stay as they are.
-            drop(self.cancel(id));
+            drop(self.pause(id));
         }
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
         self.inner.tasks.reopen();
+        self.inner.write_record().await;
     }
 
     /// Starts those that wait, in their order, as far as the limit allows.
@@ -339,7 +398,9 @@ impl Downloads {
                 }
                 let state = match outcome {
                     Ok(state) => state,
-                    Err(error) if error.kind == ErrorKind::Cancelled => DownloadState::Cancelled,
+                    Err(error) if error.kind == ErrorKind::Cancelled => {
+                        downloads.stopped(id, destination).await
+                    }
                     Err(error) => DownloadState::Failed { error },
                 };
                 downloads.end(id, state);
@@ -423,13 +484,30 @@ impl Downloads {
         job.download.progress = Some(progress);
         let download = job.download.clone();
         drop(queue);
-        self.publish(&download);
+        self.inner.publish(&download);
+    }
+
+    /// What becomes of a download that somebody stopped.
+    async fn stopped(&self, id: DownloadId, destination: Destination) -> DownloadState {
+        if self.queue().pausing.contains(&id) {
+            return DownloadState::Paused;
+        }
+        let removing = tokio::task::spawn_blocking(move || remove_left(&destination));
+        drop(removing.await.inspect_err(|died| {
+            tracing::error!(%died, "what a download has left stays");
+        }));
+        DownloadState::Cancelled
     }
 
     fn end(&self, id: DownloadId, state: DownloadState) {
         let mut queue = self.queue();
         queue.running.remove(&id);
+        queue.pausing.remove(&id);
         let Ok(job) = queue.job(id) else { return };
+        if let Some(progress) = &mut job.download.progress {
+            // Nothing moves any more.
+            (progress.speed_bps, progress.eta_seconds) = (None, None);
+        }
         job.download.state = state;
         let hold = job.hold.take();
         let download = job.download.clone();
@@ -438,20 +516,36 @@ impl Downloads {
         self.publish(&download);
     }
 
+    /// Tells of a download that stands elsewhere than before.
+    fn publish(&self, download: &Download) {
+        self.inner.changed.notify_one();
+        self.inner.publish(download);
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.inner.queue()
+    }
+}
+
+impl Inner {
     fn publish(&self, download: &Download) {
         let download = Box::new(download.clone());
-        self.inner
-            .events
-            .publish(AppEvent::DownloadChanged { download });
+        self.events.publish(AppEvent::DownloadChanged { download });
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
         // Nothing panics under this lock.
-        self.inner
-            .queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The name and the folder of a place, to be shown.
+fn shown(place: &Path) -> (String, String) {
+    let text = |part: Option<&OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+    (
+        text(place.file_name()),
+        text(place.parent().map(Path::as_os_str)),
+    )
 }
 
 impl Queue {
@@ -492,7 +586,7 @@ fn done(archive: SavedArchive) -> DownloadState {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use sendense_types::Settings;
     use tokio::sync::watch;
@@ -516,7 +610,7 @@ mod tests {
         let _entered = runtime.enter();
         let record = MountRecord::in_folder(None);
         let mounts = Mounts::new(session.clone(), settings, clock, record);
-        Downloads::new(session, mounts, events)
+        Downloads::new(session, mounts, events, DownloadRecord::in_folder(None))
     }
 
     #[test]
@@ -617,7 +711,12 @@ mod tests {
         let clock = Arc::new(|| jiff::Timestamp::UNIX_EPOCH);
         let record = MountRecord::in_folder(None);
         let mounts = Mounts::new(session.clone(), rules, clock, record);
-        let downloads = Downloads::new(session.clone(), mounts.clone(), events.clone());
+        let downloads = Downloads::new(
+            session.clone(),
+            mounts.clone(),
+            events.clone(),
+            DownloadRecord::in_folder(None),
+        );
         let mount = mounts.open(&BackupId::from("b1"), 0).await.unwrap();
         assert_eq!(mount.mount_id, MountId::new("m1"));
         let folder = tempfile::tempdir().unwrap();

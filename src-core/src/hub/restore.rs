@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use reqwest::header::RANGE;
-use reqwest::{Method, RequestBuilder};
+use reqwest::Method;
+use reqwest::header::{IF_RANGE, RANGE};
 use sendense_types::{
     AppError, BackupId, ErrorKind, FileEntry, FileKind, Listing, Mount, MountId, MountSlots,
     MountStatus, Retry,
@@ -13,7 +13,12 @@ use sendense_words as words;
 use serde_json::json;
 
 use super::{
-    HubClient, patience::Patience, request::Effect, sending::Body, session::is_missing, wire,
+    HubClient,
+    patience::Patience,
+    request::Effect,
+    sending::{Body, Rest},
+    session::is_missing,
+    wire,
 };
 use crate::Result;
 
@@ -202,44 +207,26 @@ impl HubClient {
             })
     }
 
-    /// The content of a file, or of one of its alternate data streams.
+    /// The content of a file, or of one of its alternate data streams: all of it or, on hubs that can send that and
+    /// unless it has changed, the rest.
     pub(crate) async fn open_file(
         &self,
         mount_id: &MountId,
         path: &str,
         stream: Option<&str>,
+        rest: Option<Rest>,
     ) -> Result<Body> {
-        let request = self.download(mount_id, path, stream)?;
-        self.open(request, words::failures::silent_file).await
-    }
-
-    fn download(
-        &self,
-        mount_id: &MountId,
-        path: &str,
-        stream: Option<&str>,
-    ) -> Result<RequestBuilder> {
         let mut url = self.v1(&["restore", mount_id.as_str(), "download"])?;
         url.query_pairs_mut().append_pair("path", path);
         if let Some(stream) = stream {
             url.query_pairs_mut().append_pair("stream", stream);
         }
-        Ok(self.request(Method::GET, url))
-    }
-
-    /// Why a file broke off at a place, where the disk is at fault and not the connection: the hub reads the
-    /// beginning of what it is asked for before it answers. `None` where it says no such thing.
-    pub(crate) async fn why_cut(
-        &self,
-        mount_id: &MountId,
-        path: &str,
-        stream: Option<&str>,
-        offset: u64,
-    ) -> Option<AppError> {
-        let request = self.download(mount_id, path, stream).ok()?;
-        let request = request.header(RANGE, format!("bytes={offset}-"));
-        let error = self.send(request, Effect::Repeatable).await.err()?;
-        matches!(error.kind, ErrorKind::Corrupt | ErrorKind::Unsupported).then_some(error)
+        let mut request = self.request(Method::GET, url);
+        if let Some(Rest { offset, validator }) = rest {
+            request = request.header(RANGE, format!("bytes={offset}-"));
+            request = request.header(IF_RANGE, validator);
+        }
+        self.open(request, words::failures::silent_file).await
     }
 
     /// A folder as a zip archive, whose length is not known (contract D51).

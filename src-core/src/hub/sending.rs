@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::{RequestBuilder, Response};
+use reqwest::header::{ACCEPT_RANGES, CONTENT_RANGE, ETAG, HeaderName};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use sendense_types::{AppError, ByteSize, ErrorKind, Retry};
 use sendense_words as words;
 use tokio::time::{Instant, timeout};
@@ -152,6 +153,15 @@ impl HubClient {
     }
 }
 
+/// What is wanted of a file whose beginning is here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rest {
+    /// From which byte on.
+    pub(crate) offset: u64,
+    /// What the hub has called the file; of one that it calls otherwise by now, all of it is wanted.
+    pub(crate) validator: String,
+}
+
 /// The body of a download, piece by piece.
 pub(crate) struct Body {
     response: Response,
@@ -166,6 +176,41 @@ impl Body {
     /// Its length, where the hub says it.
     pub(crate) fn length(&self) -> Option<u64> {
         self.response.content_length()
+    }
+
+    /// From which byte of the file on it comes: from the first, unless the hub sends the rest that it was asked for.
+    ///
+    /// # Errors
+    /// `Internal` where the hub sends a part and does not say which.
+    pub(crate) fn begins_at(&self) -> Result<u64> {
+        if self.response.status() != StatusCode::PARTIAL_CONTENT {
+            return Ok(0);
+        }
+        let said = self.text_of(CONTENT_RANGE);
+        let range = said.as_deref().and_then(|said| said.strip_prefix("bytes "));
+        let first = range.and_then(|range| range.split_once('-')?.0.trim().parse().ok());
+        first.ok_or_else(|| {
+            AppError::new(
+                ErrorKind::Internal,
+                words::failures::answer_not_understood(),
+                Retry::Manual,
+            )
+            .with_hint(words::failures::answer_not_understood_hint())
+            .with_details(format!("Content-Range: {}", said.unwrap_or_default()))
+        })
+    }
+
+    /// What the hub calls the file, where it can send the rest of it later: a weak name does not tell two contents apart
+    /// (RFC 9110, 13.1.5).
+    pub(crate) fn validator(&self) -> Option<String> {
+        let sends_parts = self.text_of(ACCEPT_RANGES)? == "bytes";
+        let tag = self.text_of(ETAG)?;
+        (sends_parts && tag.starts_with('"')).then_some(tag)
+    }
+
+    fn text_of(&self, name: HeaderName) -> Option<String> {
+        let value = self.response.headers().get(name)?;
+        value.to_str().ok().map(str::to_owned)
     }
 
     /// The next piece; `None` at the end.

@@ -4,8 +4,8 @@ use sendense_core::download::NewDownload;
 use sendense_core::{Downloads, Platform, local_name};
 use sendense_types::DownloadKind;
 use sendense_types::commands::{
-    CancelDownload, ForgetDownload, ListDownloads, OpenDownload, Reply, RetryDownload, SaveFile,
-    SaveFiles, SaveFolderAsZip, ShowDownload,
+    CancelDownload, ForgetDownload, ListDownloads, OpenDownload, PauseDownload, Reply,
+    RetryDownload, SaveFile, SaveFiles, SaveFolderAsZip, ShowDownload,
 };
 use sendense_words as words;
 use tauri::{AppHandle, Runtime, State, command};
@@ -76,6 +76,14 @@ pub(crate) fn cancel_download(
     request: CancelDownload,
 ) -> Result<Reply<CancelDownload>> {
     downloads.cancel(request.download_id)
+}
+
+#[command]
+pub(crate) fn pause_download(
+    downloads: State<'_, Downloads>,
+    request: PauseDownload,
+) -> Result<Reply<PauseDownload>> {
+    downloads.pause(request.download_id)
 }
 
 #[command]

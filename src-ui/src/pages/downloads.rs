@@ -1,7 +1,7 @@
 //! The downloads that run and those that are over.
 
 use sendense_types::commands::{
-    CancelDownload, ForgetDownload, OpenDownload, RetryDownload, ShowDownload,
+    CancelDownload, ForgetDownload, OpenDownload, PauseDownload, RetryDownload, ShowDownload,
 };
 use sendense_types::{ByteSize, Download, DownloadKind, DownloadState, Units};
 use sendense_words as words;
@@ -50,6 +50,7 @@ pub(crate) fn DownloadRow(props: &DownloadRowProps) -> Html {
     let download = &props.download;
     let id = download.download_id;
     let cancel = use_action::<CancelDownload>(Callback::noop());
+    let pause = use_action::<PauseDownload>(Callback::noop());
     let retry = use_action::<RetryDownload>(Callback::noop());
     let forget = use_action::<ForgetDownload>(Callback::noop());
     let open = use_action::<OpenDownload>(Callback::noop());
@@ -57,6 +58,9 @@ pub(crate) fn DownloadRow(props: &DownloadRowProps) -> Html {
     let on_cancel = cancel
         .run
         .reform(move |_: MouseEvent| CancelDownload { download_id: id });
+    let on_pause = pause
+        .run
+        .reform(move |_: MouseEvent| PauseDownload { download_id: id });
     let on_retry = retry
         .run
         .reform(move |_: MouseEvent| RetryDownload { download_id: id });
@@ -71,6 +75,7 @@ pub(crate) fn DownloadRow(props: &DownloadRowProps) -> Html {
         .reform(move |_: MouseEvent| ShowDownload { download_id: id });
     let failures = [
         &cancel.error,
+        &pause.error,
         &retry.error,
         &forget.error,
         &open.error,
@@ -82,6 +87,9 @@ pub(crate) fn DownloadRow(props: &DownloadRowProps) -> Html {
             <>
             { bar(percent(download), words::downloads::saving(&download.name), "") }
             <span class="num">{ progress_line(download, units) }</span>
+            if download.kind == DownloadKind::File {
+                <button class="button is-small" type="button" onclick={on_pause}>{ words::downloads::pause() }</button>
+            }
             <button class="button is-small" type="button" onclick={on_cancel}>{ words::common::cancel() }</button>
             </>
         },
@@ -107,14 +115,21 @@ pub(crate) fn DownloadRow(props: &DownloadRowProps) -> Html {
             <button class="button is-small is-quiet" type="button" onclick={on_forget}>{ words::downloads::forget() }</button>
             </>
         },
-        DownloadState::Failed { .. } | DownloadState::Cancelled => html! {
+        DownloadState::Failed { .. } | DownloadState::Paused | DownloadState::Cancelled => html! {
             <>
-            if download.state == DownloadState::Cancelled {
-                { badge("is-plain", Some(Picture::Close), words::backups::cancelled()) }
+            { match &download.state {
+                DownloadState::Paused => badge("is-plain", None, words::downloads::paused()),
+                DownloadState::Cancelled => {
+                    badge("is-plain", Some(Picture::Close), words::backups::cancelled())
+                }
+                _ => badge("is-bad", Some(Picture::Cross), words::backups::failed()),
+            } }
+            if download.state == DownloadState::Paused {
+                <span class="num">{ progress_line(download, units) }</span>
+                <button class="button is-small" type="button" onclick={on_retry}>{ words::downloads::resume() }</button>
             } else {
-                { badge("is-bad", Some(Picture::Cross), words::backups::failed()) }
+                <button class="button is-small" type="button" onclick={on_retry}>{ words::common::retry() }</button>
             }
-            <button class="button is-small" type="button" onclick={on_retry}>{ words::common::retry() }</button>
             <button class="button is-small is-quiet" type="button" onclick={on_forget}>{ words::downloads::forget() }</button>
             </>
         },
@@ -153,7 +168,10 @@ fn progress_line(download: &Download, units: Units) -> String {
         return words::downloads::waiting().to_owned();
     }
     let Some(progress) = &download.progress else {
-        return words::downloads::beginning().to_owned();
+        return match download.state {
+            DownloadState::Paused => String::new(),
+            _ => words::downloads::beginning().to_owned(),
+        };
     };
     let size = |bytes| ByteSize(bytes).in_units(units);
     let mut parts = vec![match progress.total_bytes {

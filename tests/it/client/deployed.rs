@@ -450,7 +450,7 @@ async fn session_with(site: &Site, events: &Events) -> HubSession {
 }
 
 /// Contract H5, D29.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_vm_whose_backups_the_hub_hides_has_those_that_can_be_found() {
     let site = Site::with_vm("web-disk01", Hazards::default()).await;
     let repository = site.repository().await;

@@ -56,7 +56,7 @@ async fn volume_name(desk: &Desk) -> String {
 }
 
 /// What ntfscat reads from the sample's Windows volume.
-fn original(path: &str, scratch: &Path) -> Vec<u8> {
+pub(super) fn original(path: &str, scratch: &Path) -> Vec<u8> {
     let images = unpack_sample(&target_dir().join("fixtures")).unwrap();
     let manifest = Manifest::load(&sample_folder()).unwrap();
     let disk = &manifest.disks[0];

@@ -7,10 +7,13 @@ use sendense_tests::until;
 
 use super::desk::Desk;
 use super::gate::{Gate, Passage};
+use super::journeys::original;
 use super::remote::{Remote, open_remote_sample};
 
 /// Some hundred pieces are a file, so that saving it takes a while.
 const NARROW: Passage = Passage::After(Duration::from_millis(500));
+/// Some hundred kilobytes a second.
+const WIDER: Passage = Passage::After(Duration::from_millis(20));
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The app asks so before it stops what runs.
 const QUESTION: &str = "Quit Sendense";
@@ -52,6 +55,43 @@ async fn a_cancelled_download_leaves_nothing_behind() {
     desk.press("Retry").await;
     desk.find("//li[@aria-label='winre.wim'][contains(., 'Saved')]")
         .await;
+    assert_eq!(left_behind(desk.home()), ["winre.wim"]);
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_download_is_resumed_after_a_restart_of_the_app() {
+    let remote = Remote::start();
+    let gate = Gate::before(&remote.hub.url());
+    let mut desk = Desk::start().await;
+    let file = desk.home().join("winre.wim");
+    begin_download(&desk, &gate, &file).await;
+    gate.set(WIDER);
+    let part = desk.home().join("winre.wim.part");
+    until("more than a beginning", PATIENCE, || {
+        let length = std::fs::metadata(&part).ok()?.len();
+        (length > 3 << 19).then_some(())
+    });
+    desk.click_on("//li[@aria-label='winre.wim']//button[.='Pause']")
+        .await;
+    desk.press("Downloads").await;
+    desk.find("//li[@aria-label='winre.wim'][contains(., 'Paused')]")
+        .await;
+    desk.picture("paused-download");
+    let beginning = std::fs::read(&part).unwrap();
+
+    desk.start_app_again(|| gate.set(Passage::Open)).await;
+    // It moves the entries below it, under the pointer.
+    desk.find("//nav//*[@title='pgtest1 · Disk 0']").await;
+    desk.press("Downloads").await;
+    desk.find("//li[@aria-label='winre.wim'][contains(., 'Paused')]")
+        .await;
+    assert_eq!(std::fs::read(&part).unwrap(), beginning);
+    desk.press("Resume").await;
+    desk.find("//li[@aria-label='winre.wim'][contains(., 'Saved')]")
+        .await;
+    let restored = std::fs::read(&file).unwrap();
+    assert!(restored == original("/Recovery/WindowsRE/winre.wim", desk.home()));
     assert_eq!(left_behind(desk.home()), ["winre.wim"]);
     desk.close().await;
 }

@@ -203,7 +203,16 @@ const ROOMS: &[(&str, Rooms)] = &[
             ),
             (
                 "download",
-                &["events", "hub", "mounts", "names", "session", "speed"],
+                &[
+                    "events",
+                    "hub",
+                    "mounts",
+                    "names",
+                    "record",
+                    "session",
+                    "shared_file",
+                    "speed",
+                ],
             ),
             ("hub", &["backup_record"]),
             ("keychain", &["hub", "secrets"]),

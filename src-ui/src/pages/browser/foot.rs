@@ -10,11 +10,14 @@ use super::chosen::{size_of, why_not};
 use crate::components::{Picture, icon};
 use crate::pages::DownloadRow;
 
-/// The running downloads from this mount.
+/// The downloads from this mount that run, or are paused.
 pub(super) fn drawer(downloads: &[Download], mount_id: &MountId) -> Html {
     let is_running = |download: &&Download| {
         let state = &download.state;
-        matches!(state, DownloadState::Running | DownloadState::Queued)
+        matches!(
+            state,
+            DownloadState::Running | DownloadState::Queued | DownloadState::Paused
+        )
     };
     let of_mount = downloads
         .iter()
