@@ -1,10 +1,10 @@
 //! `sendense restore`: opening disks, looking around and saving files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use sendense_core::download::{
-    Destination, Existing, save_file, save_folder, save_stream, save_zip,
+    Destination, Existing, SavedArchive, save_file, save_folder, save_stream, save_zip,
 };
 use sendense_core::{KnownMount, Platform, local_name};
 use sendense_types::{
@@ -104,24 +104,18 @@ pub(crate) async fn run(
                 );
                 output::say(words::terminal::warning(problem));
             }
-            if let Some(note) = &archive.not_restored {
-                output::say(words::terminal::warning(words::terminal::not_all_restored()));
-                note.lines().for_each(|line| output::say(printable(line)));
-            }
-            let saved = &archive.saved;
-            let document = json!({
-                "path": saved.path,
-                "size_bytes": saved.size_bytes,
-                "file_count": archive.n_files,
-                "not_restored": archive.not_restored,
-            });
-            output.show(&document, || {
-                words::terminal::saved_archive(
-                    archive.n_files as u64,
-                    saved.path.display(),
-                    ByteSize(saved.size_bytes),
-                )
-            })
+            let SavedArchive {
+                saved,
+                n_files,
+                not_restored,
+                ..
+            } = archive;
+            show_saved(
+                output,
+                (&saved.path, saved.size_bytes),
+                n_files,
+                not_restored,
+            )
         }
         RestoreCommand::GetDir {
             mount,
@@ -135,23 +129,8 @@ pub(crate) async fn run(
             let report = &mut |progress| line.download(&progress);
             let saved = save_folder(hub, &mount, &path, &destination, report, cancel).await?;
             drop(line);
-            if let Some(note) = &saved.problems {
-                output::say(words::terminal::warning(words::terminal::not_all_restored()));
-                note.lines().for_each(|line| output::say(printable(line)));
-            }
-            let document = json!({
-                "path": saved.path,
-                "size_bytes": saved.size_bytes,
-                "file_count": saved.n_files,
-                "not_restored": saved.problems,
-            });
-            output.show(&document, || {
-                words::terminal::saved_archive(
-                    saved.n_files as u64,
-                    saved.path.display(),
-                    ByteSize(saved.size_bytes),
-                )
-            })
+            let place = (saved.path.as_path(), saved.size_bytes);
+            show_saved(output, place, saved.n_files, saved.problems)
         }
         RestoreCommand::Unmount { mount } => {
             let mount = MountId::new(mount);
@@ -175,6 +154,29 @@ pub(crate) async fn run(
             })
         }
     }
+}
+
+/// Says what became of a folder, with a line for each thing that is not in it.
+fn show_saved(
+    output: &Output,
+    (path, size_bytes): (&Path, u64),
+    n_files: usize,
+    not_restored: Option<String>,
+) -> Result<()> {
+    if let Some(note) = &not_restored {
+        output::say(words::terminal::warning(words::terminal::not_all_restored()));
+        note.lines().for_each(|line| output::say(printable(line)));
+    }
+    let document = json!({
+        "path": path,
+        "size_bytes": size_bytes,
+        "file_count": n_files,
+        "not_restored": not_restored,
+    });
+    output.show(&document, || {
+        let size = ByteSize(size_bytes);
+        words::terminal::saved_archive(n_files as u64, path.display(), size)
+    })
 }
 
 /// Where to save: the file that was named, else a file called as on the disk in the folder that was.

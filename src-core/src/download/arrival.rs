@@ -1,6 +1,6 @@
 //! A file on its way, of which what has arrived outlives a download that breaks off.
 //!
-//! That is `NAME.part`, and beside it a note, `NAME.part.json`: which file of which disk it is the beginning of, by what
+//! That is `NAME.part`, or another name where that is taken, and beside it a note, `NAME.part.json`: which file of which disk it is the beginning of, by what
 //! its hub calls it (a strong validator, RFC 9110, 8.8.1), how much of it is on this disk, and the hash of that. Whoever
 //! saves the file under that name again reads the beginning back and goes on behind it. Without a note that fits, a part
 //! is worth nothing.
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tempfile::TempPath;
 
-use super::part::{PartFile, folder_of};
+use super::part::{PartFile, folder_of, part_names};
 use super::{Destination, Saved, Sink, local_failure};
 use crate::hub::Rest;
 use crate::{Result, shared_file};
@@ -69,10 +69,13 @@ impl Arrival {
     /// # Errors
     /// When its name is taken, its folder cannot be written to, or there is not enough room.
     pub(super) fn begin(destination: &Destination, origin: Origin) -> Result<Self> {
-        let part = PartFile::take(destination)?;
+        let noted = |part: &Path| {
+            let known = read_note(&note_beside(part));
+            known.filter(|known| known.origin == origin)
+        };
+        let part = PartFile::take(destination, &|part| noted(part).is_some())?;
         let failed = |error: io::Error| local_failure(&destination.path, &error);
-        let note = note_beside(&destination.path);
-        let known = read_note(&note).filter(|known| known.origin == origin);
+        let (known, note) = (noted(part.path()), note_beside(part.path()));
         let mut arrival = Self {
             part,
             note: TempPath::try_from_path(note).map_err(failed)?,
@@ -253,21 +256,20 @@ impl Sink for Arrival {
 
 /// Removes what a download to this place has left, if that was one of ours.
 pub(super) fn remove_left(destination: &Destination) {
-    let note = note_beside(&destination.path);
-    if read_note(&note).is_none() {
+    let is_ours = |part: &Path| read_note(&note_beside(part)).is_some();
+    if !part_names(&destination.path).any(|part| is_ours(&part)) {
         return;
     }
     // Whoever has taken it up meanwhile keeps it; what is taken goes when it is dropped.
-    match PartFile::take(destination) {
-        Ok(part) => drop(part),
-        Err(error) => return tracing::debug!(%error, "what a download has left stays"),
+    match PartFile::take(destination, &is_ours) {
+        Ok(part) => drop(fs::remove_file(note_beside(part.path()))),
+        Err(error) => tracing::debug!(%error, "what a download has left stays"),
     }
-    drop(fs::remove_file(note));
 }
 
-fn note_beside(wanted: &Path) -> PathBuf {
-    let mut name: OsString = wanted.as_os_str().to_owned();
-    name.push(".part.json");
+fn note_beside(part: &Path) -> PathBuf {
+    let mut name: OsString = part.as_os_str().to_owned();
+    name.push(".json");
     PathBuf::from(name)
 }
 
@@ -339,20 +341,30 @@ mod tests {
     #[test]
     fn a_beginning_of_something_else_or_that_was_changed_is_none() {
         type Spoil = fn(&Path, &mut Origin);
-        let spoils: [Spoil; 5] = [
-            |_, origin| origin.path.push('2'),
-            |_, origin| origin.size_bytes = Some(4 << 20),
-            |part, _| {
-                let mut part = OpenOptions::new().write(true).open(part).unwrap();
-                part.write_all(b"x").unwrap();
-            },
-            |part, _| {
-                let part = OpenOptions::new().write(true).open(part).unwrap();
-                part.set_len(1 << 20).unwrap();
-            },
-            |part, _| fs::write(part.with_extension("part.json"), "{").unwrap(),
+        // And whether what is there is another file's, and stays.
+        let spoils: [(Spoil, bool); 5] = [
+            (|_, origin| origin.path.push('2'), true),
+            (|_, origin| origin.size_bytes = Some(4 << 20), true),
+            (
+                |part, _| {
+                    let mut part = OpenOptions::new().write(true).open(part).unwrap();
+                    part.write_all(b"x").unwrap();
+                },
+                false,
+            ),
+            (
+                |part, _| {
+                    let part = OpenOptions::new().write(true).open(part).unwrap();
+                    part.set_len(1 << 20).unwrap();
+                },
+                false,
+            ),
+            (
+                |part, _| fs::write(part.with_extension("part.json"), "{").unwrap(),
+                true,
+            ),
         ];
-        for spoil in spoils {
+        for (spoil, stays) in spoils {
             let folder = tempfile::tempdir().unwrap();
             left_in(folder.path());
             let mut wanted = origin();
@@ -361,7 +373,7 @@ mod tests {
             assert_eq!((arrival.rest(), arrival.received_bytes()), (None, 0));
             assert_eq!(arrival.part.size().unwrap(), 0);
             drop(arrival);
-            assert!(names(folder.path()).is_empty());
+            assert_eq!(names(folder.path()).len(), if stays { 2 } else { 0 });
         }
     }
 

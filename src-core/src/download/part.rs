@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use jiff::Timestamp;
@@ -13,6 +13,9 @@ use tempfile::TempPath;
 
 use super::{Destination, Existing, Sink, local_failure};
 use crate::Result;
+
+/// So many files of others may be called like parts of one file.
+const MOST_PARTS: u32 = 99;
 
 /// A file under construction; dropping it removes it.
 #[derive(Debug)]
@@ -26,47 +29,57 @@ pub(super) struct PartFile {
 impl PartFile {
     /// Begins a file; refuses before anything is written when its name is taken.
     pub(super) fn create(destination: &Destination) -> Result<Self> {
-        let mut part = Self::take(destination)?;
-        part.restart()?;
-        Ok(part)
+        Self::take(destination, &|_| false)
     }
 
-    /// As [`create`](Self::create), with what is there already in it.
-    pub(super) fn take(destination: &Destination) -> Result<Self> {
+    /// As [`create`](Self::create), or with what is there already where that `is_ours`. A file of somebody else that is
+    /// called so stays, and what a crash has left with it: then the part is called otherwise.
+    pub(super) fn take(destination: &Destination, is_ours: &dyn Fn(&Path) -> bool) -> Result<Self> {
         let wanted = &destination.path;
         refuse_taken(destination)?;
-        let mut name: OsString = wanted.clone().into_os_string();
-        name.push(".part");
         let failed = |error: io::Error| local_failure(wanted, &error);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&name)
-            .map_err(failed)?;
-        // What a crash left behind has no owner and is written anew; what has one is left alone.
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(AppError::new(
-                    ErrorKind::Conflict,
-                    words::failures::being_saved(wanted.display()),
-                    Retry::Manual,
-                ));
+        for name in part_names(wanted) {
+            let mut open = OpenOptions::new();
+            open.read(true).write(true);
+            let (file, is_new) = match open.clone().create_new(true).open(&name) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    match open.open(&name) {
+                        Ok(file) => (file, false),
+                        // It is somebody's who lets nobody in.
+                        Err(_) => continue,
+                    }
+                }
+                file => (file.map_err(failed)?, true),
+            };
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    return Err(AppError::new(
+                        ErrorKind::Conflict,
+                        words::failures::being_saved(wanted.display()),
+                        Retry::Manual,
+                    ));
+                }
+                // Some network filesystems cannot lock; two downloads of one name are rarer than those.
+                Err(TryLockError::Error(error)) => {
+                    tracing::debug!(%error, "this filesystem cannot lock");
+                }
             }
-            // Some network filesystems cannot lock; two downloads of one name are rarer than those.
-            Err(TryLockError::Error(error)) => {
-                tracing::debug!(%error, "this filesystem cannot lock");
+            if is_new || is_ours(&name) {
+                // From here on it is ours, and goes with its owner.
+                return Ok(Self {
+                    file,
+                    path: TempPath::try_from_path(name).map_err(failed)?,
+                    destination: destination.clone(),
+                });
             }
         }
-        // From here on it is ours, and goes with its owner.
-        let path = TempPath::try_from_path(name).map_err(failed)?;
-        Ok(Self {
-            file,
-            path,
-            destination: destination.clone(),
-        })
+        Err(failed(io::ErrorKind::AlreadyExists.into()))
+    }
+
+    /// Where it is while it arrives.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Begins anew.
@@ -132,6 +145,17 @@ impl PartFile {
         give_name(self.path, &self.destination)?;
         sync_folder_of(&wanted).map_err(failed)
     }
+}
+
+/// What a file may be called while it arrives.
+pub(super) fn part_names(wanted: &Path) -> impl Iterator<Item = PathBuf> {
+    let others = (2..=MOST_PARTS).map(|n| format!(".{n}.part"));
+    let endings = std::iter::once(".part".to_owned()).chain(others);
+    endings.map(|ending| {
+        let mut name: OsString = wanted.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    })
 }
 
 impl Sink for PartFile {
@@ -322,16 +346,23 @@ mod tests {
     }
 
     #[test]
-    fn a_second_download_of_one_name_is_refused_and_a_crashed_one_replaced() {
+    fn a_second_download_of_one_name_is_refused_and_what_is_called_like_a_part_stays() {
         let folder = tempfile::tempdir().unwrap();
         let wanted = destination(folder.path(), Existing::Keep);
-        fs::write(folder.path().join("file.txt.part"), "left by a crash").unwrap();
+        let theirs = ["file.txt.part", "file.txt.2.part"].map(|name| folder.path().join(name));
+        for path in &theirs {
+            fs::write(path, "of a browser").unwrap();
+        }
         let mut first = PartFile::create(&wanted).unwrap();
         let error = PartFile::create(&wanted).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Conflict, "{error}");
         first.write(b"x").unwrap();
         first.keep(None).unwrap();
         assert_eq!(fs::read(&wanted.path).unwrap(), b"x");
+        for path in &theirs {
+            assert_eq!(fs::read(path).unwrap(), b"of a browser");
+        }
+        assert_eq!(names(folder.path()).len(), 3);
     }
 
     #[test]

@@ -156,10 +156,12 @@ impl Part {
         let failed = |error: io::Error| local_failure(wanted, &error);
         let known = shared_file::read(&note_path).map_err(failed)?;
         let known: Option<Note> = known.and_then(|known| serde_json::from_slice(&known).ok());
-        let is_there = path.symlink_metadata().is_ok();
+        let there = path.symlink_metadata().ok();
+        let is_there = there.is_some();
+        let is_other = there.is_some_and(|there| !there.is_dir());
         match known {
             // Whatever it is, we did not make it.
-            None if is_there => {
+            known if is_other || (is_there && known.is_none()) => {
                 return Err(AppError::new(
                     ErrorKind::Conflict,
                     words::failures::file_exists(path.display()),
@@ -319,19 +321,44 @@ impl Names {
         place
     }
 
-    /// This place or, where another entry has it, the next of "name (2)", "name (3)", ….
-    fn free(&mut self, place: &Path) -> PathBuf {
-        let key = |place: &Path| match self.platform {
+    /// Under which name a file arrives that has this place: its part and the note beside that have longer ones, which must
+    /// neither be too long nor those of other entries.
+    fn arrival_of(&self, place: &Path) -> PathBuf {
+        let name = place.file_name().unwrap_or_default().to_string_lossy();
+        let short = local_name(&name, self.platform);
+        let is_free = |place: &Path| !self.taken.contains(&self.key(place));
+        let may_arrive = |at: &Path| {
+            [".part", ".part.json"].iter().all(|ending| {
+                let mut name = at.as_os_str().to_owned();
+                name.push(ending);
+                is_free(Path::new(&name))
+            })
+        };
+        if short == name && may_arrive(place) {
+            return place.to_path_buf();
+        }
+        let others = (2_u64..).map(|n| place.with_file_name(format!("{short} ({n})")));
+        let mut others = others.filter(|at| is_free(at) && may_arrive(at));
+        others.next().unwrap_or_else(|| place.to_path_buf())
+    }
+
+    /// What is the same for two names that this system takes for one.
+    fn key(&self, place: &Path) -> OsString {
+        match self.platform {
             Platform::Linux => place.as_os_str().to_owned(),
             // Case is no difference there.
             Platform::MacOs | Platform::Windows => place.to_string_lossy().to_lowercase().into(),
-        };
+        }
+    }
+
+    /// This place or, where another entry has it, the next of "name (2)", "name (3)", ….
+    fn free(&mut self, place: &Path) -> PathBuf {
         let name = place.file_name().unwrap_or_default().to_string_lossy();
         let others = (2_u64..).map(|n| place.with_file_name(format!("{name} ({n})")));
         let mut places = [place.to_path_buf()].into_iter().chain(others);
-        let free = places.find(|place| !self.taken.contains(&key(place)));
+        let free = places.find(|place| !self.taken.contains(&self.key(place)));
         let free = free.unwrap_or_else(|| place.to_path_buf());
-        self.taken.insert(key(&free));
+        self.taken.insert(self.key(&free));
         free
     }
 }
@@ -364,6 +391,12 @@ impl Filling<'_> {
             self.problems.add(sentence.clone());
         }
         let listing = self.tree.listing;
+        // All names first: those under which files arrive keep clear of them.
+        for entry in &listing.files {
+            if let Some(inside) = name_in(self.tree.path, &entry.path) {
+                self.names.place_of(inside);
+            }
+        }
         for entry in &listing.files {
             let path = entry.path.as_str();
             let Some(inside) = name_in(self.tree.path, path) else {
@@ -476,13 +509,7 @@ impl Filling<'_> {
         if let Some(size) = size_if_whole(&place, entry) {
             return Ok(size);
         }
-        // While it arrives its name is longer, which one that is as long as can be must not be.
-        let name = place.file_name().unwrap_or_default().to_string_lossy();
-        let short = local_name(&name, self.names.platform);
-        let arrives_at = match short == name {
-            true => place.clone(),
-            false => self.names.free(&place.with_file_name(short)),
-        };
+        let arrives_at = self.names.arrival_of(&place);
         let content = Content {
             hub: self.tree.hub,
             mount_id: self.tree.mount_id,
@@ -623,6 +650,23 @@ mod tests {
             assert_eq!(names.place_of(inside), Path::new(place), "{inside}");
         }
         let mut names = Names::new(PathBuf::from("/out"), Platform::Linux);
+        for inside in ["x", "x.part", "y", "y.part.json", "z", "x (2)"] {
+            names.place_of(inside);
+        }
+        for (place, arrives_at) in [
+            ("/out/x", "/out/x (3)"),
+            ("/out/x.part", "/out/x.part"),
+            ("/out/y", "/out/y (2)"),
+            ("/out/z", "/out/z"),
+        ] {
+            assert_eq!(names.arrival_of(Path::new(place)), Path::new(arrives_at));
+        }
+        let long = Path::new("/out").join("n".repeat(255));
+        let arrives_at = names.arrival_of(&long);
+        assert!(
+            arrives_at.file_name().unwrap().len() < 250,
+            "{arrives_at:?}"
+        );
         assert_eq!(names.place_of("a"), Path::new("/out/a"));
         assert_eq!(
             names.place_of("A"),

@@ -43,6 +43,17 @@ fn site() -> (Site, PathBuf) {
         original = vm.parent().unwrap().parent().unwrap().join("tree");
         fs::create_dir(&original).unwrap();
         odd_tree(&original);
+        // What a file is called while it arrives, in any order.
+        for name in [
+            "twin",
+            "twin.part",
+            "twin.2.part",
+            "twin.part.json",
+            "pair.part",
+            "pair",
+        ] {
+            fs::write(original.join(name), name).unwrap();
+        }
         tool("chmod")
             .arg("500")
             .args([original.join("leer"), original.join("tief/er")])
