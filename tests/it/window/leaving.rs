@@ -9,6 +9,7 @@ use super::desk::Desk;
 use super::gate::{Gate, Passage};
 use super::journeys::original;
 use super::remote::{Remote, open_remote_sample};
+use super::tour::pictures;
 
 /// Some hundred pieces are a file, so that saving it takes a while.
 const NARROW: Passage = Passage::After(Duration::from_millis(500));
@@ -77,7 +78,7 @@ async fn a_paused_download_is_resumed_after_a_restart_of_the_app() {
     desk.press("Downloads").await;
     desk.find("//li[@aria-label='winre.wim'][contains(., 'Paused')]")
         .await;
-    desk.picture("paused-download");
+    pictures(&desk, "paused-download").await;
     let beginning = std::fs::read(&part).unwrap();
 
     desk.start_app_again(|| gate.set(Passage::Open)).await;
