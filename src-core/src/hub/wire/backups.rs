@@ -437,16 +437,17 @@ mod tests {
     #[test]
     fn lists_have_the_newest_first_whatever_the_hub_does() {
         let row = |id: &str, at: &str| json!({ "backup_id": id, "created_at": at });
-        let answer = json!({ "backups": [
-            row("a", "2025-10-08T10:00:00Z"), row("c", "2025-10-08T11:00:00Z"), row("b", "2025-10-08T11:00:00Z"),
-        ]});
-        let ids: Vec<String> = backups(&answer)
-            .unwrap()
-            .backups
-            .into_iter()
-            .map(|backup| backup.backup_id.to_string())
-            .collect();
-        assert_eq!(ids, ["c", "b", "a"]);
+        let rows = [
+            row("a", "2025-10-08T10:00:00Z"),
+            row("b", "2025-10-08T11:00:00Z"),
+            row("c", "2025-10-08T11:00:00Z"),
+        ];
+        for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2], [2, 0, 1]] {
+            let answer = json!({ "backups": order.map(|at| rows[at].clone()) });
+            let backups = backups(&answer).unwrap().backups;
+            let ids = backups.iter().map(|backup| backup.backup_id.as_str());
+            assert_eq!(ids.collect::<Vec<_>>(), ["c", "b", "a"], "{order:?}");
+        }
     }
 
     /// Contract D32.
