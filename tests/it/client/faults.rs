@@ -249,7 +249,9 @@ async fn a_folder_and_a_link_are_not_downloaded_as_files() {
         r#"{"name":"l","path":"/l","type":"file","size":5,"is_symlink":true,"symlink_target":"/etc/passwd"}"#,
     ] {
         let folder = temp_dir();
-        let script = Script::play([Answer::Json(200, info)]);
+        // A hub would send something.
+        let content = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nbytes";
+        let script = Script::play([Answer::Json(200, info), Answer::Raw(content)]);
         let outcome = save_file(
             &script.hub(),
             &MountId::from("m"),
