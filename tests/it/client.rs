@@ -19,7 +19,7 @@ use sendense_tests::{
     SampleVm, qemu_img_check, qemu_img_compare, sample_vm, sha256_file, temp_dir,
 };
 use sendense_types::{
-    AppEvent, BackupCopy, BackupStatus, BackupType, ErrorKind, FileKind, MountStatus,
+    AppEvent, BackupCopy, BackupId, BackupStatus, BackupType, ErrorKind, FileKind, MountStatus,
     RepositoryPlace, Verification, VerificationStatus, VmSource,
 };
 use tokio::sync::Notify;
@@ -45,6 +45,16 @@ fn in_folder(folder: &Path) -> VmSource {
     VmSource::Folder {
         folder: folder.to_string_lossy().into_owned(),
     }
+}
+
+/// Backs a VM up in full, as it is now, into the first repository.
+async fn back_up(hub: &HubClient, vm_name: &str) -> BackupId {
+    let vm = hub.find_vm(vm_name).await.unwrap();
+    let repository = hub.repositories().await.unwrap().remove(0);
+    let started = hub.start_backup(&vm, &repository.id, BackupType::Full, false);
+    let started = started.await.unwrap();
+    let backup = watch_backup(hub, &started.backup_id, &mut |_| {}).await;
+    backup.unwrap().backup_id
 }
 
 fn destination(path: &Path) -> Destination {
@@ -192,19 +202,11 @@ async fn a_download_that_is_stopped_leaves_nothing() {
     let (local, sample) = start(folder.path(), Profile::Default).await;
     let hub = HubClient::new(local.url(), Some(Token::new(local.key()))).unwrap();
     let vms = sample.folder.parent().unwrap();
-    let added = hub
-        .add_vms(&in_folder(vms), &["pgtest1".to_owned()])
+    hub.add_vms(&in_folder(vms), &["pgtest1".to_owned()])
         .await
         .unwrap();
-    let repository = hub.repositories().await.unwrap().remove(0);
-    let started = hub
-        .start_backup(&added.vms[0], &repository.id, BackupType::Full, false)
-        .await
-        .unwrap();
-    watch_backup(&hub, &started.backup_id, &mut |_| {})
-        .await
-        .unwrap();
-    let mount = hub.mount(&started.backup_id, 1).await.unwrap();
+    let backup = back_up(&hub, "pgtest1").await;
+    let mount = hub.mount(&backup, 1).await.unwrap();
 
     let out = folder.path().join("out");
     std::fs::create_dir(&out).unwrap();
@@ -239,14 +241,7 @@ async fn verifying_and_copying_end_when_they_are_cancelled_and_can_be_done_again
     hub.add_vms(&in_folder(&vms), &["vm".to_owned()])
         .await
         .unwrap();
-    let vm = hub.find_vm("vm").await.unwrap();
-    let first = hub.repositories().await.unwrap().remove(0);
-    let id = hub
-        .start_backup(&vm, &first.id, BackupType::Full, false)
-        .await
-        .unwrap()
-        .backup_id;
-    watch_backup(&hub, &id, &mut |_| {}).await.unwrap();
+    let id = back_up(&hub, "vm").await;
 
     let begun = Notify::new();
     let cancel = async {

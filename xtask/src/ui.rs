@@ -3,6 +3,7 @@
 //! There are two ways to get a compiler for WebAssembly: rustup's target or, if that is not available, Debian's
 //! `rustc-web` with the sources of the standard library. Set SENDENSE_WASM to `rustup` or `debian` to choose one.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -34,15 +35,16 @@ pub(crate) fn run() -> Result<()> {
         Route::Rustup => cargo(),
         Route::Debian => debian()?,
     };
+    let libraries = workspace::folders_of_libraries(TARGET)?;
     command
         .args(["build", "--package", "sendense-ui"])
-        .args(settings()?);
+        .args(settings(&libraries));
     process::run(&mut command)?;
     let module = build.join(TARGET).join("ui/sendense-ui.wasm");
     let bindgen = workspace::build(&["xtask-bindgen"])?.join("xtask-bindgen");
     process::run(program(bindgen).arg(&module).arg(&dist))?;
     let built = dist.join("ui_bg.wasm");
-    refuse_own_paths(&built)?;
+    refuse_own_paths(&built, libraries)?;
     let size = make_smaller(&built)?;
     println!("user interface: {} KiB of WebAssembly", size / 1024);
     write_page(&workspace::root().join("src-ui"), &dist)
@@ -60,11 +62,9 @@ pub(crate) fn write_page(source: &Path, dist: &Path) -> Result<()> {
 }
 
 /// Whoever reads the module learns nothing about the computer that it was built on.
-fn refuse_own_paths(module: &Path) -> Result<()> {
+fn refuse_own_paths(module: &Path, libraries: BTreeSet<PathBuf>) -> Result<()> {
     let bytes = fs::read(module)?;
-    let mut folders = workspace::folders_of_libraries(TARGET)?;
-    folders.insert(workspace::root());
-    for folder in folders {
+    for folder in libraries.into_iter().chain([workspace::root()]) {
         let path = folder.as_os_str().as_encoded_bytes();
         let is_named = bytes.windows(path.len()).any(|part| part == path);
         ensure!(!is_named, "the module names {}", folder.display());
@@ -103,7 +103,7 @@ pub(crate) fn clippy() -> Result<Option<Command>> {
             command
                 .args(["clippy", "--package", "sendense-ui"])
                 .args(["--package", "sendense-types"])
-                .args(settings()?);
+                .args(settings(&workspace::folders_of_libraries(TARGET)?));
             Some(command)
         }
         Route::Debian => None,
@@ -116,7 +116,7 @@ fn build_folder() -> PathBuf {
 }
 
 /// The same for building and linting, so that both share what runs while compiling.
-fn settings() -> Result<Vec<OsString>> {
+fn settings(libraries: &BTreeSet<PathBuf>) -> Vec<OsString> {
     let mut settings = vec![
         "--quiet".into(),
         "--profile=ui".into(),
@@ -127,12 +127,12 @@ fn settings() -> Result<Vec<OsString>> {
     ];
     // Panics name their source. Where that lies on this computer is nobody's business, and the size of the module would
     // depend on it.
-    for folder in workspace::folders_of_libraries(TARGET)? {
+    for folder in libraries {
         let flag = format!("--remap-path-prefix={}=", folder.display());
         settings.push("--config".into());
         settings.push(format!("target.{TARGET}.rustflags=[{flag:?}]").into());
     }
-    Ok(settings)
+    settings
 }
 
 /// Which compiler makes WebAssembly.

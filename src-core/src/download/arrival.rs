@@ -5,19 +5,16 @@
 //! saves the file under that name again reads the beginning back and goes on behind it. Without a note that fits, a part
 //! is worth nothing.
 
-use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use sendense_types::{AppError, ByteSize, ErrorKind, Retry};
-use sendense_words as words;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tempfile::TempPath;
 
-use super::part::{PartFile, folder_of, part_names};
+use super::part::{PartFile, folder_of, part_names, refuse_without_room, with_ending};
 use super::{Destination, Saved, Sink, local_failure};
 use crate::hub::Rest;
 use crate::{Result, shared_file};
@@ -102,24 +99,10 @@ impl Arrival {
         }
     }
 
-    /// Hours of waiting for a disk that is full in the end are worse than being told now.
     fn refuse_without_room(&self) -> Result<()> {
-        let wanted = self.part.wanted();
         let size_bytes = self.origin.size_bytes.unwrap_or_default();
         let to_come = size_bytes.saturating_sub(self.received_bytes);
-        match fs4::available_space(folder_of(&self.note)) {
-            Ok(free) if free < to_come => Err(AppError::new(
-                ErrorKind::Full,
-                words::failures::no_room_for(wanted.display(), ByteSize(to_come), ByteSize(free)),
-                Retry::Manual,
-            )
-            .with_hint(words::failures::free_up_space())),
-            Ok(_) => Ok(()),
-            Err(error) => {
-                tracing::debug!(%error, "this filesystem does not say how much room it has");
-                Ok(())
-            }
-        }
+        refuse_without_room(folder_of(&self.note), self.part.wanted(), to_come)
     }
 
     /// Reads a beginning back and takes it on, if it is what the note says.
@@ -257,7 +240,9 @@ impl Sink for Arrival {
 /// Removes what a download to this place has left, if that was one of ours.
 pub(super) fn remove_left(destination: &Destination) {
     let is_ours = |part: &Path| read_note(&note_beside(part)).is_some();
-    if !part_names(&destination.path).any(|part| is_ours(&part)) {
+    let mut there =
+        part_names(&destination.path).take_while(|part| part.symlink_metadata().is_ok());
+    if !there.any(|part| is_ours(&part)) {
         return;
     }
     // Whoever has taken it up meanwhile keeps it; what is taken goes when it is dropped.
@@ -268,9 +253,7 @@ pub(super) fn remove_left(destination: &Destination) {
 }
 
 fn note_beside(part: &Path) -> PathBuf {
-    let mut name: OsString = part.as_os_str().to_owned();
-    name.push(".json");
-    PathBuf::from(name)
+    with_ending(part, ".json")
 }
 
 fn read_note(path: &Path) -> Option<Note> {
@@ -288,6 +271,8 @@ fn hex(hash: Sha256) -> String {
 mod tests {
     use std::fs::OpenOptions;
     use std::io::Write;
+
+    use sendense_types::ErrorKind;
 
     use super::*;
     use crate::download::Existing;

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use sendense_types::{FileKind, FolderSize, MountId};
+use sendense_types::{FolderSize, MountId};
 use sendense_words as words;
 
+use super::one_by_one::is_content;
 use crate::{HubClient, Result};
 
 /// How much is in a folder and everything below: what its files hold, links not followed. Also says what of it will not
@@ -18,9 +19,7 @@ pub(super) async fn measure_folder(
     path: &str,
 ) -> Result<FolderSize> {
     let listing = hub.list_tree(mount_id, path).await?;
-    let files = listing.files.iter().filter(|file| {
-        file.kind == FileKind::File && !file.is_symlink && file.unreadable.is_none()
-    });
+    let files = listing.files.iter().filter(|file| is_content(file));
     let mut size = FolderSize {
         size_bytes: 0,
         n_files: 0,
@@ -54,18 +53,19 @@ pub fn free_name(path: &Path, taken: &[PathBuf]) -> PathBuf {
                 .iter()
                 .any(|taken| taken.to_string_lossy().to_lowercase() == name)
     };
-    if !is_taken(path) {
-        return path.to_path_buf();
-    }
+    let mut places = std::iter::once(path.to_path_buf()).chain(numbered(path));
+    let free = places.find(|path| !is_taken(path));
+    free.unwrap_or_else(|| path.to_path_buf())
+}
+
+/// "name (2).txt", "name (3).txt", … beside "name.txt".
+pub(super) fn numbered(path: &Path) -> impl Iterator<Item = PathBuf> {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let ending = path
         .extension()
         .map(|ending| format!(".{}", ending.to_string_lossy()))
         .unwrap_or_default();
-    (2_u64..)
-        .map(|n| path.with_file_name(format!("{stem} ({n}){ending}")))
-        .find(|path| !is_taken(path))
-        .unwrap_or_else(|| path.to_path_buf())
+    (2_u64..).map(move |n| path.with_file_name(format!("{stem} ({n}){ending}")))
 }
 
 #[cfg(test)]

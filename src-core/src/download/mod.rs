@@ -2,7 +2,8 @@
 //!
 //! A file under the wanted name is complete: everything arrives under `NAME.part`, is checked, written
 //! through to the disk and only then renamed. A download that fails or is stopped leaves nothing behind, unless it is a
-//! file that its hub can send the rest of later. Memory does not grow with the size of a file; for an archive it grows with the number of files in it.
+//! file that its hub can send the rest of later. Memory does not grow with the size of a file; for an archive it grows with
+//! the number of files in it.
 
 mod arrival;
 mod measure;
@@ -258,8 +259,8 @@ impl Content<'_> {
             .hub
             .open_file(self.mount_id, self.path, self.stream, arrival.rest());
         let opened = unless_cancelled(opened, cancel).await;
-        let (body, begins_at) = match opened.and_then(|body| Ok((body.begins_at()?, body))) {
-            Ok((begins_at, body)) => (body, begins_at),
+        let (begins_at, body) = match opened.and_then(|body| Ok((body.begins_at()?, body))) {
+            Ok(opened) => opened,
             Err(error) => return Ok((arrival, Err(error))),
         };
         if begins_at != arrival.received_bytes() {

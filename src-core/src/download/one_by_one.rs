@@ -113,7 +113,7 @@ impl Tree<'_> {
 }
 
 /// Whether an entry has content to ask for; a pipe looks like that on deployed hubs (contract 3.8).
-fn is_content(entry: &FileEntry) -> bool {
+pub(super) fn is_content(entry: &FileEntry) -> bool {
     entry.kind == FileKind::File && !entry.is_symlink && entry.unreadable.is_none()
 }
 

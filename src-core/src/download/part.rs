@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use jiff::Timestamp;
-use sendense_types::{AppError, ErrorKind, Retry};
+use sendense_types::{AppError, ByteSize, ErrorKind, Retry};
 use sendense_words as words;
 use tempfile::TempPath;
 
@@ -51,20 +51,7 @@ impl PartFile {
                 }
                 file => (file.map_err(failed)?, true),
             };
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => {
-                    return Err(AppError::new(
-                        ErrorKind::Conflict,
-                        words::failures::being_saved(wanted.display()),
-                        Retry::Manual,
-                    ));
-                }
-                // Some network filesystems cannot lock; two downloads of one name are rarer than those.
-                Err(TryLockError::Error(error)) => {
-                    tracing::debug!(%error, "this filesystem cannot lock");
-                }
-            }
+            lock(&file, wanted)?;
             if is_new || is_ours(&name) {
                 // From here on it is ours, and goes with its owner.
                 return Ok(Self {
@@ -151,11 +138,55 @@ impl PartFile {
 pub(super) fn part_names(wanted: &Path) -> impl Iterator<Item = PathBuf> {
     let others = (2..=MOST_PARTS).map(|n| format!(".{n}.part"));
     let endings = std::iter::once(".part".to_owned()).chain(others);
-    endings.map(|ending| {
-        let mut name: OsString = wanted.as_os_str().to_owned();
-        name.push(ending);
-        PathBuf::from(name)
-    })
+    endings.map(|ending| with_ending(wanted, &ending))
+}
+
+/// A path with something behind its name.
+pub(super) fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name: OsString = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+/// Keeps others from saving the same at the same time, as long as the file is open.
+///
+/// # Errors
+/// `Conflict` when somebody does.
+pub(super) fn lock(file: &File, wanted: &Path) -> Result<()> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(AppError::new(
+            ErrorKind::Conflict,
+            words::failures::being_saved(wanted.display()),
+            Retry::Manual,
+        )),
+        // Some network filesystems cannot lock; two downloads of one name are rarer than those.
+        Err(TryLockError::Error(error)) => {
+            tracing::debug!(%error, "this filesystem cannot lock");
+            Ok(())
+        }
+    }
+}
+
+/// Hours of waiting for a disk that is full in the end are worse than being told now. `to_come` is in bytes, and goes to
+/// this folder for what is wanted.
+///
+/// # Errors
+/// `Full` where there is less room than that.
+pub(super) fn refuse_without_room(folder: &Path, wanted: &Path, to_come: u64) -> Result<()> {
+    match fs4::available_space(folder) {
+        Ok(free) if free < to_come => Err(AppError::new(
+            ErrorKind::Full,
+            words::failures::no_room_for(wanted.display(), ByteSize(to_come), ByteSize(free)),
+            Retry::Manual,
+        )
+        .with_hint(words::failures::free_up_space())),
+        Ok(_) => Ok(()),
+        Err(error) => {
+            tracing::debug!(%error, "this filesystem does not say how much room it has");
+            Ok(())
+        }
+    }
 }
 
 impl Sink for PartFile {

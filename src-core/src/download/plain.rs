@@ -15,14 +15,15 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 use sendense_types::{
-    AppError, ByteSize, DownloadProgress, ErrorKind, FileEntry, FileKind, Listing, MountId, Retry,
+    AppError, DownloadProgress, ErrorKind, FileEntry, FileKind, Listing, MountId, Retry,
 };
 use sendense_words as words;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::one_by_one::{Attributes, Problems, Tree, ends_all, name_in};
-use super::part::{folder_of, sync_folder_of};
+use super::measure::numbered;
+use super::one_by_one::{Attributes, Problems, Tree, ends_all, is_content, name_in};
+use super::part::{folder_of, lock, refuse_without_room, sync_folder_of, with_ending};
 use super::{
     Content, Destination, Existing, blocking, local_failure, require_folder, unless_cancelled,
 };
@@ -71,14 +72,15 @@ pub async fn save_folder(
         path: &path,
         listing: &listing,
     };
-    hub.refuse_too_late(tree.size_bytes())?;
+    let size_bytes = tree.size_bytes();
+    hub.refuse_too_late(size_bytes)?;
     let witness = witness(hub, mount_id, &listing, cancel).await?;
     let note = Note {
         version: VERSION,
         path: path.clone(),
         witness,
     };
-    let (wanted, size_bytes) = (destination.path.clone(), tree.size_bytes());
+    let wanted = destination.path.clone();
     let part = blocking(move || Part::begin(&wanted, note, size_bytes)).await?;
     let filled = Filling {
         tree,
@@ -107,12 +109,7 @@ async fn witness(
     listing: &Listing,
     cancel: &CancellationToken,
 ) -> Result<Option<String>> {
-    let is_one = |entry: &&FileEntry| {
-        entry.kind == FileKind::File
-            && !entry.is_symlink
-            && entry.unreadable.is_none()
-            && entry.size > Some(0)
-    };
+    let is_one = |entry: &&FileEntry| is_content(entry) && entry.size > Some(0);
     let Some(first) = listing.files.iter().find(is_one) else {
         return Ok(None);
     };
@@ -147,12 +144,8 @@ struct Part {
 impl Part {
     fn begin(wanted: &Path, note: Note, size_bytes: u64) -> Result<Self> {
         refuse_taken(wanted)?;
-        let beside = |ending: &str| {
-            let mut name: OsString = wanted.as_os_str().to_owned();
-            name.push(ending);
-            PathBuf::from(name)
-        };
-        let (path, note_path) = (beside(".part"), beside(".part.json"));
+        let path = with_ending(wanted, ".part");
+        let note_path = with_ending(&path, ".json");
         let failed = |error: io::Error| local_failure(wanted, &error);
         let known = shared_file::read(&note_path).map_err(failed)?;
         let known: Option<Note> = known.and_then(|known| serde_json::from_slice(&known).ok());
@@ -162,12 +155,7 @@ impl Part {
         match known {
             // Whatever it is, we did not make it.
             known if is_other || (is_there && known.is_none()) => {
-                return Err(AppError::new(
-                    ErrorKind::Conflict,
-                    words::failures::file_exists(path.display()),
-                    Retry::Never,
-                )
-                .with_hint(words::failures::file_exists_hint()));
+                return Err(taken(&path));
             }
             Some(known) if is_there && (known != note || note.witness.is_none()) => {
                 tracing::info!(folder = %path.display(), "what is left of another folder is removed");
@@ -184,20 +172,16 @@ impl Part {
             }
             _ => {}
         }
-        let lock = File::open(&path).ok();
-        if let Some(Err(fs::TryLockError::WouldBlock)) = lock.as_ref().map(File::try_lock) {
-            return Err(AppError::new(
-                ErrorKind::Conflict,
-                words::failures::being_saved(wanted.display()),
-                Retry::Manual,
-            ));
+        let folder = File::open(&path).ok();
+        if let Some(folder) = &folder {
+            lock(folder, wanted)?;
         }
         let part = Self {
             wanted: wanted.to_path_buf(),
             path,
             note: note_path,
             is_of_known_disk: note.witness.is_some(),
-            _lock: lock,
+            _lock: folder,
         };
         part.refuse_without_room(size_bytes)?;
         Ok(part)
@@ -207,21 +191,11 @@ impl Part {
     fn refuse_without_room(&self, size_bytes: u64) -> Result<()> {
         let there = size_of(&self.path);
         let to_come = size_bytes.saturating_sub(there);
-        match fs4::available_space(&self.path) {
-            Ok(free) if free < to_come => {
-                if there == 0 {
-                    self.remove();
-                }
-                let (place, to_come) = (self.wanted.display(), ByteSize(to_come));
-                Err(AppError::new(
-                    ErrorKind::Full,
-                    words::failures::no_room_for(place, to_come, ByteSize(free)),
-                    Retry::Manual,
-                )
-                .with_hint(words::failures::free_up_space()))
+        refuse_without_room(&self.path, &self.wanted, to_come).inspect_err(|_| {
+            if there == 0 {
+                self.remove();
             }
-            _ => Ok(()),
-        }
+        })
     }
 
     /// Removes all of it.
@@ -258,13 +232,17 @@ fn refuse_taken(wanted: &Path) -> Result<()> {
     match wanted.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(local_failure(wanted, &error)),
-        Ok(_) => Err(AppError::new(
-            ErrorKind::Conflict,
-            words::failures::file_exists(wanted.display()),
-            Retry::Never,
-        )
-        .with_hint(words::failures::file_exists_hint())),
+        Ok(_) => Err(taken(wanted)),
     }
+}
+
+fn taken(path: &Path) -> AppError {
+    AppError::new(
+        ErrorKind::Conflict,
+        words::failures::file_exists(path.display()),
+        Retry::Never,
+    )
+    .with_hint(words::failures::file_exists_hint())
 }
 
 /// Bytes in the files of a folder, as far as they can be counted.
@@ -328,17 +306,16 @@ impl Names {
         let short = local_name(&name, self.platform);
         let is_free = |place: &Path| !self.taken.contains(&self.key(place));
         let may_arrive = |at: &Path| {
-            [".part", ".part.json"].iter().all(|ending| {
-                let mut name = at.as_os_str().to_owned();
-                name.push(ending);
-                is_free(Path::new(&name))
-            })
+            let endings = [".part", ".part.json"];
+            endings
+                .iter()
+                .all(|ending| is_free(&with_ending(at, ending)))
         };
         if short == name && may_arrive(place) {
             return place.to_path_buf();
         }
-        let others = (2_u64..).map(|n| place.with_file_name(format!("{short} ({n})")));
-        let mut others = others.filter(|at| is_free(at) && may_arrive(at));
+        let short = place.with_file_name(short);
+        let mut others = numbered(&short).filter(|at| is_free(at) && may_arrive(at));
         others.next().unwrap_or_else(|| place.to_path_buf())
     }
 
@@ -351,11 +328,9 @@ impl Names {
         }
     }
 
-    /// This place or, where another entry has it, the next of "name (2)", "name (3)", ….
+    /// This place or, where another entry has it, the next one that is numbered.
     fn free(&mut self, place: &Path) -> PathBuf {
-        let name = place.file_name().unwrap_or_default().to_string_lossy();
-        let others = (2_u64..).map(|n| place.with_file_name(format!("{name} ({n})")));
-        let mut places = [place.to_path_buf()].into_iter().chain(others);
+        let mut places = std::iter::once(place.to_path_buf()).chain(numbered(place));
         let free = places.find(|place| !self.taken.contains(&self.key(place)));
         let free = free.unwrap_or_else(|| place.to_path_buf());
         self.taken.insert(self.key(&free));
@@ -430,12 +405,14 @@ impl Filling<'_> {
                 true => place.clone(),
                 false => folder_of(&place).to_path_buf(),
             };
-            if let Err(error) = self.make_folder(&folder) {
-                self.problems.of(path, &error.message);
-                if ends_all(&error) {
-                    return Err(error);
+            let root = self.names.root.clone();
+            match blocking(move || make_folder(&root, &folder)).await {
+                Ok(()) => {}
+                Err(error) if ends_all(&error) => return Err(error),
+                Err(error) => {
+                    self.problems.of(path, &error.message);
+                    continue;
                 }
-                continue;
             }
             if is_folder {
                 self.folders.push((place, Attributes::of(entry)));
@@ -476,28 +453,6 @@ impl Filling<'_> {
         }
     }
 
-    /// Makes a folder and those above it, and enters no link.
-    fn make_folder(&self, folder: &Path) -> Result<()> {
-        let Ok(inside) = folder.strip_prefix(&self.names.root) else {
-            return Ok(());
-        };
-        let mut at = self.names.root.clone();
-        for component in inside.components() {
-            at.push(component);
-            let made = match fs::create_dir(&at) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    match at.symlink_metadata() {
-                        Ok(found) if found.is_dir() => Ok(()),
-                        _ => Err(error),
-                    }
-                }
-                made => made,
-            };
-            made.map_err(|error| local_failure(&at, &error))?;
-        }
-        Ok(())
-    }
-
     /// Saves a file that is not there yet, and says how many bytes it has.
     async fn file(
         &mut self,
@@ -506,7 +461,9 @@ impl Filling<'_> {
         report: &mut (dyn FnMut(DownloadProgress) + Send),
         cancel: &CancellationToken,
     ) -> Result<u64> {
-        if let Some(size) = size_if_whole(&place, entry) {
+        let (there, size, modified) = (place.clone(), entry.size, entry.modified_time);
+        let whole = blocking(move || Ok(size_if_whole(&there, size, modified))).await?;
+        if let Some(size) = whole {
             return Ok(size);
         }
         let arrives_at = self.names.arrival_of(&place);
@@ -548,13 +505,34 @@ impl Filling<'_> {
     }
 }
 
+/// Makes a folder and those above it, and enters no link.
+fn make_folder(root: &Path, folder: &Path) -> Result<()> {
+    let Ok(inside) = folder.strip_prefix(root) else {
+        return Ok(());
+    };
+    let mut at = root.to_path_buf();
+    for component in inside.components() {
+        at.push(component);
+        let made = match fs::create_dir(&at) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                match at.symlink_metadata() {
+                    Ok(found) if found.is_dir() => Ok(()),
+                    _ => Err(error),
+                }
+            }
+            made => made,
+        };
+        made.map_err(|error| local_failure(&at, &error))?;
+    }
+    Ok(())
+}
+
 /// The size of a file that has its name already, and the size and time that it has on the disk.
-fn size_if_whole(place: &Path, entry: &FileEntry) -> Option<u64> {
+fn size_if_whole(place: &Path, size: Option<u64>, modified: Option<Timestamp>) -> Option<u64> {
     let found = place.symlink_metadata().ok()?;
-    let modified = SystemTime::try_from(entry.modified_time?).ok()?;
-    let is_it = found.is_file()
-        && Some(found.len()) == entry.size
-        && found.modified().ok() == Some(modified);
+    let modified = SystemTime::try_from(modified?).ok()?;
+    let is_it =
+        found.is_file() && Some(found.len()) == size && found.modified().ok() == Some(modified);
     is_it.then_some(found.len())
 }
 

@@ -115,12 +115,12 @@ impl Downloads {
         });
         let recording = Arc::clone(&inner);
         let recording = tokio::spawn(async move {
+            recording.read_record().await;
             loop {
-                // The first time this reads what is on record.
-                recording.write_record().await;
                 recording.changed.notified().await;
                 // Of many small files that are done one after another, not each is worth a write.
                 tokio::time::sleep(RECORD_EVERY).await;
+                recording.write_record().await;
             }
         });
         Self {

@@ -9,6 +9,7 @@ use sendense_types::{AppError, ErrorKind, FileEntry, FileKind, Retry};
 use sendense_words as words;
 use zip::{ZipArchive, ZipWriter};
 
+use super::one_by_one::is_content;
 use crate::Result;
 
 /// The note in which our hub names what it could not put into an archive.
@@ -124,7 +125,7 @@ fn expected_files(
 ) -> BTreeMap<String, u64> {
     files
         .iter()
-        .filter(|file| file.kind == FileKind::File && !file.is_symlink && file.unreadable.is_none())
+        .filter(|file| is_content(file))
         .filter_map(|file| Some((inside(file)?, file.size?)))
         // Names that are not Unicode are spelled differently in listings and archives.
         .filter(|(inside, _)| !inside.chars().any(is_spelling_of_bytes))

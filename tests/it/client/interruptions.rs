@@ -8,15 +8,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sendense_core::download::{DownloadRecord, NewDownload, SavedFolder, save_file, save_folder};
-use sendense_core::{
-    Downloads, Events, HubClient, HubSession, MemorySecrets, MountRecord, Mounts, watch_backup,
-};
+use sendense_core::{Downloads, Events, HubClient, HubSession, MemorySecrets, MountRecord, Mounts};
 use sendense_hub::{Auth, Config, LocalHub};
 use sendense_tests::{Random, long, seed, sha256_file, temp_dir, tool};
 use sendense_types::commands::Credentials;
 use sendense_types::{
-    AppError, BackupId, BackupType, Download, DownloadKind, DownloadState, ErrorKind, HubId,
-    MountId, Settings, Trust,
+    AppError, BackupId, Download, DownloadKind, DownloadState, ErrorKind, HubId, MountId, Settings,
+    Trust,
 };
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
@@ -25,7 +23,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{destination, in_folder};
+use super::{back_up, destination, in_folder};
 
 /// The file that is downloaded, in bytes.
 const SIZE: u64 = 24 << 20;
@@ -148,16 +146,6 @@ async fn carry(
     }
 }
 
-/// Backs the VM up as it is now.
-async fn back_up(hub: &HubClient) -> BackupId {
-    let vm = hub.find_vm("vm").await.unwrap();
-    let repository = hub.repositories().await.unwrap().remove(0);
-    let started = hub.start_backup(&vm, &repository.id, BackupType::Full, false);
-    let started = started.await.unwrap();
-    let backup = watch_backup(hub, &started.backup_id, &mut |_| {}).await;
-    backup.unwrap().backup_id
-}
-
 /// Makes the disk of the VM from a tree.
 fn make_disk(tree: &Path, vms: &Path) {
     tool("mke2fs")
@@ -202,7 +190,7 @@ impl Site {
         hub.add_vms(&in_folder(&vms), &["vm".to_owned()])
             .await
             .unwrap();
-        let backup = back_up(&hub).await;
+        let backup = back_up(&hub, "vm").await;
         let address = local.url().trim_start_matches("http://").parse().unwrap();
         Self {
             line: Line::to(address).await,
@@ -571,7 +559,7 @@ async fn the_beginning_of_a_folder_of_another_backup_is_not_gone_on_with() {
         file.set_modified(before).unwrap();
     }
     make_disk(original.parent().unwrap(), &site.folder.path().join("vms"));
-    let next = back_up(&hub).await;
+    let next = back_up(&hub, "vm").await;
     let mount = hub.mount(&next, 0).await.unwrap().mount_id;
     let saved = save_all(&hub, &mount, &place).await.unwrap();
     assert_eq!((saved.n_files, saved.problems), (N_SMALL + 1, None));

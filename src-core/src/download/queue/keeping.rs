@@ -23,7 +23,13 @@ impl Inner {
         }
     }
 
-    /// Puts what is not done on record, and reads what was.
+    /// Reads what is on record.
+    pub(super) async fn read_record(&self) {
+        let mut recorded = self.recorded.lock().await;
+        self.recall(&mut recorded).await;
+    }
+
+    /// Puts what is not done on record, after reading what was.
     pub(super) async fn write_record(&self) {
         let mut recorded = self.recorded.lock().await;
         self.recall(&mut recorded).await;
