@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use sendense_types::Fingerprint;
+use sendense_types::{Fingerprint, FolderFormat};
 use sendense_words as words;
 
 /// Back up VMs and restore single files.
@@ -446,9 +446,26 @@ pub(crate) enum RestoreCommand {
         path: String,
         #[command(flatten)]
         target: Target,
-        /// What becomes of it.
-        #[arg(long, value_enum, default_value_t = Format::Zip)]
+        /// What becomes of it; without this, what the ending of the output says, and else a folder.
+        #[arg(long, value_enum)]
+        format: Option<Format>,
+    },
+    /// Save several files and folders to one folder.
+    GetMany {
+        /// ID of the mount.
+        mount: String,
+        /// Paths of the files and folders.
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<String>,
+        /// Folder to write to; the current folder by default.
+        #[arg(short, long, value_name = "FOLDER")]
+        output: Option<PathBuf>,
+        /// What becomes of folders.
+        #[arg(long, value_enum, default_value_t = Format::Files)]
         format: Format,
+        /// What to do with a name that is taken.
+        #[arg(long, value_enum, default_value_t = Conflict::Fail)]
+        on_conflict: Conflict,
     },
     /// Close a mount.
     Unmount {
@@ -463,17 +480,45 @@ pub(crate) struct Target {
     /// File to write, or folder to write to; the current folder by default.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Replace a file that already exists.
-    #[arg(long)]
+    /// What to do if that name is taken.
+    #[arg(long, value_enum, default_value_t = Conflict::Fail)]
+    pub(crate) on_conflict: Conflict,
+    /// Replace a file that already exists: the same as `--on-conflict replace`.
+    #[arg(long, conflicts_with = "on_conflict")]
     pub(crate) force: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Conflict {
+    /// Save nothing and fail.
+    Fail,
+    /// Replace the file; a folder is never replaced.
+    Replace,
+    /// Save under another name.
+    KeepBoth,
+    /// Save nothing, and go on.
+    Skip,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// One file that opens everywhere.
     Zip,
+    /// A compressed TAR archive, which keeps links and permissions.
+    #[value(name = "tar.gz", alias = "tgz")]
+    TarGz,
     /// A folder with its files and folders.
     Files,
+}
+
+impl From<Format> for FolderFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Zip => Self::Zip,
+            Format::TarGz => Self::TarGz,
+            Format::Files => Self::Files,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Files and folders opened by other programs of the system.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sendense_types::{AppError, ErrorKind, Retry};
 use sendense_words as words;
@@ -15,6 +15,31 @@ pub(crate) async fn open<R: Runtime>(app: &AppHandle<R>, path: PathBuf) -> Resul
         opener.open_path(path.to_string_lossy(), None::<&str>)
     })
     .await
+}
+
+/// Endings of files that systems run when they are opened, or that tell them what to run.
+const PROGRAMS: [&str; 34] = [
+    "app", "appimage", "bat", "chm", "cmd", "com", "command", "cpl", "desktop", "exe", "hta",
+    "inf", "jar", "js", "jse", "lnk", "msc", "msi", "msp", "pif", "pkg", "ps1", "psm1", "py",
+    "reg", "run", "scf", "scr", "sh", "url", "vb", "vbe", "vbs", "wsf",
+];
+
+/// Whether to open a file may mean to run it.
+pub(crate) fn is_program(file: &Path) -> bool {
+    let ending = file.extension().unwrap_or_default().to_string_lossy();
+    PROGRAMS.contains(&ending.to_lowercase().as_str()) || may_be_run(file)
+}
+
+#[cfg(unix)]
+fn may_be_run(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    let known = file.metadata();
+    known.is_ok_and(|known| known.is_file() && known.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn may_be_run(_file: &Path) -> bool {
+    false
 }
 
 /// Shows a file in its folder.
@@ -42,4 +67,28 @@ fn not_opened(error: &dyn std::fmt::Display) -> AppError {
     )
     .with_hint(words::failures::still_where_saved())
     .with_details(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn to_open_a_program_is_asked_about() {
+        let is_program = |name: &str| is_program(Path::new(name));
+        assert!(is_program("a/Setup.EXE") && is_program("run.sh") && is_program("link.lnk"));
+        assert!(!is_program("notes.txt") && !is_program("sh") && !is_program("a.exe.zip"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_may_be_run_is_a_program_whatever_it_is_called() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("notes.txt");
+        std::fs::write(&file, "").unwrap();
+        assert!(!is_program(&file));
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(is_program(&file));
+    }
 }

@@ -34,16 +34,16 @@ pub(crate) async fn for_file<R: Runtime>(
     }))
 }
 
-/// A folder for so many files; `None` when the user cancels.
-pub(crate) async fn for_files<R: Runtime>(
+/// A folder for so many files and folders; `None` when the user cancels.
+pub(crate) async fn for_items<R: Runtime>(
     app: &AppHandle<R>,
-    n_files: usize,
+    n_items: usize,
 ) -> Result<Option<PathBuf>> {
     let preferences = app.state::<Preferences>();
     let folder = match preferences.settings().download_folder {
         Some(folder) => Some(PathBuf::from(folder)),
         None => {
-            let title = words::frame::save_files(n_files as u64);
+            let title = words::frame::save_items(n_items as u64);
             let last = preferences.last_folder();
             dialogs::choose_folder(app, &title, last.as_deref()).await?
         }

@@ -273,8 +273,13 @@ pub struct Download {
     pub path: String,
     /// The VM it comes from, where that is known.
     pub vm_name: Option<String>,
-    /// A file, or a folder as an archive.
+    /// A file, or a folder and what becomes of it.
     pub kind: DownloadKind,
+    /// Its size in bytes, as its folder says.
+    pub size_bytes: Option<u64>,
+    /// When it was changed last, as its folder says.
+    #[serde(default, deserialize_with = "crate::time::optional")]
+    pub modified_time: Option<Timestamp>,
     /// Where it stands.
     pub state: DownloadState,
     /// How far it is, or was when it ended.
@@ -300,8 +305,21 @@ pub struct DownloadProgress {
 pub enum DownloadKind {
     /// One file, as it is.
     File,
-    /// A folder as a zip archive.
+    /// A folder, and what becomes of it.
+    Folder(FolderFormat),
+}
+
+/// What a folder is saved as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FolderFormat {
+    /// A folder with its files and folders.
+    #[default]
+    Files,
+    /// A zip archive, which opens everywhere.
     Zip,
+    /// A tar archive, compressed with gzip, which keeps names, links and permissions as they are.
+    TarGz,
 }
 
 /// Where a download stands.
@@ -316,10 +334,17 @@ pub enum DownloadState {
     Done {
         /// Its size in bytes.
         size_bytes: u64,
-        /// Files in the archive.
+        /// Of a folder, files in it.
         n_files: Option<usize>,
-        /// What could not be put into the archive or could not be checked, in words.
+        /// What is missing, is not as it was, or could not be checked, in words.
         notes: Vec<String>,
+        /// Files of a folder that could not be had and may be asked for again.
+        n_failed: usize,
+    },
+    /// Its name is taken, and it waits until somebody says what to do.
+    Taken {
+        /// What is there.
+        there: Occupant,
     },
     /// It ended early. What has arrived of a file may still be on the disk, to be gone on with.
     Failed {
@@ -332,6 +357,30 @@ pub enum DownloadState {
     Cancelled,
 }
 
+/// What lies under a name that a download wants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Occupant {
+    /// A file that takes its place replaces it; a folder is replaced by nothing.
+    pub may_be_replaced: bool,
+    /// Its size in bytes; `None` for what is no file.
+    pub size_bytes: Option<u64>,
+    /// When it was changed last.
+    #[serde(default, deserialize_with = "crate::time::optional")]
+    pub modified_time: Option<Timestamp>,
+}
+
+/// What to do with a download whose name is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnConflict {
+    /// It takes the place of what is there, once it is complete.
+    Replace,
+    /// It gets a name that is free.
+    KeepBoth,
+    /// It is not saved.
+    Skip,
+}
+
 impl DownloadState {
     /// It will not change any more by itself.
     pub fn is_over(&self) -> bool {
@@ -339,14 +388,14 @@ impl DownloadState {
     }
 }
 
-/// How much is in a folder and everything below.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How much is in folders and everything below.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FolderSize {
-    /// Bytes in all its files.
+    /// Bytes in all their files.
     pub size_bytes: u64,
-    /// Number of its files.
+    /// Number of their files.
     pub n_files: u64,
-    /// What of it will not arrive, in sentences.
+    /// What of it will not arrive, or not as it is, in sentences.
     pub warnings: Vec<String>,
 }
 
@@ -372,6 +421,8 @@ pub struct Settings {
     pub unmount_on_close: bool,
     /// Machines as a table, not as cards.
     pub vms_as_table: bool,
+    /// What folders are saved as.
+    pub folder_format: FolderFormat,
 }
 
 impl Default for Settings {
@@ -386,6 +437,7 @@ impl Default for Settings {
             keep_mounts_open: true,
             unmount_on_close: true,
             vms_as_table: true,
+            folder_format: FolderFormat::Files,
         }
     }
 }

@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     About, AddedVms, Backup, BackupId, BackupProgress, BackupType, Chain, ChosenFolder,
-    DiscoveredVm, Download, DownloadId, FolderSize, HubCheck, HubId, IncrementalBases, Listing,
-    MountId, MountSlots, OpenMount, RecentBackups, Repository, RepositoryId, RepositoryPlace,
-    RepositoryTest, Rescan, Retention, RetentionPoint, RetentionPolicy, Secret, Session, Settings,
-    StartedBackup, Trust, VcenterCredential, Vm, VmDisk, VmHistory, VmId, VmProtection, VmSource,
-    VmSummary,
+    DiscoveredVm, Download, DownloadId, FolderFormat, FolderSize, HubCheck, HubId,
+    IncrementalBases, Listing, MountId, MountSlots, OnConflict, OpenMount, RecentBackups,
+    Repository, RepositoryId, RepositoryPlace, RepositoryTest, Rescan, Retention, RetentionPoint,
+    RetentionPolicy, Secret, Session, Settings, StartedBackup, Trust, VcenterCredential, Vm,
+    VmDisk, VmHistory, VmId, VmProtection, VmSource, VmSummary,
 };
 
 /// A request with a name and an answer.
@@ -122,15 +122,17 @@ commands! { $
     close_mount(CloseMount) -> ();
     browse_folder(BrowseFolder) -> ();
     list_files(ListFiles) -> Listing;
-    measure_folder(MeasureFolder) -> FolderSize;
+    measure_folders(MeasureFolders) -> FolderSize;
     // Downloads
     save_file(SaveFile) -> Option<Download>;
-    save_files(SaveFiles) -> Vec<Download>;
-    save_folder_as_zip(SaveFolderAsZip) -> Option<Download>;
+    save_items(SaveItems) -> Vec<Download>;
+    save_folder(SaveFolder) -> Option<Download>;
     list_downloads(ListDownloads) -> Vec<Download>;
     cancel_download(CancelDownload) -> ();
     pause_download(PauseDownload) -> ();
     retry_download(RetryDownload) -> Download;
+    decide_download(DecideDownload) -> ();
+    retry_failed_files(RetryFailedFiles) -> Vec<Download>;
     forget_download(ForgetDownload) -> ();
     open_download(OpenDownload) -> ();
     show_download(ShowDownload) -> ();
@@ -545,13 +547,15 @@ pub struct ListFiles {
     pub path: String,
 }
 
-/// How much is in a folder and everything below.
+/// How much is in folders and everything below, and what of it will not arrive as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct MeasureFolder {
+pub struct MeasureFolders {
     /// The mount.
     pub mount_id: MountId,
-    /// The folder, as the hub names it.
-    pub path: String,
+    /// The folders, as the hub names them.
+    pub paths: Vec<String>,
+    /// What they will be saved as.
+    pub format: FolderFormat,
 }
 
 /// Saves one file. The user chooses where, in the system's dialog; `None` when they think better of it.
@@ -565,24 +569,44 @@ pub struct SaveFile {
     pub name: String,
 }
 
-/// Saves several files into a folder that the user chooses; empty when they think better of it.
+/// Saves several files and folders into a folder that the user chooses; empty when they think better of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SaveFiles {
+pub struct SaveItems {
     /// The mount.
     pub mount_id: MountId,
-    /// The files: path as the hub names it, and name for the eye.
-    pub files: Vec<(String, String)>,
+    /// What is saved.
+    pub items: Vec<SaveItem>,
+    /// What becomes of folders.
+    pub format: FolderFormat,
 }
 
-/// Saves a folder as a zip archive. The user chooses where; `None` when they think better of it.
+/// A file or folder to be saved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SaveFolderAsZip {
+pub struct SaveItem {
+    /// Its path, as the hub names it.
+    pub path: String,
+    /// Its name for the eye, from which that on this computer is made.
+    pub name: String,
+    /// Whether it is a folder.
+    pub is_folder: bool,
+    /// Of a file, its size in bytes, as its folder says.
+    pub size_bytes: Option<u64>,
+    /// When it was changed last, as its folder says, in milliseconds since 1970 (UTC): the window writes no times as
+    /// text.
+    pub modified_ms: Option<i64>,
+}
+
+/// Saves a folder. The user chooses where; `None` when they think better of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SaveFolder {
     /// The mount.
     pub mount_id: MountId,
     /// The folder, as the hub names it.
     pub path: String,
     /// Its name for the eye, from which the suggested name is made.
     pub name: String,
+    /// What becomes of it.
+    pub format: FolderFormat,
 }
 
 /// All downloads since the app was started, and those that were not done then, newest first.
@@ -607,6 +631,24 @@ pub struct PauseDownload {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RetryDownload {
     /// Which one.
+    pub download_id: DownloadId,
+}
+
+/// Says what to do with a download whose name is taken.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DecideDownload {
+    /// Which one.
+    pub download_id: DownloadId,
+    /// What to do.
+    pub decision: OnConflict,
+    /// The same with all others that wait for this; a folder is replaced by nothing, and waits on.
+    pub for_all: bool,
+}
+
+/// Asks again for the files of a saved folder that could not be had.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RetryFailedFiles {
+    /// The download of the folder.
     pub download_id: DownloadId,
 }
 

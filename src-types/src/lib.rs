@@ -26,8 +26,9 @@ mod vm;
 pub use address::{is_loopback, is_readable_on_the_way};
 pub use app::{
     About, ChosenFolder, Download, DownloadId, DownloadKind, DownloadProgress, DownloadState,
-    Expiry, FolderSize, HubCheck, HubId, Keychain, OpenMount, Opener, SavedHub, Session,
-    SessionState, Settings, SignInKind, Theme, Units, VmProtection, VmState, VmSummary,
+    Expiry, FolderFormat, FolderSize, HubCheck, HubId, Keychain, Occupant, OnConflict, OpenMount,
+    Opener, SavedHub, Session, SessionState, Settings, SignInKind, Theme, Units, VmProtection,
+    VmState, VmSummary,
 };
 pub use backup::{
     Backup, BackupDisk, BackupStatus, BackupType, Chain, ChainLink, IncrementalBase,

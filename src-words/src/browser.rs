@@ -22,7 +22,6 @@ words! {
     copy_path = "Copy path";
     select_file = "Select a file first";
     select_one_folder = "Select one folder";
-    one_folder = "Folders are saved one at a time, each as an archive";
     some_unreadable = "Some of the selected items cannot be read";
 
     items(count) = "{count} item" | "{count} items";
@@ -30,14 +29,21 @@ words! {
     selected_size(count, size) = "{count} selected, {size}";
     download_selected = "Download selected";
     download_folder = "Download folder";
-    download_folder_hint = "Saves the selected folder (or the current one) as a ZIP archive";
+    download_folder_hint = "Saves the selected folder, or the current one";
+    format = "Save folders as";
+    as_files = "Plain files";
+    of_selection(count) = "The {count} selected item" | "The {count} selected items";
     counting = "Counting…";
     running = "Downloads from this mount";
 
     large = "Save a large folder?";
-    will_be_incomplete = "Not everything will be saved";
+    will_be_incomplete = "Not everything can be saved as it is";
     large_hint(count, folder, size) = "{folder} holds {size} in {count} file. Saving it takes a while and needs as much space on this computer." | "{folder} holds {size} in {count} files. Saving it takes a while and needs as much space on this computer.";
     files_too_large(count) = "{count} file is too large for this hub, which ends each transfer after 15 seconds. It will be missing and listed as a problem." | "{count} files are too large for this hub, which ends each transfer after 15 seconds. They will be missing and listed as problems.";
+    files_unreadable(count) = "{count} item cannot be read. It will be missing and listed as a problem." | "{count} items cannot be read. They will be missing and listed as problems.";
+    links_left_out(count) = "{count} link will be left out and listed as a problem." | "{count} links will be left out and listed as problems.";
+    streams_left_out(count) = "The alternate data streams of {count} item will be left out. A ZIP or TAR.GZ archive keeps them." | "The alternate data streams of {count} items will be left out. A ZIP or TAR.GZ archive keeps them.";
+    files_renamed(count) = "{count} name is not allowed on this computer and will be changed. A ZIP or TAR.GZ archive keeps it." | "{count} names are not allowed on this computer and will be changed. A ZIP or TAR.GZ archive keeps them.";
     save_anyway = "Save anyway";
 
     file = "File";

@@ -22,4 +22,14 @@ words! {
     resume = "Resume";
     show_in_folder = "Show in folder";
     forget = "Remove from list";
+    open_program = "Open a program?";
+    is_program(name) = "{name} came from a backup and may be a program. To open it may run it on this computer, with whatever it does.";
+    try_again(count) = "Try {count} file again" | "Try {count} files again";
+    name_taken = "Name taken";
+    for_all(count) = "for all {count}";
+    replace = "Replace";
+    keep_both = "Keep both";
+    skip = "Skip";
+    there(what) = "Something with this name is there already ({what}).";
+    compared(here, ours) = "A file with this name is there already: {here}. In the backup: {ours}.";
 }

@@ -95,6 +95,7 @@ words! {
     no_stream(path, stream) = "{path} has no stream called {stream}.";
     stream_unreadable(path, stream, reason) = "{path}:{stream} cannot be read: {reason}.";
     is_a_file(path) = "{path} is a file, not a folder.";
+    size_unknown(path) = "The hub does not say how large {path} is, and such files cannot go into a TAR archive.";
     save_as_file = "Save it as a file instead.";
     incomplete(received, expected) = "Only {received} of {expected} bytes arrived.";
     not_kept = "What arrived was not kept.";
@@ -120,6 +121,8 @@ words! {
     file_exists(file) = "{file} already exists.";
     file_exists_hint = "It was not changed. Choose another name, or choose to replace it.";
     download_over = "This download has already ended.";
+    nothing_to_decide = "This download does not wait for a decision.";
+    not_replaced(place) = "{place} is a folder, or would be replaced by one, and so it stays.";
     nothing_to_retry = "This download did not fail, so there is nothing to retry.";
     download_running = "This download is still running.";
     cancel_first = "Cancel it first.";

@@ -36,7 +36,7 @@ words! {
     choose_backups = "Choose a folder of backups";
     choose_images = "Choose a folder of disk images";
     save_file = "Save file";
-    save_zip = "Save folder as ZIP";
-    save_files(count) = "Save {count} file to a folder" | "Save {count} files to a folder";
+    save_archive = "Save folder as an archive";
+    save_items(count) = "Save {count} item to a folder" | "Save {count} items to a folder";
     no_home = "This user has no home folder.";
 }

@@ -207,6 +207,9 @@ words! {
 
     saved(file, size) = "{file} saved, {size}.";
     saved_archive(count, file, size) = "{file} saved, {count} file, {size}." | "{file} saved, {count} files, {size}.";
+    skipped(file) = "{file} is there already and was left as it is.";
+    no_folder(folder) = "There is no folder {folder}.";
+    some_not_saved(count, total) = "{count} of {total} was not saved." | "{count} of {total} were not saved.";
     not_all_restored = "not everything was restored:";
     mount_closed(mount) = "{mount} is closed.";
     no_mount(id) = "Mount {id} is not open.";

@@ -12,15 +12,15 @@ mod vcenter;
 
 use std::path::Path;
 
-use sendense_core::download::{Destination, Existing, save_file, save_zip};
+use sendense_core::download::{Destination, Existing, save_file, save_folder};
 use sendense_core::{HubClient, SignIn, Token, watch_backup};
 use sendense_hub::{Auth, Config, LocalHub, NewUser, Password, Profile};
 use sendense_tests::{
     SampleVm, qemu_img_check, qemu_img_compare, sample_vm, sha256_file, temp_dir,
 };
 use sendense_types::{
-    AppEvent, BackupCopy, BackupId, BackupStatus, BackupType, ErrorKind, FileKind, MountStatus,
-    RepositoryPlace, Verification, VerificationStatus, VmSource,
+    AppEvent, BackupCopy, BackupId, BackupStatus, BackupType, ErrorKind, FileKind, FolderFormat,
+    MountStatus, RepositoryPlace, Verification, VerificationStatus, VmSource,
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -165,10 +165,11 @@ async fn main_job(profile: Profile) {
     );
 
     let archive = folder.path().join("Users.zip");
-    let zip = save_zip(
+    let zip = save_folder(
         &hub,
         &mount.mount_id,
         "/Users",
+        FolderFormat::Zip,
         &destination(&archive),
         &mut |_| {},
         &cancel,

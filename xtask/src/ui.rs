@@ -17,7 +17,7 @@ use crate::workspace::{self, cargo};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 /// Larger, and the window opens late.
-const LARGEST_MODULE_BYTES: u64 = 1_200_000;
+const LARGEST_MODULE_BYTES: u64 = 1_300_000;
 /// Style sheets that come before all others.
 const FIRST_STYLES: [&str; 2] = ["tokens.css", "base.css"];
 

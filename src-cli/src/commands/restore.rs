@@ -4,20 +4,20 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use sendense_core::download::{
-    Destination, Existing, SavedArchive, save_file, save_folder, save_stream, save_zip,
+    Destination, Existing, Saved, SavedFolder, free_name, save_file, save_folder, save_stream,
 };
-use sendense_core::{KnownMount, Platform, local_name};
+use sendense_core::{HubClient, KnownMount, Platform, local_name};
 use sendense_types::{
-    AppError, BackupId, BackupType, ByteSize, ErrorKind, FileEntry, FileKind, Listing, Mount,
-    MountId, Opener, Retry, VmId,
+    AppError, BackupId, BackupType, ByteSize, ErrorKind, FileEntry, FileKind, FolderFormat,
+    Listing, Mount, MountId, Opener, Retry, VmId,
 };
 use sendense_words as words;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::Result;
-use crate::args::{Format, RestoreCommand, Target};
+use crate::args::{Conflict, RestoreCommand, Target};
 use crate::connection::Connection;
 use crate::output::{self, Output, printable};
 use crate::progress::Line;
@@ -58,79 +58,54 @@ pub(crate) async fn run(
             target,
         } => {
             let extension = stream.as_ref().map(|stream| format!(".{stream}"));
-            let destination = destination(&target, &path, &extension.unwrap_or_default());
-            let mut line = Line::new(*output, words::downloads::saving(printable(&path)));
+            let Some(destination) =
+                destination(&target, &path, &extension.unwrap_or_default(), output)?
+            else {
+                return Ok(());
+            };
             let mount = MountId::new(mount);
-            let report = &mut |progress| line.download(&progress);
             let saved = match stream {
-                None => save_file(hub, &mount, &path, &destination, report, cancel).await?,
+                None => get(hub, &mount, &path, &destination, output, cancel).await?,
                 Some(stream) => {
+                    let mut line = Line::new(*output, words::downloads::saving(printable(&path)));
+                    let report = &mut |progress| line.download(&progress);
                     let of = (path.as_str(), stream.as_str());
                     save_stream(hub, &mount, of, &destination, report, cancel).await?
                 }
             };
-            drop(line);
-            let document = json!({
-                "path": saved.path,
-                "size_bytes": saved.size_bytes,
-                "sha256": saved.sha256,
-            });
-            output.show(&document, || {
-                words::terminal::saved(saved.path.display(), ByteSize(saved.size_bytes))
-            })
+            show_file(output, &saved)
         }
         RestoreCommand::GetDir {
             mount,
             path,
             target,
-            format: Format::Zip,
+            format,
         } => {
-            let destination = destination(&target, &path, ".zip");
-            let mut line = Line::new(*output, words::downloads::saving(printable(&path)));
-            let archive = save_zip(
-                hub,
-                &MountId::new(mount),
-                &path,
-                &destination,
-                &mut |progress| line.download(&progress),
-                cancel,
-            )
-            .await?;
-            drop(line);
-            if let Some(error) = &archive.unchecked {
-                let problem = words::failures::archive_unchecked(
-                    ByteSize(archive.saved.size_bytes),
-                    printable(&error.message),
-                );
-                output::say(words::terminal::warning(problem));
-            }
-            let SavedArchive {
-                saved,
-                n_files,
-                not_restored,
-                ..
-            } = archive;
-            show_saved(
-                output,
-                (&saved.path, saved.size_bytes),
-                n_files,
-                not_restored,
-            )
+            let format = format.map_or_else(|| format_of(&target), FolderFormat::from);
+            let Some(destination) = destination(&target, &path, extension(format), output)? else {
+                return Ok(());
+            };
+            let of = (&MountId::new(mount), path.as_str());
+            let saved = get_dir(hub, of, format, &destination, output, cancel).await?;
+            show_folder(output, &saved)
         }
-        RestoreCommand::GetDir {
+        RestoreCommand::GetMany {
             mount,
-            path,
-            target,
-            format: Format::Files,
+            paths,
+            output: folder,
+            format,
+            on_conflict,
         } => {
-            let destination = destination(&target, &path, "");
-            let mut line = Line::new(*output, words::downloads::saving(printable(&path)));
-            let mount = MountId::new(mount);
-            let report = &mut |progress| line.download(&progress);
-            let saved = save_folder(hub, &mount, &path, &destination, report, cancel).await?;
-            drop(line);
-            let place = (saved.path.as_path(), saved.size_bytes);
-            show_saved(output, place, saved.n_files, saved.problems)
+            let many = Many {
+                mount: MountId::new(mount),
+                target: Target {
+                    output: Some(folder.unwrap_or_default()),
+                    on_conflict,
+                    force: false,
+                },
+                format: format.into(),
+            };
+            many.get(hub, paths, output, cancel).await
         }
         RestoreCommand::Unmount { mount } => {
             let mount = MountId::new(mount);
@@ -156,48 +131,221 @@ pub(crate) async fn run(
     }
 }
 
-/// Says what became of a folder, with a line for each thing that is not in it.
-fn show_saved(
-    output: &Output,
-    (path, size_bytes): (&Path, u64),
-    n_files: usize,
-    not_restored: Option<String>,
-) -> Result<()> {
-    if let Some(note) = &not_restored {
-        output::say(words::terminal::warning(words::terminal::not_all_restored()));
-        note.lines().for_each(|line| output::say(printable(line)));
+/// Several files and folders that go to one folder.
+struct Many {
+    mount: MountId,
+    target: Target,
+    format: FolderFormat,
+}
+
+impl Many {
+    /// Saves one after another. One that cannot be had does not keep the others from being saved.
+    async fn get(
+        self,
+        hub: &HubClient,
+        paths: Vec<String>,
+        output: &Output,
+        cancel: &CancellationToken,
+    ) -> Result<()> {
+        if let Some(folder) = self.target.output.as_deref()
+            && !folder.as_os_str().is_empty()
+            && !folder.is_dir()
+        {
+            return Err(AppError::new(
+                ErrorKind::NotFound,
+                words::terminal::no_folder(folder.display()),
+                Retry::Never,
+            ));
+        }
+        let n_paths = paths.len() as u64;
+        let (mut saved, mut lines, mut failures) = (Vec::new(), Vec::new(), Vec::new());
+        for path in paths {
+            match self.one(hub, &path, output, cancel).await {
+                Ok(None) => {}
+                Ok(Some((document, line))) => {
+                    saved.push(document);
+                    lines.push(line);
+                }
+                Err(error) if error.kind == ErrorKind::Cancelled => return Err(error),
+                Err(error) => {
+                    output::say(words::downloads::not_in_archive(
+                        printable(&path),
+                        printable(&error.message),
+                    ));
+                    failures.push((path, error));
+                }
+            }
+        }
+        let failed = failures
+            .iter()
+            .map(|(path, error)| json!({ "path": path, "message": error.message }));
+        let document = json!({ "saved": saved, "failed": failed.collect::<Vec<_>>() });
+        output.show(&document, || lines.join("\n"))?;
+        let n_failed = failures.len() as u64;
+        match failures.into_iter().next() {
+            None => Ok(()),
+            Some((_, first)) => {
+                let message = words::terminal::some_not_saved(n_failed, n_paths);
+                Err(AppError::new(first.kind, message, first.retry))
+            }
+        }
     }
-    let document = json!({
-        "path": path,
-        "size_bytes": size_bytes,
-        "file_count": n_files,
-        "not_restored": not_restored,
-    });
-    output.show(&document, || {
-        let size = ByteSize(size_bytes);
-        words::terminal::saved_archive(n_files as u64, path.display(), size)
+
+    /// Saves one; gives what is said of it, to programs and people. Nothing where it is skipped.
+    async fn one(
+        &self,
+        hub: &HubClient,
+        path: &str,
+        output: &Output,
+        cancel: &CancellationToken,
+    ) -> Result<Option<(Value, String)>> {
+        let is_root = path.trim_matches('/').is_empty();
+        let is_folder = is_root || hub.file(&self.mount, path).await?.kind == FileKind::Directory;
+        let ending = match is_folder {
+            true => extension(self.format),
+            false => "",
+        };
+        let Some(destination) = destination(&self.target, path, ending, output)? else {
+            return Ok(None);
+        };
+        if is_folder {
+            let of = (&self.mount, path);
+            let saved = get_dir(hub, of, self.format, &destination, output, cancel).await?;
+            return Ok(Some((of_folder(&saved), line_of_folder(&saved))));
+        }
+        let saved = get(hub, &self.mount, path, &destination, output, cancel).await?;
+        Ok(Some((of_file(&saved), line_of_file(&saved))))
+    }
+}
+
+async fn get(
+    hub: &HubClient,
+    mount: &MountId,
+    path: &str,
+    destination: &Destination,
+    output: &Output,
+    cancel: &CancellationToken,
+) -> Result<Saved> {
+    let mut line = Line::new(*output, words::downloads::saving(printable(path)));
+    let report = &mut |progress| line.download(&progress);
+    save_file(hub, mount, path, destination, report, cancel).await
+}
+
+/// Saves a folder, and warns of what is not in it.
+async fn get_dir(
+    hub: &HubClient,
+    (mount, path): (&MountId, &str),
+    format: FolderFormat,
+    destination: &Destination,
+    output: &Output,
+    cancel: &CancellationToken,
+) -> Result<SavedFolder> {
+    let mut line = Line::new(*output, words::downloads::saving(printable(path)));
+    let report = &mut |progress| line.download(&progress);
+    let saved = save_folder(hub, mount, path, format, destination, report, cancel).await?;
+    drop(line);
+    if let Some(error) = &saved.unchecked {
+        let size = ByteSize(saved.size_bytes);
+        let problem = words::failures::archive_unchecked(size, printable(&error.message));
+        output::say(words::terminal::warning(problem));
+    }
+    if let Some(problems) = &saved.problems {
+        output::say(words::terminal::warning(words::terminal::not_all_restored()));
+        problems
+            .lines()
+            .for_each(|line| output::say(printable(line)));
+    }
+    Ok(saved)
+}
+
+fn of_file(saved: &Saved) -> Value {
+    json!({
+        "path": saved.path,
+        "size_bytes": saved.size_bytes,
+        "sha256": saved.sha256,
     })
 }
 
-/// Where to save: the file that was named, else a file called as on the disk in the folder that was.
-fn destination(target: &Target, path: &str, extension: &str) -> Destination {
+fn of_folder(saved: &SavedFolder) -> Value {
+    json!({
+        "path": saved.path,
+        "size_bytes": saved.size_bytes,
+        "file_count": saved.n_files,
+        "not_restored": saved.problems,
+    })
+}
+
+fn show_file(output: &Output, saved: &Saved) -> Result<()> {
+    output.show(&of_file(saved), || line_of_file(saved))
+}
+
+fn line_of_file(saved: &Saved) -> String {
+    words::terminal::saved(saved.path.display(), ByteSize(saved.size_bytes))
+}
+
+fn show_folder(output: &Output, saved: &SavedFolder) -> Result<()> {
+    output.show(&of_folder(saved), || line_of_folder(saved))
+}
+
+fn line_of_folder(saved: &SavedFolder) -> String {
+    let size = ByteSize(saved.size_bytes);
+    words::terminal::saved_archive(saved.n_files as u64, saved.path.display(), size)
+}
+
+/// What the name that was given for a folder says it shall be.
+fn format_of(target: &Target) -> FolderFormat {
+    let name = target.output.as_deref().and_then(Path::file_name);
+    let name = name.unwrap_or_default().to_string_lossy().to_lowercase();
+    match name {
+        name if name.ends_with(".zip") => FolderFormat::Zip,
+        name if name.ends_with(".tar.gz") || name.ends_with(".tgz") => FolderFormat::TarGz,
+        _ => FolderFormat::Files,
+    }
+}
+
+fn extension(format: FolderFormat) -> &'static str {
+    match format {
+        FolderFormat::Files => "",
+        FolderFormat::Zip => ".zip",
+        FolderFormat::TarGz => ".tar.gz",
+    }
+}
+
+/// Where to save: the file that was named, else a file called as on the disk in the folder that was. Nowhere, if that name
+/// is taken and to be skipped, which is said.
+fn destination(
+    target: &Target,
+    path: &str,
+    extension: &str,
+    output: &Output,
+) -> Result<Option<Destination>> {
+    let place = place(target, path, extension);
+    let is_taken = || place.symlink_metadata().is_ok();
+    let (path, existing) = match target.on_conflict {
+        _ if target.force => (place, Existing::Replace),
+        Conflict::Fail => (place, Existing::Keep),
+        Conflict::Replace => (place, Existing::Replace),
+        Conflict::KeepBoth => (free_name(&place, &[]), Existing::Keep),
+        Conflict::Skip if is_taken() => {
+            output.note(words::terminal::skipped(place.display()));
+            return Ok(None);
+        }
+        Conflict::Skip => (place, Existing::Keep),
+    };
+    Ok(Some(Destination { path, existing }))
+}
+
+fn place(target: &Target, path: &str, extension: &str) -> PathBuf {
     let name = match path.trim_end_matches('/').rsplit('/').next() {
         None | Some("") => "disk",
         Some(name) => name,
     };
     let name = local_name(&format!("{name}{extension}"), Platform::current());
-    let path = match &target.output {
+    match &target.output {
         Some(folder) if folder.is_dir() => folder.join(name),
+        Some(folder) if folder.as_os_str().is_empty() => PathBuf::from(name),
         Some(file) => file.clone(),
         None => PathBuf::from(name),
-    };
-    Destination {
-        path,
-        existing: if target.force {
-            Existing::Replace
-        } else {
-            Existing::Keep
-        },
     }
 }
 
@@ -368,6 +516,7 @@ mod tests {
     fn target(output: Option<&str>) -> Target {
         Target {
             output: output.map(PathBuf::from),
+            on_conflict: Conflict::Fail,
             force: false,
         }
     }
@@ -376,21 +525,25 @@ mod tests {
     fn a_file_is_saved_under_its_own_name_unless_one_is_given() {
         let folder = std::env::temp_dir();
         let folder_text = folder.to_str();
+        assert_eq!(place(&target(None), "/a/b.txt", ""), PathBuf::from("b.txt"));
         assert_eq!(
-            destination(&target(None), "/a/b.txt", "").path,
-            PathBuf::from("b.txt")
-        );
-        assert_eq!(
-            destination(&target(Some("x")), "/a/b.txt", "").path,
+            place(&target(Some("x")), "/a/b.txt", ""),
             PathBuf::from("x")
         );
         assert_eq!(
-            destination(&target(folder_text), "/a/b/", ".zip").path,
+            place(&target(folder_text), "/a/b/", ".zip"),
             folder.join("b.zip")
         );
-        assert_eq!(
-            destination(&target(None), "/", ".zip").path,
-            PathBuf::from("disk.zip")
-        );
+        assert_eq!(place(&target(None), "/", ".zip"), PathBuf::from("disk.zip"));
+    }
+
+    #[test]
+    fn the_ending_of_the_output_says_what_a_folder_becomes() {
+        let format = |output| format_of(&target(output));
+        assert_eq!(format(Some("a/b.ZIP")), FolderFormat::Zip);
+        assert_eq!(format(Some("b.tar.gz")), FolderFormat::TarGz);
+        assert_eq!(format(Some("b.tgz")), FolderFormat::TarGz);
+        assert_eq!(format(Some("zip")), FolderFormat::Files);
+        assert_eq!(format(None), FolderFormat::Files);
     }
 }

@@ -2,44 +2,85 @@
 
 use std::path::{Path, PathBuf};
 
-use sendense_types::{FolderSize, MountId};
+use sendense_types::{FileEntry, FolderFormat, FolderSize, MountId};
 use sendense_words as words;
 
 use super::one_by_one::is_content;
+use crate::names::{Platform, entry_name};
 use crate::{HubClient, Result};
 
-/// How much is in a folder and everything below: what its files hold, links not followed. Also says what of it will not
-/// arrive, as far as that is known before it begins (contract H1, H14).
+/// How much is in folders and everything below: what their files hold, links not followed. Also says what of it will not
+/// arrive as it is, as far as that is known before it begins (contract H1, H14), a sentence for each kind.
 ///
 /// # Errors
-/// When the hub cannot list it.
-pub(super) async fn measure_folder(
+/// When the hub cannot list them.
+pub(super) async fn measure_folders(
     hub: &HubClient,
     mount_id: &MountId,
-    path: &str,
+    paths: &[String],
+    format: FolderFormat,
 ) -> Result<FolderSize> {
-    let listing = hub.list_tree(mount_id, path).await?;
-    let files = listing.files.iter().filter(|file| is_content(file));
-    let mut size = FolderSize {
-        size_bytes: 0,
-        n_files: 0,
-        warnings: Vec::new(),
-    };
-    let mut n_too_large = 0;
-    for file in files {
-        // A hub may say anything; the sum is for the eye.
-        size.size_bytes = size.size_bytes.saturating_add(file.size.unwrap_or(0));
-        size.n_files += 1;
-        n_too_large += u64::from(hub.refuse_too_large(file.size.unwrap_or(0)).is_err());
+    let mut size = FolderSize::default();
+    let mut found = Found::default();
+    for path in paths {
+        let listing = hub.list_tree(mount_id, path).await?;
+        for file in &listing.files {
+            found.look_at(file, format);
+            if is_content(file) {
+                // A hub may say anything; the sum is for the eye.
+                size.size_bytes = size.size_bytes.saturating_add(file.size.unwrap_or(0));
+                size.n_files += 1;
+                let is_too_large = hub.refuse_too_large(file.size.unwrap_or(0)).is_err();
+                found.n_too_large += u64::from(is_too_large);
+            }
+        }
     }
-    if n_too_large > 0 {
-        size.warnings
-            .push(words::browser::files_too_large(n_too_large));
-    }
+    size.warnings = found.sentences();
     if let Err(error) = hub.refuse_too_late(size.size_bytes) {
         size.warnings.push(error.message);
     }
     Ok(size)
+}
+
+/// What will not arrive as it is.
+#[derive(Default)]
+struct Found {
+    n_too_large: u64,
+    n_unreadable: u64,
+    n_renamed: u64,
+    n_links: u64,
+    n_with_streams: u64,
+}
+
+impl Found {
+    fn look_at(&mut self, file: &FileEntry, format: FolderFormat) {
+        let platform = Platform::current();
+        let is_plain = format == FolderFormat::Files;
+        let name = file.path.rsplit('/').next().unwrap_or_default();
+        let is_lost_link = file.is_symlink
+            && (file.symlink_target.is_none() || (is_plain && platform == Platform::Windows));
+        self.n_unreadable += u64::from(file.unreadable.is_some());
+        self.n_links += u64::from(is_lost_link);
+        if is_plain {
+            self.n_renamed += u64::from(entry_name(name, platform) != name);
+            self.n_with_streams += u64::from(!file.streams.is_empty());
+        }
+    }
+
+    fn sentences(&self) -> Vec<String> {
+        use words::browser::{
+            files_renamed, files_too_large, files_unreadable, links_left_out, streams_left_out,
+        };
+        let kinds = [
+            (self.n_too_large, files_too_large(self.n_too_large)),
+            (self.n_unreadable, files_unreadable(self.n_unreadable)),
+            (self.n_links, links_left_out(self.n_links)),
+            (self.n_with_streams, streams_left_out(self.n_with_streams)),
+            (self.n_renamed, files_renamed(self.n_renamed)),
+        ];
+        let found = kinds.into_iter().filter(|(n, _)| *n > 0);
+        found.map(|(_, sentence)| sentence).collect()
+    }
 }
 
 /// This path, or where something lies there or is `taken` already, the next of "name (2).txt",

@@ -5,13 +5,16 @@
 //! file that its hub can send the rest of later. Memory does not grow with the size of a file; for an archive it grows with
 //! the number of files in it.
 
+mod archive;
 mod arrival;
+mod contents;
 mod measure;
 mod one_by_one;
 mod part;
 mod plain;
 mod queue;
 mod record;
+mod tar;
 mod zip;
 
 use std::fs::File;
@@ -20,17 +23,18 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use sendense_types::{AppError, ByteSize, DownloadProgress, ErrorKind, FileKind, MountId, Retry};
+use sendense_types::{
+    AppError, ByteSize, DownloadProgress, ErrorKind, FileKind, FolderFormat, MountId, Retry,
+};
 use sendense_words as words;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use self::archive::ArchiveFormat;
 use self::arrival::{Arrival, Origin};
 pub use self::measure::free_name;
-use self::one_by_one::Tree;
 use self::part::PartFile;
-pub use self::plain::{SavedFolder, save_folder};
-pub use self::queue::{Downloads, NewDownload};
+pub use self::queue::{Downloads, NewDownload, name_for};
 pub use self::record::DownloadRecord;
 use crate::hub::{Body, normal_path, why_not_a_file};
 use crate::speed::Speed;
@@ -74,18 +78,31 @@ pub struct Saved {
     pub sha256: Option<String>,
 }
 
-/// An archive that was saved and read through.
+/// A folder that was saved.
 #[derive(Clone, Debug, PartialEq)]
-pub struct SavedArchive {
-    /// The archive.
-    pub saved: Saved,
+pub struct SavedFolder {
+    /// The folder, or the archive that was made of it.
+    pub path: PathBuf,
+    /// Bytes in its files, or of the archive.
+    pub size_bytes: u64,
     /// Files in it.
     pub n_files: usize,
-    /// What is not in the archive: in the words of the hub that left it out, and in ours for the rest.
-    pub not_restored: Option<String>,
+    /// What is not in it, or not as it was: in the words of the hub that left it out, and in ours for the rest.
+    pub problems: Option<String>,
+    /// Of a folder as it is, the files that could not be had, and may be asked for again.
+    pub failed: Vec<FailedFile>,
     /// Why it is not known whether everything is in the archive and whole: the hub could not list the folder, or not
     /// all of it.
     pub unchecked: Option<AppError>,
+}
+
+/// A file of a folder that could not be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedFile {
+    /// Its path on the mount.
+    pub path: String,
+    /// Its place within the folder on this computer.
+    pub inside: PathBuf,
 }
 
 /// Saves something that is made here, as whole and as careful with names as a download.
@@ -322,60 +339,32 @@ async fn leave(arrival: Arrival, error: AppError) -> AppError {
     }
 }
 
-/// Saves a folder as a zip archive.
+/// Saves a folder, as it is or as an archive.
 ///
-/// Deployed hubs end an archive as if it were whole after an error (contract H15). So it is read
-/// through, and its names and sizes are compared with a listing taken before. What they put in the place of links is not
-/// the user's: it is taken out again, and named. Where a hub ends the archive itself (H1) or never begins it (H17), the
-/// files of that listing are asked for one by one.
+/// Of a folder as it is, what has been saved by the time that this ends early stays in `NAME.part`, and is gone on with when
+/// the same folder is saved under that name again.
 ///
 /// # Errors
-/// As [`save_file`]; also `Cut` when the archive is damaged or files are missing in it.
-pub async fn save_zip(
+/// `Invalid` for a file, `Conflict` when the name is taken, `Full` without room for all of it, `Cancelled` after `cancel`,
+/// `Cut` when an archive is damaged or files are missing in it; what ends all of it, as a hub or a mount that is gone. Where
+/// not one file could be had, why the first could not.
+pub async fn save_folder(
     hub: &HubClient,
     mount_id: &MountId,
     path: &str,
+    format: FolderFormat,
     destination: &Destination,
     report: &mut (dyn FnMut(DownloadProgress) + Send),
     cancel: &CancellationToken,
-) -> Result<SavedArchive> {
-    let path = normal_path(path)?;
-    require_folder(hub, mount_id, &path, cancel).await?;
-    let part = PartFile::create(destination)?;
-    let listed = unless_cancelled(hub.list_tree(mount_id, &path), cancel).await;
-    let listing = match listed {
-        Err(error) if error.kind == ErrorKind::Cancelled => return Err(error),
-        listed => listed,
-    };
-    let tree = listing.as_ref().ok().map(|listing| Tree {
-        hub,
-        mount_id,
-        path: &path,
-        listing,
-    });
-    if let Some(tree) = tree {
-        hub.refuse_too_late(tree.size_bytes())?;
-    }
-    let too_large = tree.filter(|tree| hub.refuse_too_large(tree.size_bytes()).is_err());
-    let (part, tree) = match too_large {
-        Some(tree) => (part, tree),
-        None => {
-            let asked = hub.open_zip(mount_id, &path);
-            let (error, tree) = match stream(asked, part, tree, report, cancel).await {
-                Ok((part, contents)) => {
-                    let unchecked = listing.err().or_else(|| unlisted(&contents));
-                    let left_out = not_restored(&contents);
-                    return archive(part, contents.n_files, left_out, unchecked).await;
-                }
-                Err(NotStreamed { error, by_hub }) => (error, tree.filter(|_| by_hub)),
-            };
-            let Some(tree) = tree else { return Err(error) };
-            tracing::info!(%error, "the files of a folder are asked for one by one");
-            (PartFile::create(destination)?, tree)
+) -> Result<SavedFolder> {
+    let format = match format {
+        FolderFormat::Files => {
+            return plain::save(hub, mount_id, path, destination, report, cancel).await;
         }
+        FolderFormat::Zip => ArchiveFormat::Zip,
+        FolderFormat::TarGz => ArchiveFormat::TarGz,
     };
-    let (part, outcome) = tree.save(part, report, cancel).await?;
-    archive(part, outcome.n_files, outcome.problems, None).await
+    archive::save(hub, mount_id, path, format, destination, report, cancel).await
 }
 
 /// Refuses what is no folder; the root always is one.
@@ -398,99 +387,6 @@ async fn require_folder(
         )
         .with_hint(words::failures::save_as_file())),
     }
-}
-
-/// Why an archive did not arrive.
-struct NotStreamed {
-    error: AppError,
-    /// The hub ended it, or never began: it would do so again.
-    by_hub: bool,
-}
-
-impl From<AppError> for NotStreamed {
-    fn from(error: AppError) -> Self {
-        Self {
-            error,
-            by_hub: false,
-        }
-    }
-}
-
-/// Receives an archive, compares it with the listing, and leaves out what is not the user's.
-async fn stream(
-    asked: impl Future<Output = Result<Body>>,
-    part: PartFile,
-    tree: Option<Tree<'_>>,
-    report: &mut (dyn FnMut(DownloadProgress) + Send),
-    cancel: &CancellationToken,
-) -> std::result::Result<(PartFile, zip::Contents), NotStreamed> {
-    let expected = tree.map(|tree| zip::expected(tree.path, &tree.listing.files));
-    let mut progress = Progress::new(None);
-    let arrived = async {
-        let body = unless_cancelled(asked, cancel).await?;
-        let announced = body.length();
-        progress.total_bytes = announced;
-        let (part, ended) = receive(body, part, &mut progress, report, cancel).await?;
-        ended.map(|()| (part, announced))
-    };
-    let arrived: Result<(PartFile, Option<u64>)> = arrived.await;
-    let received = progress.received_bytes;
-    let (part, announced) = arrived.map_err(|error| NotStreamed {
-        // A connection that breaks in the middle is another matter.
-        by_hub: error.kind == ErrorKind::Cut && (error.retry == Retry::Never || received == 0),
-        error,
-    })?;
-    if let Some(expected) = announced.filter(|expected| received != *expected) {
-        return Err(incomplete(received, expected).into());
-    }
-    let read = blocking(move || {
-        let mut part = part;
-        let contents = zip::read_through(part.file(), expected.as_ref())?;
-        if !contents.foreign.is_empty() {
-            part.replace(|file, folder| zip::without(file, &contents.foreign, folder))?;
-        }
-        Ok((part, contents))
-    });
-    Ok(read.await?)
-}
-
-/// Keeps a complete archive.
-async fn archive(
-    part: PartFile,
-    n_files: usize,
-    not_restored: Option<String>,
-    unchecked: Option<AppError>,
-) -> Result<SavedArchive> {
-    let (path, size_bytes) = (part.wanted().to_path_buf(), part.size()?);
-    keep(part, None).await?;
-    Ok(SavedArchive {
-        saved: Saved {
-            path,
-            size_bytes,
-            sha256: None,
-        },
-        n_files,
-        not_restored,
-        unchecked,
-    })
-}
-
-/// What the hub says it left out, and what was left out here.
-fn not_restored(contents: &zip::Contents) -> Option<String> {
-    let links = contents
-        .foreign
-        .values()
-        .map(|path| words::downloads::foreign_link(format_args!("/{path}")));
-    let lines: Vec<String> = contents.note.iter().cloned().chain(links).collect();
-    (!lines.is_empty()).then(|| lines.join("\n"))
-}
-
-/// What nothing could be compared with.
-fn unlisted(contents: &zip::Contents) -> Option<AppError> {
-    let example = contents.unlisted.first()?;
-    let n_files = contents.unlisted.len() as u64;
-    let message = words::failures::files_not_listed(n_files, example);
-    Some(AppError::new(ErrorKind::Cut, message, Retry::Manual))
 }
 
 /// What takes in what arrives.

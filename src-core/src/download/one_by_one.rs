@@ -19,7 +19,9 @@ use tokio_util::sync::CancellationToken;
 use zip::write::{FileOptions, FullFileOptions};
 use zip::{CompressionMethod, DateTime, System, ZipWriter};
 
+use super::archive::ArchiveFormat;
 use super::part::PartFile;
+use super::tar;
 use super::{PIECES_IN_FLIGHT, Progress, incomplete, stopped, unless_cancelled};
 use crate::hub::normal_path;
 use crate::{HubClient, Result};
@@ -64,6 +66,12 @@ impl Tree<'_> {
         files.fold(0, |sum, file| sum.saturating_add(file.size.unwrap_or(0)))
     }
 
+    /// Whether a hub says of links only that they are some: what it sends in their place is not the user's (contract H16).
+    pub(super) fn has_links_without_target(self) -> bool {
+        let mut files = self.listing.files.iter();
+        files.any(|file| file.is_symlink && file.symlink_target.is_none())
+    }
+
     /// Puts its files into an archive, as far as the hub gives them.
     ///
     /// # Errors
@@ -72,17 +80,22 @@ impl Tree<'_> {
     pub(super) async fn save(
         self,
         part: PartFile,
+        format: ArchiveFormat,
         report: &mut (dyn FnMut(DownloadProgress) + Send),
         cancel: &CancellationToken,
     ) -> Result<(PartFile, Outcome)> {
         let (steps, arriving) = mpsc::channel(PIECES_IN_FLIGHT);
         let writer = tokio::task::spawn_blocking(move || {
             let mut part = part;
-            part.fill(|file| write(file, arriving))?;
+            part.fill(|file| match format {
+                ArchiveFormat::Zip => write(file, arriving),
+                ArchiveFormat::TarGz => tar::write(file, arriving),
+            })?;
             Ok(part)
         });
         let mut filling = Filling {
             tree: self,
+            format,
             steps,
             progress: Progress::new(Some(self.size_bytes())),
             report,
@@ -118,7 +131,7 @@ pub(super) fn is_content(entry: &FileEntry) -> bool {
 }
 
 /// What goes to the archive, in this order.
-enum Step {
+pub(super) enum Step {
     Folder(String, Attributes),
     Link(String, String, Attributes),
     /// A file begins, whose size is known or not.
@@ -131,6 +144,7 @@ enum Step {
 /// An archive on its way.
 struct Filling<'f> {
     tree: Tree<'f>,
+    format: ArchiveFormat,
     steps: Sender<Step>,
     progress: Progress,
     report: &'f mut (dyn FnMut(DownloadProgress) + Send),
@@ -225,7 +239,15 @@ impl Filling<'_> {
         let opened = hub.open_file(mount_id, &entry.path, None, None);
         let mut body = unless_cancelled(opened, self.cancel).await?;
         let announced = body.length();
-        self.step(Step::File(name.to_owned(), entry.size, attributes))
+        let size = entry.size.or(announced);
+        if size.is_none() && self.format == ArchiveFormat::TarGz {
+            return Err(AppError::new(
+                ErrorKind::Unsupported,
+                words::failures::size_unknown(&entry.path),
+                Retry::Never,
+            ));
+        }
+        self.step(Step::File(name.to_owned(), size, attributes))
             .await?;
         let mut received: u64 = 0;
         let ended = loop {
@@ -413,10 +435,11 @@ mod tests {
     use std::path::Path;
     use std::time::Duration;
 
+    use sendense_types::FolderFormat;
     use zip::ZipArchive;
 
     use super::*;
-    use crate::download::{Destination, Existing, SavedArchive, save_zip};
+    use crate::download::{Destination, Existing, SavedFolder, save_folder};
     use crate::testing::{FakeHub, StoppedClock, json, settle};
 
     const LISTING: &str = r#"{"files":[
@@ -461,11 +484,12 @@ mod tests {
         }
     }
 
-    fn saving(hub: &HubClient, folder: &Path) -> tokio::task::JoinHandle<Result<SavedArchive>> {
+    fn saving(hub: &HubClient, folder: &Path) -> tokio::task::JoinHandle<Result<SavedFolder>> {
         let (hub, destination) = (hub.clone(), destination(folder));
         tokio::spawn(async move {
             let (mount, cancel) = (MountId::from("m"), CancellationToken::new());
-            save_zip(&hub, &mount, "/d", &destination, &mut |_| {}, &cancel).await
+            let zip = FolderFormat::Zip;
+            save_folder(&hub, &mount, "/d", zip, &destination, &mut |_| {}, &cancel).await
         })
     }
 
@@ -510,7 +534,7 @@ mod tests {
         let wanted = [("empty/", ""), ("a", "hello"), ("sub/b", "world!")];
         let wanted = wanted.map(|(name, text)| (name.to_owned(), text.to_owned()));
         assert_eq!(entries(folder.path()), wanted);
-        let left_out = saved.not_restored.unwrap();
+        let left_out = saved.problems.unwrap();
         let lines: Vec<&str> = left_out.lines().collect();
         assert_eq!(lines.len(), 2, "{left_out}");
         assert!(lines[0].starts_with("/d/link: a link."), "{left_out}");
@@ -518,8 +542,8 @@ mod tests {
         let asked = fake.asked();
         assert!(!asked.iter().any(|line| line.contains("link")), "{asked:?}");
 
-        let file = File::open(&saved.saved.path).unwrap();
-        assert_eq!(file.metadata().unwrap().len(), saved.saved.size_bytes);
+        let file = File::open(&saved.path).unwrap();
+        assert_eq!(file.metadata().unwrap().len(), saved.size_bytes);
         let mut archive = ZipArchive::new(file).unwrap();
         let entry = archive.by_name("a").unwrap();
         assert_eq!(entry.unix_mode(), Some(0o100_640));
@@ -604,7 +628,9 @@ mod tests {
         };
         let part = PartFile::create(&destination(folder))?;
         let cancel = CancellationToken::new();
-        let (part, outcome) = tree.save(part, &mut |_| {}, &cancel).await?;
+        let (part, outcome) = tree
+            .save(part, ArchiveFormat::Zip, &mut |_| {}, &cancel)
+            .await?;
         part.keep(None)?;
         Ok(outcome)
     }

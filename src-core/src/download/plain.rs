@@ -25,7 +25,8 @@ use super::measure::numbered;
 use super::one_by_one::{Attributes, Problems, Tree, ends_all, is_content, name_in};
 use super::part::{folder_of, lock, refuse_without_room, sync_folder_of, with_ending};
 use super::{
-    Content, Destination, Existing, blocking, local_failure, require_folder, unless_cancelled,
+    Content, Destination, Existing, FailedFile, SavedFolder, blocking, local_failure,
+    require_folder, unless_cancelled,
 };
 use crate::hub::normal_path;
 use crate::names::{Platform, entry_name, local_name};
@@ -34,28 +35,14 @@ use crate::{HubClient, Result, shared_file};
 /// The form of the note that this version writes, and the only one it understands.
 const VERSION: u32 = 1;
 
-/// A folder that was saved.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SavedFolder {
-    /// The folder that was made.
-    pub path: PathBuf,
-    /// Files in it.
-    pub n_files: usize,
-    /// Bytes in them.
-    pub size_bytes: u64,
-    /// What is not in it, or not as it was, a line each.
-    pub problems: Option<String>,
-}
-
 /// Saves a folder as the files and folders in it.
 ///
 /// What has been saved by the time that this ends early stays in `NAME.part`, and is gone on with when the same folder is
 /// saved under that name again.
 ///
 /// # Errors
-/// `Invalid` for a file, `Conflict` when the name is taken, `Full` without room for all of it, `Cancelled` after `cancel`;
-/// what ends all of it, as a hub or a mount that is gone. Where not one file could be had, why the first could not.
-pub async fn save_folder(
+/// As [`save_folder`](super::save_folder).
+pub(super) async fn save(
     hub: &HubClient,
     mount_id: &MountId,
     path: &str,
@@ -88,6 +75,7 @@ pub async fn save_folder(
         folders: Vec::new(),
         links: Vec::new(),
         problems: Problems::default(),
+        failed: Vec::new(),
         total_bytes: size_bytes,
         done_bytes: 0,
         n_files: 0,
@@ -346,6 +334,7 @@ struct Filling<'t> {
     folders: Vec<(PathBuf, Attributes)>,
     links: Vec<(PathBuf, String)>,
     problems: Problems,
+    failed: Vec<FailedFile>,
     /// Bytes of all files.
     total_bytes: u64,
     /// Bytes of those that are dealt with.
@@ -418,7 +407,7 @@ impl Filling<'_> {
                 self.folders.push((place, Attributes::of(entry)));
                 continue;
             }
-            match self.file(entry, place, report, cancel).await {
+            match self.file(entry, place.clone(), report, cancel).await {
                 Ok(bytes) => {
                     self.n_files += 1;
                     size_bytes = size_bytes.saturating_add(bytes);
@@ -426,6 +415,9 @@ impl Filling<'_> {
                 Err(error) if ends_all(&error) => return Err(error),
                 Err(error) => {
                     self.problems.of(path, &error.message);
+                    if error.retry != Retry::Never {
+                        self.failed.push(self.failed_file(path, &place));
+                    }
                     first_failure.get_or_insert(error);
                 }
             }
@@ -437,9 +429,19 @@ impl Filling<'_> {
                 folders: self.folders,
                 links: self.links,
                 problems: self.problems,
+                failed: self.failed,
                 n_files: self.n_files,
                 size_bytes,
             }),
+        }
+    }
+
+    /// One that could not be had, and where it would be.
+    fn failed_file(&self, path: &str, place: &Path) -> FailedFile {
+        let inside = place.strip_prefix(&self.names.root).unwrap_or(place);
+        FailedFile {
+            path: path.to_owned(),
+            inside: inside.to_path_buf(),
         }
     }
 
@@ -541,6 +543,7 @@ struct Filled {
     folders: Vec<(PathBuf, Attributes)>,
     links: Vec<(PathBuf, String)>,
     problems: Problems,
+    failed: Vec<FailedFile>,
     n_files: usize,
     size_bytes: u64,
 }
@@ -572,6 +575,8 @@ impl Filled {
             n_files: self.n_files,
             size_bytes: self.size_bytes,
             problems: self.problems.text(),
+            failed: self.failed,
+            unchecked: None,
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Downloads that continue whatever page the window shows: a queue with a limit, and a record of what is not done.
 
+mod items;
 mod keeping;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -8,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use sendense_types::{
     AppError, AppEvent, BackupId, ByteSize, Download, DownloadId, DownloadKind, DownloadProgress,
-    DownloadState, ErrorKind, FolderSize, HubId, MountId, Retry,
+    DownloadState, ErrorKind, FolderFormat, FolderSize, HubId, MountId, Retry,
 };
 use sendense_words as words;
 use tokio::runtime::Handle;
@@ -18,12 +20,14 @@ use tokio::sync::{Mutex as AsyncMutex, Notify};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
+pub use self::items::name_for;
+use self::items::occupant;
 use super::arrival::remove_left;
-use super::measure::{free_name, measure_folder};
+use super::measure::measure_folders;
 use super::record::DownloadRecord;
-use super::{Destination, Existing, SavedArchive, save_file, save_zip};
+use super::{Destination, FailedFile, SavedFolder, save_file, save_folder};
 use crate::mounts::Hold;
-use crate::{Events, HubSession, Mounts, Platform, Result, local_name};
+use crate::{Events, HubSession, Mounts, Result};
 
 /// So many at the same time; deployed hubs open each disk once, and more would only share its speed.
 const CONCURRENT_DOWNLOADS: usize = 2;
@@ -70,6 +74,8 @@ struct Job {
     source: Source,
     /// Keeps the mount from the moment on that somebody asked for the file.
     hold: Option<Hold>,
+    /// Files of a folder that could not be had.
+    failed: Vec<FailedFile>,
 }
 
 /// What a mount was of.
@@ -78,6 +84,7 @@ struct Source {
     hub: HubId,
     backup_id: Option<BackupId>,
     disk_index: Option<u32>,
+    vm_name: Option<String>,
 }
 
 /// What is to be saved, and where.
@@ -87,10 +94,14 @@ pub struct NewDownload {
     pub mount_id: MountId,
     /// Its path on that mount, as the hub gives it.
     pub path: String,
-    /// A file, or a folder as an archive.
+    /// A file, or a folder and what becomes of it.
     pub kind: DownloadKind,
     /// Where it goes.
     pub destination: Destination,
+    /// Of a file, its size in bytes, as its folder says.
+    pub size_bytes: Option<u64>,
+    /// When it was changed last, as its folder says.
+    pub modified_time: Option<Timestamp>,
 }
 
 impl Downloads {
@@ -131,21 +142,30 @@ impl Downloads {
 
     /// Puts a download at the end of the queue.
     pub fn add(&self, new: NewDownload) -> Download {
+        let mount = self.inner.mounts.known(&new.mount_id);
+        let source = Source {
+            hub: self.inner.mounts.hub_of(&new.mount_id),
+            backup_id: mount.as_ref().and_then(|mount| mount.backup_id.clone()),
+            disk_index: mount.as_ref().and_then(|mount| mount.disk_index),
+            vm_name: mount.and_then(|mount| mount.vm_name),
+        };
+        self.add_from(new, source)
+    }
+
+    fn add_from(&self, new: NewDownload, source: Source) -> Download {
         let NewDownload {
             mount_id,
             path,
             kind,
             destination,
+            size_bytes,
+            modified_time,
         } = new;
         let (name, folder) = shown(&destination.path);
-        let mount = self.inner.mounts.known(&mount_id);
-        let source = Source {
-            hub: self.inner.mounts.hub_of(&mount_id),
-            backup_id: mount.as_ref().and_then(|mount| mount.backup_id.clone()),
-            disk_index: mount.as_ref().and_then(|mount| mount.disk_index),
-        };
-        let vm_name = mount.and_then(|mount| mount.vm_name);
-        let hold = Some(self.inner.mounts.hold(&mount_id));
+        let mount_id = self.inner.mounts.current_id(&mount_id);
+        let there = occupant(&destination, kind);
+        // Somebody may take days to decide.
+        let hold = there.is_none().then(|| self.inner.mounts.hold(&mount_id));
         let mut queue = self.queue();
         queue.last_id += 1;
         let download = Download {
@@ -154,9 +174,14 @@ impl Downloads {
             folder,
             mount_id,
             path,
-            vm_name,
+            vm_name: source.vm_name.clone(),
             kind,
-            state: DownloadState::Queued,
+            size_bytes,
+            modified_time,
+            state: match there {
+                Some(there) => DownloadState::Taken { there },
+                None => DownloadState::Queued,
+            },
             progress: None,
         };
         let job = Job {
@@ -164,6 +189,7 @@ impl Downloads {
             destination,
             source,
             hold,
+            failed: Vec::new(),
         };
         queue.jobs.insert(download.download_id, job);
         drop(queue);
@@ -172,43 +198,21 @@ impl Downloads {
         download
     }
 
-    /// Puts files of one mount at the end of the queue, given by path and name, to be saved in one folder
-    /// under names that are free there.
-    pub fn add_files(
-        &self,
-        mount_id: &MountId,
-        files: Vec<(String, String)>,
-        folder: &Path,
-    ) -> Vec<Download> {
-        let mut taken = Vec::new();
-        let mut added = Vec::new();
-        for (path, name) in files {
-            let name = local_name(&name, Platform::current());
-            // Two names of the backup may be one on this system; neither replaces the other.
-            let place = free_name(&folder.join(name), &taken);
-            taken.push(place.clone());
-            added.push(self.add(NewDownload {
-                mount_id: mount_id.clone(),
-                path,
-                kind: DownloadKind::File,
-                destination: Destination {
-                    path: place,
-                    existing: Existing::Keep,
-                },
-            }));
-        }
-        added
-    }
-
-    /// How much is in a folder and everything below, and what of it will not arrive.
+    /// How much is in folders and everything below, and what of it will not arrive as it is.
     ///
     /// # Errors
-    /// When the hub cannot list it.
-    pub async fn measure_folder(&self, mount_id: &MountId, path: &str) -> Result<FolderSize> {
+    /// When the hub cannot list them.
+    pub async fn measure_folders(
+        &self,
+        mount_id: &MountId,
+        paths: &[String],
+        format: FolderFormat,
+    ) -> Result<FolderSize> {
         let lasts = self.inner.mounts.lasts(mount_id);
         let hub = self.inner.mounts.hub_of(mount_id);
         let measured = self.inner.session.ask_at(&hub, async |hub| {
-            measure_folder(&hub.for_as_long_as(lasts), mount_id, path).await
+            let hub = hub.for_as_long_as(lasts);
+            measure_folders(&hub, mount_id, paths, format).await
         });
         measured.await
     }
@@ -401,7 +405,12 @@ impl Downloads {
                     Err(error) if error.kind == ErrorKind::Cancelled => {
                         downloads.stopped(id, destination).await
                     }
-                    Err(error) => DownloadState::Failed { error },
+                    Err(error) => match occupant(&destination, download.kind) {
+                        Some(there) if error.kind == ErrorKind::Conflict => {
+                            DownloadState::Taken { there }
+                        }
+                        _ => DownloadState::Failed { error },
+                    },
                 };
                 downloads.end(id, state);
                 downloads.start_next();
@@ -466,16 +475,46 @@ impl Downloads {
                                 size_bytes: saved.size_bytes,
                                 n_files: None,
                                 notes: Vec::new(),
+                                n_failed: 0,
                             })
                     }
-                    DownloadKind::Zip => {
-                        save_zip(&hub, mount_id, path, destination, &mut report, cancel)
+                    DownloadKind::Folder(format) => {
+                        let report = &mut report;
+                        save_folder(&hub, mount_id, path, format, destination, report, cancel)
                             .await
-                            .map(done)
+                            .map(|folder| self.done(id, folder))
                     }
                 }
             })
             .await
+    }
+
+    /// What is said of a folder that was saved.
+    fn done(&self, id: DownloadId, folder: SavedFolder) -> DownloadState {
+        let SavedFolder {
+            size_bytes,
+            n_files,
+            problems,
+            failed,
+            unchecked,
+            ..
+        } = folder;
+        let mut notes = Vec::new();
+        notes.extend(problems);
+        if let Some(error) = unchecked {
+            let size = ByteSize(size_bytes);
+            notes.push(words::failures::archive_unchecked(size, error.message));
+        }
+        let n_failed = failed.len();
+        if let Ok(job) = self.queue().job(id) {
+            job.failed = failed;
+        }
+        DownloadState::Done {
+            size_bytes,
+            n_files: Some(n_files),
+            notes,
+            n_failed,
+        }
     }
 
     fn moved_on(&self, id: DownloadId, progress: DownloadProgress) {
@@ -560,29 +599,6 @@ impl Queue {
     }
 }
 
-/// What is said of an archive that was saved.
-fn done(archive: SavedArchive) -> DownloadState {
-    let SavedArchive {
-        saved,
-        n_files,
-        not_restored,
-        unchecked,
-    } = archive;
-    let mut notes = Vec::new();
-    notes.extend(not_restored);
-    if let Some(error) = unchecked {
-        notes.push(words::failures::archive_unchecked(
-            ByteSize(saved.size_bytes),
-            error.message,
-        ));
-    }
-    DownloadState::Done {
-        size_bytes: saved.size_bytes,
-        n_files: Some(n_files),
-        notes,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -595,10 +611,11 @@ mod tests {
     use sendense_types::{SignInKind, Trust};
 
     use super::*;
+    use crate::download::Existing;
     use crate::testing::{FakeHub, json};
     use crate::{MemorySecrets, MountRecord};
 
-    fn no_downloads(runtime: &tokio::runtime::Runtime) -> Downloads {
+    pub(super) fn no_downloads(runtime: &tokio::runtime::Runtime) -> Downloads {
         let (events, (_, settings)) = (Events::new(), watch::channel(Settings::default()));
         let secrets = Arc::new(MemorySecrets::default());
         let hub = HubId::this_computer();
@@ -611,26 +628,6 @@ mod tests {
         let record = MountRecord::in_folder(None);
         let mounts = Mounts::new(session.clone(), settings, clock, record);
         Downloads::new(session, mounts, events, DownloadRecord::in_folder(None))
-    }
-
-    #[test]
-    fn files_saved_together_get_names_of_their_own() {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let downloads = no_downloads(&runtime);
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("b.txt"), "somebody's").unwrap();
-        let files = [
-            ("/1", "a.txt"),
-            ("/2", "A.TXT"),
-            ("/3", "b.txt"),
-            ("/4", "../c"),
-        ];
-        let files = files.map(|(path, name)| (path.to_owned(), name.to_owned()));
-        let added = downloads.add_files(&MountId::new("m1"), files.to_vec(), folder.path());
-        let names: Vec<&str> = added.iter().map(|added| added.name.as_str()).collect();
-        assert_eq!(names[..3], ["a.txt", "A (2).TXT", "b (2).txt"]);
-        let place = folder.path().to_string_lossy();
-        assert!(added.iter().all(|added| added.folder == place), "{added:?}");
     }
 
     /// Whoever runs the window may call from its own thread, on which tokio is not.
@@ -646,6 +643,8 @@ mod tests {
                 path: PathBuf::from("a"),
                 existing: Existing::Keep,
             },
+            size_bytes: None,
+            modified_time: None,
         });
         let ends_failed = || {
             let began = Instant::now();
@@ -728,6 +727,8 @@ mod tests {
                 path: folder.path().join("a"),
                 existing: Existing::Keep,
             },
+            size_bytes: None,
+            modified_time: None,
         };
         let mut news = events.subscribe();
         let asked_before = hub.asked().len();

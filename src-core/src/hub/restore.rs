@@ -230,11 +230,16 @@ impl HubClient {
     }
 
     /// A folder as a zip archive, whose length is not known (contract D51).
-    pub(crate) async fn open_zip(&self, mount_id: &MountId, path: &str) -> Result<Body> {
+    pub(crate) async fn open_archive(
+        &self,
+        mount_id: &MountId,
+        path: &str,
+        format: &str,
+    ) -> Result<Body> {
         let mut url = self.v1(&["restore", mount_id.as_str(), "download-directory"])?;
         url.query_pairs_mut()
             .append_pair("path", path)
-            .append_pair("format", "zip");
+            .append_pair("format", format);
         let request = self.request(Method::GET, url);
         self.open(request, words::failures::silent_folder).await
     }

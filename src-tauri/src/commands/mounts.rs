@@ -2,7 +2,7 @@
 
 use sendense_core::{Downloads, HubSession, Mounts};
 use sendense_types::commands::{
-    BrowseFolder, CloseMount, GetMountSlots, KeepMountOpen, ListFiles, ListMounts, MeasureFolder,
+    BrowseFolder, CloseMount, GetMountSlots, KeepMountOpen, ListFiles, ListMounts, MeasureFolders,
     OpenBackupDisk, Remount, Reply,
 };
 use tauri::{State, command};
@@ -75,11 +75,11 @@ pub(crate) async fn list_files(
 }
 
 #[command]
-pub(crate) async fn measure_folder(
+pub(crate) async fn measure_folders(
     downloads: State<'_, Downloads>,
-    request: MeasureFolder,
-) -> Result<Reply<MeasureFolder>> {
+    request: MeasureFolders,
+) -> Result<Reply<MeasureFolders>> {
     downloads
-        .measure_folder(&request.mount_id, &request.path)
+        .measure_folders(&request.mount_id, &request.paths, request.format)
         .await
 }

@@ -111,7 +111,7 @@ pub(crate) fn Activity() -> Html {
                 <h2>{ words::downloads::title() }</h2>
                 <ul class="rows" aria-label={words::downloads::title()}>
                     for download in downloads {
-                        <DownloadRow key={download.download_id.0} download={download.clone()} />
+                        <DownloadRow key={download.download_id.0} download={download.clone()} n_taken={super::n_taken(&app.downloads)} />
                     }
                 </ul>
             }

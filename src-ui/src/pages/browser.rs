@@ -13,8 +13,10 @@ mod trouble;
 
 use std::rc::Rc;
 
-use sendense_types::commands::{BrowseFolder, ListFiles, ListMounts, Remount};
-use sendense_types::{AppError, ErrorKind, FileEntry, FileKind, Listing, MountId, OpenMount};
+use sendense_types::commands::{BrowseFolder, ListFiles, ListMounts, Remount, SaveSettings};
+use sendense_types::{
+    AppError, ErrorKind, FileEntry, FileKind, Listing, MountId, OpenMount, Settings,
+};
 use sendense_words as words;
 use yew::prelude::*;
 use yew_router::prelude::*;
@@ -25,7 +27,7 @@ use self::head::Head;
 use self::keys::{Keys, use_keys};
 use self::navigation::{Go, Navigation};
 use self::remarks::remarks;
-use self::saving::{Folder as SavedFolder, use_saving};
+use self::saving::{Wanted, use_saving};
 use self::table::{Emptiness, FileTable, RowActions, file_table};
 use self::toolbar::{Toolbar, toolbar};
 use self::trouble::trouble;
@@ -98,6 +100,7 @@ fn Folder(props: &FolderProps) -> Html {
     let listing = use_query(list(&here.path), 0);
     let top = use_query(list("/"), 0);
     let saving = use_saving(mount_id);
+    let settings = use_action::<SaveSettings>(Callback::noop());
     let remount = use_action::<Remount>(Callback::from(move |mount: OpenMount| {
         if let Some(navigator) = &navigator {
             navigator.replace(&Route::Browser {
@@ -128,13 +131,14 @@ fn Folder(props: &FolderProps) -> Html {
     let chosen = chosen(&files, &selection);
     let go = dispatching(&here);
     let select = dispatching(&selection);
-    let on_open = opening(&files, &go, &saving.on_save);
+    let on_save_items = saving.on_save.reform(Wanted::Items);
+    let on_open = opening(&files, &go, &on_save_items);
     let deeds = Deeds {
         on_open: {
             let cursor = selection.cursor;
             on_open.reform(move |()| cursor)
         },
-        on_save: on_save(&chosen, &saving.on_save),
+        on_save: on_save(&chosen, &on_save_items),
         on_copy_paths: on_copy_paths(&chosen),
         on_select_all: {
             let n_rows = files.len();
@@ -161,13 +165,18 @@ fn Folder(props: &FolderProps) -> Html {
     let is_gone = !mount.is_open || listing.error.as_ref().is_some_and(is_expired);
     let emptiness = emptiness(listing.data.as_deref(), listing.is_loading, &here.filter);
     let on_folder = {
-        let folder = chosen_folder(&chosen).unwrap_or_else(|| SavedFolder {
-            path: here.path.clone(),
-            name: name_of(&here.path, mount),
-        });
-        saving
-            .on_save_folder
-            .reform(move |_: MouseEvent| folder.clone())
+        let folder = chosen_folder(&chosen)
+            .unwrap_or_else(|| Wanted::Folder(here.path.clone(), name_of(&here.path, mount)));
+        saving.on_save.reform(move |_: MouseEvent| folder.clone())
+    };
+    let on_format = {
+        let settings_now = app.settings.clone();
+        settings.run.reform(move |folder_format| SaveSettings {
+            settings: Settings {
+                folder_format,
+                ..settings_now.clone()
+            },
+        })
     };
     html! {
         <div class="browser" {onkeydown}>
@@ -180,7 +189,7 @@ fn Folder(props: &FolderProps) -> Html {
         if let Some(folder) = &listing.data {
             { remarks(&folder.damage, &folder.passed_over) }
         }
-        { error_notices(saving.errors.iter().chain(&remount.error), None) }
+        { error_notices(saving.errors.iter().chain(&remount.error).chain(&settings.error), None) }
         { file_table(FileTable {
             table: table.clone(), files: Rc::clone(&files), selection: Rc::new((*selection).clone()), order: *order,
             on_order: on_order(&order), emptiness, actions,
@@ -192,7 +201,7 @@ fn Folder(props: &FolderProps) -> Html {
             />
         }
         { drawer(&app.downloads, mount_id) }
-        { status(files.len(), &chosen, &deeds.on_save, Saved { on_folder, is_counting: saving.is_counting, is_gone }, app.settings.units) }
+        { status(files.len(), &chosen, &deeds.on_save, Saved { on_folder, is_counting: saving.is_counting, is_gone, format: app.settings.folder_format, on_format }, app.settings.units) }
         { saving.question.clone() }
         </div>
     }

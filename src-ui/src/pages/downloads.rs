@@ -1,9 +1,13 @@
 //! The downloads that run and those that are over.
 
+use jiff::Timestamp;
 use sendense_types::commands::{
-    CancelDownload, ForgetDownload, OpenDownload, PauseDownload, RetryDownload, ShowDownload,
+    CancelDownload, DecideDownload, ForgetDownload, OpenDownload, PauseDownload, RetryDownload,
+    RetryFailedFiles, ShowDownload,
 };
-use sendense_types::{ByteSize, Download, DownloadKind, DownloadState, Units};
+use sendense_types::{
+    ByteSize, Download, DownloadKind, DownloadState, FolderFormat, Occupant, OnConflict, Units,
+};
 use sendense_words as words;
 use yew::prelude::*;
 
@@ -30,7 +34,7 @@ pub(crate) fn Downloads() -> Html {
             }
             <ul class="rows" aria-label={words::downloads::title()}>
                 for download in app.downloads.clone() {
-                    <DownloadRow key={download.download_id.0} download={download.clone()} />
+                    <DownloadRow key={download.download_id.0} download={download.clone()} n_taken={n_taken(&app.downloads)} />
                 }
             </ul>
         </div>
@@ -41,6 +45,8 @@ pub(crate) fn Downloads() -> Html {
 #[derive(Clone, PartialEq, Properties)]
 pub(crate) struct DownloadRowProps {
     pub(crate) download: Download,
+    /// Downloads that wait for a decision, as this one may.
+    pub(crate) n_taken: usize,
 }
 
 /// One download with its actions.
@@ -55,6 +61,9 @@ pub(crate) fn DownloadRow(props: &DownloadRowProps) -> Html {
     let forget = use_action::<ForgetDownload>(Callback::noop());
     let open = use_action::<OpenDownload>(Callback::noop());
     let show = use_action::<ShowDownload>(Callback::noop());
+    let decide = use_action::<DecideDownload>(Callback::noop());
+    let again = use_action::<RetryFailedFiles>(Callback::noop());
+    let for_all = use_state(|| false);
     let on_cancel = cancel
         .run
         .reform(move |_: MouseEvent| CancelDownload { download_id: id });
@@ -73,6 +82,9 @@ pub(crate) fn DownloadRow(props: &DownloadRowProps) -> Html {
     let on_show = show
         .run
         .reform(move |_: MouseEvent| ShowDownload { download_id: id });
+    let on_again = again
+        .run
+        .reform(move |_: MouseEvent| RetryFailedFiles { download_id: id });
     let failures = [
         &cancel.error,
         &pause.error,
@@ -80,6 +92,8 @@ pub(crate) fn DownloadRow(props: &DownloadRowProps) -> Html {
         &forget.error,
         &open.error,
         &show.error,
+        &decide.error,
+        &again.error,
     ];
     let source = download.vm_name.clone().unwrap_or_default();
     let state = match &download.state {
@@ -87,7 +101,7 @@ pub(crate) fn DownloadRow(props: &DownloadRowProps) -> Html {
             <>
             { bar(percent(download), words::downloads::saving(&download.name), "") }
             <span class="num">{ progress_line(download, units) }</span>
-            if download.kind == DownloadKind::File {
+            if can_go_on(download.kind) {
                 <button class="button is-small" type="button" onclick={on_pause}>{ words::downloads::pause() }</button>
             }
             <button class="button is-small" type="button" onclick={on_cancel}>{ words::common::cancel() }</button>
@@ -97,6 +111,7 @@ pub(crate) fn DownloadRow(props: &DownloadRowProps) -> Html {
             size_bytes,
             n_files,
             notes,
+            n_failed,
         } => html! {
             <>
             if notes.is_empty() {
@@ -108,13 +123,46 @@ pub(crate) fn DownloadRow(props: &DownloadRowProps) -> Html {
                 { ByteSize(*size_bytes).in_units(units) }
                 { n_files.map(|n| format!(" · {}", words::common::files(n as u64))).unwrap_or_default() }
             </span>
+            if *n_failed > 0 {
+                <button class="button is-small" type="button" onclick={on_again}>{ words::downloads::try_again(*n_failed as u64) }</button>
+            }
             <button class="button is-small" type="button" onclick={on_show}>{ words::downloads::show_in_folder() }</button>
-            if download.kind == DownloadKind::File {
+            if can_go_on(download.kind) {
                 <button class="button is-small" type="button" onclick={on_open}>{ words::common::open() }</button>
             }
             <button class="button is-small is-quiet" type="button" onclick={on_forget}>{ words::downloads::forget() }</button>
             </>
         },
+        DownloadState::Taken { there } => {
+            let is_for_all = *for_all;
+            let button = |name: &'static str, decision: OnConflict| {
+                let onclick = decide.run.reform(move |_: MouseEvent| DecideDownload {
+                    download_id: id,
+                    decision,
+                    for_all: is_for_all,
+                });
+                html! { <button class="button is-small" type="button" {onclick}>{ name }</button> }
+            };
+            html! {
+                <>
+                { badge("is-warn", Some(Picture::Warning), words::downloads::name_taken()) }
+                if props.n_taken > 1 {
+                    <label class="check">
+                        <input
+                            type="checkbox" checked={is_for_all}
+                            onchange={let for_all = for_all.clone(); move |_: Event| for_all.set(!is_for_all)}
+                        />
+                        { words::downloads::for_all(props.n_taken as u64) }
+                    </label>
+                }
+                if there.may_be_replaced {
+                    { button(words::downloads::replace(), OnConflict::Replace) }
+                }
+                { button(words::downloads::keep_both(), OnConflict::KeepBoth) }
+                { button(words::downloads::skip(), OnConflict::Skip) }
+                </>
+            }
+        }
         DownloadState::Failed { .. } | DownloadState::Paused | DownloadState::Cancelled => html! {
             <>
             { match &download.state {
@@ -136,6 +184,7 @@ pub(crate) fn DownloadRow(props: &DownloadRowProps) -> Html {
     };
     let notes = match &download.state {
         DownloadState::Done { notes, .. } => notes.clone(),
+        DownloadState::Taken { there } => vec![compared(download, there, units)],
         _ => Vec::new(),
     };
     html! {
@@ -154,6 +203,35 @@ pub(crate) fn DownloadRow(props: &DownloadRowProps) -> Html {
             { error_notices(failures.into_iter().flatten(), None) }
         </li>
     }
+}
+
+/// Downloads whose names are taken.
+pub(crate) fn n_taken(downloads: &[Download]) -> usize {
+    let waits = |download: &&Download| matches!(download.state, DownloadState::Taken { .. });
+    downloads.iter().filter(waits).count()
+}
+
+/// Whether what has arrived of it is of use later; of an archive it is not.
+fn can_go_on(kind: DownloadKind) -> bool {
+    matches!(
+        kind,
+        DownloadKind::File | DownloadKind::Folder(FolderFormat::Files)
+    )
+}
+
+/// "There: 12 KiB, 8 Oct 2025 19:24. In the backup: 14 KiB, 9 Oct 2025 20:03."
+fn compared(download: &Download, there: &Occupant, units: Units) -> String {
+    let facts = |size: Option<u64>, time: Option<Timestamp>| {
+        let size = size.map(|size| ByteSize(size).in_units(units));
+        let facts: Vec<String> = size.into_iter().chain(time.map(format::date)).collect();
+        facts.join(", ")
+    };
+    let here = facts(there.size_bytes, there.modified_time);
+    if there.size_bytes.is_none() || download.size_bytes.is_none() {
+        return words::downloads::there(here);
+    }
+    let ours = facts(download.size_bytes, download.modified_time);
+    words::downloads::compared(here, ours)
 }
 
 fn percent(download: &Download) -> Option<f64> {

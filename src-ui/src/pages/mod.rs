@@ -13,7 +13,7 @@ mod vms;
 
 pub(crate) use self::activity::Activity;
 pub(crate) use self::browser::Browser;
-pub(crate) use self::downloads::{DownloadRow, Downloads};
+pub(crate) use self::downloads::{DownloadRow, Downloads, n_taken};
 pub(crate) use self::history::History;
 pub(crate) use self::mounts::Mounts;
 pub(crate) use self::repositories::Repositories;

@@ -9,15 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use sendense_core::download::{SavedArchive, save_file, save_zip};
+use sendense_core::download::{SavedFolder, save_file, save_folder};
 use sendense_core::{Backups, Events, HubClient, HubSession, MemorySecrets, Token, watch_backup};
 use sendense_tests::{
     DeployedHub, Hazards, SampleVm, empty_disk, sample_vm, sendense, sha256_file, temp_dir, tool,
 };
 use sendense_types::commands::Credentials;
 use sendense_types::{
-    AppError, AppEvent, Backup, BackupStatus, BackupType, ErrorKind, HubId, RepositoryId,
-    RepositoryPlace, Secret, SessionState, SignInKind, Trust, Vm, VmState,
+    AppError, AppEvent, Backup, BackupStatus, BackupType, ErrorKind, FolderFormat, HubId,
+    RepositoryId, RepositoryPlace, Secret, SessionState, SignInKind, Trust, Vm, VmState,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -550,16 +550,17 @@ async fn a_folder_that_cannot_be_a_repository_is_told_with_the_hubs_reason() {
 }
 
 /// The archive of everything on a disk, and where it is.
-async fn save_all(site: &Site, disk_index: u32) -> (Result<SavedArchive, AppError>, PathBuf) {
+async fn save_all(site: &Site, disk_index: u32) -> (Result<SavedFolder, AppError>, PathBuf) {
     let backup = site
         .back_up(BackupType::Full, &site.repository().await)
         .await;
     let mount = site.hub.mount(&backup.backup_id, disk_index).await.unwrap();
     let target = site.folder.path().join("all.zip");
-    let saved = save_zip(
+    let saved = save_folder(
         &site.hub,
         &mount.mount_id,
         "/",
+        FolderFormat::Zip,
         &destination(&target),
         &mut |_| {},
         &CancellationToken::new(),
@@ -601,7 +602,7 @@ async fn what_a_hub_puts_in_the_place_of_links_is_taken_out_and_named() {
     .await;
     let (saved, target) = save_all(&site, 1).await;
     let saved = saved.unwrap();
-    let left_out = saved.not_restored.unwrap();
+    let left_out = saved.problems.unwrap();
     assert!(left_out.contains("a link"), "{left_out}");
     let listed = tool("unzip").args(["-Z", "-l"]).arg(&target).run();
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
@@ -609,7 +610,7 @@ async fn what_a_hub_puts_in_the_place_of_links_is_taken_out_and_named() {
         !listed.lines().any(|line| line.starts_with('l')),
         "{listed}"
     );
-    assert_eq!(saved.saved.size_bytes, target.metadata().unwrap().len());
+    assert_eq!(saved.size_bytes, target.metadata().unwrap().len());
     // Nothing of the hub's own files is anywhere in it.
     let content = tool("unzip").arg("-p").arg(&target).run();
     let needle = b"root:x:0:0";

@@ -13,8 +13,8 @@ use sendense_hub::{Auth, Config, LocalHub};
 use sendense_tests::{Random, long, seed, sha256_file, temp_dir, tool};
 use sendense_types::commands::Credentials;
 use sendense_types::{
-    AppError, BackupId, Download, DownloadKind, DownloadState, ErrorKind, HubId, MountId, Settings,
-    Trust,
+    AppError, BackupId, Download, DownloadKind, DownloadState, ErrorKind, FolderFormat, HubId,
+    MountId, Settings, Trust,
 };
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
@@ -336,6 +336,8 @@ async fn a_paused_file_is_gone_on_with_after_a_restart_of_the_app() {
         path: FILE.to_owned(),
         kind: DownloadKind::File,
         destination: destination(&place),
+        size_bytes: None,
+        modified_time: None,
     });
     let running = until_it(&downloads, has_begun).await;
     downloads.pause(running.download_id).unwrap();
@@ -405,6 +407,8 @@ async fn what_a_download_has_left_goes_when_it_is_cancelled_or_taken_off_the_lis
         path: FILE.to_owned(),
         kind: DownloadKind::File,
         destination: destination(&out.path().join("big.bin")),
+        size_bytes: None,
+        modified_time: None,
     };
     let id = downloads.add(new.clone()).download_id;
     until_it(&downloads, has_begun).await;
@@ -467,7 +471,8 @@ async fn save_half_a_folder(hub: &HubClient, mount: &MountId, place: &Path) -> A
             cancel.cancel();
         }
     };
-    let stopped = save_folder(hub, mount, FOLDER, &destination(place), report, &cancel).await;
+    let (files, place) = (FolderFormat::Files, destination(place));
+    let stopped = save_folder(hub, mount, FOLDER, files, &place, report, &cancel).await;
     stopped.unwrap_err()
 }
 
@@ -478,6 +483,7 @@ async fn save_all(hub: &HubClient, mount: &MountId, place: &Path) -> Result<Save
         hub,
         mount,
         FOLDER,
+        FolderFormat::Files,
         &destination(place),
         &mut |_| {},
         &cancel,

@@ -156,3 +156,79 @@ fn strangers_things_are_not_touched_and_nothing_is_written_through_a_link() {
     assert_ne!(refused.code, Some(0), "there is no note: {refused}");
     assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
 }
+
+#[test]
+fn a_tar_archive_holds_the_folder_as_it_is() {
+    let (site, original) = site();
+    let mount_id = site.mount(0);
+    let out = site.folder.path().join("out");
+    let saved = site
+        .hub
+        .sendense()
+        .current_dir(&out)
+        .args(["restore", "get-dir", &mount_id, "/partition-1"])
+        .args(["-o", "tree.tar.gz", "--json"])
+        .outcome();
+    assert_eq!(saved.code, Some(0), "{saved}");
+    let restored = out.join("tree");
+    fs::create_dir(&restored).unwrap();
+    let unpacked = tool("tar")
+        .current_dir(&restored)
+        .args(["--extract", "--gzip", "--preserve-permissions"])
+        .args(["--file", "../tree.tar.gz", "--exclude=_NOT RESTORED*"])
+        .run();
+    assert_eq!(unpacked.error_text(), "");
+    assert_eq!(entries(&restored), entries(&original));
+    tool("diff")
+        .args(["--recursive", "--no-dereference", "--exclude=lost+found"])
+        .args(["--exclude=pipe"])
+        .args([&original, &restored])
+        .run();
+    let problems = saved.json()["not_restored"].as_str().unwrap().to_owned();
+    assert!(problems.contains("/pipe"), "{problems}");
+}
+
+#[test]
+fn many_are_saved_together_and_names_that_are_taken_are_dealt_with_as_asked() {
+    let (site, original) = site();
+    let mount_id = site.mount(0);
+    let out = site.folder.path().join("out");
+    let get_many = |paths: &[&str], on_conflict: &str| {
+        site.hub
+            .sendense()
+            .current_dir(&out)
+            .args(["restore", "get-many", &mount_id])
+            .args(paths)
+            .args(["-o", ".", "--on-conflict", on_conflict, "--json"])
+            .outcome()
+    };
+    let paths = ["/partition-1/plain.txt", "/partition-1/tief"];
+    let saved = get_many(&paths, "fail");
+    assert_eq!(saved.code, Some(0), "{saved}");
+    assert_eq!(site.out(), ["plain.txt", "tief"]);
+    assert_eq!(entries(&out.join("tief")), entries(&original.join("tief")));
+
+    fs::write(out.join("plain.txt"), "mine").unwrap();
+    let mine = || fs::read(out.join("plain.txt")).unwrap() == b"mine";
+    let skipped = get_many(&paths, "skip");
+    assert_eq!(skipped.code, Some(0), "{skipped}");
+    assert_eq!(skipped.json()["saved"].as_array().unwrap().len(), 0);
+    assert!(mine());
+    let refused = get_many(&paths, "fail");
+    assert_ne!(refused.code, Some(0), "{refused}");
+    assert_eq!(refused.json()["failed"].as_array().unwrap().len(), 2);
+    assert!(mine());
+    let both = get_many(&paths, "keep-both");
+    assert_eq!(both.code, Some(0), "{both}");
+    assert!(mine());
+    assert_eq!(
+        site.out(),
+        ["plain (2).txt", "plain.txt", "tief", "tief (2)"]
+    );
+    // A folder is replaced by nothing; what can be had is had.
+    let replaced = get_many(&paths, "replace");
+    assert_ne!(replaced.code, Some(0), "{replaced}");
+    let wanted = fs::read(original.join("plain.txt")).unwrap();
+    assert_eq!(fs::read(out.join("plain.txt")).unwrap(), wanted);
+    assert_eq!(fs::read(out.join("plain (2).txt")).unwrap(), wanted);
+}

@@ -9,7 +9,7 @@ use sendense_tests::{ntfs_cat, target_dir, tool, until};
 use super::desk::Desk;
 
 /// How long a small file may take to be there.
-const WRITTEN_WITHIN: Duration = Duration::from_secs(30);
+pub(super) const WRITTEN_WITHIN: Duration = Duration::from_secs(30);
 /// Enter, as WebDriver spells it.
 const ENTER: &str = "\u{e007}";
 const ESCAPE: &str = "\u{e00c}";
@@ -112,8 +112,10 @@ async fn from_the_first_start_to_a_restored_file() {
     desk.gone("//*[@role='menu']").await;
 
     let archive = desk.home().join("folder.zip");
+    desk.click_on("//select[@aria-label='Save folders as']/option[.='ZIP']")
+        .await;
     desk.press("Download folder").await;
-    desk.save_as("Save folder as ZIP", &archive);
+    desk.save_as("Save folder as an archive", &archive);
     until("the archive", WRITTEN_WITHIN, || {
         archive.exists().then_some(())
     });

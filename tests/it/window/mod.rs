@@ -13,6 +13,7 @@ mod leaving;
 mod remote;
 mod repositories;
 mod running;
+mod saving;
 mod tour;
 mod tray;
 mod upkeep;

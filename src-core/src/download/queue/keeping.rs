@@ -82,8 +82,10 @@ impl Queue {
             folder,
             mount_id: row.mount_id,
             path: row.path,
-            vm_name: row.vm_name,
+            vm_name: row.vm_name.clone(),
             kind: row.kind,
+            size_bytes: None,
+            modified_time: None,
             state: DownloadState::Paused,
             progress: row.progress,
         };
@@ -100,8 +102,10 @@ impl Queue {
                 hub: hub.clone(),
                 backup_id: Some(row.backup_id),
                 disk_index: Some(row.disk_index),
+                vm_name: row.vm_name,
             },
             hold: None,
+            failed: Vec::new(),
         };
         self.jobs.insert(download.download_id, job);
         download

@@ -6,7 +6,7 @@ use sendense_types::{FileEntry, FileKind};
 use sendense_words as words;
 use yew::prelude::*;
 
-use super::saving::Folder;
+use super::saving::Wanted;
 use crate::components::MenuItem;
 use crate::state::selection::Selection;
 
@@ -24,24 +24,20 @@ pub(super) fn size_of(chosen: &[Rc<FileEntry>]) -> u64 {
 
 /// Why these cannot be saved; empty if they can.
 pub(super) fn why_not(chosen: &[Rc<FileEntry>]) -> &'static str {
-    let has_folders =
-        chosen.len() > 1 && chosen.iter().any(|file| file.kind == FileKind::Directory);
     let has_unreadable = chosen.iter().any(|file| file.unreadable.is_some());
-    match (chosen.is_empty(), has_folders, has_unreadable) {
-        (true, ..) => words::browser::select_file(),
-        (_, true, _) => words::browser::one_folder(),
-        (_, _, true) => words::browser::some_unreadable(),
+    match (chosen.is_empty(), has_unreadable) {
+        (true, _) => words::browser::select_file(),
+        (_, true) => words::browser::some_unreadable(),
         _ => "",
     }
 }
 
 /// The selected folder, if nothing else is selected.
-pub(super) fn chosen_folder(chosen: &[Rc<FileEntry>]) -> Option<Folder> {
+pub(super) fn chosen_folder(chosen: &[Rc<FileEntry>]) -> Option<Wanted> {
     match chosen {
-        [file] if file.kind == FileKind::Directory && file.unreadable.is_none() => Some(Folder {
-            path: file.path.clone(),
-            name: file.name.clone(),
-        }),
+        [file] if file.kind == FileKind::Directory && file.unreadable.is_none() => {
+            Some(Wanted::Folder(file.path.clone(), file.name.clone()))
+        }
         _ => None,
     }
 }
@@ -99,10 +95,7 @@ mod tests {
         assert_eq!(off(&[]), ["Open", "Download…"]);
         assert_eq!(off(&[Rc::clone(&file)]), ["Open"]);
         assert_eq!(off(&[Rc::clone(&folder)]), [""; 0]);
-        assert_eq!(
-            off(&[Rc::clone(&file), Rc::clone(&folder)]),
-            ["Open", "Download…"]
-        );
+        assert_eq!(off(&[Rc::clone(&file), Rc::clone(&folder)]), ["Open"]);
         assert_eq!(
             size_of(&[file, folder]),
             1129,

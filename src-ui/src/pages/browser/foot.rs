@@ -2,21 +2,25 @@
 
 use std::rc::Rc;
 
-use sendense_types::{ByteSize, Download, DownloadState, FileEntry, MountId, Units};
+use sendense_types::{ByteSize, Download, DownloadState, FileEntry, FolderFormat, MountId, Units};
 use sendense_words as words;
 use yew::prelude::*;
 
 use super::chosen::{size_of, why_not};
+use super::saving::format_choice;
 use crate::components::{Picture, icon};
-use crate::pages::DownloadRow;
+use crate::pages::{DownloadRow, n_taken};
 
-/// The downloads from this mount that run, or are paused.
+/// The downloads from this mount that run, are paused, or wait for a decision.
 pub(super) fn drawer(downloads: &[Download], mount_id: &MountId) -> Html {
     let is_running = |download: &&Download| {
         let state = &download.state;
         matches!(
             state,
-            DownloadState::Running | DownloadState::Queued | DownloadState::Paused
+            DownloadState::Running
+                | DownloadState::Queued
+                | DownloadState::Paused
+                | DownloadState::Taken { .. }
         )
     };
     let of_mount = downloads
@@ -29,7 +33,7 @@ pub(super) fn drawer(downloads: &[Download], mount_id: &MountId) -> Html {
     html! {
         <ul class="rows drawer" aria-label={words::browser::running()}>
             for download in running {
-                <DownloadRow key={download.download_id.0} download={download.clone()} />
+                <DownloadRow key={download.download_id.0} download={download.clone()} n_taken={n_taken(downloads)} />
             }
         </ul>
     }
@@ -40,6 +44,8 @@ pub(super) struct Saved {
     pub(super) on_folder: Callback<MouseEvent>,
     pub(super) is_counting: bool,
     pub(super) is_gone: bool,
+    pub(super) format: FolderFormat,
+    pub(super) on_format: Callback<FolderFormat>,
 }
 
 /// The number of items, the selection, and the download buttons.
@@ -58,6 +64,7 @@ pub(super) fn status(
                 <span title={words::browser::bytes(size)}>{ words::browser::selected_size(chosen.len(), ByteSize(size).in_units(units)) }</span>
             }
             <span class="page__space"></span>
+            { format_choice(saved.format, &saved.on_format) }
             <button
                 class="button is-small" type="button" onclick={saved.on_folder} disabled={saved.is_counting || saved.is_gone}
                 title={words::browser::download_folder_hint()}

@@ -1,66 +1,95 @@
-//! Saving the selection: one file, several, or a folder as an archive. A large folder is asked about first.
+//! Saving the selection: one file, several files and folders, or one folder. What is large, or will not arrive as it is, is
+//! asked about first.
 
 use std::rc::Rc;
 
-use sendense_types::commands::{MeasureFolder, SaveFile, SaveFiles, SaveFolderAsZip};
-use sendense_types::{AppError, ByteSize, FileEntry, FileKind, FolderSize, MountId, Units};
+use sendense_types::commands::{MeasureFolders, SaveFile, SaveFolder, SaveItem, SaveItems};
+use sendense_types::{AppError, ByteSize, FileEntry, FileKind, FolderFormat, FolderSize, MountId};
 use sendense_words as words;
 use yew::prelude::*;
 
 use crate::components::Dialog;
 use crate::hooks::use_action;
 use crate::ipc;
+use crate::state::app::AppContext;
 
-/// Folders larger than this are asked about before they are saved.
+/// What holds more than this is asked about before it is saved.
 const LARGE_BYTES: u64 = 1 << 30;
 
-/// A folder on the mount, and the name of its archive.
+/// What somebody wants to save.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Folder {
-    pub(super) path: String,
-    pub(super) name: String,
+pub(super) enum Wanted {
+    /// A folder on the mount, and its name.
+    Folder(String, String),
+    /// Files and folders that are selected.
+    Items(Vec<Rc<FileEntry>>),
 }
 
 /// The ways to save, and what became of them.
 pub(super) struct Saving {
-    /// Saves files, or one folder.
-    pub(super) on_save: Callback<Vec<Rc<FileEntry>>>,
-    pub(super) on_save_folder: Callback<Folder>,
-    /// A folder is being measured.
+    pub(super) on_save: Callback<Wanted>,
+    /// Folders are being measured.
     pub(super) is_counting: bool,
     pub(super) errors: Vec<AppError>,
-    /// The dialog about a large folder, while it is open.
+    /// The dialog about what was found, while it is open.
     pub(super) question: Html,
 }
 
 /// Saves from one mount; the shell asks where to.
 #[hook]
 pub(super) fn use_saving(mount_id: &MountId) -> Saving {
-    let units = use_context::<Units>().unwrap_or_default();
+    let app = use_context::<AppContext>();
+    let settings = app.map(|app| app.settings.clone()).unwrap_or_default();
+    let (units, format) = (settings.units, settings.folder_format);
     let save_file = use_action::<SaveFile>(Callback::noop());
-    let save_files = use_action::<SaveFiles>(Callback::noop());
-    let save_zip = use_action::<SaveFolderAsZip>(Callback::noop());
-    let large = use_state(|| None::<(Folder, FolderSize)>);
+    let save_folder = use_action::<SaveFolder>(Callback::noop());
+    let save_items = use_action::<SaveItems>(Callback::noop());
+    let found = use_state(|| None::<(Wanted, FolderSize)>);
     let is_counting = use_state(|| false);
     let count_error = use_state(|| None::<AppError>);
 
     let save_now = {
-        let id = mount_id.clone();
-        save_zip.run.reform(move |folder: Folder| SaveFolderAsZip {
-            mount_id: id.clone(),
-            path: folder.path,
-            name: folder.name,
+        let mount_id = mount_id.clone();
+        let (file, folder) = (save_file.run.clone(), save_folder.run.clone());
+        let items = save_items.run.clone();
+        Callback::from(move |wanted: Wanted| {
+            let mount_id = mount_id.clone();
+            match alone(wanted) {
+                Wanted::Folder(path, name) => folder.emit(SaveFolder {
+                    mount_id,
+                    path,
+                    name,
+                    format,
+                }),
+                Wanted::Items(files) => match files.as_slice() {
+                    [one] => file.emit(SaveFile {
+                        mount_id,
+                        path: one.path.clone(),
+                        name: one.name.clone(),
+                    }),
+                    files => items.emit(SaveItems {
+                        mount_id,
+                        items: files.iter().map(|file| item(file)).collect(),
+                        format,
+                    }),
+                },
+            }
         })
     };
-    let on_save_folder = {
-        let (mount_id, save_now, large) = (mount_id.clone(), save_now.clone(), large.clone());
+    let on_save = {
+        let (mount_id, save_now, found) = (mount_id.clone(), save_now.clone(), found.clone());
         let (is_counting, count_error) = (is_counting.clone(), count_error.clone());
-        Callback::from(move |folder: Folder| {
-            let request = MeasureFolder {
+        Callback::from(move |wanted: Wanted| {
+            let paths = folders_of(&wanted);
+            if paths.is_empty() {
+                return save_now.emit(wanted);
+            }
+            let request = MeasureFolders {
                 mount_id: mount_id.clone(),
-                path: folder.path.clone(),
+                paths,
+                format,
             };
-            let (save_now, large) = (save_now.clone(), large.clone());
+            let (save_now, found) = (save_now.clone(), found.clone());
             let (is_counting, count_error) = (is_counting.clone(), count_error.clone());
             is_counting.set(true);
             count_error.set(None);
@@ -68,47 +97,28 @@ pub(super) fn use_saving(mount_id: &MountId) -> Saving {
                 is_counting.set(false);
                 match size {
                     Ok(size) if size.size_bytes > LARGE_BYTES || !size.warnings.is_empty() => {
-                        large.set(Some((folder, size)));
+                        found.set(Some((wanted, size)));
                     }
-                    Ok(_) => save_now.emit(folder),
+                    Ok(_) => save_now.emit(wanted),
                     Err(error) => count_error.set(Some(error)),
                 }
             });
         })
     };
-    let on_save = {
-        let (one, many) = (save_file.run.clone(), save_files.run.clone());
-        let (mount_id, on_save_folder) = (mount_id.clone(), on_save_folder.clone());
-        Callback::from(move |files: Vec<Rc<FileEntry>>| match files.as_slice() {
-            [] => {}
-            [file] if file.kind == FileKind::Directory => on_save_folder.emit(Folder {
-                path: file.path.clone(),
-                name: file.name.clone(),
-            }),
-            [file] => one.emit(SaveFile {
-                mount_id: mount_id.clone(),
-                path: file.path.clone(),
-                name: file.name.clone(),
-            }),
-            files => many.emit(SaveFiles {
-                mount_id: mount_id.clone(),
-                files: files
-                    .iter()
-                    .map(|file| (file.path.clone(), file.name.clone()))
-                    .collect(),
-            }),
-        })
-    };
-    let question = match (*large).clone() {
-        Some((folder, size)) => {
+    let question = match (*found).clone() {
+        Some((wanted, size)) => {
             let close = {
-                let large = large.clone();
-                Callback::from(move |()| large.set(None))
+                let found = found.clone();
+                Callback::from(move |()| found.set(None))
+            };
+            let name = match &wanted {
+                Wanted::Folder(_, name) => name.clone(),
+                Wanted::Items(files) => words::browser::of_selection(files.len() as u64),
             };
             let on_action = {
-                let (folder, close) = (folder.clone(), close.clone());
+                let close = close.clone();
                 Callback::from(move |()| {
-                    save_now.emit(folder.clone());
+                    save_now.emit(wanted.clone());
                     close.emit(());
                 })
             };
@@ -119,7 +129,7 @@ pub(super) fn use_saving(mount_id: &MountId) -> Saving {
             html! {
                 <Dialog {title} action={words::browser::save_anyway()} {on_action} on_close={close}>
                     <p>
-                        { words::browser::large_hint(size.n_files, &folder.name, ByteSize(size.size_bytes).in_units(units)) }
+                        { words::browser::large_hint(size.n_files, name, ByteSize(size.size_bytes).in_units(units)) }
                     </p>
                     for warning in &size.warnings {
                         <p class="is-problem">{ warning }</p>
@@ -131,15 +141,71 @@ pub(super) fn use_saving(mount_id: &MountId) -> Saving {
     };
     let errors = [
         &save_file.error,
-        &save_files.error,
-        &save_zip.error,
+        &save_folder.error,
+        &save_items.error,
         &*count_error,
     ];
     Saving {
         on_save,
-        on_save_folder,
         is_counting: *is_counting,
         errors: errors.into_iter().flatten().cloned().collect(),
         question,
+    }
+}
+
+/// One folder that is selected alone gets a name of its own, as the folder that is shown does.
+fn alone(wanted: Wanted) -> Wanted {
+    match wanted {
+        Wanted::Items(files) => match files.as_slice() {
+            [file] if file.kind == FileKind::Directory => {
+                Wanted::Folder(file.path.clone(), file.name.clone())
+            }
+            _ => Wanted::Items(files),
+        },
+        folder => folder,
+    }
+}
+
+/// The paths of the folders in it.
+fn folders_of(wanted: &Wanted) -> Vec<String> {
+    match wanted {
+        Wanted::Folder(path, _) => vec![path.clone()],
+        Wanted::Items(files) => files
+            .iter()
+            .filter(|file| file.kind == FileKind::Directory)
+            .map(|file| file.path.clone())
+            .collect(),
+    }
+}
+
+fn item(file: &FileEntry) -> SaveItem {
+    SaveItem {
+        path: file.path.clone(),
+        name: file.name.clone(),
+        is_folder: file.kind == FileKind::Directory,
+        size_bytes: file.size,
+        modified_ms: file.modified_time.map(|time| time.as_millisecond()),
+    }
+}
+
+/// Chooses what folders are saved as.
+pub(super) fn format_choice(format: FolderFormat, on_format: &Callback<FolderFormat>) -> Html {
+    const FORMATS: [FolderFormat; 3] =
+        [FolderFormat::Files, FolderFormat::Zip, FolderFormat::TarGz];
+    let onchange = on_format.reform(|event: Event| {
+        let row = crate::dom::value_of(&event).parse::<usize>().unwrap_or(0);
+        FORMATS.get(row).copied().unwrap_or_default()
+    });
+    let name = |format| match format {
+        FolderFormat::Files => words::browser::as_files(),
+        FolderFormat::Zip => "ZIP",
+        FolderFormat::TarGz => "TAR.GZ",
+    };
+    html! {
+        <select class="is-small" aria-label={words::browser::format()} {onchange}>
+            for (row, one) in FORMATS.into_iter().enumerate() {
+                <option value={row.to_string()} selected={one == format}>{ name(one) }</option>
+            }
+        </select>
     }
 }

@@ -135,7 +135,8 @@ impl Trial<'_> {
         let target = folder.path().join(format!("{}.zip", self.switch));
         let place = destination(&target);
         let mut ignored = |_| {};
-        let saving = save_zip(hub, &mount, FOLDER, &place, &mut ignored, &cancel);
+        let zip = FolderFormat::Zip;
+        let saving = save_folder(hub, &mount, FOLDER, zip, &place, &mut ignored, &cancel);
         let is_saved = self.ask("save_zip", 0, saving).await.is_some();
         if target.exists() != is_saved {
             self.note("save_zip", "left something that is not the folder");
