@@ -467,6 +467,16 @@ pub(crate) enum RestoreCommand {
         #[arg(long, value_enum, default_value_t = Conflict::Fail)]
         on_conflict: Conflict,
     },
+    /// Serve a disk of a backup to programs of this computer, read-only, until Ctrl-C.
+    ///
+    /// It is an NBD export, which QEMU, libnbd and others can open like a disk. Only those can that are told its address.
+    Serve {
+        /// ID of the backup.
+        backup: String,
+        /// Number of the disk, from 0.
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        disk: u32,
+    },
     /// Close a mount.
     Unmount {
         /// ID of the mount.

@@ -105,6 +105,7 @@ impl restore::Error {
             Self::NotAFile { .. } => FailureCode::NotAFile,
             Self::ContentUnreadable { .. } => FailureCode::ContentUnreadable,
             Self::DownloadRunning { .. } => FailureCode::DownloadRunning,
+            Self::DiskServed { .. } => FailureCode::DiskServed,
             Self::TooManyDownloads => FailureCode::TooManyDownloads,
             Self::Disk(sendense_disk::Error::Corrupt { .. }) => FailureCode::DiskDamaged,
             Self::VolumeUnreadable { .. }
@@ -112,6 +113,7 @@ impl restore::Error {
             | Self::ReaderBusy
             | Self::Disk(_)
             | Self::Database(_)
+            | Self::NotServed(_)
             | Self::Thread(_) => return None,
         })
     }

@@ -139,9 +139,11 @@ impl Engine {
         Ok(self.shared.store.check()?)
     }
 
-    /// Ends all backups, verifications, copies and retention, and waits until they have ended; starts no more.
+    /// Ends all backups, verifications, copies and retention, and waits until they have ended; starts no more. Serves
+    /// no disk any more.
     pub async fn stop(&self) {
         self.shared.stopping.cancel();
+        self.shared.mounts.stop_serving_all();
         self.shared.tasks.close();
         self.shared.tasks.wait().await;
     }

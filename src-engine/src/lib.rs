@@ -24,6 +24,7 @@ pub mod files;
 mod ids;
 mod image;
 mod marker;
+mod nbd;
 mod removal;
 mod repository;
 pub mod restore;

@@ -245,7 +245,8 @@ fn status_of_restore(error: &restore::Error) -> StatusCode {
         | restore::Error::Disk(sendense_disk::Error::NotFound { .. }) => StatusCode::NOT_FOUND,
         restore::Error::TooManyMounts { .. }
         | restore::Error::RepositoryNotConnected { .. }
-        | restore::Error::DownloadRunning { .. } => StatusCode::CONFLICT,
+        | restore::Error::DownloadRunning { .. }
+        | restore::Error::DiskServed { .. } => StatusCode::CONFLICT,
         restore::Error::PathRefused(_)
         | restore::Error::NotADirectory { .. }
         | restore::Error::NotAFile { .. }
@@ -267,6 +268,7 @@ fn status_of_restore(error: &restore::Error) -> StatusCode {
         restore::Error::ReaderStopped
         | restore::Error::Disk(_)
         | restore::Error::Database(_)
+        | restore::Error::NotServed(_)
         | restore::Error::Thread(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -131,6 +131,8 @@ failure_codes! {
     DiskDamaged,
     /// A file of the backup is being downloaded.
     DownloadRunning,
+    /// A disk of the backup is served to other programs.
+    DiskServed,
     /// The hub is busy with as many downloads as it allows.
     TooManyDownloads,
 }

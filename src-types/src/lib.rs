@@ -43,7 +43,9 @@ pub use repository::{
     BackupCopy, CopyStatus, Mounting, Repository, RepositoryPlace, RepositoryProblem,
     RepositoryTest, Rescan, Tried,
 };
-pub use restore::{FileEntry, FileKind, FileStream, Listing, Mount, MountSlots, MountStatus};
+pub use restore::{
+    FileEntry, FileKind, FileStream, Listing, Mount, MountSlots, MountStatus, NbdExport,
+};
 pub use secret::Secret;
 pub use size::ByteSize;
 pub use trust::{Certificate, CertificateProblem, Fingerprint, Trust};

@@ -50,6 +50,23 @@ pub struct MountSlots {
     pub most: u32,
 }
 
+/// The disk of a mount, served read-only over NBD to programs of the hub's computer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NbdExport {
+    /// The mount, with which it ends.
+    pub mount_id: MountId,
+    /// Where it listens: loopback of the hub's computer.
+    pub address: String,
+    /// The same.
+    pub port: u16,
+    /// What clients have to ask for; who does not know it is served nothing.
+    pub export_name: String,
+    /// All of this in the form that clients take.
+    pub uri: String,
+    /// Size of the disk in bytes.
+    pub size_bytes: u64,
+}
+
 /// What an entry of a folder is, as far as a hub tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

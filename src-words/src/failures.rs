@@ -28,6 +28,12 @@ words! {
     backup_not_over = "This backup is still running.";
     wait_or_cancel = "Wait until it is done, or cancel it.";
     backup_downloading = "A file from this backup is being downloaded.";
+    backup_served = "A disk of this backup is being served to other programs.";
+    end_serving = "End “sendense restore serve”, or close the mount.";
+    serves_no_disks = "This hub does not serve disks to other programs.";
+    serves_no_disks_hint = "Only Sendense’s own hub does.";
+    served_elsewhere(address) = "The hub at {address} would serve the disk on its own computer only, where this one cannot reach it.";
+    serve_there = "Run the command on the hub’s computer.";
     no_retention = "No retention rules are set for this VM: all its recovery points are kept.";
     set_retention_first = "Set them first.";
     retention_failed(why) = "Not all expired recovery points could be removed: {why}.";

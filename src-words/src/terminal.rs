@@ -212,6 +212,12 @@ words! {
     some_not_saved(count, total) = "{count} of {total} was not saved." | "{count} of {total} were not saved.";
     not_all_restored = "not everything was restored:";
     mount_closed(mount) = "{mount} is closed.";
+    serving(uri, size) = "The disk ({size}) is served read-only on {uri}.";
+    serving_how(uri) = "Whoever knows this address can read the disk, for example with: qemu-img convert -O qcow2 {uri} disk.qcow2";
+    until_ctrl_c = "Press Ctrl-C to end it.";
+    serving_ended = "The disk is no longer served.";
+    serving_lost = "The disk is no longer served: the mount was closed, or the hub was restarted.";
+    serve_again = "Run the command again.";
     no_mount(id) = "Mount {id} is not open.";
     stalled(vm) = "No progress on the backup of {vm} for a minute; still waiting. Check the hub’s log and the computer that copies the disks.";
     none_mounted = "Nothing is mounted.";

@@ -8,6 +8,7 @@ mod archives;
 mod downloads;
 mod folders;
 mod mounts;
+mod nbd;
 
 use std::{
     fs,

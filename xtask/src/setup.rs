@@ -114,6 +114,11 @@ const NEEDS: &[Need] = &[
         purpose: "taking pictures of the window",
     },
     Need {
+        program: "nbdinfo",
+        package: "libnbd-bin",
+        purpose: "judging disks that are served",
+    },
+    Need {
         program: "mcopy",
         package: "mtools",
         purpose: "filling FAT volumes",

@@ -9,4 +9,5 @@ pub(crate) mod reference;
 pub(crate) mod repository;
 pub(crate) mod restore;
 pub(crate) mod retention;
+pub(crate) mod serve;
 pub(crate) mod vm;

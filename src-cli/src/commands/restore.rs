@@ -16,6 +16,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use super::serve;
 use crate::Result;
 use crate::args::{Conflict, RestoreCommand, Target};
 use crate::connection::Connection;
@@ -106,6 +107,9 @@ pub(crate) async fn run(
                 format: format.into(),
             };
             many.get(hub, paths, output, cancel).await
+        }
+        RestoreCommand::Serve { backup, disk } => {
+            serve::run(&BackupId::new(backup), disk, connection, output, cancel).await
         }
         RestoreCommand::Unmount { mount } => {
             let mount = MountId::new(mount);

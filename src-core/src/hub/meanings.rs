@@ -149,6 +149,14 @@ pub(super) const MEANINGS: &[Meaning] = &[
     )
     .coded(FailureCode::DownloadRunning),
     row(
+        "a disk of the backup",
+        ErrorKind::Conflict,
+        Retry::Manual,
+        failures::backup_served,
+        Some(failures::end_serving),
+    )
+    .coded(FailureCode::DiskServed),
+    row(
         "no retention is set",
         ErrorKind::NotFound,
         Retry::Never,

@@ -45,7 +45,7 @@ pub use self::inspection::{Admission, HubHealth, Offer, Offered};
 use self::proxy::Proxy;
 pub(crate) use self::redaction::{without_passwords, without_secret};
 use self::renewal::Renewal;
-pub(crate) use self::restore::{normal_path, why_not_a_file};
+pub(crate) use self::restore::{Purpose, normal_path, why_not_a_file};
 use self::sending::Sending;
 pub(crate) use self::sending::{Body, Rest};
 pub use self::session::SignIn;

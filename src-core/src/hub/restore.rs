@@ -7,10 +7,10 @@ use reqwest::Method;
 use reqwest::header::{IF_RANGE, RANGE};
 use sendense_types::{
     AppError, BackupId, ErrorKind, FileEntry, FileKind, Listing, Mount, MountId, MountSlots,
-    MountStatus, Retry,
+    MountStatus, NbdExport, Retry,
 };
 use sendense_words as words;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     HubClient,
@@ -30,6 +30,15 @@ const MADE_AT_MOUNT: RangeInclusive<i64> = -15..=60;
 /// A mount whose answer got lost is asked for once more.
 const SECOND_TRY: Retry = Retry::AfterSeconds(2);
 
+/// What a disk is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To look for files.
+    Files,
+    /// For its bytes: on our own hub there need be no files on it that could be browsed.
+    Bytes,
+}
+
 impl HubClient {
     /// Opens a disk of a backup for reading. One that is open already is shared (contract 6.2).
     ///
@@ -37,7 +46,20 @@ impl HubClient {
     /// `NotFound` without such a disk, `Full` without a free slot, `Unsupported` when nothing on the
     /// disk can be browsed.
     pub async fn mount(&self, backup_id: &BackupId, disk_index: u32) -> Result<Mount> {
-        let mut mount = match self.try_mount(backup_id, disk_index).await {
+        self.mount_for(Purpose::Files, backup_id, disk_index).await
+    }
+
+    /// As [`mount`](Self::mount), for a purpose.
+    ///
+    /// # Errors
+    /// As [`mount`](Self::mount).
+    pub(crate) async fn mount_for(
+        &self,
+        purpose: Purpose,
+        backup_id: &BackupId,
+        disk_index: u32,
+    ) -> Result<Mount> {
+        let mut mount = match self.try_mount(purpose, backup_id, disk_index).await {
             Ok(mount) => mount,
             // Mounting twice is mounting once, so it may simply be asked for again (contract 6.2).
             Err(error) => {
@@ -48,7 +70,7 @@ impl HubClient {
                 if !Patience::new().wait(retry).await {
                     return Err(error);
                 }
-                self.try_mount(backup_id, disk_index).await?
+                self.try_mount(purpose, backup_id, disk_index).await?
             }
         };
         for _ in 0..MOUNTING_ATTEMPTS {
@@ -56,7 +78,7 @@ impl HubClient {
                 return Ok(mount);
             }
             tokio::time::sleep(MOUNTING_PAUSE).await;
-            mount = self.try_mount(backup_id, disk_index).await?;
+            mount = self.try_mount(purpose, backup_id, disk_index).await?;
         }
         Err(AppError::new(
             ErrorKind::Internal,
@@ -66,8 +88,16 @@ impl HubClient {
         .with_hint(words::failures::close_and_mount()))
     }
 
-    async fn try_mount(&self, backup_id: &BackupId, disk_index: u32) -> Result<Mount> {
-        let body = json!({ "backup_id": backup_id, "disk_index": disk_index });
+    async fn try_mount(
+        &self,
+        purpose: Purpose,
+        backup_id: &BackupId,
+        disk_index: u32,
+    ) -> Result<Mount> {
+        let mut body = json!({ "backup_id": backup_id, "disk_index": disk_index });
+        if purpose == Purpose::Bytes {
+            body["for_bytes"] = Value::Bool(true);
+        }
         let url = self.v1(&["restore", "mount"])?;
         let mut mount = wire::mount(&self.post(url, &body, Effect::Once).await?)?;
         // Whatever the answer leaves out is known from the question.
@@ -103,6 +133,47 @@ impl HubClient {
             Err(error) if error.kind == ErrorKind::Expired => Ok(()),
             outcome => outcome,
         }
+    }
+
+    /// Has the hub serve the disk of a mount to programs of this computer, over NBD and read-only, or says where it does.
+    /// It counts as use of the mount, and so does reading from the export.
+    ///
+    /// # Errors
+    /// `Unsupported` where the hub is another computer, whose loopback cannot be reached from here, and on hubs that do
+    /// not serve disks; `Expired` when the mount is over.
+    pub async fn start_nbd(&self, mount_id: &MountId) -> Result<NbdExport> {
+        self.require_served_here()?;
+        let url = self.v1(&["restore", mount_id.as_str(), "nbd"])?;
+        let answer = self.post(url, &json!({}), Effect::Repeatable).await;
+        wire::nbd_export(&answer.map_err(serves_no_disks)?)
+    }
+
+    /// Ends what [`start_nbd`](Self::start_nbd) began; whoever reads is cut off. What is over counts as ended.
+    ///
+    /// # Errors
+    /// `Unsupported` on hubs that do not serve disks.
+    pub async fn stop_nbd(&self, mount_id: &MountId) -> Result<()> {
+        let url = self.v1(&["restore", mount_id.as_str(), "nbd"])?;
+        match self.delete(url).await {
+            Err(error) if error.kind == ErrorKind::Expired => Ok(()),
+            outcome => outcome.map_err(serves_no_disks),
+        }
+    }
+
+    /// Whether programs of this computer can reach what the hub would serve.
+    ///
+    /// # Errors
+    /// `Unsupported` where the hub is another computer.
+    pub fn require_served_here(&self) -> Result<()> {
+        if self.is_on_this_computer() {
+            return Ok(());
+        }
+        Err(AppError::new(
+            ErrorKind::Unsupported,
+            words::failures::served_elsewhere(self.address()),
+            Retry::Never,
+        )
+        .with_hint(words::failures::serve_there()))
     }
 
     /// The entries of a folder, which is named by a path that the hub gave.
@@ -281,6 +352,20 @@ fn name_is_lost(path: &str, error: AppError) -> AppError {
     AppError {
         message: words::failures::name_is_lost(path),
         hint: Some(words::failures::name_is_lost_hint().to_owned()),
+        ..error
+    }
+}
+
+/// What it means that a hub has no such address.
+fn serves_no_disks(error: AppError) -> AppError {
+    if !is_missing(&error) {
+        return error;
+    }
+    AppError {
+        kind: ErrorKind::Unsupported,
+        message: words::failures::serves_no_disks().to_owned(),
+        hint: Some(words::failures::serves_no_disks_hint().to_owned()),
+        retry: Retry::Never,
         ..error
     }
 }

@@ -262,6 +262,8 @@ fn questions() -> Vec<Question> {
         changes_once_or_more("sign_out", ask!(hub => hub.sign_out())),
         changes_once_or_more("mount", ask!(hub => hub.mount(&backup(), 0))),
         changes_once_or_more("unmount", ask!(hub => hub.unmount(&mount()))),
+        changes_once_or_more("start_nbd", ask!(hub => hub.start_nbd(&mount()))),
+        changes_once_or_more("stop_nbd", ask!(hub => hub.stop_nbd(&mount()))),
         changes_once_or_more("cancel_backup", ask!(hub => hub.cancel_backup(&backup()))),
         changes_once_or_more(
             "cancel_verification",

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use sendense_types::{Backup, BackupId, BackupType, Mount, MountId, Opener, VmId};
 use serde::{Deserialize, Serialize};
 
+use crate::hub::Purpose;
 use crate::record::Record;
 use crate::{HubClient, Result};
 
@@ -97,14 +98,41 @@ impl MountRecord {
         disk_index: u32,
         opener: Opener,
     ) -> Result<KnownMount> {
+        let disk = (backup_id, disk_index);
+        self.open_for(Purpose::Files, hub, disk, opener).await
+    }
+
+    /// As [`open`](Self::open), for the bytes of the disk: on our own hub there need be no files on it that could be
+    /// browsed.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_bytes(
+        &self,
+        hub: &HubClient,
+        backup_id: &BackupId,
+        disk_index: u32,
+        opener: Opener,
+    ) -> Result<KnownMount> {
+        let disk = (backup_id, disk_index);
+        self.open_for(Purpose::Bytes, hub, disk, opener).await
+    }
+
+    async fn open_for(
+        &self,
+        purpose: Purpose,
+        hub: &HubClient,
+        (backup_id, disk_index): (&BackupId, u32),
+        opener: Opener,
+    ) -> Result<KnownMount> {
         let before = hub.mounts().await?;
-        let mut mount = hub.mount(backup_id, disk_index).await?;
+        let mut mount = hub.mount_for(purpose, backup_id, disk_index).await?;
         let is_there = |mount: &Mount| before.iter().any(|open| open.mount_id == mount.mount_id);
         let mut was_there = is_there(&mount);
         if was_there && hub.is_over(&mount) && self.is_of(opener, hub, &mount.mount_id).await {
             // Shared, it has the end of the first (contract section 12), and may be gone any moment.
             self.close(hub, &mount.mount_id).await?;
-            mount = hub.mount(backup_id, disk_index).await?;
+            mount = hub.mount_for(purpose, backup_id, disk_index).await?;
             was_there = is_there(&mount);
         }
         // Only for the eye: a mount is worth having without.

@@ -106,6 +106,15 @@ pub enum Error {
         /// The backup.
         backup_id: String,
     },
+    /// Deleting its backup would take the disk away from whoever reads it.
+    #[error("a disk of the backup {backup_id} is served: end that first")]
+    DiskServed {
+        /// The backup.
+        backup_id: String,
+    },
+    /// There was no port, or no thread.
+    #[error("could not serve the disk: {0}")]
+    NotServed(#[source] io::Error),
     /// Every download slot is taken and none became free in time.
     #[error("too many downloads are running on this hub; try again when one has finished")]
     TooManyDownloads,

@@ -26,7 +26,7 @@ pub use download::{FileHead, Target};
 pub use entry::{FileRow, RowShape, StreamRow};
 pub use error::{Error, Result};
 pub use lease::IDLE_TIMEOUT;
-pub use mounts::{MAX_MOUNTS, MountInUse, Mounts, REAP_INTERVAL, Usage};
+pub use mounts::{MAX_MOUNTS, MountInUse, Mounts, REAP_INTERVAL, ServedDisk, Usage};
 pub use path::{PathRefusal, RequestPath, RootLayout};
 pub use stream::Chunks;
 pub use tree::Rows;

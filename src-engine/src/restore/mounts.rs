@@ -7,8 +7,9 @@
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
@@ -16,9 +17,16 @@ use jiff::Timestamp;
 use sendense_disk::AllowedRoots;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Error, Result, lease::Lease, path::RootLayout, session::Session, tree::OpenDisk};
+use super::{
+    Error, Result,
+    lease::Lease,
+    path::RootLayout,
+    session::Session,
+    tree::{Need, OpenDisk},
+};
 use crate::{
     clock::Clock,
+    nbd::Export,
     store::{
         Store,
         mounts::{self as table, MountRow},
@@ -60,9 +68,29 @@ struct Inner {
 /// The part of a mount that lives in memory.
 struct OpenMount {
     row: MountRow,
-    lease: Mutex<Lease>,
+    /// Also of those who read the export, which the mount owns.
+    lease: Arc<Mutex<Lease>>,
     /// Empty until somebody looks inside, and again when the thread has died.
     session: Mutex<Option<Arc<Session>>>,
+    /// Where the disk is served, if it is.
+    export: Mutex<Option<Export>>,
+}
+
+/// Where a mounted disk is served to programs of this computer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServedDisk {
+    /// Of an NBD server.
+    pub address: SocketAddr,
+    /// What clients have to ask it for; nobody else knows it.
+    pub export_name: String,
+    /// How large the disk is.
+    pub size_bytes: u64,
+}
+
+/// Keeps a mount from expiring while a client reads its export.
+struct ReadHold {
+    lease: Arc<Mutex<Lease>>,
+    inner: Weak<Inner>,
 }
 
 /// A disk whose image is in the repository.
@@ -115,6 +143,15 @@ impl Mounts {
 
     /// Opens a disk of a finished backup, or renews the mount that it already has.
     pub fn mount(&self, backup_id: &str, disk_index: u32) -> Result<MountRow> {
+        self.mount_for(Need::Files, backup_id, disk_index)
+    }
+
+    /// As [`mount`](Self::mount), for the bytes of the disk: there need be no files on it that could be read.
+    pub fn mount_bytes(&self, backup_id: &str, disk_index: u32) -> Result<MountRow> {
+        self.mount_for(Need::Bytes, backup_id, disk_index)
+    }
+
+    fn mount_for(&self, need: Need, backup_id: &str, disk_index: u32) -> Result<MountRow> {
         let _one_at_a_time = lock(&self.inner.mounting);
         let now = self.inner.now();
         self.close_expired(now)?;
@@ -124,6 +161,10 @@ impl Mounts {
             .iter()
             .find(|row| row.backup_disk_id == disk.backup_disk_id)
         {
+            if need == Need::Files && need_of(row) == Need::Bytes {
+                // Says why there are none.
+                self.open_disk(&disk, Need::Files)?;
+            }
             let mount = self.in_memory(row);
             lock(&mount.lease).renew(now);
             return Ok(mount.current_row(now));
@@ -137,7 +178,7 @@ impl Mounts {
 
         // The image is opened before the row is written: a mount that fails leaves nothing behind.
         let backup_disk_id = disk.backup_disk_id;
-        let session = self.start_session(&disk, now)?;
+        let session = Session::start(self.open_disk(&disk, need)?, now)?;
         let mount_id = uuid::Uuid::new_v4().to_string();
         let row = MountRow {
             mount_path: format!("/mnt/sendense/restore/{mount_id}"),
@@ -188,7 +229,9 @@ impl Mounts {
 
     /// Closes a mount for everybody.
     pub fn unmount(&self, mount_id: &str) -> Result<()> {
-        lock(&self.inner.open).remove(mount_id);
+        let closed = lock(&self.inner.open).remove(mount_id);
+        // Whoever uses the mount at this moment has it still.
+        drop(closed.and_then(|mount| lock(&mount.export).take()));
         let was_there = self
             .inner
             .store
@@ -203,12 +246,18 @@ impl Mounts {
     /// Closes all mounts of these backups, or none.
     ///
     /// # Errors
-    /// While something of theirs is being downloaded.
+    /// While something of theirs is being downloaded, or a disk of theirs is served.
     pub(crate) fn close_backups(&self, backup_ids: &[String]) -> Result<()> {
         let mut rows = self.inner.store.with(table::mounts)?;
         rows.retain(|row| backup_ids.contains(&row.backup_id));
         for row in &rows {
-            if lock(&self.in_memory(row).lease).is_held() {
+            let mount = self.in_memory(row);
+            if lock(&mount.export).is_some() {
+                return Err(Error::DiskServed {
+                    backup_id: row.backup_id.clone(),
+                });
+            }
+            if lock(&mount.lease).is_held() {
                 return Err(Error::DownloadRunning {
                     backup_id: row.backup_id.clone(),
                 });
@@ -247,6 +296,28 @@ impl Mounts {
             mount,
             session,
         })
+    }
+
+    /// Serves the disk of a mount no longer; whoever reads it is cut off. Says whether it was served.
+    pub fn stop_serving(&self, mount_id: &str) -> Result<bool> {
+        let row = self
+            .inner
+            .store
+            .with(|connection| table::mount(connection, mount_id))?
+            .ok_or_else(|| not_found(mount_id))?;
+        let ended = lock(&self.in_memory(&row).export).take();
+        if ended.is_some() {
+            tracing::info!(mount_id, "serving a disk ended");
+        }
+        Ok(ended.is_some())
+    }
+
+    /// Serves no disk any more.
+    pub(crate) fn stop_serving_all(&self) {
+        let open: Vec<_> = lock(&self.inner.open).values().cloned().collect();
+        for mount in open {
+            drop(lock(&mount.export).take());
+        }
     }
 
     /// Closes what nobody has used for an hour, and writes down the last use of the rest. Returns
@@ -318,8 +389,9 @@ impl Mounts {
         let mount = open.entry(row.mount_id.clone()).or_insert_with(|| {
             Arc::new(OpenMount {
                 row: row.clone(),
-                lease: Mutex::new(Lease::last_used(row.last_accessed_at)),
+                lease: Arc::new(Mutex::new(Lease::last_used(row.last_accessed_at))),
                 session: Mutex::default(),
+                export: Mutex::default(),
             })
         });
         Arc::clone(mount)
@@ -331,15 +403,15 @@ impl Mounts {
             return Ok(Arc::clone(session));
         }
         let disk = self.finished_disk(&mount.row.backup_id, mount.row.disk_index)?;
-        let session = Arc::new(self.start_session(&disk, mount.row.created_at)?);
+        let disk = self.open_disk(&disk, need_of(&mount.row))?;
+        let session = Arc::new(Session::start(disk, mount.row.created_at)?);
         *slot = Some(Arc::clone(&session));
         Ok(session)
     }
 
-    fn start_session(&self, disk: &FinishedDisk, mounted_at: Timestamp) -> Result<Session> {
+    fn open_disk(&self, disk: &FinishedDisk, need: Need) -> Result<OpenDisk> {
         let allowed = AllowedRoots::new([disk.repository_path.clone()]);
-        let disk = OpenDisk::open(&disk.image_path, &allowed, self.inner.layout)?;
-        Session::start(disk, mounted_at)
+        OpenDisk::open(&disk.image_path, &allowed, self.inner.layout, need)
     }
 
     /// A disk that has something to restore, or why it has not.
@@ -418,6 +490,28 @@ impl MountInUse {
         self.mounts.inner.now()
     }
 
+    /// Serves the disk to programs of this computer, or says where it is served already. Blocks.
+    ///
+    /// # Errors
+    /// When the system has no port or no thread for it.
+    pub fn serve(&self) -> Result<ServedDisk> {
+        let mut slot = lock(&self.mount.export);
+        if slot.is_none() {
+            let (lease, inner) = (&self.mount.lease, &self.mounts.inner);
+            let (lease, inner) = (Arc::clone(lease), Arc::downgrade(inner));
+            let hold = move || ReadHold::new(Arc::clone(&lease), Weak::clone(&inner));
+            let image = self.session.disk().image().clone();
+            *slot = Some(Export::start(image, hold).map_err(Error::NotServed)?);
+            tracing::info!(mount_id = self.mount.row.mount_id, "serving a disk");
+        }
+        let served = slot.as_ref().map(|export| ServedDisk {
+            address: export.address(),
+            export_name: export.name().to_owned(),
+            size_bytes: export.size_bytes(),
+        });
+        served.ok_or(Error::ReaderStopped)
+    }
+
     /// Takes a download slot, and keeps the mount from expiring until the guard is dropped.
     pub(crate) async fn hold(&self) -> Result<DownloadGuard> {
         let inner = &self.mounts.inner;
@@ -439,6 +533,32 @@ impl MountInUse {
 impl Drop for DownloadGuard {
     fn drop(&mut self) {
         lock(&self.mount.lease).release(self.mounts.inner.now());
+    }
+}
+
+impl ReadHold {
+    fn new(lease: Arc<Mutex<Lease>>, inner: Weak<Inner>) -> Self {
+        if let Some(inner) = inner.upgrade() {
+            lock(&lease).hold(inner.now());
+        }
+        Self { lease, inner }
+    }
+}
+
+impl Drop for ReadHold {
+    fn drop(&mut self) {
+        // Without a hub there is nothing that could expire.
+        if let Some(inner) = self.inner.upgrade() {
+            lock(&self.lease).release(inner.now());
+        }
+    }
+}
+
+/// What a mount was opened for: one without files has no filesystem.
+fn need_of(row: &MountRow) -> Need {
+    match row.filesystem_type.is_empty() {
+        true => Need::Bytes,
+        false => Need::Files,
     }
 }
 

@@ -1,6 +1,9 @@
 //! Mounts from request to bytes, on small FAT images, with a clock that the tests control.
 
-use std::io::{Cursor, Read};
+use std::{
+    io::{Cursor, Read, Write},
+    net::TcpStream,
+};
 
 use jiff::SignedDuration;
 
@@ -33,6 +36,49 @@ async fn mounts_of_a_deleted_backup_are_closed_unless_something_is_downloaded() 
     let left = fixture.mounts.list().unwrap();
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].mount_id, kept);
+}
+
+#[tokio::test]
+async fn a_served_disk_holds_its_backup_and_whoever_reads_it_the_mount() {
+    let fixture = Fixture::new();
+    fixture.back_up("b1", &fat_image());
+    let mount_id = fixture.mount("b1");
+    let served = fixture.mounts.enter(&mount_id).unwrap().serve().unwrap();
+    let ids = ["b1".to_owned()];
+    let refused = fixture.mounts.close_backups(&ids).unwrap_err();
+    assert!(
+        matches!(&refused, Error::DiskServed { backup_id } if backup_id == "b1"),
+        "{refused}"
+    );
+
+    let mut client = TcpStream::connect(served.address).unwrap();
+    let mut hello = 3_u32.to_be_bytes().to_vec();
+    hello.extend(b"IHAVEOPT\0\0\0\x01\0\0\0\x20");
+    hello.extend(served.export_name.as_bytes());
+    client.write_all(&hello).unwrap();
+    client.read_exact(&mut [0; 28]).unwrap();
+    // The end of the handshake is told before the hold is taken.
+    let is_held = || {
+        fixture.clock.advance(SignedDuration::from_hours(2));
+        fixture.mounts.close_expired(fixture.clock.now()).unwrap() == 0
+    };
+    let asked = b"\x25\x60\x95\x13\0\0\0\0AAAAAAAA\0\0\0\0\0\0\0\0\0\0\x02\0";
+    client.write_all(asked).unwrap();
+    client.read_exact(&mut [0; 16 + 512]).unwrap();
+    assert!(is_held() && is_held(), "somebody reads");
+
+    drop(client);
+    // That it left is noticed by a thread.
+    let started = std::time::Instant::now();
+    while is_held() {
+        assert!(started.elapsed().as_secs() < 20, "nobody reads any more");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert!(
+        TcpStream::connect(served.address).is_err(),
+        "it ended with its mount"
+    );
+    fixture.mounts.close_backups(&ids).unwrap();
 }
 
 #[tokio::test]

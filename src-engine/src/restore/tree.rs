@@ -14,6 +14,15 @@ use super::{
     path::{Location, RequestPath, RootLayout},
 };
 
+/// What a disk is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// To look for files: a disk on which there are none that could be read is refused.
+    Files,
+    /// For its bytes, whatever they are.
+    Bytes,
+}
+
 /// An image with its volumes; cheap to share, holds no reader.
 #[derive(Debug)]
 pub(crate) struct OpenDisk {
@@ -21,8 +30,8 @@ pub(crate) struct OpenDisk {
     volumes: Vec<Volume>,
     /// What else is on the disk, a sentence each.
     passed_over: Vec<String>,
-    /// The number of the largest readable volume.
-    main_volume: u32,
+    /// The number of the largest readable volume; `None` where only the bytes of the disk are of use.
+    main_volume: Option<u32>,
     layout: RootLayout,
 }
 
@@ -30,29 +39,41 @@ impl OpenDisk {
     /// Opens an image and finds its volumes; blocks.
     ///
     /// # Errors
-    /// A disk on which nothing can be read is refused, with all that was seen on it.
-    pub(crate) fn open(path: &Path, allowed: &AllowedRoots, layout: RootLayout) -> Result<Self> {
+    /// Where files are needed, a disk on which nothing can be read is refused, with all that was seen on it.
+    pub(crate) fn open(
+        path: &Path,
+        allowed: &AllowedRoots,
+        layout: RootLayout,
+        need: Need,
+    ) -> Result<Self> {
         if !path.exists() {
             return Err(Error::ImageGone {
                 path: path.to_owned(),
             });
         }
         let image = Image::open(path, allowed)?;
+        let found = match sendense_disk::volumes(&image) {
+            Err(error) if need == Need::Bytes => sendense_disk::Layout {
+                volumes: Vec::new(),
+                passed_over: vec![error.to_string()],
+            },
+            found => found?,
+        };
         let sendense_disk::Layout {
             volumes,
             passed_over,
-        } = sendense_disk::volumes(&image)?;
+        } = found;
         let main_volume = volumes
             .iter()
             .filter(|volume| matches!(volume.content, Content::Readable(_)))
             .max_by_key(|volume| (volume.size_bytes, std::cmp::Reverse(volume.number)));
-        let Some(main_volume) = main_volume else {
+        if main_volume.is_none() && need == Need::Files {
             return Err(Error::NothingReadable {
                 seen: volumes.iter().map(describe).chain(passed_over).collect(),
             });
-        };
+        }
         Ok(Self {
-            main_volume: main_volume.number,
+            main_volume: main_volume.map(|volume| volume.number),
             image,
             volumes,
             passed_over,
@@ -60,7 +81,12 @@ impl OpenDisk {
         })
     }
 
-    /// The filesystem of the largest readable volume, as the contract names it.
+    /// The disk itself.
+    pub(crate) fn image(&self) -> &Image {
+        &self.image
+    }
+
+    /// The filesystem of the largest readable volume, as the contract names it; empty where there is none.
     pub(crate) fn filesystem_type(&self) -> &'static str {
         self.volume(None)
             .ok()
@@ -72,7 +98,7 @@ impl OpenDisk {
     }
 
     fn volume(&self, number: Option<u32>) -> Result<&Volume> {
-        let wanted = number.unwrap_or(self.main_volume);
+        let wanted = number.or(self.main_volume).unwrap_or_default();
         self.volumes
             .iter()
             .find(|volume| volume.number == wanted)

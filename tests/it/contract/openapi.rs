@@ -441,6 +441,9 @@ fn mounts(asked: &Asked<'_>, backup: &str) {
     asked.ok("GET", "/restore/mounts", None);
     asked.ok("GET", "/restore/resources", None);
     asked.ok("GET", "/restore/cleanup-status", None);
+    let nbd = format!("/restore/{linux}/nbd");
+    asked.ok("POST", &nbd, None);
+    asked.ok("DELETE", &nbd, None);
     for (id, path) in [
         (&windows, "/"),
         (&windows, "/Users/Public/Documents"),

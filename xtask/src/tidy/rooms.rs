@@ -123,7 +123,7 @@ const ROOMS: &[(&str, Rooms)] = &[
                     "shared", "store",
                 ],
             ),
-            ("restore", &["clock", "failure", "store"]),
+            ("restore", &["clock", "failure", "nbd", "store"]),
             (
                 "retention",
                 &[

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use sendense_types::{
     BackupId, FileEntry, FileKind, FileStream, Listing, Mount, MountId, MountSlots, MountStatus,
+    NbdExport,
 };
 use serde_json::Value;
 
@@ -46,6 +47,22 @@ fn decode_mount(fields: Fields<'_>) -> Result<Mount> {
         },
         created_at: fields.time("created_at"),
         expires_at: fields.time("expires_at"),
+    })
+}
+
+/// `POST /restore/{mount_id}/nbd`.
+pub(in crate::hub) fn nbd_export(answer: &Value) -> Result<NbdExport> {
+    let fields = Fields::of(answer)?;
+    let port = fields.count(&["port"]);
+    Ok(NbdExport {
+        mount_id: MountId::new(fields.required("mount_id")?),
+        address: fields.required("address")?,
+        port: port
+            .and_then(|port| u16::try_from(port).ok())
+            .unwrap_or_default(),
+        export_name: fields.required("export_name")?,
+        uri: fields.required("uri")?,
+        size_bytes: fields.count(&["size_bytes"]).unwrap_or_default(),
     })
 }
 

@@ -4,6 +4,7 @@
 
 mod disposition;
 mod download;
+mod nbd;
 mod range;
 #[cfg(test)]
 mod said;
@@ -87,6 +88,7 @@ pub(crate) fn routes() -> Routes {
             about("Show when mounts that nobody uses are closed"),
         )
         .delete("/restore/{mount_id}", unmount, closed)
+        .merge(nbd::routes())
         .get("/restore/{mount_id}/files", list_files, listed)
         .get("/restore/{mount_id}/file-info", file_info, shown)
         .get("/restore/{mount_id}/download", download, file)
@@ -147,6 +149,9 @@ struct MountRequest {
     /// Missing or null means the first disk.
     #[serde(default)]
     disk_index: Option<u32>,
+    /// Only this hub knows it: whether the disk is opened although there may be no files on it that could be read.
+    #[serde(default)]
+    for_bytes: bool,
 }
 
 /// An open mount.
@@ -208,10 +213,11 @@ async fn mount(
     }
     hub.blocking(move |hub| {
         let disk_index = request.disk_index.unwrap_or(0);
-        let row = hub
-            .engine()
-            .mounts()
-            .mount(&request.backup_id, disk_index)?;
+        let mounts = hub.engine().mounts();
+        let row = match request.for_bytes && hub.profile() == Profile::Default {
+            true => mounts.mount_bytes(&request.backup_id, disk_index)?,
+            false => mounts.mount(&request.backup_id, disk_index)?,
+        };
         Ok(Json(MountAnswer::new(row)))
     })
     .await
