@@ -153,11 +153,11 @@ impl Clients {
         if connected.is_over {
             return None;
         }
-        let mut strangers = connected.sockets.values().filter(|one| !one.is_served);
-        // Numbers grow, so the first is the oldest.
-        if let Some(oldest) = strangers
-            .next()
-            .filter(|_| strangers.count() + 1 >= MAX_CLIENTS)
+        let strangers = connected.sockets.iter().filter(|(_, one)| !one.is_served);
+        let strangers: Vec<u64> = strangers.map(|(number, _)| *number).collect();
+        // Numbers grow, so the first is the oldest. It goes from the list at once: its thread ends when it can.
+        if let Some(oldest) = strangers.first().filter(|_| strangers.len() >= MAX_CLIENTS)
+            && let Some(oldest) = connected.sockets.remove(oldest)
         {
             shut(&oldest.socket);
         }
