@@ -477,11 +477,42 @@ pub(crate) enum RestoreCommand {
         #[arg(long, value_name = "N", default_value_t = 0)]
         disk: u32,
     },
+    /// Make a machine that boots from a backup at once, while nothing is copied.
+    ///
+    /// What it writes goes to a folder of this computer; the backup stays as it is, and cannot be deleted until "stop".
+    Start {
+        /// ID of the backup.
+        backup: String,
+        /// Folder for what the machine writes; it must be empty, or is created.
+        #[arg(short, long, value_name = "FOLDER")]
+        output: PathBuf,
+        /// What is to boot it.
+        #[arg(long, value_enum, default_value_t = Definition::Qemu)]
+        definition: Definition,
+    },
+    /// List the machines that run from a backup.
+    Machines,
+    /// Let go of the backup of a machine that was shut down.
+    Stop {
+        /// ID of the machine.
+        id: String,
+        /// Also delete what the machine wrote.
+        #[arg(long)]
+        discard: bool,
+    },
     /// Close a mount.
     Unmount {
         /// ID of the mount.
         mount: String,
     },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Definition {
+    /// A script that runs QEMU.
+    Qemu,
+    /// A domain for libvirt.
+    Libvirt,
 }
 
 /// Where to save.

@@ -11,6 +11,7 @@ use crate::{
     copy::{CUT_OFF, Copies},
     error::{OpenError, Result},
     failure::HUB_STOPPED,
+    live::LiveMachines,
     removal::remove_files,
     repository::{Repositories, ensure_local, remove_partial_images},
     restore::{Mounts, RootLayout},
@@ -47,6 +48,7 @@ pub struct Engine {
     backups: Backups,
     verifications: Verifications,
     copies: Copies,
+    live_machines: LiveMachines,
     retention: Retention,
     repositories: Repositories,
     users: Users,
@@ -78,6 +80,7 @@ impl Engine {
             backups: Backups::new(Arc::clone(&shared), retention.clone()),
             verifications: Verifications::new(Arc::clone(&shared)),
             copies: Copies::new(Arc::clone(&shared)),
+            live_machines: LiveMachines::new(Arc::clone(&shared)),
             retention,
             repositories: Repositories::open(Arc::clone(&shared))?,
             users: Users::new(store, clock),
@@ -103,6 +106,11 @@ impl Engine {
     /// Copies of recovery points in other repositories.
     pub fn copies(&self) -> &Copies {
         &self.copies
+    }
+
+    /// Machines that run from a recovery point.
+    pub fn live_machines(&self) -> &LiveMachines {
+        &self.live_machines
     }
 
     /// How long recovery points are kept.

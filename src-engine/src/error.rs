@@ -193,6 +193,35 @@ pub enum Error {
     /// It has ended already.
     #[error("this copy is over and cannot be cancelled")]
     CopyNotRunning,
+    /// Its overlays would be worth nothing without it.
+    #[error("the backup {backup_id} is held by the live machine {id}, which lies in {}: stop that first", folder.display())]
+    HeldByLiveMachine {
+        /// The backup.
+        backup_id: String,
+        /// The machine.
+        id: String,
+        /// Where its overlays are.
+        folder: PathBuf,
+    },
+    /// There is no live machine with that id.
+    #[error("live machine not found: {0}")]
+    LiveMachineNotFound(String),
+    /// QEMU has it.
+    #[error("the live machine {id} is running: shut it down first ({} is in use)", disk.display())]
+    LiveMachineRuns {
+        /// The machine.
+        id: String,
+        /// The overlay that is locked.
+        disk: PathBuf,
+    },
+    /// Its overlays cannot be made there.
+    #[error("no machine can be started in {}: {why}", path.display())]
+    LiveFolder {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// There is nothing to do.
     #[error("no retention is set for {0}: all its recovery points are kept")]
     NoRetention(String),

@@ -23,6 +23,7 @@ mod failure;
 pub mod files;
 mod ids;
 mod image;
+mod live;
 mod marker;
 mod nbd;
 mod removal;
@@ -49,6 +50,7 @@ pub use discovery::{FoundDisk, FoundVm};
 pub use engine::{Config, Engine};
 pub use error::{Error, OpenError, Result};
 pub use failure::{Failure, InUse, NotConnected, Uncopyable, Unmergeable};
+pub use live::{DefinitionKind, LiveMachines, StartedNow};
 pub use repository::{
     Difference, NotAdopted, Problem, Repositories, Rescanned, Room, Unusable, try_folder,
 };
@@ -57,6 +59,7 @@ pub use store::{
     StoreError,
     backups::{Backup, BackupDisk, BackupType, Filter, Status, Verdict, Verified},
     copies::ChainCopy,
+    live::LiveMachine,
     repositories::{LOCAL, LocalConfig, Repository},
     vms::{Disk, LeftOut, Vm, vmware_disk_key},
 };

@@ -199,6 +199,7 @@ fn status_of(error: &sendense_engine::Error) -> StatusCode {
         | Error::FolderNotAbsolute(_)
         | Error::FolderTooLarge { .. }
         | Error::KeepsNothing
+        | Error::LiveFolder { .. }
         | Error::NoPreviousBackup { .. } => StatusCode::BAD_REQUEST,
         Error::VmNotFound(_)
         | Error::NoDisks(_)
@@ -208,6 +209,7 @@ fn status_of(error: &sendense_engine::Error) -> StatusCode {
         | Error::CopyNotFound(_)
         | Error::BackupNotFound(_)
         | Error::NoRetention(_)
+        | Error::LiveMachineNotFound(_)
         | Error::NotVerified(_) => StatusCode::NOT_FOUND,
         Error::BackupRunning { .. }
         | Error::BackupOver(_)
@@ -224,6 +226,8 @@ fn status_of(error: &sendense_engine::Error) -> StatusCode {
         | Error::RepositoryInside { .. }
         | Error::RepositoryHasBackups { .. }
         | Error::FirstRepository
+        | Error::HeldByLiveMachine { .. }
+        | Error::LiveMachineRuns { .. }
         | Error::CopyRunning(_)
         | Error::CopyInPlace(_)
         | Error::CopyNotRunning

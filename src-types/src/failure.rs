@@ -133,6 +133,14 @@ failure_codes! {
     DownloadRunning,
     /// A disk of the backup is served to other programs.
     DiskServed,
+    /// A machine runs from the recovery point, or from one that builds on it.
+    HeldByLiveMachine,
+    /// There is no such live machine.
+    LiveMachineNotFound,
+    /// The live machine has not been shut down.
+    LiveMachineRuns,
+    /// A live machine cannot be made in the folder.
+    LiveFolder,
     /// The hub is busy with as many downloads as it allows.
     TooManyDownloads,
 }

@@ -56,6 +56,10 @@ id! {
     MountId
 }
 id! {
+    /// A machine that runs from a recovery point.
+    LiveMachineId
+}
+id! {
     /// A place where backups are kept (`repository_id`).
     RepositoryId
 }

@@ -38,13 +38,14 @@ pub use backup::{
 pub use error::{AppError, ErrorKind, Retry};
 pub use event::{AppEvent, BackupProgress, Place};
 pub use failure::FailureCode;
-pub use ids::{BackupId, MountId, RepositoryId, VmId};
+pub use ids::{BackupId, LiveMachineId, MountId, RepositoryId, VmId};
 pub use repository::{
     BackupCopy, CopyStatus, Mounting, Repository, RepositoryPlace, RepositoryProblem,
     RepositoryTest, Rescan, Tried,
 };
 pub use restore::{
-    FileEntry, FileKind, FileStream, Listing, Mount, MountSlots, MountStatus, NbdExport,
+    FileEntry, FileKind, FileStream, Listing, LiveMachine, MachineDefinition, Mount, MountSlots,
+    MountStatus, NbdExport,
 };
 pub use secret::Secret;
 pub use size::ByteSize;

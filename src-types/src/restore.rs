@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{BackupId, MountId};
+use crate::{BackupId, LiveMachineId, MountId};
 
 /// Whether a mount can be browsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +65,37 @@ pub struct NbdExport {
     pub uri: String,
     /// Size of the disk in bytes.
     pub size_bytes: u64,
+}
+
+/// A machine that boots from a recovery point while nothing is copied, and holds it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LiveMachine {
+    /// What the hub calls it.
+    pub id: LiveMachineId,
+    /// The recovery point.
+    pub backup_id: BackupId,
+    /// The VM that it is of.
+    pub vm_name: String,
+    /// Where what it writes goes.
+    pub folder: String,
+    /// The file that boots it.
+    pub definition: String,
+    /// Since when.
+    #[serde(default, deserialize_with = "crate::time::optional")]
+    pub created_at: Option<Timestamp>,
+    /// After its start: what nobody knows of it and was assumed, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assumed: Vec<String>,
+}
+
+/// What boots a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MachineDefinition {
+    /// A script that runs QEMU.
+    Qemu,
+    /// A domain for libvirt.
+    Libvirt,
 }
 
 /// What an entry of a folder is, as far as a hub tells.

@@ -30,6 +30,16 @@ words! {
     backup_downloading = "A file from this backup is being downloaded.";
     backup_served = "A disk of this backup is being served to other programs.";
     end_serving = "End “sendense restore serve”, or close the mount.";
+    backup_held_by_machine = "A machine runs from this recovery point, or from one that builds on it.";
+    stop_machine_first = "“sendense restore machines” lists it, “sendense restore stop” ends that.";
+    no_such_machine = "There is no such machine.";
+    list_machines = "List them with “sendense restore machines”.";
+    machine_runs = "The machine is running.";
+    shut_machine_down = "Shut it down first: its disks are in use.";
+    machine_folder = "No machine can be started in this folder.";
+    choose_empty_folder = "Choose a folder that is empty, or one that does not exist.";
+    makes_no_machines = "This hub cannot start machines from recovery points.";
+    machines_elsewhere(address) = "The hub at {address} is another computer, on which this one cannot start a machine.";
     serves_no_disks = "This hub does not serve disks to other programs.";
     serves_no_disks_hint = "Only Sendense’s own hub does.";
     served_elsewhere(address) = "The hub at {address} would serve the disk on its own computer only, where this one cannot reach it.";

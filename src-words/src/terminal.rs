@@ -212,6 +212,15 @@ words! {
     some_not_saved(count, total) = "{count} of {total} was not saved." | "{count} of {total} were not saved.";
     not_all_restored = "not everything was restored:";
     mount_closed(mount) = "{mount} is closed.";
+    machine_ready(vm, point) = "{vm} can be started from {point}. Nothing was copied.";
+    machine_boot_script(file) = "Start it with: {file}";
+    machine_boot_domain(file) = "Start it with: virsh create {file}";
+    machine_until(id) = "What it writes goes to that folder. The recovery point is held until: sendense restore stop {id}";
+    machine_stopped(id) = "{id} no longer holds its recovery point.";
+    machine_discarded(id) = "{id} no longer holds its recovery point, and what it wrote is deleted.";
+    no_machines = "No machine runs from a recovery point.";
+    machine = "Machine";
+    folder = "Folder";
     serving(uri, size) = "The disk ({size}) is served read-only on {uri}.";
     serving_how(uri) = "Whoever knows this address can read the disk, for example with: qemu-img convert -O qcow2 {uri} disk.qcow2";
     until_ctrl_c = "Press Ctrl-C to end it.";

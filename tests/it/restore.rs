@@ -7,6 +7,7 @@
 mod archives;
 mod downloads;
 mod folders;
+mod live;
 mod mounts;
 mod nbd;
 

@@ -8,6 +8,7 @@
     reason = "tests run other programs as judges, and need a clock to choose a seed"
 )]
 
+mod bootable;
 mod deployed;
 mod hub;
 mod judge;
@@ -28,6 +29,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+pub use bootable::{bootable_disk, set_line, written};
 pub use deployed::{CREDENTIAL_ID, DeployedHub, Hazards, SESSION_TOKEN};
 pub use hub::{Answer, Api, Hub};
 pub use judge::{

@@ -34,6 +34,11 @@ const NEEDS: &[Need] = &[
         purpose: "making a filesystem that copies files at once",
     },
     Need {
+        program: "busybox",
+        package: "busybox-static",
+        purpose: "making a machine that boots",
+    },
+    Need {
         program: "curl",
         package: "curl",
         purpose: "asking the hub as the handover does",
@@ -149,6 +154,11 @@ const NEEDS: &[Need] = &[
         purpose: "ending hubs as a user would",
     },
     Need {
+        program: "qemu-system-x86_64",
+        package: "qemu-system-x86",
+        purpose: "booting machines from recovery points",
+    },
+    Need {
         program: "qemu-img",
         package: "qemu-utils",
         purpose: "judging disk images",
@@ -157,6 +167,11 @@ const NEEDS: &[Need] = &[
         program: "strace",
         package: "strace",
         purpose: "watching what is written through to the disk",
+    },
+    Need {
+        program: "syslinux",
+        package: "syslinux",
+        purpose: "making a disk that boots",
     },
     Need {
         program: "tar",
@@ -299,7 +314,9 @@ const LIBRARIES: &[&str] = &[
     "libssl-dev",
     "libwebkit2gtk-4.1-dev",
     "libxdo-dev",
+    "linux-image-cloud-amd64",
     "pkg-config",
+    "syslinux-common",
 ];
 
 /// Makes sure that everything is there, installing what is not.

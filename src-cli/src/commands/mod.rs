@@ -4,6 +4,7 @@ pub(crate) mod backup;
 pub(crate) mod diagnostics;
 pub(crate) mod hub;
 pub(crate) mod hubs;
+pub(crate) mod live;
 pub(crate) mod login;
 pub(crate) mod reference;
 pub(crate) mod repository;

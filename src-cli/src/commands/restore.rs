@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::serve;
+use super::{live, serve};
 use crate::Result;
 use crate::args::{Conflict, RestoreCommand, Target};
 use crate::connection::Connection;
@@ -111,6 +111,13 @@ pub(crate) async fn run(
         RestoreCommand::Serve { backup, disk } => {
             serve::run(&BackupId::new(backup), disk, connection, output, cancel).await
         }
+        RestoreCommand::Start {
+            backup,
+            output: folder,
+            definition,
+        } => live::start(backup, &folder, definition, hub, output).await,
+        RestoreCommand::Machines => live::list(hub, output).await,
+        RestoreCommand::Stop { id, discard } => live::stop(id, discard, hub, output).await,
         RestoreCommand::Unmount { mount } => {
             let mount = MountId::new(mount);
             // Closing what is closed is no failure; a name that was mistyped is one.

@@ -157,6 +157,38 @@ pub(super) const MEANINGS: &[Meaning] = &[
     )
     .coded(FailureCode::DiskServed),
     row(
+        "is held by the live machine",
+        ErrorKind::Conflict,
+        Retry::Manual,
+        failures::backup_held_by_machine,
+        Some(failures::stop_machine_first),
+    )
+    .coded(FailureCode::HeldByLiveMachine),
+    row(
+        "live machine not found",
+        ErrorKind::NotFound,
+        Retry::Never,
+        failures::no_such_machine,
+        Some(failures::list_machines),
+    )
+    .coded(FailureCode::LiveMachineNotFound),
+    row(
+        "shut it down first",
+        ErrorKind::Conflict,
+        Retry::Manual,
+        failures::machine_runs,
+        Some(failures::shut_machine_down),
+    )
+    .coded(FailureCode::LiveMachineRuns),
+    row(
+        "no machine can be started in",
+        ErrorKind::Invalid,
+        Retry::Never,
+        failures::machine_folder,
+        Some(failures::choose_empty_folder),
+    )
+    .coded(FailureCode::LiveFolder),
+    row(
         "no retention is set",
         ErrorKind::NotFound,
         Retry::Never,

@@ -9,6 +9,7 @@ mod certificate;
 mod discovery;
 mod error;
 mod inspection;
+mod live;
 mod meanings;
 mod patience;
 mod pauses;

@@ -5,6 +5,7 @@ use crate::{
     chain::Chains,
     claims::Work,
     error::{Error, Result},
+    live::require_released,
     removal::{self, remove_files},
     repository::{manifest, require, require_connected},
     store::{
@@ -43,11 +44,24 @@ impl Backups {
             .iter()
             .map(|backup| backup.backup_id.clone())
             .collect();
+        require_released(&shared.store, &self.family(&doomed)?, &ids)?;
         shared.mounts.close_backups(&ids)?;
         removal::forget(&shared.store, &doomed)?;
         remove_files(&shared.store)?;
         tracing::info!(?ids, "deleted backups");
         Ok(ids)
+    }
+
+    /// All backups of the VM of these in their repository.
+    fn family(&self, backups: &[Backup]) -> Result<Vec<Backup>> {
+        let Some(one) = backups.first() else {
+            return Ok(Vec::new());
+        };
+        self.list(&Filter {
+            vm_context_id: Some(one.vm_context_id.clone()),
+            repository_id: Some(one.repository_id.clone()),
+            ..Filter::default()
+        })
     }
 
     /// The backups that cannot be restored without this one, youngest first.

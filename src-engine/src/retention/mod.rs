@@ -17,6 +17,7 @@ pub use crate::store::retention::Policy;
 use crate::{
     claims::Work,
     error::{Error, Result},
+    live::require_released,
     removal::{self, remove_files, require_expendable},
     repository::{manifest, require, require_connected},
     shared::Shared,
@@ -171,6 +172,12 @@ impl Retention {
         if let Some(pinned) = doomed.iter().find(|backup| backup.is_pinned) {
             return Err(Error::BackupPinned(pinned.backup_id.clone()));
         }
+        let family: Vec<Backup> = self
+            .points_by_repository(vm)?
+            .into_values()
+            .flatten()
+            .collect();
+        require_released(store, &family, &expired)?;
         mounts.close_backups(&expired)?;
         let merged = match into {
             None => None,

@@ -1,6 +1,6 @@
 //! The disk images that are backed up: opened read-only, watched for changes.
 
-mod in_use;
+pub(crate) mod in_use;
 mod moment;
 pub(crate) mod scan;
 mod stamp;

@@ -444,6 +444,14 @@ fn mounts(asked: &Asked<'_>, backup: &str) {
     let nbd = format!("/restore/{linux}/nbd");
     asked.ok("POST", &nbd, None);
     asked.ok("DELETE", &nbd, None);
+    let folder = sendense_tests::temp_dir();
+    let order = json!({ "backup_id": backup, "folder": folder.path().join("machine") });
+    let machine = asked.ok("POST", "/restore/live-machines", Some(order.clone()));
+    asked.refused(400, "POST", "/restore/live-machines", Some(order));
+    asked.ok("GET", "/restore/live-machines", None);
+    let machine = format!("/restore/live-machines/{}", text(&machine["id"]));
+    asked.refused(400, "DELETE", &format!("{machine}?discard=perhaps"), None);
+    asked.ok("DELETE", &format!("{machine}?discard=true"), None);
     for (id, path) in [
         (&windows, "/"),
         (&windows, "/Users/Public/Documents"),

@@ -170,7 +170,7 @@ impl Site {
     }
 
     /// Every file of the repository with its hash.
-    fn repository(&self) -> Vec<(PathBuf, String)> {
+    pub(super) fn repository(&self) -> Vec<(PathBuf, String)> {
         let mut files = Vec::new();
         let mut folders = vec![self.hub.data().join("repository")];
         while let Some(folder) = folders.pop() {

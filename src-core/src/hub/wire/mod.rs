@@ -17,8 +17,8 @@ pub(super) use self::repositories::{
     copies, created_repository, folders_of_repositories, repositories, repository_test, rescan,
 };
 pub(super) use self::restore::{
-    file, is_partition, is_partition_path, listing, mount, mount_slots, mounts, nbd_export,
-    partition_of,
+    file, is_partition, is_partition_path, listing, live_machine, live_machines, mount,
+    mount_slots, mounts, nbd_export, partition_of,
 };
 pub(super) use self::vms::{
     discovered, processed, times_of_vms, vcenter_credentials, vm_disks, vms,

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use sendense_types::{
-    BackupId, FileEntry, FileKind, FileStream, Listing, Mount, MountId, MountSlots, MountStatus,
-    NbdExport,
+    BackupId, FileEntry, FileKind, FileStream, Listing, LiveMachine, LiveMachineId, Mount, MountId,
+    MountSlots, MountStatus, NbdExport,
 };
 use serde_json::Value;
 
@@ -63,6 +63,28 @@ pub(in crate::hub) fn nbd_export(answer: &Value) -> Result<NbdExport> {
         export_name: fields.required("export_name")?,
         uri: fields.required("uri")?,
         size_bytes: fields.count(&["size_bytes"]).unwrap_or_default(),
+    })
+}
+
+/// `POST /restore/live-machines`.
+pub(in crate::hub) fn live_machine(answer: &Value) -> Result<LiveMachine> {
+    decode_machine(Fields::of(answer)?)
+}
+
+/// `GET /restore/live-machines`.
+pub(in crate::hub) fn live_machines(answer: &Value) -> Result<Vec<LiveMachine>> {
+    Fields::of(answer)?.list(&["machines"], decode_machine)
+}
+
+fn decode_machine(fields: Fields<'_>) -> Result<LiveMachine> {
+    Ok(LiveMachine {
+        id: LiveMachineId::new(fields.required("id")?),
+        backup_id: BackupId::new(fields.required("backup_id")?),
+        vm_name: fields.text_or_empty("vm_name"),
+        folder: fields.required("folder")?,
+        definition: fields.required("definition")?,
+        created_at: fields.time("created_at"),
+        assumed: fields.texts("assumed"),
     })
 }
 

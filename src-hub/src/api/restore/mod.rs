@@ -4,6 +4,7 @@
 
 mod disposition;
 mod download;
+mod live;
 mod nbd;
 mod range;
 #[cfg(test)]
@@ -89,6 +90,7 @@ pub(crate) fn routes() -> Routes {
         )
         .delete("/restore/{mount_id}", unmount, closed)
         .merge(nbd::routes())
+        .merge(live::routes())
         .get("/restore/{mount_id}/files", list_files, listed)
         .get("/restore/{mount_id}/file-info", file_info, shown)
         .get("/restore/{mount_id}/download", download, file)
