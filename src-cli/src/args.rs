@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use sendense_types::{Fingerprint, FolderFormat};
+use sendense_types::{Fingerprint, FolderFormat, ImageFormat, MachineDefinition};
 use sendense_words as words;
 
 /// Back up VMs and restore single files.
@@ -487,8 +487,8 @@ pub(crate) enum RestoreCommand {
         #[arg(short, long, value_name = "FOLDER")]
         output: PathBuf,
         /// What is to boot it.
-        #[arg(long, value_enum, default_value_t = Definition::Qemu)]
-        definition: Definition,
+        #[arg(long, value_enum, default_value_t = Launcher::Qemu)]
+        definition: Launcher,
     },
     /// List the machines that run from a backup.
     Machines,
@@ -500,6 +500,32 @@ pub(crate) enum RestoreCommand {
         #[arg(long)]
         discard: bool,
     },
+    /// Write one disk of a recovery point as an image into a folder.
+    ///
+    /// Everything is compared with what was backed up while it is written. A restore that broke off continues when the
+    /// same disk is restored to the same folder again.
+    Disk {
+        /// ID of the backup.
+        backup: String,
+        /// Number of the disk, from 0.
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        disk: u32,
+        #[command(flatten)]
+        target: FullTarget,
+    },
+    /// Write all disks of a recovery point as images into a folder, with a definition of the machine.
+    ///
+    /// Everything is compared with what was backed up while it is written. A restore that broke off continues when the
+    /// same recovery point is restored to the same folder again.
+    Vm {
+        /// ID of the backup.
+        backup: String,
+        #[command(flatten)]
+        target: FullTarget,
+        /// What to describe the machine for.
+        #[arg(long, value_enum, default_value_t = Definition::None)]
+        definition: Definition,
+    },
     /// Close a mount.
     Unmount {
         /// ID of the mount.
@@ -508,7 +534,7 @@ pub(crate) enum RestoreCommand {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Definition {
+pub(crate) enum Launcher {
     /// A script that runs QEMU.
     Qemu,
     /// A domain for libvirt.
@@ -527,6 +553,69 @@ pub(crate) struct Target {
     /// Replace a file that already exists: the same as `--on-conflict replace`.
     #[arg(long, conflicts_with = "on_conflict")]
     pub(crate) force: bool,
+}
+
+/// Where disks are written, and as what.
+#[derive(Args, Debug)]
+pub(crate) struct FullTarget {
+    /// Folder to write to, on the hub's computer; the current folder by default.
+    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    pub(crate) output: PathBuf,
+    /// What the disks become.
+    #[arg(long, value_enum, default_value_t = DiskFormat::Qcow2)]
+    pub(crate) format: DiskFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DiskFormat {
+    /// The bytes of the disk, with holes where it is empty.
+    Raw,
+    /// QEMU and libvirt.
+    Qcow2,
+    /// VMware and VirtualBox (monolithicSparse).
+    Vmdk,
+    /// VMware, compressed, for importing (streamOptimized).
+    VmdkStream,
+    /// VirtualBox.
+    Vdi,
+    /// Hyper-V.
+    Vhdx,
+}
+
+impl From<DiskFormat> for ImageFormat {
+    fn from(format: DiskFormat) -> Self {
+        match format {
+            DiskFormat::Raw => Self::Raw,
+            DiskFormat::Qcow2 => Self::Qcow2,
+            DiskFormat::Vmdk => Self::Vmdk,
+            DiskFormat::VmdkStream => Self::VmdkStream,
+            DiskFormat::Vdi => Self::Vdi,
+            DiskFormat::Vhdx => Self::Vhdx,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Definition {
+    /// Nothing.
+    None,
+    /// libvirt: an XML file for "virsh define"; from raw, qcow2, vmdk or vdi.
+    Libvirt,
+    /// VirtualBox: a .vbox file; from vdi or vmdk.
+    Virtualbox,
+    /// VMware: a .vmx file; from vmdk.
+    Vmware,
+}
+
+impl From<Definition> for MachineDefinition {
+    fn from(definition: Definition) -> Self {
+        match definition {
+            Definition::None => Self::None,
+            Definition::Libvirt => Self::Libvirt,
+            Definition::Virtualbox => Self::Virtualbox,
+            Definition::Vmware => Self::Vmware,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

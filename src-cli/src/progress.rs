@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use sendense_types::{AppEvent, DownloadProgress};
+use sendense_types::{AppEvent, DownloadProgress, FullRestore};
 use sendense_words as words;
 
 use crate::output::{self, Output};
@@ -54,6 +54,12 @@ impl Line {
     /// Shows a download.
     pub(crate) fn download(&mut self, progress: &DownloadProgress) {
         self.update(progress.received_bytes, progress.total_bytes);
+    }
+
+    /// Shows a full restore.
+    pub(crate) fn full_restore(&mut self, restore: &FullRestore) {
+        let total_bytes = Some(restore.total_bytes).filter(|total| *total > 0);
+        self.update(restore.done_bytes, total_bytes);
     }
 
     /// Shows a backup.

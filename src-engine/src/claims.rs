@@ -23,6 +23,8 @@ pub(crate) enum Kind {
     ThinOut,
     /// A repository is taken off the record.
     GiveUp,
+    /// Disks of a recovery point are written somewhere else.
+    Restore,
 }
 
 /// A piece of work: what is done, to whose backups, and in which repository where that matters.
@@ -49,21 +51,23 @@ enum Apart {
 
 /// The table.
 fn apart(one: Kind, other: Kind) -> Apart {
-    use Kind::{BackUp, Copy, Delete, GiveUp, ThinOut, Verify};
+    use Kind::{BackUp, Copy, Delete, GiveUp, Restore, ThinOut, Verify};
     match (one, other) {
         // The second would build on what is not there yet.
         (BackUp, BackUp) => Apart::ByVm,
         // Reading disturbs nobody.
-        (Verify, BackUp | Verify | Copy) | (BackUp | Copy, Verify) => Apart::No,
+        (Verify | Restore, BackUp | Verify | Copy | Restore)
+        | (BackUp | Copy, Verify | Restore) => Apart::No,
         (BackUp, Copy) | (Copy, BackUp) => Apart::No,
         // Two chains of one VM may have points in common, and two copies of one file destroy each other.
         (Copy, Copy) => Apart::ByVmAndRepository,
         // Nobody reads, copies or builds on what is about to go.
-        (Delete | ThinOut, BackUp | Verify | Copy | Delete | ThinOut)
-        | (BackUp | Verify | Copy, Delete | ThinOut) => Apart::ByVm,
+        (Delete | ThinOut, BackUp | Verify | Copy | Restore | Delete | ThinOut)
+        | (BackUp | Verify | Copy | Restore, Delete | ThinOut) => Apart::ByVm,
         // Nothing new may come to lie where nobody would find it.
         (GiveUp, BackUp | Copy | GiveUp) | (BackUp | Copy, GiveUp) => Apart::ByRepository,
-        (GiveUp, Verify | Delete | ThinOut) | (Verify | Delete | ThinOut, GiveUp) => Apart::No,
+        (GiveUp, Verify | Restore | Delete | ThinOut)
+        | (Verify | Restore | Delete | ThinOut, GiveUp) => Apart::No,
     }
 }
 
@@ -77,6 +81,7 @@ impl Kind {
             Self::Delete => "being deleted",
             Self::ThinOut => "being thinned out",
             Self::GiveUp => "being given up",
+            Self::Restore => "being restored",
         }
     }
 }
@@ -110,6 +115,11 @@ impl Work {
     /// Giving up a repository.
     pub(crate) fn giving_up(repository_id: &str) -> Self {
         Self::new(Kind::GiveUp, None, Some(repository_id))
+    }
+
+    /// Writing disks of a recovery point of a VM somewhere else.
+    pub(crate) fn restoring(vm_context_id: &str) -> Self {
+        Self::new(Kind::Restore, Some(vm_context_id), None)
     }
 
     fn new(kind: Kind, vm_context_id: Option<&str>, repository_id: Option<&str>) -> Self {
@@ -191,7 +201,7 @@ mod tests {
     use super::*;
 
     /// All kinds of work on a VM and a repository.
-    fn works(vm: &str, repository: &str) -> [Work; 6] {
+    fn works(vm: &str, repository: &str) -> [Work; 7] {
         [
             Work::backing_up(vm, repository),
             Work::verifying(vm),
@@ -199,6 +209,7 @@ mod tests {
             Work::deleting(vm),
             Work::thinning_out(vm),
             Work::giving_up(repository),
+            Work::restoring(vm),
         ]
     }
 
@@ -222,13 +233,14 @@ mod tests {
     #[test]
     fn what_goes_on_at_the_same_time_for_one_vm_in_one_repository() {
         let expected = [
-            // backup verify copy delete thin give up
-            "no yes yes no no no",
-            "yes yes yes no no yes",
-            "yes yes no no no no",
-            "no no no no no yes",
-            "no no no no no yes",
-            "no yes no yes yes no",
+            // backup verify copy delete thin, give up, restore
+            "no yes yes no no no yes",
+            "yes yes yes no no yes yes",
+            "yes yes no no no no yes",
+            "no no no no no yes no",
+            "no no no no no yes no",
+            "no yes no yes yes no yes",
+            "yes yes yes no no yes yes",
         ];
         assert_eq!(matrix("vm", "repository"), expected);
     }
@@ -236,12 +248,13 @@ mod tests {
     #[test]
     fn what_goes_on_at_the_same_time_for_one_vm_in_two_repositories() {
         let expected = [
-            "no yes yes no no yes",
-            "yes yes yes no no yes",
-            "yes yes yes no no yes",
-            "no no no no no yes",
-            "no no no no no yes",
-            "yes yes yes yes yes yes",
+            "no yes yes no no yes yes",
+            "yes yes yes no no yes yes",
+            "yes yes yes no no yes yes",
+            "no no no no no yes no",
+            "no no no no no yes no",
+            "yes yes yes yes yes yes yes",
+            "yes yes yes no no yes yes",
         ];
         assert_eq!(matrix("vm", "another"), expected);
     }
@@ -249,12 +262,13 @@ mod tests {
     #[test]
     fn two_vms_share_nothing_but_a_repository_that_is_given_up() {
         let expected = [
-            "yes yes yes yes yes no",
-            "yes yes yes yes yes yes",
-            "yes yes yes yes yes no",
-            "yes yes yes yes yes yes",
-            "yes yes yes yes yes yes",
-            "no yes no yes yes no",
+            "yes yes yes yes yes no yes",
+            "yes yes yes yes yes yes yes",
+            "yes yes yes yes yes no yes",
+            "yes yes yes yes yes yes yes",
+            "yes yes yes yes yes yes yes",
+            "no yes no yes yes no yes",
+            "yes yes yes yes yes yes yes",
         ];
         assert_eq!(matrix("another", "repository"), expected);
     }

@@ -50,6 +50,15 @@ impl Error {
             Self::CopyRunning(_) => FailureCode::CopyRunning,
             Self::CopyInPlace(_) => FailureCode::CopyInPlace,
             Self::CopyNotRunning => FailureCode::CopyOver,
+            Self::TargetNotAbsolute(_)
+            | Self::TargetNotText(_)
+            | Self::TargetOfHub(_)
+            | Self::TargetInRepository { .. } => FailureCode::TargetRefused,
+            Self::TargetExists(_) => FailureCode::TargetExists,
+            Self::FullRestoreRunning(_) => FailureCode::FullRestoreRunning,
+            Self::FullRestoreNotFound(_) => FailureCode::FullRestoreNotFound,
+            Self::FullRestoreOver => FailureCode::FullRestoreOver,
+            Self::DefinitionUnsuited { .. } => FailureCode::FormatUnsuited,
             Self::NoRetention(_) => FailureCode::NoRetention,
             Self::HeldByLiveMachine { .. } => FailureCode::HeldByLiveMachine,
             Self::LiveMachineNotFound(_) => FailureCode::LiveMachineNotFound,
@@ -75,6 +84,14 @@ impl Failure {
             Self::RepositoryFull => Some(FailureCode::RepositoryFull),
             Self::NotProven { .. } => Some(FailureCode::NotProven),
             Self::Repository { .. } => Some(FailureCode::RepositoryWrite),
+            Self::TargetNoRoom { .. } => Some(FailureCode::TargetNoRoom),
+            Self::TargetFull { .. } => Some(FailureCode::TargetFull),
+            Self::Target { .. } => Some(FailureCode::TargetWrite),
+            Self::TargetThere { .. } => Some(FailureCode::TargetExists),
+            Self::BackupDamaged { .. } | Self::BackupUnreadable { .. } => {
+                Some(FailureCode::BackupDamaged)
+            }
+            Self::DiskTooLarge { .. } => Some(FailureCode::FormatUnsuited),
             Self::Stopped
             | Self::Source { .. }
             | Self::SourceChanged { .. }
@@ -86,6 +103,7 @@ impl Failure {
             | Self::CopyInTheWay { .. }
             | Self::CopySource { .. }
             | Self::Incomplete { .. }
+            | Self::NotRestorable { .. }
             | Self::Unmergeable { .. }
             | Self::Record(_)
             | Self::Panicked => None,

@@ -11,6 +11,7 @@ use crate::{
     copy::{CUT_OFF, Copies},
     error::{OpenError, Result},
     failure::HUB_STOPPED,
+    full_restore::{self, FullRestores},
     live::LiveMachines,
     removal::remove_files,
     repository::{Repositories, ensure_local, remove_partial_images},
@@ -20,7 +21,7 @@ use crate::{
     store::{
         Reason, Store,
         backups::{self, Status},
-        copies, jobs, repositories,
+        copies, full_restores, jobs, repositories,
     },
     users::Users,
     verify::Verifications,
@@ -48,6 +49,7 @@ pub struct Engine {
     backups: Backups,
     verifications: Verifications,
     copies: Copies,
+    full_restores: FullRestores,
     live_machines: LiveMachines,
     retention: Retention,
     repositories: Repositories,
@@ -80,6 +82,7 @@ impl Engine {
             backups: Backups::new(Arc::clone(&shared), retention.clone()),
             verifications: Verifications::new(Arc::clone(&shared)),
             copies: Copies::new(Arc::clone(&shared)),
+            full_restores: FullRestores::new(Arc::clone(&shared)),
             live_machines: LiveMachines::new(Arc::clone(&shared)),
             retention,
             repositories: Repositories::open(Arc::clone(&shared))?,
@@ -106,6 +109,11 @@ impl Engine {
     /// Copies of recovery points in other repositories.
     pub fn copies(&self) -> &Copies {
         &self.copies
+    }
+
+    /// Disks of recovery points written into folders.
+    pub fn full_restores(&self) -> &FullRestores {
+        &self.full_restores
     }
 
     /// Machines that run from a recovery point.
@@ -147,8 +155,8 @@ impl Engine {
         Ok(self.shared.store.check()?)
     }
 
-    /// Ends all backups, verifications, copies and retention, and waits until they have ended; starts no more. Serves
-    /// no disk any more.
+    /// Ends all backups, verifications, copies, full restores and retention, and waits until they have ended; starts no
+    /// more. Serves no disk any more.
     pub async fn stop(&self) {
         self.shared.stopping.cancel();
         self.shared.mounts.stop_serving_all();
@@ -190,5 +198,7 @@ fn recover(store: &Store, clock: &Clock) -> rusqlite::Result<()> {
         }
     }
     remove_files(store)?;
+    let now = clock.now();
+    store.with(|connection| full_restores::abandon(connection, full_restore::CUT_OFF, now))?;
     store.with(|connection| copies::abandon(connection, CUT_OFF))
 }

@@ -5,6 +5,8 @@
 
 use std::{io, path::PathBuf};
 
+use sendense_types::{ImageFormat, MachineDefinition};
+
 use crate::{
     failure::{Failure, NotConnected},
     files::MARKER,
@@ -221,6 +223,43 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong with it.
         why: String,
+    },
+    /// It would depend on where the hub was started.
+    #[error("the folder to restore to must be an absolute path, not {}", .0.display())]
+    TargetNotAbsolute(PathBuf),
+    /// Nobody could be told what was written.
+    #[error("the path of the folder to restore to is not text: {}", .0.display())]
+    TargetNotText(PathBuf),
+    /// The hub's own files are there.
+    #[error("{} belongs to the hub: choose another folder to restore to", .0.display())]
+    TargetOfHub(PathBuf),
+    /// Backups are there.
+    #[error("{} lies in the repository {name}: choose another folder to restore to", path.display())]
+    TargetInRepository {
+        /// The repository.
+        name: String,
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Nothing is written over.
+    #[error("{} exists already: choose another folder to restore to, or move it away", .0.display())]
+    TargetExists(PathBuf),
+    /// Two would destroy each other's files.
+    #[error("another full restore is writing {}: wait for it, or cancel it", .0.display())]
+    FullRestoreRunning(PathBuf),
+    /// There is no full restore with that id.
+    #[error("full restore not found: {0}")]
+    FullRestoreNotFound(String),
+    /// It has ended already.
+    #[error("this full restore is over and cannot be cancelled")]
+    FullRestoreOver,
+    /// The machine could not open the disks.
+    #[error("a machine of {} cannot run from disks in the format {}", definition.as_str(), format.as_str())]
+    DefinitionUnsuited {
+        /// The kind of machine.
+        definition: MachineDefinition,
+        /// The format.
+        format: ImageFormat,
     },
     /// There is nothing to do.
     #[error("no retention is set for {0}: all its recovery points are kept")]

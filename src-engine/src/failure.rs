@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use sendense_types::ByteSize;
+use sendense_types::{ByteSize, ImageFormat};
 
 use crate::unclear::Unclear;
 
@@ -113,6 +113,83 @@ pub enum Failure {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// It would not fit.
+    #[error(
+        "there is not enough room in {}: {} are needed, {} are free",
+        folder.display(), ByteSize(*needed_bytes), ByteSize(*available_bytes)
+    )]
+    TargetNoRoom {
+        /// The folder that is restored to.
+        folder: PathBuf,
+        /// So much it takes.
+        needed_bytes: u64,
+        /// So much there is.
+        available_bytes: u64,
+    },
+    /// It did not fit.
+    #[error(
+        "the disk of {} is full; make room and restore again into the same folder to go on",
+        path.display()
+    )]
+    TargetFull {
+        /// The file that was being written.
+        path: PathBuf,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Target {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Somebody made it meanwhile. Nothing is written over.
+    #[error("{} exists already: move it away and restore again into the same folder to go on", path.display())]
+    TargetThere {
+        /// The file.
+        path: PathBuf,
+    },
+    /// What would be restored is not what was backed up.
+    #[error(
+        "disk {disk_index} is not what was backed up, at byte {offset}: nothing was restored; verify the backup, and \
+         restore another recovery point"
+    )]
+    BackupDamaged {
+        /// The disk.
+        disk_index: u32,
+        /// The first place that differs, in bytes.
+        offset: u64,
+    },
+    /// An image of the recovery point cannot be read.
+    #[error(
+        "disk {disk_index} cannot be read from the backup: {source}; nothing was restored; verify the backup, and \
+         restore another recovery point"
+    )]
+    BackupUnreadable {
+        /// The disk.
+        disk_index: u32,
+        /// What is wrong.
+        source: sendense_disk::Error,
+    },
+    /// The recovery point has changed since it was asked for.
+    #[error("{why}")]
+    NotRestorable {
+        /// Why, in words.
+        why: String,
+    },
+    /// The format has no room for it.
+    #[error(
+        "disk {disk_index} is too large for the format {}: that holds {} at most",
+        format.as_str(), ByteSize(*limit_bytes)
+    )]
+    DiskTooLarge {
+        /// The disk.
+        disk_index: u32,
+        /// The format.
+        format: ImageFormat,
+        /// The largest that it can hold, in bytes.
+        limit_bytes: u64,
     },
     /// Something that it builds on is missing.
     #[error("{backup_id} is not on record with all that it builds on; verify it")]
@@ -250,6 +327,15 @@ impl Failure {
         move |source| match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::RepositoryFull,
             _ => Self::Repository { path, source },
+        }
+    }
+
+    /// A failure to write a file outside of all repositories.
+    pub(crate) fn target(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::TargetFull { path },
+            _ => Self::Target { path, source },
         }
     }
 }

@@ -59,6 +59,30 @@ pub fn create_folders_with(builder: &mut DirBuilder, folder: &Path) -> io::Resul
         .try_for_each(sync_folder)
 }
 
+/// Gives a file a name that nothing has: what is there by that name stays.
+///
+/// # Errors
+/// `AlreadyExists` where something is there.
+pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            // Some filesystems do not know how to.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+            renamed => return Ok(renamed?),
+        }
+    }
+    match fs::hard_link(from, to) {
+        Ok(()) => fs::remove_file(from),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+        // Where there are no links either, looking first is the best there is.
+        Err(_) if fs::symlink_metadata(to).is_err() => fs::rename(from, to),
+        Err(_) => Err(io::ErrorKind::AlreadyExists.into()),
+    }
+}
+
 /// Removes a file that may not be there; says whether it is gone.
 pub(crate) fn remove(path: &Path) -> bool {
     match fs::remove_file(path) {

@@ -40,6 +40,16 @@ pub(crate) fn backup_id<E>(
     )
 }
 
+/// `full-restore-{vm}-{unix}`, numbered likewise.
+pub(crate) fn full_restore_id<E>(
+    vm_name: &str,
+    now: Timestamp,
+    is_taken: impl FnMut(&str) -> Result<bool, E>,
+) -> Result<String, E> {
+    let id = format!("full-restore-{}-{}", slug(vm_name), now.as_second());
+    first_free(id, is_taken)
+}
+
 /// `ctx-{vm}-{YYYYMMDD-HHMMSS}`, numbered likewise.
 pub(crate) fn vm_id<E>(
     vm_name: &str,

@@ -2,7 +2,7 @@
 //! reads files from them again. It knows no HTTP: `sendense-hub` uses it to answer requests.
 //!
 //! [`Engine`] holds one part for each thing it can do: [`Vms`] (what there is to back up), [`Backups`],
-//! [`Verifications`], [`Copies`], [`Retention`], [`Repositories`], [`restore::Mounts`] (browsing and downloads) and
+//! [`Verifications`], [`Copies`], [`FullRestores`], [`Retention`], [`Repositories`], [`restore::Mounts`] (browsing and downloads) and
 //! [`Users`] (who may ask). Each is in a module of its own. Under them: `store` (all that is on record), `claims`
 //! (which work may run at the same time), `chain` (what builds on what), `image` (QCOW2 and cluster maps), `source`
 //! (disks being read).
@@ -21,6 +21,7 @@ mod engine;
 mod error;
 mod failure;
 pub mod files;
+mod full_restore;
 mod ids;
 mod image;
 mod live;
@@ -50,6 +51,7 @@ pub use discovery::{FoundDisk, FoundVm};
 pub use engine::{Config, Engine};
 pub use error::{Error, OpenError, Result};
 pub use failure::{Failure, InUse, NotConnected, Uncopyable, Unmergeable};
+pub use full_restore::{FullRestoreOrder, FullRestorePlan, FullRestores};
 pub use live::{DefinitionKind, LiveMachines, StartedNow};
 pub use repository::{
     Difference, NotAdopted, Problem, Repositories, Rescanned, Room, Unusable, try_folder,
@@ -59,6 +61,7 @@ pub use store::{
     StoreError,
     backups::{Backup, BackupDisk, BackupType, Filter, Status, Verdict, Verified},
     copies::ChainCopy,
+    full_restores::{FullRestore, Outcome},
     live::LiveMachine,
     repositories::{LOCAL, LocalConfig, Repository},
     vms::{Disk, LeftOut, Vm, vmware_disk_key},

@@ -13,7 +13,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use sendense_engine::{OpenError, restore};
+use sendense_engine::{Failure, OpenError, restore};
 use sendense_types::FailureCode;
 
 /// Shorthand for results of requests.
@@ -96,6 +96,10 @@ pub(crate) enum Error {
     Required(&'static str),
     #[error("backup_type must be 'full' or 'incremental', not '{0}'")]
     BackupType(String),
+    #[error("format must be raw, qcow2, vmdk, vmdk_stream, vdi or vhdx, not '{0}'")]
+    ImageFormat(String),
+    #[error("definition must be none, libvirt, virtualbox or vmware, not '{0}'")]
+    MachineDefinition(String),
     #[error("status must be started, in_progress, completed, failed or cancelled, not '{0}'")]
     StatusFilter(String),
 
@@ -140,6 +144,8 @@ impl Error {
             | Self::Required(_)
             | Self::BackupType(_)
             | Self::StatusFilter(_)
+            | Self::ImageFormat(_)
+            | Self::MachineDefinition(_)
             | Self::RepositoryType(_)
             | Self::SourceMissing => StatusCode::BAD_REQUEST,
             Self::UnknownPath(_) => StatusCode::NOT_FOUND,
@@ -169,6 +175,8 @@ impl Error {
             | Self::Required(_)
             | Self::BackupType(_)
             | Self::StatusFilter(_)
+            | Self::ImageFormat(_)
+            | Self::MachineDefinition(_)
             | Self::SourceMissing
             | Self::RepositoryType(_)
             | Self::BadParameter(_)
@@ -200,6 +208,11 @@ fn status_of(error: &sendense_engine::Error) -> StatusCode {
         | Error::FolderTooLarge { .. }
         | Error::KeepsNothing
         | Error::LiveFolder { .. }
+        | Error::TargetNotAbsolute(_)
+        | Error::TargetNotText(_)
+        | Error::TargetOfHub(_)
+        | Error::TargetInRepository { .. }
+        | Error::DefinitionUnsuited { .. }
         | Error::NoPreviousBackup { .. } => StatusCode::BAD_REQUEST,
         Error::VmNotFound(_)
         | Error::NoDisks(_)
@@ -207,6 +220,7 @@ fn status_of(error: &sendense_engine::Error) -> StatusCode {
         | Error::RepositoryNotFound(_)
         | Error::NoRepositoryThere(_)
         | Error::CopyNotFound(_)
+        | Error::FullRestoreNotFound(_)
         | Error::BackupNotFound(_)
         | Error::NoRetention(_)
         | Error::LiveMachineNotFound(_)
@@ -231,10 +245,26 @@ fn status_of(error: &sendense_engine::Error) -> StatusCode {
         | Error::CopyRunning(_)
         | Error::CopyInPlace(_)
         | Error::CopyNotRunning
+        | Error::TargetExists(_)
+        | Error::FullRestoreRunning(_)
+        | Error::FullRestoreOver
         | Error::VmBusy { .. } => StatusCode::CONFLICT,
         Error::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         Error::Restore(error) => status_of_restore(error),
-        Error::Failed(_) | Error::Database(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        Error::Failed(failure) => status_of_failure(failure),
+        Error::Database(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The same of what could not be done with the files of a backup.
+fn status_of_failure(failure: &Failure) -> StatusCode {
+    match failure {
+        Failure::TargetThere { .. } => StatusCode::CONFLICT,
+        // What is damaged stays so: it is no failure of the hub that another try could mend.
+        Failure::BackupDamaged { .. }
+        | Failure::BackupUnreadable { .. }
+        | Failure::DiskTooLarge { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

@@ -143,6 +143,26 @@ failure_codes! {
     LiveFolder,
     /// The hub is busy with as many downloads as it allows.
     TooManyDownloads,
+    /// A full restore cannot write into that folder.
+    TargetRefused,
+    /// A full restore would write over a file.
+    TargetExists,
+    /// A full restore is writing the same files.
+    FullRestoreRunning,
+    /// There is no such full restore.
+    FullRestoreNotFound,
+    /// The full restore is over and cannot be cancelled.
+    FullRestoreOver,
+    /// A disk does not fit into the format, or the machine does not run from it.
+    FormatUnsuited,
+    /// The folder has not enough room for what would be written.
+    TargetNoRoom,
+    /// The disk of the folder became full.
+    TargetFull,
+    /// The hub could not write into the folder.
+    TargetWrite,
+    /// A disk of the recovery point is not what was backed up.
+    BackupDamaged,
 }
 
 #[cfg(test)]

@@ -63,3 +63,7 @@ id! {
     /// A place where backups are kept (`repository_id`).
     RepositoryId
 }
+id! {
+    /// Disks of a recovery point being written into a folder (`restore_id`).
+    FullRestoreId
+}

@@ -14,6 +14,7 @@ pub mod commands;
 mod error;
 mod event;
 mod failure;
+mod full_restore;
 mod ids;
 mod repository;
 mod restore;
@@ -38,13 +39,17 @@ pub use backup::{
 pub use error::{AppError, ErrorKind, Retry};
 pub use event::{AppEvent, BackupProgress, Place};
 pub use failure::FailureCode;
-pub use ids::{BackupId, LiveMachineId, MountId, RepositoryId, VmId};
+pub use full_restore::{
+    FullRestore, FullRestoreOrder, FullRestorePlan, FullRestoreStatus, ImageFormat,
+    MachineDefinition,
+};
+pub use ids::{BackupId, FullRestoreId, LiveMachineId, MountId, RepositoryId, VmId};
 pub use repository::{
     BackupCopy, CopyStatus, Mounting, Repository, RepositoryPlace, RepositoryProblem,
     RepositoryTest, Rescan, Tried,
 };
 pub use restore::{
-    FileEntry, FileKind, FileStream, Listing, LiveMachine, MachineDefinition, Mount, MountSlots,
+    FileEntry, FileKind, FileStream, Launcher, Listing, LiveMachine, Mount, MountSlots,
     MountStatus, NbdExport,
 };
 pub use secret::Secret;

@@ -91,7 +91,7 @@ pub struct LiveMachine {
 /// What boots a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum MachineDefinition {
+pub enum Launcher {
     /// A script that runs QEMU.
     Qemu,
     /// A domain for libvirt.

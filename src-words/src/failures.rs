@@ -250,6 +250,25 @@ words! {
     copy_failed(why) = "The copy stopped early: {why}.";
     copy_resumes = "The original is unchanged. If you copy it again, copying continues where it stopped.";
     no_copying = "This hub cannot copy backups.";
+    no_full_restores = "This hub cannot restore whole disks.";
+    target_refused = "Disks cannot be restored to this folder.";
+    choose_another_folder = "Choose another folder on the hub’s computer, given by its whole path.";
+    target_exists = "A file of this name is already in the folder.";
+    target_exists_hint = "Choose another folder, or move the file away. Nothing is ever replaced.";
+    full_restore_running = "The same files are already being restored there.";
+    full_restore_unknown = "The hub has no such restore.";
+    full_restore_over = "This restore has already ended.";
+    format_unsuited = "This machine cannot run from disks in this format.";
+    format_unsuited_hint = "Choose another format, or no machine definition.";
+    target_no_room = "There is not enough free space in the folder.";
+    target_no_room_hint = "Free up space there, or choose another folder.";
+    target_full = "The disk of the folder is full.";
+    target_write = "The hub could not write to the folder.";
+    backup_damaged = "A disk in the backup is damaged, so nothing was restored.";
+    backup_damaged_hint = "Verify the backup, and restore another recovery point.";
+    full_restore_cancelled = "The restore was cancelled. What it had written was removed.";
+    full_restore_failed(why) = "The restore stopped early: {why}.";
+    full_restore_resumes = "Restore it to the same folder again: it continues where it stopped.";
 
     vm_not_found = "The hub does not have this VM.";
     discover_first = "Discover it first.";

@@ -50,6 +50,9 @@ words! {
     running_at(percent) = "running, {percent}%";
     completed = "completed";
     unconfirmed = "not confirmed";
+    full_restores = "Full restores";
+    restoring(backup) = "Restoring {backup}";
+    restored(count, size) = "{count} disk restored, with {size} on it:" | "{count} disks restored, with {size} on them:";
     list_mounts = "“sendense restore mounts” lists the open ones.";
     failed = "failed";
     cancelled = "cancelled";

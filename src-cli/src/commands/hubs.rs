@@ -292,6 +292,7 @@ fn offer_name(offer: Offer) -> &'static str {
         Offer::Mounts => words::terminal::open_mounts(),
         Offer::VcenterSignIns => words::terminal::vcenter_sign_ins(),
         Offer::Retention => words::terminal::retention(),
+        Offer::FullRestores => words::terminal::full_restores(),
     }
 }
 
@@ -312,6 +313,7 @@ fn offer_as_json((offer, offered): &(Offer, Offered)) -> (String, Value) {
         Offer::Mounts => "mounts",
         Offer::VcenterSignIns => "vcenter_sign_ins",
         Offer::Retention => "retention",
+        Offer::FullRestores => "full_restores",
     };
     let value = match offered {
         Offered::Yes(count) => json!({ "offered": true, "count": count }),

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use sendense_core::HubClient;
-use sendense_types::{BackupId, LiveMachine, LiveMachineId, MachineDefinition};
+use sendense_types::{BackupId, Launcher, LiveMachine, LiveMachineId};
 use sendense_words as words;
 use serde_json::json;
 
 use crate::Result;
-use crate::args::Definition;
+use crate::args::Launcher as Launched;
 use crate::connection::absolute;
 use crate::output::{self, Output};
 
@@ -16,14 +16,14 @@ use crate::output::{self, Output};
 pub(crate) async fn start(
     backup: String,
     folder: &Path,
-    definition: Definition,
+    definition: Launched,
     hub: &HubClient,
     output: &Output,
 ) -> Result<()> {
     let folder = absolute(folder)?;
     let kind = match definition {
-        Definition::Qemu => MachineDefinition::Qemu,
-        Definition::Libvirt => MachineDefinition::Libvirt,
+        Launched::Qemu => Launcher::Qemu,
+        Launched::Libvirt => Launcher::Libvirt,
     };
     let machine = hub
         .start_machine(&BackupId::new(backup), &folder, kind)
@@ -34,8 +34,8 @@ pub(crate) async fn start(
         .for_each(|assumed| output.note(assumed));
     output.show(&machine, || {
         let boot = match definition {
-            Definition::Qemu => words::terminal::machine_boot_script(&machine.definition),
-            Definition::Libvirt => words::terminal::machine_boot_domain(&machine.definition),
+            Launched::Qemu => words::terminal::machine_boot_script(&machine.definition),
+            Launched::Libvirt => words::terminal::machine_boot_domain(&machine.definition),
         };
         let ready = words::terminal::machine_ready(&machine.vm_name, &machine.backup_id);
         let until = words::terminal::machine_until(&machine.id);

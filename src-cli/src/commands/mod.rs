@@ -2,6 +2,7 @@
 
 pub(crate) mod backup;
 pub(crate) mod diagnostics;
+pub(crate) mod full_restore;
 pub(crate) mod hub;
 pub(crate) mod hubs;
 pub(crate) mod live;

@@ -197,7 +197,7 @@ pub(crate) async fn rescan(dir: &Path, connection: &Connection, output: &Output)
 }
 
 /// A path that means the same to the hub, as text. What is elsewhere is named in full, as its own system writes it.
-fn text(path: &Path, hub: &HubClient) -> Result<String> {
+pub(crate) fn text(path: &Path, hub: &HubClient) -> Result<String> {
     let path = match path.to_str() {
         Some(text) if !hub.is_on_this_computer() => return whole_path(text),
         _ => absolute(path)?,

@@ -9,7 +9,7 @@ use sendense_core::download::{
 use sendense_core::{HubClient, KnownMount, Platform, local_name};
 use sendense_types::{
     AppError, BackupId, BackupType, ByteSize, ErrorKind, FileEntry, FileKind, FolderFormat,
-    Listing, Mount, MountId, Opener, Retry, VmId,
+    Listing, MachineDefinition, Mount, MountId, Opener, Retry, VmId,
 };
 use sendense_words as words;
 use serde::Serialize;
@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::{live, serve};
 use crate::Result;
 use crate::args::{Conflict, RestoreCommand, Target};
+use crate::commands::full_restore;
 use crate::connection::Connection;
 use crate::output::{self, Output, printable};
 use crate::progress::Line;
@@ -118,6 +119,23 @@ pub(crate) async fn run(
         } => live::start(backup, &folder, definition, hub, output).await,
         RestoreCommand::Machines => live::list(hub, output).await,
         RestoreCommand::Stop { id, discard } => live::stop(id, discard, hub, output).await,
+        RestoreCommand::Disk {
+            backup,
+            disk,
+            target,
+        } => {
+            let what = (BackupId::new(backup), vec![disk]);
+            let definition = MachineDefinition::None;
+            full_restore::run(what, &target, definition, connection, output, cancel).await
+        }
+        RestoreCommand::Vm {
+            backup,
+            target,
+            definition,
+        } => {
+            let what = (BackupId::new(backup), Vec::new());
+            full_restore::run(what, &target, definition.into(), connection, output, cancel).await
+        }
         RestoreCommand::Unmount { mount } => {
             let mount = MountId::new(mount);
             // Closing what is closed is no failure; a name that was mistyped is one.

@@ -48,6 +48,8 @@ pub enum Offer {
     VcenterSignIns,
     /// Rules for how many recovery points are kept.
     Retention,
+    /// Disks of recovery points written as images into folders of its computer.
+    FullRestores,
 }
 
 /// Whether a hub offers something.
@@ -126,6 +128,10 @@ impl HubClient {
                 offered(self.vcenter_credentials().await, counted),
             ),
             (Offer::Retention, retention),
+            (
+                Offer::FullRestores,
+                offered(self.full_restores().await, counted),
+            ),
         ]
     }
 }

@@ -3,9 +3,7 @@
 use std::path::Path;
 
 use reqwest::Method;
-use sendense_types::{
-    AppError, BackupId, ErrorKind, LiveMachine, LiveMachineId, MachineDefinition, Retry,
-};
+use sendense_types::{AppError, BackupId, ErrorKind, Launcher, LiveMachine, LiveMachineId, Retry};
 use sendense_words as words;
 use serde_json::json;
 
@@ -23,7 +21,7 @@ impl HubClient {
         &self,
         backup_id: &BackupId,
         folder: &Path,
-        definition: MachineDefinition,
+        definition: Launcher,
     ) -> Result<LiveMachine> {
         self.require_machines_here()?;
         let body = json!({ "backup_id": backup_id, "folder": folder, "definition": definition });

@@ -718,4 +718,85 @@ pub(super) const MEANINGS: &[Meaning] = &[
         None,
     )
     .coded(FailureCode::UnknownAddress),
+    // Full restores, which only our own hub has.
+    row(
+        "lies in the repository",
+        ErrorKind::Invalid,
+        Retry::Never,
+        failures::target_refused,
+        Some(failures::choose_another_folder),
+    )
+    .coded(FailureCode::TargetRefused),
+    row(
+        "exists already:",
+        ErrorKind::Conflict,
+        Retry::Never,
+        failures::target_exists,
+        Some(failures::target_exists_hint),
+    )
+    .coded(FailureCode::TargetExists),
+    row(
+        "another full restore is writing",
+        ErrorKind::Conflict,
+        Retry::Manual,
+        failures::full_restore_running,
+        Some(failures::wait_or_cancel),
+    )
+    .coded(FailureCode::FullRestoreRunning),
+    row(
+        "full restore not found",
+        ErrorKind::NotFound,
+        Retry::Never,
+        failures::full_restore_unknown,
+        None,
+    )
+    .coded(FailureCode::FullRestoreNotFound),
+    row(
+        "this full restore is over",
+        ErrorKind::Conflict,
+        Retry::Never,
+        failures::full_restore_over,
+        None,
+    )
+    .coded(FailureCode::FullRestoreOver),
+    row(
+        "cannot run from disks in the format",
+        ErrorKind::Invalid,
+        Retry::Never,
+        failures::format_unsuited,
+        Some(failures::format_unsuited_hint),
+    )
+    .coded(FailureCode::FormatUnsuited),
+    row(
+        "there is not enough room in",
+        ErrorKind::Full,
+        Retry::Manual,
+        failures::target_no_room,
+        Some(failures::target_no_room_hint),
+    )
+    .coded(FailureCode::TargetNoRoom),
+    row(
+        "restore again into the same folder to go on",
+        ErrorKind::Full,
+        Retry::Manual,
+        failures::target_full,
+        Some(failures::full_restore_resumes),
+    )
+    .coded(FailureCode::TargetFull),
+    row(
+        "cannot write",
+        ErrorKind::Forbidden,
+        Retry::Manual,
+        failures::target_write,
+        Some(failures::full_restore_resumes),
+    )
+    .coded(FailureCode::TargetWrite),
+    row(
+        "nothing was restored; verify the backup",
+        ErrorKind::Corrupt,
+        Retry::Never,
+        failures::backup_damaged,
+        Some(failures::backup_damaged_hint),
+    )
+    .coded(FailureCode::BackupDamaged),
 ];

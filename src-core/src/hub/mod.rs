@@ -8,6 +8,7 @@ mod ca;
 mod certificate;
 mod discovery;
 mod error;
+mod full_restores;
 mod inspection;
 mod live;
 mod meanings;

@@ -61,6 +61,8 @@ struct Paths {
 pub(crate) struct MapReader {
     /// Size of the disk in bytes, which need not be a multiple of anything.
     pub(crate) disk_bytes: u64,
+    /// The checksum, which names the map: the change id of the disk.
+    pub(crate) change_id: String,
     file: BufReader<File>,
     cluster: u64,
     left_in_run: u64,
@@ -176,7 +178,7 @@ impl MapReader {
     /// `InvalidData` where it is no map, is damaged, or counts in other clusters.
     pub(crate) fn open(image: &Path) -> io::Result<Self> {
         let path = map_path(image);
-        verify_checksum(&path)?;
+        let change_id = verify_checksum(&path)?.to_hex().to_string();
         let mut file = BufReader::new(File::open(&path)?);
         let mut magic = [0; MAGIC.len()];
         file.read_exact(&mut magic)?;
@@ -187,6 +189,7 @@ impl MapReader {
         }
         Ok(Self {
             disk_bytes,
+            change_id,
             file,
             cluster: 0,
             left_in_run: 0,
@@ -217,7 +220,7 @@ impl MapReader {
     }
 }
 
-fn verify_checksum(path: &Path) -> io::Result<()> {
+fn verify_checksum(path: &Path) -> io::Result<blake3::Hash> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
     let Some(covered) = length.checked_sub(HASH_BYTES as u64) else {
@@ -227,10 +230,11 @@ fn verify_checksum(path: &Path) -> io::Result<()> {
     checksum.update_reader((&mut file).take(covered))?;
     let mut expected = [0; HASH_BYTES];
     file.read_exact(&mut expected)?;
-    if checksum.finalize() != expected {
+    let checksum = checksum.finalize();
+    if checksum != expected {
         return Err(damaged("its checksum differs"));
     }
-    Ok(())
+    Ok(checksum)
 }
 
 fn read_u64(file: &mut impl Read) -> io::Result<u64> {

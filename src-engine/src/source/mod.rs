@@ -188,10 +188,15 @@ impl Source {
     /// The parts that may hold something else than zeros, in order, widened to whole clusters so
     /// that each cluster of the target is written once. The last may reach behind the end.
     pub(crate) fn data(&self) -> DataRanges<'_> {
+        self.data_from(0)
+    }
+
+    /// Those of them from a place on, which is where a cluster begins.
+    pub(crate) fn data_from(&self, offset: u64) -> DataRanges<'_> {
         DataRanges {
             source: self,
-            at: 0,
-            done_until: 0,
+            at: offset,
+            done_until: offset,
         }
     }
 

@@ -64,6 +64,19 @@ struct Queue<'s> {
 pub(crate) fn scan(
     source: &Source,
     stopping: &CancellationToken,
+    take: impl FnMut(&Piece) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    scan_from(source, 0, stopping, take)
+}
+
+/// As [`scan`], from a place on, which is where a cluster begins.
+///
+/// # Errors
+/// As [`scan`].
+pub(crate) fn scan_from(
+    source: &Source,
+    offset: u64,
+    stopping: &CancellationToken,
     mut take: impl FnMut(&Piece) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let n_threads = thread::available_parallelism()
@@ -77,7 +90,7 @@ pub(crate) fn scan(
         drop(give_back.try_send(Piece::default()));
     }
     let queue = Mutex::new(Queue {
-        ranges: source.data(),
+        ranges: source.data_from(offset),
         range: 0..0,
         number: 0,
         buffers,
@@ -172,6 +185,12 @@ impl Piece {
         (self.offset / CLUSTER_BYTES..)
             .zip(&self.hashes)
             .filter_map(|(cluster, hash)| Some((cluster, hash.as_ref()?)))
+    }
+
+    /// The bytes of one of its clusters.
+    pub(crate) fn cluster(&self, cluster: u64) -> &[u8] {
+        let start = (cluster * CLUSTER_BYTES - self.offset) as usize;
+        &self.bytes[start..start + ZEROS.len()]
     }
 
     fn fill(&mut self, source: &Source) -> Result<(), Failure> {

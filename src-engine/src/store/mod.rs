@@ -6,6 +6,7 @@
 
 pub(crate) mod backups;
 pub(crate) mod copies;
+pub(crate) mod full_restores;
 pub(crate) mod jobs;
 pub(crate) mod live;
 pub(crate) mod mounts;
@@ -31,7 +32,7 @@ use sendense_types::FailureCode;
 use crate::files;
 
 /// Never changed once released; new ones are put behind.
-static MIGRATIONS: [M<'static>; 7] = [
+static MIGRATIONS: [M<'static>; 8] = [
     M::up(include_str!("migrations/0001-initial.sql")),
     M::up(include_str!("migrations/0002-upkeep.sql")),
     M::up(include_str!("migrations/0003-repositories.sql")),
@@ -39,6 +40,7 @@ static MIGRATIONS: [M<'static>; 7] = [
     M::up(include_str!("migrations/0005-source-format.sql")),
     M::up(include_str!("migrations/0006-error-code.sql")),
     M::up(include_str!("migrations/0007-live-machines.sql")),
+    M::up(include_str!("migrations/0008-full-restores.sql")),
 ];
 
 /// Another process may have the file open for a moment, a backup program for instance.

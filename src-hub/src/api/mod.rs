@@ -7,6 +7,7 @@ mod backups;
 mod copies;
 mod described;
 mod discovery;
+mod full_restores;
 mod health;
 mod login;
 #[cfg(test)]
@@ -61,6 +62,11 @@ fn table(hub: &Hub) -> Routes {
         .merge(retention::routes())
         .merge(restore::routes())
         .merge(login::guarded_routes())
+        .merge(match hub.profile() {
+            Profile::Default => full_restores::routes(),
+            // Deployed hubs have none.
+            Profile::Documented => Routes::new(),
+        })
         .guarded(hub, require_token);
     let v1 = Routes::new()
         .merge(health::routes())

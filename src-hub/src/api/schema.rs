@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use sendense_engine::{BackupType, Status, Verdict};
+use sendense_types::{ImageFormat, MachineDefinition};
 use serde::{Deserialize, Serialize};
 
 use super::Time;
@@ -127,6 +128,29 @@ pub(crate) struct Stream {
 /// One of these words.
 pub(crate) fn one_of(words: &[&str]) -> Schema {
     json_schema!({ "type": "string", "enum": words })
+}
+
+/// What a disk becomes.
+pub(crate) fn image_format(_: &mut SchemaGenerator) -> Schema {
+    one_of(&ImageFormat::ALL.map(ImageFormat::as_str))
+}
+
+/// What is written beside disks.
+pub(crate) fn machine_definition(_: &mut SchemaGenerator) -> Schema {
+    one_of(&MachineDefinition::ALL.map(MachineDefinition::as_str))
+}
+
+/// Where a full restore stands.
+pub(crate) fn full_restore_status(_: &mut SchemaGenerator) -> Schema {
+    one_of(&[
+        "pending",
+        "checking",
+        "restoring",
+        "finishing",
+        "completed",
+        "failed",
+        "cancelled",
+    ])
 }
 
 fn file_type(_: &mut SchemaGenerator) -> Schema {

@@ -135,6 +135,16 @@ impl<'v> Fields<'v> {
             .collect()
     }
 
+    /// Small numbers of a list; what is none is left out.
+    pub(in crate::hub) fn numbers(&self, name: &str) -> Vec<u32> {
+        let elements = self.0.get(name).and_then(Value::as_array);
+        elements
+            .into_iter()
+            .flatten()
+            .filter_map(|element| u32::try_from(element.as_u64()?).ok())
+            .collect()
+    }
+
     /// An object within this one.
     pub(in crate::hub) fn object(&self, names: &[&str]) -> Option<Self> {
         self.values(names).find_map(Value::as_object).map(Fields)

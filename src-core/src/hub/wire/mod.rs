@@ -5,6 +5,7 @@
 
 mod backups;
 mod fields;
+mod full_restores;
 mod repositories;
 mod restore;
 mod vms;
@@ -13,6 +14,7 @@ pub(super) use self::backups::{
     BackupList, backup, backups, chain, deleted, retention, retention_points, started, verification,
 };
 pub(super) use self::fields::Fields;
+pub(super) use self::full_restores::{full_restore, full_restore_plan, full_restores};
 pub(super) use self::repositories::{
     copies, created_repository, folders_of_repositories, repositories, repository_test, rescan,
 };
