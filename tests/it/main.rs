@@ -19,6 +19,7 @@ mod disk;
 mod disks;
 mod durability;
 mod fixtures;
+mod full;
 mod journey;
 mod mutations;
 mod pages;

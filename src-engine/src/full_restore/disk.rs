@@ -13,7 +13,11 @@ use uuid::Uuid;
 
 use super::{
     expected::{Differs, Expected},
-    format::stream::{Grains, Stream},
+    format::{
+        lay_out,
+        stream::{Grains, Stream},
+        write_tables,
+    },
     journal::{Checkpoints, Journal, journal_path, part_path},
     layout::{Identity, Layout},
     occupancy::Occupancy,
@@ -134,7 +138,7 @@ impl Disk {
                 "disk {disk_index} was started over: what an earlier restore left there is of something else"
             ));
         }
-        let layout = Layout::new(order.format, disk_bytes, clusters, identity(journal.seed()))
+        let layout = lay_out(order.format, disk_bytes, clusters, identity(journal.seed()))
             .map_err(|too_large| Failure::DiskTooLarge {
                 disk_index,
                 format: order.format,
@@ -337,14 +341,13 @@ impl Disk {
             written(self.content_before(end));
             Ok(())
         })?;
-        self.layout
-            .write_tables(&mut |offset, bytes| {
-                file.seek(SeekFrom::Start(offset))?;
-                file.write_all(bytes)
-            })
-            .and_then(|()| file.set_len(self.layout.file_bytes()))
-            .and_then(|()| checkpoints.end())
-            .map_err(failed)
+        write_tables(&self.layout, &mut |offset, bytes| {
+            file.seek(SeekFrom::Start(offset))?;
+            file.write_all(bytes)
+        })
+        .and_then(|()| file.set_len(self.layout.file_bytes()))
+        .and_then(|()| checkpoints.end())
+        .map_err(failed)
     }
 
     fn write_stream(

@@ -10,11 +10,8 @@ use std::io;
 use sendense_types::ImageFormat;
 use uuid::Uuid;
 
-use super::{
-    format::{qcow2, vdi, vhdx, vmdk},
-    occupancy::Occupancy,
-};
-use crate::image::{CLUSTER_BYTES, SECTOR_BYTES};
+use super::occupancy::Occupancy;
+use crate::image::CLUSTER_BYTES;
 
 /// What is zero in a table stays a hole in its file, a page at a time.
 const PAGE_BYTES: usize = 4096;
@@ -40,13 +37,6 @@ impl Identity {
     }
 }
 
-/// A disk that a format cannot hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TooLarge {
-    /// The format's limit in bytes.
-    pub(crate) limit_bytes: u64,
-}
-
 /// Where everything is in an image.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
@@ -64,54 +54,23 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// That of a disk of so many bytes, which holds something in those clusters.
-    ///
-    /// # Errors
-    /// When the format cannot hold it.
+    /// Of an image that grows in such parts, with data from that place on.
     pub(crate) fn new(
         format: ImageFormat,
         disk_bytes: u64,
         clusters: Occupancy,
+        blocks: Occupancy,
         identity: Identity,
-    ) -> Result<Self, TooLarge> {
-        let disk_bytes = match format {
-            ImageFormat::Raw => disk_bytes,
-            _ => disk_bytes.next_multiple_of(SECTOR_BYTES),
-        };
-        let (unit_bytes, limit_bytes) = match format {
-            ImageFormat::Raw => (CLUSTER_BYTES, u64::MAX),
-            ImageFormat::Qcow2 => (CLUSTER_BYTES, u64::MAX),
-            ImageFormat::Vmdk | ImageFormat::VmdkStream => (CLUSTER_BYTES, vmdk::MAX_DISK_BYTES),
-            ImageFormat::Vdi => (vdi::BLOCK_BYTES, vdi::MAX_DISK_BYTES),
-            ImageFormat::Vhdx => (vhdx::block_bytes(disk_bytes), vhdx::MAX_DISK_BYTES),
-        };
-        if disk_bytes > limit_bytes {
-            return Err(TooLarge { limit_bytes });
-        }
-        let blocks = clusters.in_units_of(unit_bytes);
-        let data_start = match format {
-            ImageFormat::Raw => 0,
-            ImageFormat::Qcow2 => qcow2::data_start(disk_bytes, &blocks),
-            ImageFormat::Vmdk => vmdk::data_start(disk_bytes),
-            ImageFormat::VmdkStream => 0,
-            ImageFormat::Vdi => vdi::data_start(disk_bytes),
-            ImageFormat::Vhdx => vhdx::data_start(disk_bytes),
-        };
-        let layout = Self {
+        data_start: u64,
+    ) -> Self {
+        Self {
             format,
             disk_bytes,
             clusters,
             blocks,
             identity,
             data_start,
-        };
-        // Its places are counted in sectors, in 32 bits.
-        if format == ImageFormat::Vmdk && layout.file_bytes() > vmdk::MAX_DISK_BYTES {
-            return Err(TooLarge {
-                limit_bytes: vmdk::MAX_DISK_BYTES,
-            });
         }
-        Ok(layout)
     }
 
     /// Where data begins.
@@ -158,25 +117,10 @@ impl Layout {
     pub(crate) fn has_places(&self) -> bool {
         self.format != ImageFormat::VmdkStream
     }
-
-    /// Writes everything but data; what is zero may be left a hole.
-    pub(crate) fn write_tables(
-        &self,
-        write: &mut dyn FnMut(u64, &[u8]) -> io::Result<()>,
-    ) -> io::Result<()> {
-        let tables = &mut Tables(write);
-        match self.format {
-            ImageFormat::Raw | ImageFormat::VmdkStream => Ok(()),
-            ImageFormat::Qcow2 => qcow2::write_tables(self, tables),
-            ImageFormat::Vmdk => vmdk::write_tables(self, tables),
-            ImageFormat::Vdi => vdi::write_tables(self, tables),
-            ImageFormat::Vhdx => vhdx::write_tables(self, tables),
-        }
-    }
 }
 
 /// Takes the tables of an image, and leaves out pages of zeros.
-pub(crate) struct Tables<'t>(&'t mut dyn FnMut(u64, &[u8]) -> io::Result<()>);
+pub(crate) struct Tables<'t>(pub(crate) &'t mut dyn FnMut(u64, &[u8]) -> io::Result<()>);
 
 impl Tables<'_> {
     /// Writes a table to its place.

@@ -33,12 +33,16 @@ const LEVEL: u32 = 1;
 /// Compresses grains, each on its own.
 pub(crate) struct Grains {
     compress: Compress,
+    /// For what cannot be compressed: it makes it no larger.
+    store: Compress,
 }
 
 impl Grains {
     pub(crate) fn new() -> Self {
+        let with = |level| Compress::new(Compression::new(level), true);
         Self {
-            compress: Compress::new(Compression::new(LEVEL), true),
+            compress: with(LEVEL),
+            store: with(0),
         }
     }
 
@@ -51,23 +55,32 @@ impl Grains {
         grains: &mut Vec<u8>,
     ) -> io::Result<()> {
         let start = grains.len();
+        let content = start + GRAIN_HEADER_BYTES;
         grains.extend((cluster * (CLUSTER_BYTES / SECTOR_BYTES)).to_le_bytes());
         grains.extend([0; 4]);
-        // What cannot be compressed grows by a few bytes for every 16 KiB.
-        grains.reserve(bytes.len() + bytes.len() / 64 + 128);
-        self.compress.reset();
-        let status = self
-            .compress
-            .compress_vec(bytes, grains, FlushCompress::Finish)?;
-        if status != Status::StreamEnd {
-            return Err(io::Error::other("a grain could not be compressed"));
+        deflate(&mut self.compress, bytes, grains)?;
+        if grains.len() - content > bytes.len() {
+            grains.truncate(content);
+            deflate(&mut self.store, bytes, grains)?;
         }
-        let len_bytes = grains.len() - start - GRAIN_HEADER_BYTES;
-        grains[start + 8..start + GRAIN_HEADER_BYTES]
-            .copy_from_slice(&(len_bytes as u32).to_le_bytes());
+        let len_bytes = (grains.len() - content) as u32;
+        grains[content - 4..content].copy_from_slice(&len_bytes.to_le_bytes());
         let padded = (grains.len() - start).next_multiple_of(SECTOR_BYTES as usize);
         grains.resize(start + padded, 0);
         Ok(())
+    }
+}
+
+/// Appends what becomes of bytes.
+fn deflate(compress: &mut Compress, bytes: &[u8], deflated: &mut Vec<u8>) -> io::Result<()> {
+    // With little effort, what cannot be compressed grows by an eighth.
+    deflated.reserve(bytes.len() + bytes.len() / 4 + 1024);
+    compress.reset();
+    match compress.compress_vec(bytes, deflated, FlushCompress::Finish)? {
+        Status::StreamEnd => Ok(()),
+        Status::Ok | Status::BufError => Err(io::Error::other(
+            "a part of the disk could not be compressed",
+        )),
     }
 }
 

@@ -9,7 +9,9 @@ use super::{
         layout::{Identity, Layout},
         occupancy::Occupancy,
     },
+    lay_out,
     stream::{Grains, Stream},
+    write_tables,
 };
 use crate::image::CLUSTER_BYTES;
 
@@ -24,17 +26,16 @@ fn identity() -> Identity {
 
 fn layout(format: ImageFormat, disk_bytes: u64, clusters: &[u64]) -> Layout {
     let clusters = Occupancy::of_clusters(disk_bytes, clusters.iter().copied());
-    Layout::new(format, disk_bytes, clusters, identity()).unwrap()
+    lay_out(format, disk_bytes, clusters, identity()).unwrap()
 }
 
 fn tables(layout: &Layout) -> Vec<(u64, Vec<u8>)> {
     let mut written = Vec::new();
-    layout
-        .write_tables(&mut |offset, bytes| {
-            written.push((offset, bytes.to_vec()));
-            Ok(())
-        })
-        .unwrap();
+    write_tables(layout, &mut |offset, bytes| {
+        written.push((offset, bytes.to_vec()));
+        Ok(())
+    })
+    .unwrap();
     written
 }
 
@@ -99,11 +100,11 @@ fn what_a_format_cannot_hold_is_refused_with_its_limit() {
         (ImageFormat::VmdkStream, 3 << 40),
         (ImageFormat::Vhdx, 65 << 40),
     ] {
-        let refused = Layout::new(format, disk_bytes, none(), identity());
+        let refused = lay_out(format, disk_bytes, none(), identity());
         let limit_bytes = refused.unwrap_err().limit_bytes;
         assert!(limit_bytes < disk_bytes, "{format:?}");
     }
-    assert!(Layout::new(ImageFormat::Qcow2, 65 << 40, none(), identity()).is_ok());
+    assert!(lay_out(ImageFormat::Qcow2, 65 << 40, none(), identity()).is_ok());
 }
 
 #[test]
@@ -143,4 +144,20 @@ fn a_stream_is_sectors_and_ends_as_its_readers_expect() {
     };
     // 100 MiB in tables for 32 MiB: the second has a grain, the others but the first have none.
     assert!(table(0) > 0 && table(1) > 0 && table(2) == 0 && table(3) == 0);
+}
+
+#[test]
+fn what_cannot_be_compressed_grows_by_a_sector_at_most() {
+    let mut random = 7_u64;
+    let mut bytes = vec![0; CLUSTER_BYTES as usize];
+    bytes.fill_with(|| {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (random >> 56) as u8
+    });
+    let mut grain = Vec::new();
+    Grains::new().append(3, &bytes, &mut grain).unwrap();
+    assert_eq!(grain.len(), bytes.len() + 512);
+    assert_eq!(grain[..8], 384_u64.to_le_bytes());
 }
