@@ -138,8 +138,8 @@ impl<'j> Job<'j> {
             }
             Err(_) => {}
         }
-        self.sync_folder()?;
-        outcome
+        let synced = self.sync_folder();
+        outcome.and(synced)
     }
 
     fn write(&self, disks: &mut [Disk]) -> Result<(), Failure> {
