@@ -490,8 +490,8 @@ pub(crate) enum RestoreCommand {
         #[arg(long, value_enum, default_value_t = Launcher::Qemu)]
         definition: Launcher,
     },
-    /// List the machines that run from a backup.
-    Machines,
+    /// List the VMs that run from a backup.
+    Live,
     /// Let go of the backup of a machine that was shut down.
     Stop {
         /// ID of the machine.

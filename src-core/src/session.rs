@@ -457,6 +457,7 @@ impl HubSession {
                         | AppEvent::VerificationFailed { .. }
                         | AppEvent::BackupCopied { .. }
                         | AppEvent::CopyFailed { .. }
+                        | AppEvent::FullRestoreChanged { .. }
                 );
                 if !is_awaited {
                     return;

@@ -25,8 +25,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use sendense_core::{
-    BackupRecord, Backups, DownloadRecord, Downloads, Events, HubSession, MountRecord, Mounts,
-    SavedHubs, Secrets, SettingsFile, UserFolders, open_keychain,
+    BackupRecord, Backups, DownloadRecord, Downloads, Events, FullRestores, HubSession,
+    MountRecord, Mounts, SavedHubs, Secrets, SettingsFile, UserFolders, open_keychain,
 };
 use sendense_hub::default_data_dir;
 use sendense_words as words;
@@ -153,6 +153,7 @@ pub fn start<R: Runtime>(app: &App<R>, surroundings: Surroundings) {
     app.manage(preferences);
     app.manage(session.clone());
     app.manage(backups);
+    app.manage(FullRestores::new(session.clone()));
     app.manage(mounts);
     app.manage(downloads);
     app.manage(OwnHub::new(data_folder));
@@ -160,6 +161,7 @@ pub fn start<R: Runtime>(app: &App<R>, surroundings: Surroundings) {
     app.manage(work::Quitting::default());
     notifications::start(app.handle());
     app.manage(commands::FolderToUse::default());
+    app.manage(commands::FolderToRestoreTo::default());
     let handle = app.handle().clone();
     tauri::async_runtime::spawn(async move {
         session.set_local_hub(handle.state::<OwnHub>().start().await);

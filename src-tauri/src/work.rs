@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use sendense_core::{Backups, Downloads, Mounts};
+use sendense_core::{Backups, Downloads, FullRestores, Mounts};
 use sendense_types::HubId;
 use sendense_words as words;
 use tauri::{AppHandle, Manager, Runtime};
@@ -35,6 +35,7 @@ struct Running {
     downloads: usize,
     verifications: usize,
     copies: usize,
+    full_restores: usize,
 }
 
 impl Running {
@@ -54,6 +55,7 @@ impl Running {
             downloads,
             verifications,
             copies,
+            full_restores: app.state::<FullRestores>().running_at(&ours),
         }
     }
 
@@ -70,6 +72,7 @@ impl Running {
             ),
             (self.verifications, words::frame::verifications),
             (self.copies, words::frame::copies),
+            (self.full_restores, words::frame::full_restores),
             (self.downloads, words::frame::downloads),
         ];
         let parts: Vec<String> = kinds
@@ -124,6 +127,10 @@ pub(crate) fn quit<R: Runtime>(app: &AppHandle<R>) {
             if running.copies > 0 {
                 text += " ";
                 text += words::frame::quit_copies_resume();
+            }
+            if running.full_restores > 0 {
+                text += " ";
+                text += words::frame::quit_full_restores_resume();
             }
             if running.downloads > 0 {
                 text += " ";

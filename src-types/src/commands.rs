@@ -11,11 +11,12 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     About, AddedVms, Backup, BackupId, BackupProgress, BackupType, Chain, ChosenFolder,
-    DiscoveredVm, Download, DownloadId, FolderFormat, FolderSize, HubCheck, HubId,
-    IncrementalBases, Listing, MountId, MountSlots, OnConflict, OpenMount, RecentBackups,
-    Repository, RepositoryId, RepositoryPlace, RepositoryTest, Rescan, Retention, RetentionPoint,
-    RetentionPolicy, Secret, Session, Settings, StartedBackup, Trust, VcenterCredential, Vm,
-    VmDisk, VmHistory, VmId, VmProtection, VmSource, VmSummary,
+    DiscoveredVm, Download, DownloadId, FolderFormat, FolderSize, FullRestore, FullRestoreId,
+    FullRestoreOrder, FullRestorePlan, HubCheck, HubId, IncrementalBases, Listing, MountId,
+    MountSlots, OnConflict, OpenMount, RecentBackups, Repository, RepositoryId, RepositoryPlace,
+    RepositoryTest, Rescan, Retention, RetentionPoint, RetentionPolicy, Secret, Session, Settings,
+    StartedBackup, Trust, VcenterCredential, Vm, VmDisk, VmHistory, VmId, VmProtection, VmSource,
+    VmSummary,
 };
 
 /// A request with a name and an answer.
@@ -127,6 +128,12 @@ commands! { $
     save_file(SaveFile) -> Option<Download>;
     save_items(SaveItems) -> Vec<Download>;
     save_folder(SaveFolder) -> Option<Download>;
+    list_full_restores(ListFullRestores) -> Option<Vec<FullRestore>>;
+    choose_restore_folder(ChooseRestoreFolder) -> Option<String>;
+    plan_full_restore(PlanFullRestore) -> FullRestorePlan;
+    start_full_restore(StartFullRestore) -> FullRestore;
+    cancel_full_restore(CancelFullRestore) -> ();
+    show_full_restore(ShowFullRestore) -> ();
     list_downloads(ListDownloads) -> Vec<Download>;
     cancel_download(CancelDownload) -> ();
     pause_download(PauseDownload) -> ();
@@ -607,6 +614,43 @@ pub struct SaveFolder {
     pub name: String,
     /// What becomes of it.
     pub format: FolderFormat,
+}
+
+/// Full restores that the hub has on record, newest first; `None` where it does not offer them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ListFullRestores {}
+
+/// Lets the user choose the folder of this computer that a full restore writes to; `None` when they think better of it.
+/// The shell keeps it for the next one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChooseRestoreFolder {}
+
+/// Finds out what a full restore would write. On the hub of this computer the folder is the one that was chosen last.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanFullRestore {
+    /// What is asked for.
+    pub order: FullRestoreOrder,
+}
+
+/// Begins a full restore. On the hub of this computer the folder is the one that was chosen last.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StartFullRestore {
+    /// What is asked for.
+    pub order: FullRestoreOrder,
+}
+
+/// Ends a full restore; what it has written is removed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CancelFullRestore {
+    /// Which one.
+    pub restore_id: FullRestoreId,
+}
+
+/// Shows what a full restore has written on this computer, in the system's file manager.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShowFullRestore {
+    /// Which one.
+    pub restore_id: FullRestoreId,
 }
 
 /// All downloads since the app was started, and those that were not done then, newest first.

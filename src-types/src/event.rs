@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AppError, Backup, BackupCopy, BackupId, BackupStatus, Download, DownloadId, MountId, OpenMount,
-    Session, Settings, Verification, VmId,
+    AppError, Backup, BackupCopy, BackupId, BackupStatus, Download, DownloadId, FullRestore,
+    MountId, OpenMount, Session, Settings, Verification, VmId,
 };
 
 /// Something happened in the core.
@@ -62,6 +62,11 @@ pub enum AppEvent {
         silent_for_seconds: Option<u64>,
         /// Why.
         error: AppError,
+    },
+    /// A full restore moved on or is over.
+    FullRestoreChanged {
+        /// The full restore, whole.
+        restore: Box<FullRestore>,
     },
     /// A download is new, moved on (at most ten a second for each) or is over.
     DownloadChanged {

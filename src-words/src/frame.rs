@@ -27,6 +27,9 @@ words! {
     quit_copies_resume = "If you start a copy again, it continues where it stopped.";
     keep_running = "Keep running";
     verifications(count) = "{count} verification" | "{count} verifications";
+    full_restores(count) = "{count} full restore" | "{count} full restores";
+    quit_full_restores_resume = "A full restore continues where it stopped when you start it again into the same folder.";
+    choose_restore_folder = "Restore to a folder";
     copies(count) = "{count} copy" | "{count} copies";
     downloads(count) = "{count} download" | "{count} downloads";
     and(others, last) = "{others} and {last}";

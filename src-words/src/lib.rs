@@ -67,6 +67,7 @@ pub mod discovery;
 pub mod downloads;
 pub mod failures;
 pub mod frame;
+pub mod full_restores;
 pub mod history;
 pub mod hubs;
 pub mod mounts;

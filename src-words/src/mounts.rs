@@ -43,8 +43,8 @@ words! {
     disk_size(index, size) = "Disk {index} ({size} GiB)";
     kind = "Restore type";
     files = "Browse and download files";
-    full = "Full VM restore (coming later)";
-    full_hint = "This hub cannot do this";
+    full = "Full VM restore";
+    full_hint = "Only Sendense's own hubs can do this";
     next = "Continue";
 }
 

@@ -221,8 +221,8 @@ words! {
     machine_until(id) = "What it writes goes to that folder. The recovery point is held until: sendense restore stop {id}";
     machine_stopped(id) = "{id} no longer holds its recovery point.";
     machine_discarded(id) = "{id} no longer holds its recovery point, and what it wrote is deleted.";
-    no_machines = "No machine runs from a recovery point.";
-    machine = "Machine";
+    no_machines = "No VM runs from a recovery point.";
+    machine = "Live VM";
     folder = "Folder";
     serving(uri, size) = "The disk ({size}) is served read-only on {uri}.";
     serving_how(uri) = "Whoever knows this address can read the disk, for example with: qemu-img convert -O qcow2 {uri} disk.qcow2";

@@ -12,7 +12,7 @@ macro_rules! rooms {
 }
 
 const ROOMS: &[(&str, &[Entry])] = rooms! {
-    activity backups browser common discovery downloads failures frame history hubs mounts repositories retention settings terminal vms
+    activity backups browser common discovery downloads failures frame full_restores history hubs mounts repositories retention settings terminal vms
 };
 
 #[test]

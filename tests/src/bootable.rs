@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::tool;
+use crate::{skip, target_dir, temp_dir, tool};
 
 /// Where the partition begins, in bytes.
 const START: u64 = 1 << 20;
@@ -42,21 +42,94 @@ LABEL l
  APPEND console=ttyS0 quiet panic=-1 no_timer_check
 ";
 
+/// Packages whose first dependency is a kernel: Debian's, Ubuntu's.
+const KERNELS: [&str; 2] = ["linux-image-cloud-amd64", "linux-image-virtual"];
+
+/// A kernel of the system's packages. It is unpacked, and never installed: nobody wants to boot it otherwise.
+pub struct Kernel {
+    image: PathBuf,
+    /// Its modules, below the folder of its version.
+    modules: PathBuf,
+}
+
+impl Kernel {
+    /// Fetches one and keeps it for the next time. `None`, and on the list of skipped tests, where there is none.
+    ///
+    /// # Panics
+    /// When it cannot be unpacked.
+    #[track_caller]
+    pub fn of_the_system() -> Option<Self> {
+        let folder = target_dir().join("fixtures/kernel");
+        let found = Self::in_folder(&folder).or_else(|| {
+            fetch(&folder)?;
+            Self::in_folder(&folder)
+        });
+        if found.is_none() {
+            skip("apt has no kernel package to unpack");
+        }
+        found
+    }
+
+    fn in_folder(folder: &Path) -> Option<Self> {
+        let boot = fs::read_dir(folder.join("boot")).ok()?;
+        let mut kernels = boot.filter_map(|entry| {
+            let image = entry.ok()?.path();
+            let version = image
+                .file_name()?
+                .to_str()?
+                .strip_prefix("vmlinuz-")?
+                .to_owned();
+            let modules = folder.join("lib/modules").join(version).join("kernel");
+            Some(Self { image, modules })
+        });
+        kernels.next()
+    }
+}
+
+/// Unpacks a kernel and its modules into a folder.
+fn fetch(folder: &Path) -> Option<()> {
+    let parts = temp_dir();
+    let image = KERNELS.iter().find_map(|package| {
+        let depends = tool("apt-cache").args(["depends", package]).outcome();
+        let text = depends.text();
+        let mut names = text
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("Depends: "));
+        names
+            .find(|name| name.starts_with("linux-image-"))
+            .map(str::to_owned)
+    })?;
+    let version = image.trim_start_matches("linux-image-").to_owned();
+    let download = |package: &str| {
+        let apt = tool("apt-get").current_dir(parts.path());
+        apt.args(["-qq", "download", package]).outcome().code == Some(0)
+    };
+    if !download(&image) {
+        return None;
+    }
+    // Ubuntu has most modules in a package of their own, Debian does not.
+    download(&format!("linux-modules-{version}"));
+    fs::create_dir_all(folder).expect("a folder can be made");
+    for package in fs::read_dir(parts.path()).expect("the folder is there") {
+        let package = package.expect("the folder can be read").path();
+        tool("dpkg-deb").arg("-x").arg(package).arg(folder).run();
+    }
+    Some(())
+}
+
 /// Makes a disk that boots with a BIOS, says this line on its serial port, writes `written.txt` and turns itself off.
 ///
 /// # Panics
 /// When the packages that `cargo xtask test` installs are not there.
-pub fn bootable_disk(disk: &Path, line: &str) {
+pub fn bootable_disk(kernel: &Kernel, disk: &Path, line: &str) {
     let parts = disk.with_extension("parts");
     let root = parts.join("root");
     for folder in ["bin", "modules", "proc", "dev", "mnt"] {
         fs::create_dir_all(root.join(folder)).expect("a folder can be made");
     }
-    let (kernel, version) = kernel();
-    let modules = Path::new("/lib/modules").join(version).join("kernel");
     for (n, module) in MODULES.iter().enumerate() {
         let name = format!("modules/{n:02}.ko");
-        fs::copy(modules.join(module), root.join(name)).expect("the kernel has its modules");
+        fs::copy(kernel.modules.join(module), root.join(name)).expect("the kernel has its modules");
     }
     fs::copy("/bin/busybox", root.join("bin/busybox")).expect("busybox is there");
     fs::write(root.join("init"), INIT).expect("a file can be written");
@@ -92,7 +165,7 @@ pub fn bootable_disk(disk: &Path, line: &str) {
             .arg(format!("::{name}"))
             .run();
     };
-    copy(&kernel, "vmlinuz");
+    copy(&kernel.image, "vmlinuz");
     copy(&initrd, "initrd.gz");
     copy(&loader, "syslinux.cfg");
     tool("syslinux").arg("-i").arg(&volume).run();
@@ -143,21 +216,4 @@ pub fn written(disk: &Path) -> Option<String> {
 
 fn volume_of(disk: &Path) -> String {
     format!("{}@@{START}", disk.display())
-}
-
-/// A kernel of the system's packages, and its version.
-fn kernel() -> (PathBuf, String) {
-    let boot = fs::read_dir("/boot").expect("the system has a folder of kernels");
-    let kernels = boot.filter_map(|entry| {
-        let path = entry.ok()?.path();
-        let version = path
-            .file_name()?
-            .to_str()?
-            .strip_prefix("vmlinuz-")?
-            .to_owned();
-        version.contains("-cloud-").then_some((path, version))
-    });
-    kernels
-        .max()
-        .expect("the package linux-image-cloud-amd64 is installed")
 }

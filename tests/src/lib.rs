@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-pub use bootable::{bootable_disk, set_line, written};
+pub use bootable::{Kernel, bootable_disk, set_line, written};
 pub use deployed::{CREDENTIAL_ID, DeployedHub, Hazards, SESSION_TOKEN};
 pub use hub::{Answer, Api, Hub};
 pub use judge::{

@@ -314,7 +314,6 @@ const LIBRARIES: &[&str] = &[
     "libssl-dev",
     "libwebkit2gtk-4.1-dev",
     "libxdo-dev",
-    "linux-image-cloud-amd64",
     "pkg-config",
     "syslinux-common",
 ];

@@ -8,7 +8,7 @@ use sendense_words as words;
 use serde_json::json;
 
 use crate::Result;
-use crate::args::Launcher as Launched;
+use crate::args;
 use crate::connection::absolute;
 use crate::output::{self, Output};
 
@@ -16,14 +16,14 @@ use crate::output::{self, Output};
 pub(crate) async fn start(
     backup: String,
     folder: &Path,
-    definition: Launched,
+    launcher: args::Launcher,
     hub: &HubClient,
     output: &Output,
 ) -> Result<()> {
     let folder = absolute(folder)?;
-    let kind = match definition {
-        Launched::Qemu => Launcher::Qemu,
-        Launched::Libvirt => Launcher::Libvirt,
+    let kind = match launcher {
+        args::Launcher::Qemu => Launcher::Qemu,
+        args::Launcher::Libvirt => Launcher::Libvirt,
     };
     let machine = hub
         .start_machine(&BackupId::new(backup), &folder, kind)
@@ -33,9 +33,9 @@ pub(crate) async fn start(
         .iter()
         .for_each(|assumed| output.note(assumed));
     output.show(&machine, || {
-        let boot = match definition {
-            Launched::Qemu => words::terminal::machine_boot_script(&machine.definition),
-            Launched::Libvirt => words::terminal::machine_boot_domain(&machine.definition),
+        let boot = match kind {
+            Launcher::Qemu => words::terminal::machine_boot_script(&machine.definition),
+            Launcher::Libvirt => words::terminal::machine_boot_domain(&machine.definition),
         };
         let ready = words::terminal::machine_ready(&machine.vm_name, &machine.backup_id);
         let until = words::terminal::machine_until(&machine.id);

@@ -117,7 +117,7 @@ pub(crate) async fn run(
             output: folder,
             definition,
         } => live::start(backup, &folder, definition, hub, output).await,
-        RestoreCommand::Machines => live::list(hub, output).await,
+        RestoreCommand::Live => live::list(hub, output).await,
         RestoreCommand::Stop { id, discard } => live::stop(id, discard, hub, output).await,
         RestoreCommand::Disk {
             backup,

@@ -12,21 +12,13 @@ use tokio_util::sync::CancellationToken;
 use super::contents::{Contents, expected};
 use super::one_by_one::Tree;
 use super::part::PartFile;
+use super::steps::ArchiveFormat;
 use super::{
     Destination, Progress, SavedFolder, blocking, incomplete, keep, receive, require_folder, tar,
     unless_cancelled, zip,
 };
 use crate::hub::{Body, normal_path};
 use crate::{HubClient, Result};
-
-/// A kind of archive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ArchiveFormat {
-    /// Opens everywhere.
-    Zip,
-    /// Keeps names, links and permissions as they are.
-    TarGz,
-}
 
 /// Saves a folder as an archive.
 ///

@@ -6,7 +6,6 @@ use std::io::{self, Read};
 use sendense_types::{AppError, ErrorKind, FileEntry, FileKind, Retry};
 use sendense_words as words;
 
-use super::one_by_one::is_content;
 use crate::Result;
 
 /// The note in which our hub names what it could not put into an archive.
@@ -17,6 +16,11 @@ const STREAMS: &str = "_STREAMS";
 const SHOWN_NOTE_BYTES: usize = 64 * 1024;
 /// More of a note than a hub writes.
 const NOTE_BYTES: u64 = 64 << 20;
+
+/// Whether an entry has content to ask for; a pipe looks like that on deployed hubs (contract 3.8).
+pub(super) fn is_content(entry: &FileEntry) -> bool {
+    entry.kind == FileKind::File && !entry.is_symlink && entry.unreadable.is_none()
+}
 
 /// What a listing says of an archive, by the path within the folder.
 #[derive(Debug, Default)]

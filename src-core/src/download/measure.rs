@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sendense_types::{FileEntry, FolderFormat, FolderSize, MountId};
 use sendense_words as words;
 
-use super::one_by_one::is_content;
+use super::contents::is_content;
 use crate::names::{Platform, entry_name};
 use crate::{HubClient, Result};
 

@@ -14,6 +14,7 @@ mod part;
 mod plain;
 mod queue;
 mod record;
+mod steps;
 mod tar;
 mod zip;
 
@@ -30,12 +31,12 @@ use sendense_words as words;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use self::archive::ArchiveFormat;
 use self::arrival::{Arrival, Origin};
 pub use self::measure::free_name;
 use self::part::PartFile;
 pub use self::queue::{Downloads, NewDownload, name_for};
 pub use self::record::DownloadRecord;
+use self::steps::ArchiveFormat;
 use crate::hub::{Body, normal_path, why_not_a_file};
 use crate::speed::Speed;
 use crate::{HubClient, Result};

@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, Write};
 
-use bytes::Bytes;
 use jiff::{Timestamp, tz::Offset};
 use sendense_types::{
     AppError, DownloadProgress, ErrorKind, FileEntry, FileKind, Listing, MountId, Retry,
@@ -19,8 +18,9 @@ use tokio_util::sync::CancellationToken;
 use zip::write::{FileOptions, FullFileOptions};
 use zip::{CompressionMethod, DateTime, System, ZipWriter};
 
-use super::archive::ArchiveFormat;
+use super::contents::is_content;
 use super::part::PartFile;
+use super::steps::{ArchiveFormat, Attributes, Step};
 use super::tar;
 use super::{PIECES_IN_FLIGHT, Progress, incomplete, stopped, unless_cancelled};
 use crate::hub::normal_path;
@@ -123,22 +123,6 @@ impl Tree<'_> {
         };
         Ok((part, outcome))
     }
-}
-
-/// Whether an entry has content to ask for; a pipe looks like that on deployed hubs (contract 3.8).
-pub(super) fn is_content(entry: &FileEntry) -> bool {
-    entry.kind == FileKind::File && !entry.is_symlink && entry.unreadable.is_none()
-}
-
-/// What goes to the archive, in this order.
-pub(super) enum Step {
-    Folder(String, Attributes),
-    Link(String, String, Attributes),
-    /// A file begins, whose size is known or not.
-    File(String, Option<u64>, Attributes),
-    Piece(Bytes),
-    /// What has begun is taken back.
-    Abandon,
 }
 
 /// An archive on its way.
@@ -341,22 +325,7 @@ impl Problems {
     }
 }
 
-/// What an entry has beside its content.
-#[derive(Clone, Copy)]
-pub(super) struct Attributes {
-    pub(super) mode: Option<u32>,
-    pub(super) modified: Option<Timestamp>,
-}
-
 impl Attributes {
-    pub(super) fn of(entry: &FileEntry) -> Self {
-        let mode = entry.mode.as_deref();
-        Self {
-            mode: mode.and_then(|mode| u32::from_str_radix(mode, 8).ok()),
-            modified: entry.modified_time,
-        }
-    }
-
     /// The time is there twice: as DOS has it, here UTC, and in seconds since 1970, which every current reader prefers.
     fn options(self, kind: u32) -> io::Result<FullFileOptions<'static, 'static>> {
         let usual = if kind == REGULAR_FILE { 0o644 } else { 0o755 };

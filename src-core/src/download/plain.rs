@@ -21,9 +21,11 @@ use sendense_words as words;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+use super::contents::is_content;
 use super::measure::numbered;
-use super::one_by_one::{Attributes, Problems, Tree, ends_all, is_content, name_in};
+use super::one_by_one::{Problems, Tree, ends_all, name_in};
 use super::part::{folder_of, lock, refuse_without_room, sync_folder_of, with_ending};
+use super::steps::Attributes;
 use super::{
     Content, Destination, Existing, FailedFile, SavedFolder, blocking, local_failure,
     require_folder, unless_cancelled,

@@ -11,7 +11,7 @@ use tar::{Archive, Builder, EntryType, Header};
 use tokio::sync::mpsc::Receiver;
 
 use super::contents::{Contents, Expected, Reading, damaged};
-use super::one_by_one::{Attributes, Step};
+use super::steps::{Attributes, Step};
 use crate::Result;
 
 /// Reads an archive to its last byte, so that its checksum is verified, and looks for what is missing.

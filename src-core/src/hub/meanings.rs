@@ -1,10 +1,8 @@
-//! The table of failures: by the code that our hub gives, or by a token in the text of a deployed hub (contract 5),
-//! what a failure means to a user.
+//! What failures mean, by our hub's code or by a token in the text of a deployed hub (contract 5).
 
 use sendense_types::{ErrorKind, FailureCode, Retry};
 use sendense_words::{failures, mounts};
 
-/// A text of the catalogue.
 type Words = fn() -> &'static str;
 
 /// One row of the table: a failure of this code, or without one a text that holds `token`, means this.

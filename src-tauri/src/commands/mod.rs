@@ -5,6 +5,7 @@
 mod app;
 mod backups;
 mod downloads;
+mod full_restores;
 mod hub;
 mod mounts;
 mod repositories;
@@ -13,6 +14,7 @@ mod vms;
 pub(crate) use self::app::*;
 pub(crate) use self::backups::*;
 pub(crate) use self::downloads::*;
+pub(crate) use self::full_restores::*;
 pub(crate) use self::hub::*;
 pub(crate) use self::mounts::*;
 pub(crate) use self::repositories::*;

@@ -1,4 +1,6 @@
-//! The downloads that run and those that are over.
+//! The downloads that run and those that are over, and full restores.
+
+mod full_restores;
 
 use jiff::Timestamp;
 use sendense_types::commands::{
@@ -11,6 +13,7 @@ use sendense_types::{
 use sendense_words as words;
 use yew::prelude::*;
 
+use self::full_restores::FullRestores;
 use crate::components::{Picture, badge, bar, empty_state, error_notice, error_notices};
 use crate::format;
 use crate::hooks::use_action;
@@ -26,6 +29,7 @@ pub(crate) fn Downloads() -> Html {
         <>
         <header class="page__head"><h1>{ words::downloads::title() }</h1></header>
         <div class="page__body">
+            <FullRestores />
             if app.downloads.is_empty() {
                 { empty_state(
                     Picture::Download, words::downloads::none(),

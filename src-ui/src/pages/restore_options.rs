@@ -1,12 +1,13 @@
-//! Which disk of a backup is opened. If there is only one, it is opened without asking.
+//! Whether files or whole disks of a backup are restored, and which disk is opened. If there is nothing to choose, it is
+//! opened without asking.
 
-use sendense_types::commands::{GetBackup, OpenBackupDisk};
-use sendense_types::{Backup, BackupDisk, BackupId, BackupStatus, OpenMount};
+use sendense_types::commands::{GetBackup, ListFullRestores, OpenBackupDisk};
+use sendense_types::{Backup, BackupDisk, BackupId, BackupStatus, FullRestore, OpenMount};
 use sendense_words as words;
 use yew::prelude::*;
 use yew_router::prelude::*;
 
-use crate::components::error_notice;
+use crate::components::{FullRestoreForm, error_notice};
 use crate::format;
 use crate::hooks::{use_action, use_query};
 use crate::route::Route;
@@ -27,6 +28,9 @@ pub(crate) fn RestoreOptions(props: &RestoreOptionsProps) -> Html {
         },
         0,
     );
+    let full = use_query(ListFullRestores {}, 0);
+    let is_full = use_state(|| false);
+    let offers_full = full.data.as_ref().map(|listed| listed.is_some());
     let disk = use_state(|| 0_u32);
     let mount = {
         let navigator = navigator.clone();
@@ -49,20 +53,27 @@ pub(crate) fn RestoreOptions(props: &RestoreOptionsProps) -> Html {
         })
     };
     {
-        // With one disk there is nothing to choose.
-        let (open, only) = (
-            open.clone(),
-            disks
-                .as_ref()
-                .filter(|disks| disks.len() == 1)
-                .map(|disks| disks[0].0),
-        );
+        // With one disk there is nothing to choose, where whole disks are not offered.
+        let is_choice = offers_full == Some(true) || (offers_full.is_none() && full.is_loading);
+        let only = match disks.as_deref() {
+            Some([(index, _)]) if !is_choice => Some(*index),
+            _ => None,
+        };
+        let open = open.clone();
         use_effect_with(only, move |only| {
             if let Some(disk_index) = only {
                 open.emit(*disk_index);
             }
         });
     }
+    let on_started = {
+        let navigator = navigator.clone();
+        Callback::from(move |_: FullRestore| {
+            if let Some(navigator) = &navigator {
+                navigator.push(&Route::Downloads);
+            }
+        })
+    };
     let back = Callback::from(move |_: MouseEvent| {
         if let Some(navigator) = &navigator {
             navigator.back();
@@ -96,7 +107,11 @@ pub(crate) fn RestoreOptions(props: &RestoreOptionsProps) -> Html {
             if let Some(error) = &mount.error {
                 { error_notice(error, Some(&again)) }
             }
-            if mount.is_running {
+            if let (true, Some(disks)) = (*is_full, &disks) {
+                <FullRestoreForm {backup_id} disks={disks.clone()} on_started={on_started}>
+                    { kinds(offers_full, &is_full) }
+                </FullRestoreForm>
+            } else if mount.is_running {
                 <p class="busy" role="status">{ words::mounts::mounting() }</p>
             } else if let Some(disks) = disks {
                 <form class="panel restore-options" {onsubmit} aria-label={words::mounts::options()}>
@@ -112,15 +127,7 @@ pub(crate) fn RestoreOptions(props: &RestoreOptionsProps) -> Html {
                             </label>
                         }
                     </fieldset>
-                    <fieldset>
-                        <legend>{ words::mounts::kind() }</legend>
-                        <label class="restore-options__choice">
-                            <input type="radio" name="kind" checked={true} />{ words::mounts::files() }
-                        </label>
-                        <label class="restore-options__choice faint" title={words::mounts::full_hint()}>
-                            <input type="radio" name="kind" disabled={true} />{ words::mounts::full() }
-                        </label>
-                    </fieldset>
+                    { kinds(offers_full, &is_full) }
                     <footer>
                         <button class="button" type="button" onclick={back}>{ words::common::cancel() }</button>
                         <button class="button is-primary" type="submit">{ words::mounts::next() }</button>
@@ -129,6 +136,30 @@ pub(crate) fn RestoreOptions(props: &RestoreOptionsProps) -> Html {
             }
         </div>
         </>
+    }
+}
+
+/// Files, or whole disks where the hub offers them.
+fn kinds(offers_full: Option<bool>, is_full: &UseStateHandle<bool>) -> Html {
+    let choose = |kind: bool| {
+        let is_full = is_full.setter();
+        Callback::from(move |_: Event| is_full.set(kind))
+    };
+    let is_offered = offers_full == Some(true);
+    html! {
+        <fieldset>
+            <legend>{ words::mounts::kind() }</legend>
+            <label class="restore-options__choice">
+                <input type="radio" name="kind" checked={!**is_full} onchange={choose(false)} />{ words::mounts::files() }
+            </label>
+            <label
+                class={classes!("restore-options__choice", (!is_offered).then_some("faint"))}
+                title={(!is_offered).then(words::mounts::full_hint)}
+            >
+                <input type="radio" name="kind" checked={**is_full} onchange={choose(true)} disabled={!is_offered} />
+                { words::mounts::full() }
+            </label>
+        </fieldset>
     }
 }
 

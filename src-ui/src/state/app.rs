@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use sendense_types::{
     AppError, AppEvent, BackupCopy, BackupId, BackupProgress, BackupStatus, CopyStatus, Download,
-    Expiry, MountId, OpenMount, Place, SavedHub, Session, Settings, StartedBackup, Verification,
-    VerificationStatus,
+    Expiry, FullRestore, FullRestoreId, MountId, OpenMount, Place, SavedHub, Session, Settings,
+    StartedBackup, Verification, VerificationStatus,
 };
 use sendense_words as words;
 use yew::{Reducible, UseReducerHandle};
@@ -36,6 +36,8 @@ pub(crate) struct AppState {
     pub(crate) mounts: Vec<OpenMount>,
     /// Newest first.
     pub(crate) downloads: Vec<Download>,
+    /// Full restores that moved on since the window opened.
+    pub(crate) full_restores: BTreeMap<FullRestoreId, FullRestore>,
     pub(crate) toasts: Vec<Toast>,
     /// Goes up whenever lists of machines and backups may have changed.
     pub(crate) version: u64,
@@ -230,6 +232,10 @@ impl AppState {
                 self.running.remove(&backup_id);
                 self.version += 1;
             }
+            AppEvent::FullRestoreChanged { restore } => {
+                self.full_restores
+                    .insert(restore.restore_id.clone(), *restore);
+            }
             AppEvent::DownloadChanged { download } => {
                 let known = self
                     .downloads
@@ -295,6 +301,7 @@ impl AppState {
             self.running.clear();
             self.checks.clear();
             self.copies.clear();
+            self.full_restores.clear();
             self.mounts.clear();
         }
         self.session = Some(session);

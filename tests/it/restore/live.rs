@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use sendense_tests::{Outcome, bootable_disk, set_line, tool, until, written};
+use sendense_tests::{Kernel, Outcome, bootable_disk, set_line, tool, until, written};
 use serde_json::{Value, json};
 
 use super::{Site, text};
@@ -39,7 +39,10 @@ fn boot(machine: &Value) -> Outcome {
 
 #[test]
 fn a_machine_boots_from_a_point_at_once_and_the_repository_stays_as_it_is() {
-    let site = Site::with_vm(|vm| bootable_disk(&vm.join("disk0.raw"), "the first line"));
+    let Some(kernel) = Kernel::of_the_system() else {
+        return;
+    };
+    let site = Site::with_vm(|vm| bootable_disk(&kernel, &vm.join("disk0.raw"), "the first line"));
     let disk = site.folder.path().join("vms/restore/disk0.raw");
     set_line(&disk, "the second line");
     let second = site
@@ -101,7 +104,7 @@ fn a_machine_boots_from_a_point_at_once_and_the_repository_stays_as_it_is() {
     let listed = site
         .hub
         .sendense()
-        .args(["restore", "machines", "--json"])
+        .args(["restore", "live", "--json"])
         .run()
         .json();
     let id = text(&machine["id"]);

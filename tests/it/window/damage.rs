@@ -47,6 +47,7 @@ async fn a_damaged_folder_is_marked_and_a_file_that_is_left_out_is_named() {
     desk.see("Protected").await;
     desk.press("View backups").await;
     desk.press("Restore…").await;
+    desk.press("Continue").await;
     let first = desk
         .find("(//*[@role='grid']//*[@role='row'][@aria-label])[1]")
         .await;

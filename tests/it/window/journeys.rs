@@ -21,12 +21,22 @@ pub(super) async fn open_sample(desk: &Desk, is_new: bool) {
     if is_new {
         desk.press("Add sample VM").await;
     }
+    back_up(desk).await;
+    browse_sample(desk).await;
+}
+
+/// From the first start to the backups of the sample, of which there is one.
+pub(super) async fn back_up_sample(desk: &Desk) {
+    desk.press("Add sample VM").await;
+    back_up(desk).await;
+}
+
+async fn back_up(desk: &Desk) {
     desk.press("Back up now").await;
     desk.press("Start backup").await;
     desk.see("Protected").await;
     desk.notified("Backup of pgtest1 finished");
     desk.press("View backups").await;
-    browse_sample(desk).await;
 }
 
 /// From the backups of the sample to the browser in `Recovery/WindowsRE`.

@@ -2,10 +2,11 @@
 
 use std::fs;
 
-use sendense_tests::{tool, until};
+use sendense_fixtures::{Manifest, sample_folder, unpack_sample};
+use sendense_tests::{target_dir, tool, until};
 
 use super::desk::Desk;
-use super::journeys::{WRITTEN_WITHIN, open_sample, original};
+use super::journeys::{WRITTEN_WITHIN, back_up_sample, open_sample, original};
 use super::tour::pictures;
 
 /// Control, and A.
@@ -31,7 +32,7 @@ async fn what_is_saved_together_asks_about_names_that_are_taken() {
     desk.click("ReAgent.xml").await;
     desk.keys(SELECT_ALL).await;
     desk.press("Download selected").await;
-    desk.choose_folder("Save 2 items to a folder", &place);
+    desk.choose_folder("Save 3 items to a folder", &place);
     desk.press("Downloads").await;
     let row = |name: &str| format!("//li[@aria-label='{name}']");
     let taken = |name: &str| format!("{}[contains(., 'Name taken')]", row(name));
@@ -53,7 +54,7 @@ async fn what_is_saved_together_asks_about_names_that_are_taken() {
     assert_eq!(read("ReAgent.xml"), b"somebody's");
     assert_eq!(read("ReAgent (2).xml"), wanted("ReAgent.xml"));
     assert!(read("winre.wim") == wanted("winre.wim"));
-    assert_eq!(fs::read_dir(&place).unwrap().count(), 3);
+    assert_eq!(fs::read_dir(&place).unwrap().count(), 4);
     desk.close().await;
 }
 
@@ -71,7 +72,7 @@ async fn a_folder_is_saved_as_a_folder_and_as_tar_gz() {
     until("the folder", WRITTEN_WITHIN, || {
         folder.exists().then_some(())
     });
-    for name in ["ReAgent.xml", "winre.wim"] {
+    for name in ["boot.sdi", "ReAgent.xml", "winre.wim"] {
         let saved = fs::read(folder.join(name)).unwrap();
         assert!(saved == original(&format!("{INSIDE}/{name}"), desk.home()));
     }
@@ -96,5 +97,42 @@ async fn a_folder_is_saved_as_a_folder_and_as_tar_gz() {
         .arg("--recursive")
         .args([&folder, &unpacked])
         .run();
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whole_disks_are_restored_to_a_folder() {
+    let desk = Desk::start().await;
+    back_up_sample(&desk).await;
+    let place = desk.home().join("disks");
+    fs::create_dir(&place).unwrap();
+
+    desk.press("Restore…").await;
+    desk.click_on("//label[contains(., 'Full VM restore')]/input")
+        .await;
+    desk.click_on("//select[@aria-label='Save disks as']/option[@value='vdi']")
+        .await;
+    desk.press("Choose folder…").await;
+    desk.choose_folder("Restore to a folder", &place);
+    desk.find("//*[@role='status'][contains(., 'is free there')]")
+        .await;
+    pictures(&desk, "full-restore").await;
+    desk.click_on("//form//button[.='Restore']").await;
+    desk.find(
+        "//li[@aria-label='pgtest1 as VDI (VirtualBox)'][contains(., 'Restored and verified')]",
+    )
+    .await;
+    pictures(&desk, "full-restored").await;
+
+    let images = unpack_sample(&target_dir().join("fixtures")).unwrap();
+    let manifest = Manifest::load(&sample_folder()).unwrap();
+    for (index, disk) in manifest.disks.iter().enumerate() {
+        let restored = place.join(format!("pgtest1-disk{index}.vdi"));
+        tool("qemu-img")
+            .args(["compare", "-F", "vdi", "-f", "raw"])
+            .arg(images.join(&disk.file))
+            .arg(&restored)
+            .run();
+    }
     desk.close().await;
 }
