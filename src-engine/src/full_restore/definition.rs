@@ -73,7 +73,7 @@ impl Machine<'_> {
         os_type.contains("win") && !os_type.contains("darwin")
     }
 
-    /// https://libvirt.org/formatdomain.html
+    /// <https://libvirt.org/formatdomain.html>
     fn libvirt(&self) -> String {
         let name = one_line(self.name).replace('/', "-");
         let firmware = match self.firmware {
