@@ -452,6 +452,16 @@ fn mounts(asked: &Asked<'_>, backup: &str) {
     let machine = format!("/restore/live-machines/{}", text(&machine["id"]));
     asked.refused(400, "DELETE", &format!("{machine}?discard=perhaps"), None);
     asked.ok("DELETE", &format!("{machine}?discard=true"), None);
+    let folder = sendense_tests::temp_dir();
+    let order = json!({ "backup_id": backup, "folder": folder.path(), "format": "raw" });
+    asked.ok("POST", "/restore/full/plan", Some(order.clone()));
+    let restore = asked.ok("POST", "/restore/full", Some(order));
+    let restore = format!("/restore/full/{}", text(&restore["restore_id"]));
+    // At once, while it still runs.
+    asked.ok("POST", &format!("{restore}/cancel"), None);
+    asked.ok("GET", &restore, None);
+    asked.ok("GET", "/restore/full", None);
+    asked.refused(404, "GET", "/restore/full/nothing", None);
     for (id, path) in [
         (&windows, "/"),
         (&windows, "/Users/Public/Documents"),
