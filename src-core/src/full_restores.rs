@@ -51,12 +51,9 @@ impl FullRestores {
     /// When the hub does not answer.
     pub async fn list(&self) -> Result<Option<Vec<FullRestore>>> {
         let hub = self.session.state().current;
-        let listed =
-            self.session
-                .ask_at(&hub, async |hub| match hub.offers_full_restores().await? {
-                    true => hub.full_restores().await.map(Some),
-                    false => Ok(None),
-                });
+        let listed = self
+            .session
+            .ask_at(&hub, async |hub| hub.offered_full_restores().await);
         let restores = listed.await?;
         for restore in restores.iter().flatten() {
             if !restore.status.is_over() {

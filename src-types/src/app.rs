@@ -322,6 +322,17 @@ pub enum FolderFormat {
     TarGz,
 }
 
+impl FolderFormat {
+    /// What the name of a folder saved so ends with.
+    pub fn ending(self) -> &'static str {
+        match self {
+            Self::Files => "",
+            Self::Zip => ".zip",
+            Self::TarGz => ".tar.gz",
+        }
+    }
+}
+
 /// Where a download stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -56,6 +56,14 @@ impl Site {
         }
     }
 
+    /// Backs up what has changed since the last time; gives the id of the recovery point.
+    #[track_caller]
+    fn incremental(&self) -> String {
+        let start = ["backup", "start", "restore", "--type", "incremental"];
+        let backup = self.hub.sendense().args(start).args(["--wait", "--json"]);
+        text(&backup.run().json()["backup_id"])
+    }
+
     /// Asks for a mount of this disk.
     #[track_caller]
     fn ask_mount(&self, disk_index: u32) -> Answer {

@@ -84,7 +84,7 @@ pub(crate) async fn run(
             format,
         } => {
             let format = format.map_or_else(|| format_of(&target), FolderFormat::from);
-            let Some(destination) = destination(&target, &path, extension(format), output)? else {
+            let Some(destination) = destination(&target, &path, format.ending(), output)? else {
                 return Ok(());
             };
             let of = (&MountId::new(mount), path.as_str());
@@ -231,7 +231,7 @@ impl Many {
         let is_root = path.trim_matches('/').is_empty();
         let is_folder = is_root || hub.file(&self.mount, path).await?.kind == FileKind::Directory;
         let ending = match is_folder {
-            true => extension(self.format),
+            true => self.format.ending(),
             false => "",
         };
         let Some(destination) = destination(&self.target, path, ending, output)? else {
@@ -329,14 +329,6 @@ fn format_of(target: &Target) -> FolderFormat {
         name if name.ends_with(".zip") => FolderFormat::Zip,
         name if name.ends_with(".tar.gz") || name.ends_with(".tgz") => FolderFormat::TarGz,
         _ => FolderFormat::Files,
-    }
-}
-
-fn extension(format: FolderFormat) -> &'static str {
-    match format {
-        FolderFormat::Files => "",
-        FolderFormat::Zip => ".zip",
-        FolderFormat::TarGz => ".tar.gz",
     }
 }
 

@@ -13,14 +13,14 @@ use super::{HubClient, error, pauses::Pauses, request::Effect, session::is_missi
 use crate::Result;
 
 impl HubClient {
-    /// Whether the hub offers full restores. Deployed hubs do not.
+    /// The full restores that the hub has on record, newest first; `None` where it does not offer them, as deployed hubs.
     ///
     /// # Errors
     /// When it does not answer.
-    pub async fn offers_full_restores(&self) -> Result<bool> {
+    pub async fn offered_full_restores(&self) -> Result<Option<Vec<FullRestore>>> {
         match self.full_restores().await {
-            Ok(_) => Ok(true),
-            Err(error) if is_missing(&error) => Ok(false),
+            Ok(restores) => Ok(Some(restores)),
+            Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }

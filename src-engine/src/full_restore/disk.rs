@@ -18,7 +18,7 @@ use super::{
         stream::{Grains, Stream},
         write_tables,
     },
-    journal::{Checkpoints, Journal, journal_path, part_path},
+    journal::{Journal, checkpoints, journal_path, part_path},
     layout::{Identity, Layout},
     occupancy::Occupancy,
     target::is_taken,
@@ -323,7 +323,7 @@ impl Disk {
             Found::Part => self.done_until(),
             Found::Nothing | Found::Named => 0,
         };
-        let mut checkpoints = Checkpoints::of(&self.target, self.journal.clone());
+        let mut checkpoints = checkpoints(&self.target, self.journal.clone());
         self.read(done_until, cancel, &mut |piece| {
             let mut at = 0;
             let mut len_bytes = 0;

@@ -4,17 +4,14 @@
 //! is somebody else's file, and an image by its name beside a journal that calls it complete is ours.
 
 use std::{
-    fs::File,
     io,
     path::{Path, PathBuf},
-    sync::mpsc::{SyncSender, sync_channel},
-    thread::{self, JoinHandle},
 };
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::files;
+use crate::{files, image::write_through::WriteThrough};
 
 /// Of the format of journals, and of the layouts that they are of.
 const VERSION: u32 = 1;
@@ -92,79 +89,18 @@ fn named(target: &Path, end: &str) -> PathBuf {
     name.into()
 }
 
-/// Has an image written through while it grows, and then its journal, by a thread of its own. That begins when there is
-/// enough.
-pub(crate) struct Checkpoints {
-    target: PathBuf,
-    journal: Journal,
-    pending_bytes: u64,
-    thread: Option<(SyncSender<u64>, JoinHandle<io::Result<()>>)>,
-}
-
-impl Checkpoints {
-    /// For an image that is being written.
-    pub(crate) fn of(target: &Path, journal: Journal) -> Self {
-        Self {
-            target: target.to_path_buf(),
-            journal,
-            pending_bytes: 0,
-            thread: None,
-        }
-    }
-
-    /// So much more is in the image, and all of the disk before that place. Does not wait.
-    pub(crate) fn written(&mut self, len_bytes: u64, done_until: u64) -> io::Result<()> {
-        self.pending_bytes += len_bytes;
-        if self.pending_bytes < AT_ONCE_BYTES {
-            return Ok(());
-        }
-        self.pending_bytes = 0;
-        if self.thread.is_none() {
-            let file = File::options().write(true).open(part_path(&self.target))?;
-            let (wake, woken) = sync_channel::<u64>(1);
-            let (target, mut journal) = (self.target.clone(), self.journal.clone());
-            let thread = thread::spawn(move || {
-                woken.iter().try_for_each(|done_until| {
-                    // What was written before this was said is on the disk before the journal says it.
-                    file.sync_data()?;
-                    journal.done_until = done_until;
-                    journal.write(&target)
-                })
-            });
-            self.thread = Some((wake, thread));
-        }
-        if let Some((wake, _)) = &self.thread {
-            // One that is still busy will be told of a later place. One that failed tells at the end.
-            let _ = wake.try_send(done_until);
-        }
-        Ok(())
-    }
-
-    /// Waits until nothing is being written through any more. What was written last may not be.
-    ///
-    /// # Errors
-    /// What the disk said on the way: no later call need say it again.
-    pub(crate) fn end(&mut self) -> io::Result<()> {
-        let Some((wake, thread)) = self.thread.take() else {
-            return Ok(());
-        };
-        drop(wake);
-        thread
-            .join()
-            .unwrap_or_else(|_| Err(io::Error::other("writing through stopped unexpectedly")))
-    }
-}
-
-impl Drop for Checkpoints {
-    fn drop(&mut self) {
-        // Only an image that is given up is dropped before its end.
-        drop(self.end());
-    }
+/// Has an image written through while it grows, and then its journal noted up to where the disk is in it.
+pub(crate) fn checkpoints(target: &Path, mut journal: Journal) -> WriteThrough<u64> {
+    let journal_of = target.to_path_buf();
+    WriteThrough::and_then(&part_path(target), AT_ONCE_BYTES, move |done_until| {
+        journal.done_until = done_until;
+        journal.write(&journal_of)
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::fs::{self, File};
 
     use super::*;
 
@@ -190,7 +126,7 @@ mod tests {
         let target = folder.path().join("disk.raw");
         File::create(part_path(&target)).unwrap();
         let journal = Journal::new("layout".to_owned(), Uuid::nil());
-        let mut checkpoints = Checkpoints::of(&target, journal);
+        let mut checkpoints = checkpoints(&target, journal);
         checkpoints.written(AT_ONCE_BYTES - 1, 10).unwrap();
         checkpoints.written(1, 20).unwrap();
         checkpoints.end().unwrap();

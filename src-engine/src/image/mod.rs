@@ -5,7 +5,7 @@
 //! times as much, so callers pass runs.
 
 pub(crate) mod map;
-mod write_through;
+pub(crate) mod write_through;
 
 use std::{
     fs, io,
@@ -85,7 +85,7 @@ impl ImageWriter {
             Some(access) => access.write(run, offset)?,
             None => return Err(io::ErrorKind::NotConnected.into()),
         }
-        self.write_through.written(run.len() as u64)
+        self.write_through.written(run.len() as u64, ())
     }
 
     /// Makes a run of whole clusters, or one that ends with the disk, read as zeros.

@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use quick_xml::escape::escape;
 use sendense_disk::Image;
 
 use crate::store::{backups::Backup, vms::Vm};
@@ -256,20 +257,11 @@ fn quoted(text: &str) -> String {
 
 /// Text or the value of an attribute in XML; what XML cannot say at all is left out.
 fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '\'' => escaped.push_str("&apos;"),
-            '"' => escaped.push_str("&quot;"),
-            '\n' | '\t' => escaped.push(' '),
-            character if character.is_control() => {}
-            character => escaped.push(character),
-        }
-    }
-    escaped
+    let sayable = text.chars().filter_map(|character| match character {
+        '\n' | '\t' => Some(' '),
+        character => (!character.is_control()).then_some(character),
+    });
+    escape(sayable.collect::<String>()).into_owned()
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use sendense_types::{AppError, ErrorKind, FullRestoreOrder, HubId, Retry};
 use sendense_words as words;
 use tauri::{AppHandle, Manager, Runtime, State, command};
 
+use super::repositories::no_folder_chosen;
 use crate::preferences::Preferences;
 use crate::{Result, dialogs, opening};
 
@@ -30,14 +31,7 @@ impl FolderToRestoreTo {
             return Ok((order, FolderFrom::Window));
         }
         let chosen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let folder = chosen.clone().ok_or_else(|| {
-            AppError::new(
-                ErrorKind::Invalid,
-                words::failures::no_folder_chosen(),
-                Retry::Never,
-            )
-            .with_hint(words::failures::choose_first())
-        })?;
+        let folder = chosen.clone().ok_or_else(no_folder_chosen)?;
         Ok((FullRestoreOrder { folder, ..order }, FolderFrom::Dialog))
     }
 }

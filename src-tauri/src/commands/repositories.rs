@@ -25,6 +25,16 @@ impl FolderToUse {
     }
 }
 
+/// Something is to go to a folder of this computer before the user has chosen one in the system's dialog.
+pub(super) fn no_folder_chosen() -> AppError {
+    AppError::new(
+        ErrorKind::Invalid,
+        words::failures::no_folder_chosen(),
+        Retry::Never,
+    )
+    .with_hint(words::failures::choose_first())
+}
+
 #[command]
 pub(crate) async fn list_repositories(
     session: State<'_, HubSession>,
@@ -61,14 +71,7 @@ pub(crate) async fn add_repository(
     chosen: State<'_, FolderToUse>,
     request: AddRepository,
 ) -> Result<Reply<AddRepository>> {
-    let folder = chosen.keep(None).ok_or_else(|| {
-        AppError::new(
-            ErrorKind::Invalid,
-            words::failures::no_folder_chosen(),
-            Retry::Never,
-        )
-        .with_hint(words::failures::choose_first())
-    })?;
+    let folder = chosen.keep(None).ok_or_else(no_folder_chosen)?;
     let place = RepositoryPlace::folder(folder.clone());
     let added = session
         .ask(async |hub| hub.create_repository(&request.name, &place).await)

@@ -45,20 +45,7 @@ fn a_machine_boots_from_a_point_at_once_and_the_repository_stays_as_it_is() {
     let site = Site::with_vm(|vm| bootable_disk(&kernel, &vm.join("disk0.raw"), "the first line"));
     let disk = site.folder.path().join("vms/restore/disk0.raw");
     set_line(&disk, "the second line");
-    let second = site
-        .hub
-        .sendense()
-        .args([
-            "backup",
-            "start",
-            "restore",
-            "--type",
-            "incremental",
-            "--wait",
-            "--json",
-        ])
-        .run();
-    let second = text(&second.json()["backup_id"]);
+    let second = site.incremental();
     let before = site.repository();
     let folders = ["one", "it's, two"].map(|name| site.folder.path().join("out").join(name));
 

@@ -147,24 +147,6 @@ impl Site {
         (mount_id, Export::of(&answer))
     }
 
-    #[track_caller]
-    fn incremental(&self) -> String {
-        let backup = self
-            .hub
-            .sendense()
-            .args([
-                "backup",
-                "start",
-                "restore",
-                "--type",
-                "incremental",
-                "--wait",
-                "--json",
-            ])
-            .run();
-        text(&backup.json()["backup_id"])
-    }
-
     fn vm(&self) -> PathBuf {
         self.folder.path().join("vms/restore")
     }

@@ -159,9 +159,8 @@ fn conflict(message: impl Into<String>) -> AppError {
 pub fn name_for(name: &str, kind: DownloadKind) -> String {
     let name = local_name(name, Platform::current());
     match kind {
-        DownloadKind::File | DownloadKind::Folder(FolderFormat::Files) => name,
-        DownloadKind::Folder(FolderFormat::Zip) => format!("{name}.zip"),
-        DownloadKind::Folder(FolderFormat::TarGz) => format!("{name}.tar.gz"),
+        DownloadKind::File => name,
+        DownloadKind::Folder(format) => name + format.ending(),
     }
 }
 
