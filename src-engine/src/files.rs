@@ -24,15 +24,19 @@ pub(crate) fn partial_name(target: &Path) -> PathBuf {
 /// Puts a small file in place of an older one, or where none was: at every instant the name stands for
 /// one or the other as a whole.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let partial = partial_name(path);
-    let written = File::create(&partial)
+    replace_by(path, &partial_name(path), content)
+}
+
+/// As [`replace`], for files in folders of the user's, where what is unfinished has another name than in ours.
+pub(crate) fn replace_by(path: &Path, partial: &Path, content: &[u8]) -> io::Result<()> {
+    let written = File::create(partial)
         .and_then(|mut file| {
             file.write_all(content)?;
             file.sync_all()
         })
-        .and_then(|()| fs::rename(&partial, path));
+        .and_then(|()| fs::rename(partial, path));
     if let Err(error) = written {
-        remove(&partial);
+        remove(partial);
         return Err(error);
     }
     path.parent().map_or(Ok(()), sync_folder)

@@ -69,7 +69,10 @@ impl Journal {
     /// Writes it, so that it survives a power cut.
     pub(crate) fn write(&self, target: &Path) -> io::Result<()> {
         let text = serde_json::to_vec(self).map_err(io::Error::other)?;
-        files::replace(&journal_path(target), &text)
+        let path = journal_path(target);
+        // A hub that is killed now leaves it, and everything unfinished that it leaves beside images is called so. The next
+        // restore into the folder writes its journal by the same name.
+        files::replace_by(&path, &part_path(&path), &text)
     }
 }
 
